@@ -1,0 +1,127 @@
+"""SCIM errors, one class per row of RFC 7644 section 3.12 (tables 8 and 9) and RFC 9865 section 2.1."""
+
+from collections.abc import Mapping
+
+
+class ScimError(Exception):
+    """An error that becomes a SCIM Error message (RFC 7644 section 3.12); `detail` tells the reader what to do."""
+
+    status = 500
+    scimType: str | None = None
+
+    def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class BadRequest(ScimError):
+    status = 400
+
+
+class InvalidFilter(BadRequest):
+    scimType = "invalidFilter"
+
+
+class InvalidSyntax(BadRequest):
+    scimType = "invalidSyntax"
+
+
+class InvalidPath(BadRequest):
+    scimType = "invalidPath"
+
+
+class InvalidValue(BadRequest):
+    scimType = "invalidValue"
+
+
+class NoTarget(BadRequest):
+    scimType = "noTarget"
+
+
+class Mutability(BadRequest):
+    scimType = "mutability"
+
+
+class TooMany(BadRequest):
+    scimType = "tooMany"
+
+
+class InvalidVers(BadRequest):
+    scimType = "invalidVers"
+
+
+class Sensitive(BadRequest):
+    scimType = "sensitive"
+
+
+class InvalidCursor(BadRequest):
+    scimType = "invalidCursor"
+
+
+class ExpiredCursor(BadRequest):
+    scimType = "expiredCursor"
+
+
+class InvalidCount(BadRequest):
+    scimType = "invalidCount"
+
+
+class Unauthorized(ScimError):
+    status = 401
+
+
+class Forbidden(ScimError):
+    status = 403
+
+
+class NotFound(ScimError):
+    status = 404
+
+
+class MethodNotAllowed(ScimError):
+    status = 405
+
+
+class Uniqueness(ScimError):
+    status = 409
+    scimType = "uniqueness"
+
+
+class Conflict(ScimError):
+    status = 409
+
+
+class PreconditionFailed(ScimError):
+    status = 412
+
+
+class PayloadTooLarge(ScimError):
+    status = 413
+
+
+class UnsupportedMediaType(ScimError):
+    status = 415
+
+
+class NotSupported(ScimError):
+    status = 501
+
+
+class RetryLater(ScimError):
+    """An error that says after how many whole seconds to try again (RFC 9110 section 10.2.3)."""
+
+    def __init__(self, detail: str, retry_after: int = 5) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after)})
+
+
+class TooManyRequests(RetryLater):
+    status = 429
+
+
+class Unavailable(RetryLater):
+    status = 503
+
+
+class InsufficientStorage(ScimError):
+    status = 507

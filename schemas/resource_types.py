@@ -1,0 +1,213 @@
+"""The resource types (RFC 7643 section 6): which schemas make up a resource, and the way names resolve in them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError
+
+from schemas import access, enterprise_user, group, role, user
+from schemas.attributes import Attribute, Complex, common_attributes, is_unassigned, json_type
+from schemas.errors import InvalidSyntax, InvalidValue
+from schemas.tolerances import Tolerance, note
+
+
+class UnknownAttribute(LookupError):
+    """No attribute of that name; the caller knows whether that is invalidFilter or invalidPath."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An attribute found in a resource type: the extension's URN or None, the attribute, its sub-attribute or None."""
+
+    extension: str | None
+    attribute: Attribute
+    sub: Attribute | None = None
+
+    @property
+    def leaf(self) -> Attribute:
+        """The attribute whose values the path names."""
+        return self.sub or self.attribute
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The keys that lead to the values in a document."""
+        names = [self.extension, self.attribute.name, self.sub.name if self.sub else None]
+        return tuple(name for name in names if name)
+
+    @property
+    def dotted(self) -> str:
+        """The path as a client would write it (RFC 7644 section 3.10)."""
+        name = f"{self.attribute.name}.{self.sub.name}" if self.sub else self.attribute.name
+        return f"{self.extension}:{name}" if self.extension else name
+
+
+class ResourceType:
+    """A resource type with its core schema and extensions (RFC 7643 section 6)."""
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        schema: tuple[str, Callable[[], dict[str, Attribute]]],
+        extensions: Mapping[str, tuple[str, dict[str, Attribute]]],
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.endpoint = f"/{name}s"
+        self.urn = schema[0]
+        self.core = schema[1]()
+        self.common = common_attributes()
+        self.attributes: dict[str, Attribute] = {**self.common, **self.core}
+        self.extensions = {urn: Complex(fields, text) for urn, (text, fields) in extensions.items()}
+        self._names = {key.lower(): field for key, field in self._names_to_fields().items()}
+        self._schema = self._marshmallow_schema()
+        self.computed_urns = [urn for urn, ext in self.extensions.items() if _all_read_only(ext)]
+
+    def _names_to_fields(self) -> dict[str, Attribute]:
+        return {**self.attributes, **self.extensions}
+
+    def _marshmallow_schema(self) -> Schema:
+        """Build the schema; a marshmallow field's name has no dots, so extensions get their URN as data key."""
+        fields = {key.replace(".", "_"): field for key, field in self._names_to_fields().items()}
+        for key, field in self._names_to_fields().items():
+            field.data_key = key
+        schema = Schema.from_dict(fields, name=self.name)(unknown=EXCLUDE)
+        for key, field in self._names_to_fields().items():
+            field.name = key
+        return schema
+
+    def resolve(self, urn: str | None, name: str, sub: str | None = None) -> Bound:
+        """Find an attribute by URN, name and sub-attribute in any case (RFC 7644 section 3.10).
+
+        :raises UnknownAttribute: when the resource type has no such attribute.
+        """
+        extension = self._extension(urn) if urn and urn.lower() != self.urn.lower() else None
+        field = extension.sub(name) if extension else self._core_attribute(name)
+        if field is None:
+            raise UnknownAttribute(f"{self.name} has no attribute '{name}'" + (f" in {urn}" if urn else ""))
+        inner = None
+        if sub is not None:
+            inner = field.sub(sub) if isinstance(field, Complex) else None
+            if inner is None:
+                raise UnknownAttribute(f"'{field.name}' has no sub-attribute '{sub}'")
+        return Bound(extension.name if extension else None, field, inner)
+
+    def _core_attribute(self, name: str) -> Attribute | None:
+        field = self._names.get(name.lower())
+        return field if field is not None and field.name not in self.extensions else None
+
+    def _extension(self, urn: str) -> Complex:
+        field = self._names.get(urn.lower())
+        if field is None or field.name not in self.extensions:
+            raise UnknownAttribute(f"{self.name} has no schema '{urn}'")
+        return self.extensions[field.name]
+
+    def extension(self, urn: str) -> Complex | None:
+        """Return the extension of that URN in any case, or None."""
+        field = self._names.get(urn.lower())
+        return self.extensions.get(field.name) if field is not None else None
+
+    def load(self, body: Any) -> dict[str, Any]:
+        """Return a client's body as a valid canonical document, with `schemas` (RFC 7643 section 3).
+
+        Names in any case become canonical; unassigned, readOnly, unknown and never-returned attributes are dropped.
+
+        :raises InvalidValue: naming each attribute that is wrong.
+        """
+        if not isinstance(body, dict):
+            raise InvalidSyntax(f"The body must be a JSON object, not {json_type(body)}.")
+        self._check_schemas(body)
+        try:
+            loaded: dict[str, Any] = self._schema.load(self.canonical_names(body))
+        except ValidationError as error:
+            raise InvalidValue(describe(error.messages)) from None
+        named = ((urn, loaded.get(urn.replace(".", "_"))) for urn in self._names_to_fields())
+        document = {key: value for key, value in named if not self._is_dropped(key, value)}
+        used = [urn for urn in self.extensions if urn in document or urn in self.computed_urns]
+        return {"schemas": [self.urn, *used], **document}
+
+    def _is_dropped(self, key: str, value: Any) -> bool:
+        return is_unassigned(value) or self._names[key.lower()].returned == "never"
+
+    def _check_schemas(self, body: Mapping[str, Any]) -> None:
+        sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
+        if is_unassigned(sent):
+            note(Tolerance.MISSING_SCHEMAS)
+            return
+        named = sent if isinstance(sent, list) else [sent]
+        if not any(isinstance(urn, str) and urn.lower() == self.urn.lower() for urn in named):
+            raise InvalidValue(f"schemas: must contain {self.urn} for a {self.name}.")
+
+    def canonical_names(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the body's assigned, known top-level attributes under their canonical names."""
+        document: dict[str, Any] = {}
+        for key, value in body.items():
+            field = self._names.get(key.lower())
+            if is_unassigned(value) or (field is not None and field.readOnly):
+                continue
+            if field is not None:
+                self._place(document, field.name, value)
+            elif key.lower() == self.urn.lower() and isinstance(value, dict):
+                note(Tolerance.MISPLACED_ATTRIBUTE, key)
+                document.update(self.canonical_names(value))
+            elif urn := self._extension_with(key):
+                note(Tolerance.MISPLACED_ATTRIBUTE, key)
+                self._place(document, urn, {key: value})
+        return document
+
+    def _place(self, document: dict[str, Any], name: str, value: Any) -> None:
+        kept = document.get(name)
+        merge = name in self.extensions and isinstance(kept, dict) and isinstance(value, dict)
+        document[name] = {**kept, **value} if merge and kept else value
+
+    def _extension_with(self, name: str) -> str | None:
+        """Return the URN of the extension that has a writable attribute of that name, or None."""
+        for urn, extension in self.extensions.items():
+            field = extension.sub(name)
+            if field is not None and not field.readOnly:
+                return urn
+        return None
+
+
+def _all_read_only(extension: Complex) -> bool:
+    return all(field.readOnly for field in extension.subAttributes.values())
+
+
+def describe(messages: Any) -> str:
+    """Return marshmallow's nested messages as sentences that name each attribute, ten at most."""
+    found = list(_sentences(messages, ""))
+    more = f" And {len(found) - 10} more." if len(found) > 10 else ""
+    return " ".join(found[:10]) + more
+
+
+def _sentences(messages: Any, path: str) -> Any:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
+            yield from _sentences(inner, path + step)
+        return
+    for message in messages:
+        if isinstance(message, dict):
+            yield from _sentences(message, path)
+        else:
+            yield f"{path}: {message}"
+
+
+USER = ResourceType(
+    "User",
+    "A person",
+    (user.URN, user.attributes),
+    {
+        enterprise_user.URN: ("Attributes of people in organisations", enterprise_user.attributes()),
+        access.USER_URN: ("Who may log in, with which roles and why", access.user_attributes()),
+    },
+)
+GROUP = ResourceType(
+    "Group",
+    "A group of people and groups",
+    (group.URN, group.attributes),
+    {access.GROUP_URN: ("The roles that members inherit", access.group_attributes())},
+)
+ROLE = ResourceType("Role", "A role of the catalogue", (role.URN, role.attributes), {})
+RESOURCE_TYPES = {kind.name: kind for kind in (USER, GROUP, ROLE)}
