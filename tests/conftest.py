@@ -1,0 +1,92 @@
+"""Fixtures shared by all tests: the app, clients that speak like a provider, and a real server."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.support.client import ScimClient, wsgi_transport
+from tests.support.commands import create_key, scim_path
+from tests.support.server import PerchServer
+
+# Nothing of the developer's own deployment may reach a test.
+for _name in [name for name in os.environ if name.startswith("PERCH_")]:
+    del os.environ[_name]
+
+MakeApp = Callable[..., Flask]
+MakeClient = Callable[..., ScimClient]
+MakeServer = Callable[..., PerchServer]
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> MakeApp:
+    """Make an app on a fresh file: `make_app(PERCH_UNKNOWN_ROLES="create")`; called again, it opens the same file."""
+    from app import create_app  # not at the top: tests that need no app must not wait for one
+
+    def make(**settings: str) -> Flask:
+        return create_app({"PERCH_DATABASE": str(tmp_path / "perch.db"), **settings})
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Flask:
+    """Perch with its default settings on a fresh file."""
+    return make_app()
+
+
+@pytest.fixture
+def make_client(app: Flask) -> MakeClient:
+    """Make a client with a fresh key: `make_client("okta", "--roles-as", "objects")`, `make_client(app=other)`."""
+    default_app = app
+
+    def make(provider: str = "generic", *options: str, app: Flask | None = None) -> ScimClient:
+        target = app or default_app
+        key = create_key(target, f"{provider} test", "--idp", provider, *options)
+        return ScimClient(wsgi_transport(target), scim_path(target), key, provider)
+
+    return make
+
+
+@pytest.fixture
+def okta(make_client: MakeClient) -> ScimClient:
+    """Perch as Okta sees it."""
+    return make_client("okta")
+
+
+@pytest.fixture
+def entra(make_client: MakeClient) -> ScimClient:
+    """Perch as Microsoft Entra sees it."""
+    return make_client("entra")
+
+
+@pytest.fixture
+def generic(make_client: MakeClient) -> ScimClient:
+    """Perch as any client of the RFC sees it."""
+    return make_client("generic")
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[MakeServer]:
+    """Make a gunicorn that is not started yet: `make_server(workers=4, settings={…})`; all end with the test."""
+    made: list[PerchServer] = []
+
+    def make(workers: int = 2, settings: dict[str, str] | None = None) -> PerchServer:
+        folder = tmp_path / f"server-{len(made)}"
+        folder.mkdir()
+        made.append(PerchServer(folder, workers, settings))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
+
+
+@pytest.fixture
+def perch_server(make_server: MakeServer) -> PerchServer:
+    """A gunicorn with two workers that is up."""
+    server = make_server()
+    server.start()
+    return server

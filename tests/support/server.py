@@ -1,0 +1,167 @@
+"""A real gunicorn in processes of its own, for what only shows over sockets and between workers."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.support.client import ScimClient, http_transport
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 20.0
+STOP_SECONDS = 35.0
+
+
+def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `settings` as the only ones that Perch or gunicorn would heed."""
+    heeded = {"PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "FLASK_APP", "FLASK_DEBUG", "FLASK_RUN_FROM_CLI"}
+    kept = {k: v for k, v in os.environ.items() if k not in heeded and not k.startswith("PERCH_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **settings}
+
+
+def run_flask(database: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `flask ARGUMENTS` in a process of its own, as a person would in the project's folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *arguments],
+        cwd=ROOT,
+        env=clean_environment({"PERCH_DATABASE": str(database), **settings}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class PerchServer:
+    """gunicorn with `workers` processes on a free port of 127.0.0.1 and a database of its own in `folder`."""
+
+    def __init__(self, folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.workers = workers
+        self.database = folder / "perch.db"
+        self.log_file = folder / "gunicorn.log"
+        self.settings = {"PERCH_DATABASE": str(self.database), **(settings or {})}
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self._scim_path: str | None = None
+        self._key: str | None = None
+
+    def start(self, wait: bool = True) -> None:
+        """Start listening; with `wait`, return once /healthz answers 200. A later start keeps the port."""
+        self.log_file.touch()
+        already = self.log_file.stat().st_size
+        command = [sys.executable, "-m", "gunicorn", "app:app"]
+        command += ["--bind", f"127.0.0.1:{self.port}", "--workers", str(self.workers)]
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=clean_environment(self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_for_port(already)
+        if wait:
+            self.wait_until_healthy()
+
+    def _wait_for_port(self, already: int) -> None:
+        """Read from gunicorn's log on which port it listens: asking it for port 0 leaves no race for a free one."""
+        listening = None
+        for _ in _poll(START_SECONDS):
+            listening = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", self.log()[already:])
+            if listening or self._ended():
+                break
+        assert listening, f"gunicorn does not listen:\n{self.log()}"
+        self.port = int(listening[1])
+
+    def wait_until_healthy(self) -> None:
+        """Return once /healthz answers 200."""
+        for _ in _poll(START_SECONDS):
+            with contextlib.suppress(requests.RequestException):
+                if self.client().transport("GET", "/healthz", {}, None)[0] == 200:
+                    return
+            assert not self._ended(), f"gunicorn ended:\n{self.log()}"
+        raise AssertionError(f"gunicorn is not healthy after {START_SECONDS} s:\n{self.log()}")
+
+    def _ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def stop(self) -> int:
+        """SIGTERM to the master, as an operator would; returns its exit status."""
+        assert self.process is not None
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to the master and every worker at once, as a power cut would."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def log(self) -> str:
+        """All that gunicorn and its workers have written so far."""
+        return self.log_file.read_text(errors="replace")
+
+    def flask(self, *arguments: str) -> str:
+        """Standard output of `flask ARGUMENTS` on this server's database."""
+        result = run_flask(self.database, *arguments, **self.settings)
+        assert result.returncode == 0, f"flask {' '.join(arguments)}: {result.stdout}{result.stderr}"
+        return result.stdout
+
+    def flask_json(self, *arguments: str) -> Any:
+        """The one JSON document that `flask ARGUMENTS --json` prints."""
+        return json.loads(self.flask(*arguments, "--json"))
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def scim_path(self) -> str:
+        if self._scim_path is None:
+            self._scim_path = str(self.flask_json("workspace")["scimPath"]).rstrip("/")
+        return self._scim_path
+
+    @property
+    def base_url(self) -> str:
+        """What goes into a provider's base URL field."""
+        return self.origin + self.scim_path
+
+    @property
+    def key(self) -> str:
+        """One generic provisioning key, made at first use."""
+        if self._key is None:
+            self._key = self.create_key("tests", "--idp", "generic")
+        return self._key
+
+    def create_key(self, name: str, *options: str) -> str:
+        return str(self.flask_json("keys", "create", name, *options)["key"])
+
+    def client(self, provider: str = "generic", key: str | None = None) -> ScimClient:
+        """A SCIM client over HTTP; without `key` it can only send what needs none."""
+        base_path = self.scim_path if key else ""
+        return ScimClient(http_transport(self.origin), base_path, key or "", provider)
+
+
+def _poll(seconds: float) -> Iterator[None]:
+    """Yield every 20 ms until `seconds` have passed."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(0.02)
