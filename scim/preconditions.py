@@ -1,0 +1,60 @@
+"""Entity tags and conditional requests (RFC 7644 section 3.14, RFC 9110 section 13), without I/O."""
+
+import re
+from collections.abc import Iterator
+
+from schemas.errors import PreconditionFailed
+
+# A quoted tag may contain commas; a bare one, which some clients send, ends at the next comma.
+TAG = re.compile(r'\s*(?:W/)?(?:"([^"]*)"|([^",\s]+))\s*(?:,|$)', re.IGNORECASE)
+
+
+def etag(version: int, epoch: int) -> str:
+    """Return the weak entity tag of a resource's version and the workspace's epoch (RFC 7644 section 3.14)."""
+    return f'W/"{version}.{epoch}"'
+
+
+def check_if_match(header: str | None, version: int) -> None:
+    """Check `If-Match` against the resource's own version; the epoch does not count (RFC 9110 section 13.1.1).
+
+    SCIM's entity tags are weak, so the comparison is the weak one; a malformed tag matches nothing.
+
+    :raises PreconditionFailed: when no tag of the header names the version.
+    """
+    tags = _tags(header)
+    if tags is None or "*" in tags or any(tag.partition(".")[0] == str(version) for tag in tags):
+        return
+    raise PreconditionFailed(
+        f"If-Match: the resource has changed; its version is now {version}. Read it again and repeat the change."
+    )
+
+
+def not_modified(header: str | None, version: int, epoch: int) -> bool:
+    """Tell whether a GET's `If-None-Match` holds the current entity tag: answer 304 (RFC 9110 section 13.1.2)."""
+    tags = _tags(header)
+    return tags is not None and ("*" in tags or f"{version}.{epoch}" in tags)
+
+
+def check_if_none_match(header: str | None, version: int, epoch: int) -> None:
+    """Check `If-None-Match` of a write to an existing resource (RFC 9110 section 13.1.2).
+
+    :raises PreconditionFailed: when the header is `*` or holds the current entity tag.
+    """
+    if not_modified(header, version, epoch):
+        raise PreconditionFailed("If-None-Match: the resource exists with that entity tag; nothing was written.")
+
+
+def _tags(header: str | None) -> set[str] | None:
+    """Return the opaque tags of the header, a bare `*` among them, or None when there is no condition."""
+    if header is None or not header.strip():
+        return None
+    return set(_opaque(header))
+
+
+def _opaque(header: str) -> Iterator[str]:
+    for match in TAG.finditer(header):
+        quoted, bare = match.groups()
+        if quoted is None:
+            yield bare
+        elif quoted != "*":
+            yield quoted
