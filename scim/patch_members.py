@@ -17,7 +17,7 @@ class MemberEdit:
 
     kind: Literal["add", "remove", "replace", "clear", "remove-where"]
     ids: tuple[str, ...] = ()
-    filter: BoundNode | None = None
+    filter: "BoundNode | None" = None
 
 
 def member_edits(op: str, target: Target, value: Any) -> list[MemberEdit]:

@@ -19,8 +19,8 @@ class Target:
 
     text: str
     bound: Bound
-    filter: BoundNode | None = None
-    written: FilterNode | None = None
+    filter: "BoundNode | None" = None
+    written: "FilterNode | None" = None
 
     @property
     def attribute(self) -> Attribute:
