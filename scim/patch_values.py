@@ -116,14 +116,15 @@ def _set_all(elements: list[Element], op: str, target: Target, field: Complex, v
     held = {_identity(field, element): element for element in elements}
     if op == "replace":
         plain = not isinstance(value, list) or all(isinstance(item, str) for item in value)
-        return [held.get(_identity(field, element), element) if plain else element for element in sent]
+        return [{**held.get(_identity(field, element), {}), **element} if plain else element for element in sent]
     kept, touched = list(elements), []
     for element in sent:
         same = held.setdefault(_identity(field, element), element)
         if same is element:
             kept.append(element)
         same.update(element)
-        touched.append(same if element.get("primary") else element)
+        if element.get("primary"):
+            touched.append(same)
     return _with_one_primary(kept, touched, target)
 
 
@@ -135,7 +136,7 @@ def _set_sub(
     if not found:
         return _with_created(elements, parts, target)
     for element in found:
-        element.update(parts)
+        _update(field, element, parts)
     return _unique(field, _with_one_primary(elements, found if "primary" in parts else [], target))
 
 
@@ -152,10 +153,18 @@ def _set_found(
         for element in found:
             element.clear()
     for element in found:
-        element.update(parts)
+        _update(field, element, parts)
     kept = _unique(field, elements)
     touched = [element for element in kept if any(element is one for one in found)]
     return _with_one_primary(kept, touched if parts.get("primary") else [], target)
+
+
+def _update(field: Complex, element: Element, parts: Element) -> None:
+    """Merge sub-attributes into an element; a stored `display` does not outlive the role that it names."""
+    renamed = "value" in parts and parts["value"] != element.get("value")
+    if renamed and _is_named_by_value(field) and element.get("value"):
+        element.pop("display", None)
+    element.update(parts)
 
 
 def _one(value: Any, target: Target) -> Any:
@@ -227,17 +236,23 @@ def _comparable(field: Complex, element: Element, names: Iterable[str]) -> tuple
 
 def _identity(field: Complex, element: Element) -> Any:
     """Return what makes an element the same as another: a required `value` alone, else all but `primary`."""
-    key = field.sub("value")
-    if key is not None and key.required:
+    if _is_named_by_value(field):
         return element.get("value")
     return tuple(sorted((name, value) for name, value in element.items() if name != "primary"))
+
+
+def _is_named_by_value(field: Complex) -> bool:
+    value = field.sub("value")
+    return value is not None and value.required
 
 
 def _unique(field: Complex, elements: list[Element]) -> list[Element]:
     """Return the elements without those that an operation has made equal to an earlier one."""
     kept: dict[Any, Element] = {}
     for element in elements:
-        kept.setdefault(_identity(field, element), element)
+        same = kept.setdefault(_identity(field, element), element)
+        if element.get("primary") is True:
+            same["primary"] = True
     return list(kept.values())
 
 
