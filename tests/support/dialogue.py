@@ -37,7 +37,7 @@ PLACEHOLDERS: dict[str, Callable[[Any], bool]] = {
     "$number": _is_number,
     "$absent": lambda value: value is MISSING,
     # Unassigned, however the server writes that (RFC 7643 section 2.5).
-    "$empty": lambda value: value is MISSING or value in (None, [], ""),
+    "$empty": lambda value: value is MISSING or value in (None, [], "", {}),
 }
 
 
@@ -49,6 +49,7 @@ def load(file: Path) -> Dialogue:
 
 def replay(dialogue: Dialogue, client: ScimClient) -> None:
     """Send every step; raises AssertionError that shows the step, the exchange and each difference."""
+    __tracebackhide__ = True
     variables: dict[str, Any] = {"key": client.key, "basic": client.basic, "base": client.base_path}
     for number, step in enumerate(dialogue["steps"], start=1):
         for turn in range(1, step.get("repeat", 1) + 1):
