@@ -25,6 +25,7 @@ class Attribute(fields.Field[Any]):
 
     type: ClassVar[str] = "string"
     kind: ClassVar[str] = "text"
+    name: str
 
     def __init__(
         self,
@@ -40,8 +41,11 @@ class Attribute(fields.Field[Any]):
         referenceTypes: Sequence[str] = (),
         maxBytes: int = LONG_TEXT,
     ) -> None:
-        messages = {"required": "is required."}
-        super().__init__(required=required, dump_only=mutability == "readOnly", error_messages=messages)
+        super().__init__(
+            required=required,
+            dump_only=mutability == "readOnly",
+            error_messages={"required": "is required."},
+        )
         self.description = description
         self.multiValued = multiValued
         self.caseExact = caseExact

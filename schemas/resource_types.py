@@ -69,7 +69,7 @@ class ResourceType:
 
     def _marshmallow_schema(self) -> Schema:
         """Build the schema; a marshmallow field's name has no dots, so extensions get their URN as data key."""
-        fields = {key.replace(".", "_"): field for key, field in self._names_to_fields().items()}
+        fields: dict[str, Any] = {key.replace(".", "_"): field for key, field in self._names_to_fields().items()}
         for key, field in self._names_to_fields().items():
             field.data_key = key
         schema = Schema.from_dict(fields, name=self.name)(unknown=EXCLUDE)

@@ -129,7 +129,7 @@ def attributes() -> dict[str, Attribute]:
     return {
         "userName": String(
             "The name that identifies the person to Perch; unique, ignoring case.",
-            required=True, uniqueness="server", returned="always", maxBytes=SHORT_TEXT,
+            required=True, uniqueness="server", maxBytes=SHORT_TEXT,
         ),
         "name": _name(),
         "displayName": String("The name to show for the person.", maxBytes=SHORT_TEXT),

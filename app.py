@@ -1,0 +1,36 @@
+"""Perch, wired together: `gunicorn app:app` serves it, `flask` commands work on the same deployment."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from flask import Flask
+
+from schemas.settings import WrongSetting, read_settings
+from scim import application, commands, errors
+from scim.application import Perch
+from storage.database import Database
+
+
+def create_app(settings: Mapping[str, str] | None = None) -> Flask:
+    """Return the application for a deployment; `settings` win over the environment.
+
+    :raises WrongSetting: naming the setting that has a wrong value.
+    """
+    app = Flask("perch", static_folder=None)
+    read = read_settings({**os.environ, **(settings or {})})
+    perch = Perch(read, Database(read["PERCH_DATABASE"]))
+    errors.register(app)
+    application.register(app, perch)
+    commands.register(app)
+    return app
+
+
+def _start() -> Flask:
+    try:
+        return create_app()
+    except WrongSetting as error:
+        sys.exit(f"perch: {error}")
+
+
+app = _start()

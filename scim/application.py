@@ -1,0 +1,81 @@
+"""The deployment behind the application: settings, database, workspace; and what happens before each request."""
+
+import secrets
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, g, request
+
+from schemas.errors import NotFound
+from schemas.settings import Settings
+from scim import bulk, discovery, endpoints, health, me
+from scim.auth import authenticate, authorise
+from scim.context import Context
+from scim.errors import is_scim
+from scim.wire import base_url
+from storage import workspace
+from storage.database import Database
+from storage.journal import Author
+
+PUBLIC = "discovery.service_provider_config"
+
+
+@dataclass(slots=True)
+class Perch:
+    """The running deployment; `app.extensions["perch"]`."""
+
+    settings: Settings
+    database: Database
+    _workspace: str = ""
+
+    def open(self) -> None:
+        """Open the file once, creating and migrating it, so that a bad one stops the start."""
+        _ = self.workspace
+
+    @property
+    def workspace(self) -> str:
+        """The workspace's id in the URL: PERCH_WORKSPACE, else the one made at the first start."""
+        if not self._workspace:
+            with self.database.read() as connection:
+                kept = str(workspace.get(connection, "id"))
+            self._workspace = self.settings["PERCH_WORKSPACE"] or kept
+        return self._workspace
+
+
+def scim_blueprint() -> Blueprint:
+    """Return everything under the base URL."""
+    base = Blueprint("scim", __name__, url_prefix="/<workspace>/scim/v2")
+    base.url_value_preprocessor(lambda endpoint, values: values.pop("workspace") if values else None)
+    base.add_url_rule("/.search", "search", endpoints.root_search, methods=["POST"], strict_slashes=False)
+    for child in (*endpoints.blueprints(), discovery.blueprint, me.blueprint, bulk.blueprint):
+        base.register_blueprint(child)
+    return base
+
+
+def register(app: Flask, perch: Perch) -> None:
+    """Make the application serve the deployment."""
+    app.extensions["perch"] = perch
+    app.register_blueprint(scim_blueprint())
+    app.register_blueprint(health.blueprint)
+
+    @app.before_request
+    def admit() -> None:
+        g.settings = perch.settings
+        if is_scim(request.path):
+            _admit(perch)
+
+
+def _admit(perch: Perch) -> None:
+    """Let a request in: the key first, so that nobody without one learns which URLs exist, then the workspace."""
+    g.workspace = perch.workspace
+    public = (request.endpoint or "").endswith(PUBLIC)
+    if not public:
+        g.context = _context(perch)
+    if request.path.split("/", 2)[1] != g.workspace:
+        raise NotFound("There is no such workspace; copy the base URL again from Perch.")
+
+
+def _context(perch: Perch) -> Context:
+    key = authenticate(perch.database, request.headers.get("Authorization"))
+    authorise(key, request.method, request.path)
+    author = Author(f"key:{key.id}", request.headers.get("X-Request-Id", "")[:100] or secrets.token_hex(8))
+    return Context(perch.database, perch.settings, base_url(), key, author)

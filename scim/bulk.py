@@ -1,0 +1,113 @@
+"""The Bulk endpoint (RFC 7644 section 3.7): each operation is atomic; many share one commit."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from flask import Blueprint, Response
+
+from schemas.documents import MAX_OPERATIONS
+from schemas.errors import ScimError
+from schemas.messages import BulkOperation, BulkRequest, bulk_response, bulk_result, error_document, read_bulk
+from schemas.resource_types import GROUP, USER
+from scim import service
+from scim.bulk_plan import Plan, Step, plan, resolve, should_stop, split_path, without
+from scim.context import Answer, Context
+from scim.errors import as_scim_error
+from scim.projection import Projection
+from scim.service import Conditions
+from scim.wire import context, document_response, read_json
+
+blueprint = Blueprint("bulk", __name__)
+
+KINDS = {kind.endpoint: kind for kind in (USER, GROUP)}
+OPERATIONS_PER_COMMIT = 100
+
+
+@blueprint.post("/Bulk", strict_slashes=False)
+def bulk() -> Response:
+    """Run a BulkRequest and answer with the result of each operation."""
+    request = read_bulk(read_json(), MAX_OPERATIONS)
+    return document_response(bulk_response(_Run(context(), request).results()))
+
+
+class _Run:
+    """The run of one request: what each operation came to, and the ids of what it created."""
+
+    def __init__(self, caller: Context, request: BulkRequest) -> None:
+        self.caller = caller
+        self.request = request
+        self.found: dict[int, dict[str, Any]] = {}
+        self.ids: dict[str, str] = {}
+        self.errors = 0
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return the results in the order of the request, up to where `failOnErrors` ends it."""
+        planned = plan(self.request, KINDS)
+        todo = iter(self._until_stopped(planned))
+        while steps := list(islice(todo, OPERATIONS_PER_COMMIT)):
+            with self.caller.database.write():
+                for step in steps:
+                    if not should_stop(self.errors, self.request.failOnErrors):
+                        self._step(step, planned)
+        return [self.found[index] for index in sorted(self.found)]
+
+    def _until_stopped(self, planned: Plan) -> Iterator[Step]:
+        failed = [Step(index) for index in planned.errors]
+        for step in sorted_steps(planned.steps, failed):
+            if should_stop(self.errors, self.request.failOnErrors):
+                return
+            yield step
+
+    def _step(self, step: Step, planned: Plan) -> None:
+        operation = self.request.operations[step.index]
+        try:
+            if step.index in planned.errors:
+                raise planned.errors[step.index]
+            answer = self._complete(operation) if step.completes else self._operate(operation, step)
+        except Exception as error:
+            self._failed(operation, as_scim_error(error))
+            return
+        result = bulk_result(operation, answer.status, location=answer.location, version=answer.etag)
+        if step.completes:
+            result["status"] = self.found[step.index]["status"]
+        self.found[step.index] = result
+
+    def _failed(self, operation: BulkOperation, error: ScimError) -> None:
+        self.errors += 1
+        self.found[operation.position] = bulk_result(operation, error.status, response=error_document(error))
+
+    def _operate(self, operation: BulkOperation, step: Step) -> Answer:
+        endpoint, identifier = split_path(operation, KINDS)
+        kind, conditions = KINDS[endpoint], Conditions(operation.version)
+        projection = Projection.parse(None, None, kind)
+        identifier = resolve(identifier, self.ids) if identifier else None
+        if operation.method == "DELETE":
+            return service.delete(self.caller, kind, identifier or "", conditions)
+        data = resolve(without(operation.data, step.withheld), self.ids)
+        if operation.method == "POST":
+            answer = service.create(self.caller, kind, data, projection)
+            self.ids[operation.bulkId or ""] = answer.identifier or ""
+            return answer
+        change = service.replace if operation.method == "PUT" else service.patch
+        return change(self.caller, kind, identifier or "", data, projection, conditions)
+
+    def _complete(self, operation: BulkOperation) -> Answer:
+        """Run the second half of an operation of a circle: what it refers to exists now."""
+        endpoint, identifier = split_path(operation, KINDS)
+        kind = KINDS[endpoint]
+        if operation.method == "POST":
+            identifier = self.ids.get(operation.bulkId or "", "")
+        data = resolve(operation.data, self.ids)
+        change = service.patch if operation.method == "PATCH" else service.replace
+        identifier = resolve(identifier, self.ids)
+        return change(self.caller, kind, identifier or "", data, Projection.parse(None, None, kind), Conditions())
+
+
+def sorted_steps(steps: Iterable[Step], failed: Iterable[Step]) -> list[Step]:
+    """Return planned steps with those that cannot run at their places in the request."""
+    merged = list(steps)
+    for step in failed:
+        place = next((at for at, other in enumerate(merged) if other.index > step.index), len(merged))
+        merged.insert(place, step)
+    return merged

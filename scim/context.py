@@ -1,0 +1,30 @@
+"""What an operation needs to know about its caller: the deployment, the key, the base URL and who signs the journal."""
+
+from dataclasses import dataclass
+
+from schemas.settings import Settings
+from storage.database import Database
+from storage.journal import Author
+from storage.keys import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A caller of the service; `base` is the base URL without a final slash."""
+
+    database: Database
+    settings: Settings
+    base: str
+    key: Key
+    author: Author
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operation answers: a status, JSON text or None, the entity tag, location and id of a single resource."""
+
+    status: int
+    text: str | None = None
+    etag: str | None = None
+    location: str | None = None
+    identifier: str | None = None

@@ -1,0 +1,73 @@
+"""The discovery endpoints (RFC 7644 section 4); only /ServiceProviderConfig needs no key."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, Response, g
+
+from schemas import documents
+from schemas.errors import Forbidden, NotFound
+from scim.context import Answer
+from scim.representation import dump
+from scim.searching import list_text
+from scim.wire import answer_response, base_url, context, document_response, parameters
+from storage import roles
+
+blueprint = Blueprint("discovery", __name__)
+
+
+@blueprint.get("/ServiceProviderConfig", strict_slashes=False)
+def service_provider_config() -> Response:
+    """What Perch supports (RFC 7643 section 5)."""
+    _refuse_filter()
+    return document_response(documents.service_provider_config(base_url(), g.settings["PERCH_MAX_BODY"]))
+
+
+@blueprint.get("/ResourceTypes", strict_slashes=False)
+def resource_types() -> Response:
+    """The resource types (RFC 7643 section 6)."""
+    return _list(documents.resource_types(context().base))
+
+
+@blueprint.get("/ResourceTypes/<name>", strict_slashes=False)
+def resource_type(name: str) -> Response:
+    """One resource type, by its name."""
+    return _one(documents.resource_types(context().base), name)
+
+
+@blueprint.get("/Schemas", strict_slashes=False)
+def schemas() -> Response:
+    """The schemas as the asking key sees them (RFC 7643 section 7)."""
+    return _list(_schemas())
+
+
+@blueprint.get("/Schemas/<urn>", strict_slashes=False)
+def schema(urn: str) -> Response:
+    """One schema, by its URN."""
+    return _one(_schemas(), urn)
+
+
+def _schemas() -> list[dict[str, Any]]:
+    asked = context()
+    with asked.database.read() as connection:
+        slugs = [role.slug for role in roles.catalogue(connection)]
+    return documents.schemas(asked.base, slugs, asked.key.rolesAs)
+
+
+def _list(found: Sequence[dict[str, Any]]) -> Response:
+    _refuse_filter()
+    text = list_text(len(found), [dump(document) for document in found], {"startIndex": 1})
+    return answer_response(Answer(200, text))
+
+
+def _one(found: Sequence[dict[str, Any]], identifier: str) -> Response:
+    for document in found:
+        if document["id"].lower() == identifier.lower():
+            return document_response(document)
+    raise NotFound(f"There is no schema or resource type '{identifier[:100]}'.")
+
+
+def _refuse_filter() -> None:
+    """Refuse a filter on discovery documents, as RFC 7644 section 4 wants."""
+    if "filter" in parameters():
+        raise Forbidden("filter: is not possible on discovery endpoints (RFC 7644 section 4).")

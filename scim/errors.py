@@ -1,0 +1,54 @@
+"""The one place where exceptions become answers."""
+
+import logging
+import re
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from schemas.errors import MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
+from scim.wire import error_response
+
+SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
+log = logging.getLogger("perch")
+
+
+def register(app: Flask) -> None:
+    """Answer every exception of the application in one place."""
+    app.register_error_handler(Exception, answer_exception)
+
+
+def is_scim(path: str) -> bool:
+    """Tell whether a path lies under the base URL of a workspace."""
+    return SCIM_PATH.match(path) is not None
+
+
+def answer_exception(error: Exception) -> Response | HTTPException:
+    """Return a SCIM Error for whatever went wrong; pages outside the base URL keep Flask's own answers."""
+    if isinstance(error, HTTPException) and not is_scim(request.path):
+        return error
+    return error_response(as_scim_error(error))
+
+
+def as_scim_error(error: Exception) -> ScimError:
+    """Return an exception as a ScimError; of a bug nothing is told but that it was logged."""
+    if isinstance(error, ScimError):
+        return error
+    if isinstance(error, HTTPException):
+        return _from_http(error)
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
+
+
+def _from_http(error: HTTPException) -> ScimError:
+    if error.code == 404:
+        return NotFound(f"There is nothing at {request.path[:200]}; check the base URL and the path.")
+    if error.code == 405:
+        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        detail = f"{request.method} is not possible at {request.path[:200]}; it takes {allowed}."
+        return MethodNotAllowed(detail, {"Allow": allowed})
+    if error.code == 413:
+        return PayloadTooLarge("The body is larger than PERCH_MAX_BODY allows; send less at once.")
+    found = ScimError(error.description or error.name)
+    found.status = error.code or 500
+    return found

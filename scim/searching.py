@@ -1,0 +1,104 @@
+"""The search operation (RFC 7644 sections 3.4.2 and 3.4.3): filter, sort, page, project; no Flask."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from schemas import filters, messages
+from schemas.errors import InvalidPath
+from schemas.grammar import parse_filter, parse_path
+from schemas.messages import SearchRequest
+from schemas.resource_types import Bound, ResourceType, UnknownAttribute
+from scim.context import Answer, Context
+from scim.paging import CursorPage, IndexPage, Position, decode_cursor, encode_cursor, query_digest, read_page
+from scim.projection import Projection
+from scim.representation import dump, texts
+from storage import search as stored
+from storage import workspace
+from storage.database import Connection
+from storage.filter_sql import compile_filter
+from storage.resources import Row
+from storage.search import CREATION, Query, Selection
+from storage.sort_sql import Order, order_by
+
+
+def search(context: Context, kinds: Sequence[ResourceType], request: SearchRequest) -> Answer:
+    """Return a ListResponse of the resources that match; of several types at the root."""
+    wanted = read_page(request)
+    projections = {kind.name: Projection.parse(request.attributes, request.excludedAttributes, kind) for kind in kinds}
+    query = Query(_selections(context, kinds, request.filter), _order(kinds, request))
+    with context.database.read() as connection:
+        if isinstance(wanted, IndexPage):
+            rows, total = stored.page(connection, query, wanted.start_index - 1, wanted.count)
+            extra: dict[str, Any] = {"startIndex": wanted.start_index}
+        else:
+            rows, total, extra = _cursor_page(connection, query, request, wanted)
+        listed = _documents(context, connection, rows, projections)
+    return Answer(200, list_text(total, listed, extra))
+
+
+def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:
+    """Return a ListResponse as JSON text, its resources being text already."""
+    head = dump(
+        {"schemas": [messages.LIST_RESPONSE.urn], "totalResults": total, "itemsPerPage": len(documents), **extra}
+    )
+    return f'{head[:-1]},"Resources":[{",".join(documents)}]}}'
+
+
+def _documents(
+    context: Context, connection: Connection, rows: Sequence[Row], projections: dict[str, Projection]
+) -> list[str]:
+    if len(projections) == 1:
+        return texts(context, connection, rows, next(iter(projections.values())))
+    return [text for row in rows for text in texts(context, connection, [row], projections[row.type])]
+
+
+def _selections(context: Context, kinds: Sequence[ResourceType], text: str | None) -> tuple[Selection, ...]:
+    if not text:
+        return tuple(Selection(kind.name) for kind in kinds)
+    node = parse_filter(text)
+    found = []
+    for kind in kinds:
+        bound = filters.bind(node, kind, unknown_is_unassigned=len(kinds) > 1)
+        sql = compile_filter(bound, kind, context.base)
+        found.append(Selection(kind.name, sql.text, tuple(sql.parameters)))
+    return tuple(found)
+
+
+def _order(kinds: Sequence[ResourceType], request: SearchRequest) -> Order:
+    if not request.sortBy:
+        return CREATION
+    try:
+        return order_by(_sort_attribute(kinds, request.sortBy), request.descending)
+    except ValueError as error:
+        raise InvalidPath(f"sortBy: {error}.") from None
+
+
+def _sort_attribute(kinds: Sequence[ResourceType], name: str) -> Bound:
+    path = parse_path(name)
+    if path.filter is not None:
+        raise InvalidPath(f"sortBy: '{name[:100]}' must be an attribute without a filter.")
+    for kind in kinds:
+        try:
+            return kind.resolve(path.path.urn, path.path.name, path.path.sub)
+        except UnknownAttribute:
+            continue
+    names = " or ".join(kind.name for kind in kinds)
+    raise InvalidPath(f"sortBy: {names} has no attribute '{name[:100]}'.")
+
+
+def _cursor_page(
+    connection: Connection, query: Query, request: SearchRequest, wanted: CursorPage
+) -> tuple[list[Row], int, dict[str, Any]]:
+    """Return a page by cursor (RFC 9865): the rows, the total, and `nextCursor` unless this page is the last."""
+    secret = bytes.fromhex(str(workspace.get(connection, "secret")))
+    types = [selection.type for selection in query.selections]
+    digest = query_digest(types=types, filter=request.filter, sortBy=request.sortBy, sortOrder=request.sortOrder)
+    begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
+    position = (begin.key, begin.seq) if begin else None
+    found = stored.after(connection, query, position, wanted.count + 1)
+    page, extra = found[: wanted.count], {}
+    if page and len(found) > wanted.count:
+        row, key = page[-1]
+        extra["nextCursor"] = encode_cursor(secret, Position(key is None, key, row.seq), time.time(), digest)
+    return [row for row, _ in page], stored.total(connection, query), extra

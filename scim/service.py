@@ -1,0 +1,230 @@
+"""The six operations on users and groups, one straight chain each: validate, one transaction, answer; no Flask."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.errors import Uniqueness
+from schemas.filters import evaluate_element
+from schemas.messages import read_patch
+from schemas.resource_types import ROLE, USER, ResourceType
+from schemas.tolerances import Tolerance, note
+from scim import patch as patching
+from scim.assignments import known_roles, with_kept_details
+from scim.context import Answer, Context
+from scim.patch import MemberEdit
+from scim.preconditions import check_if_match, check_if_none_match, etag, not_modified
+from scim.projection import Projection
+from scim.representation import location, stored_document, texts
+from storage import journal, members, resources, roles
+from storage.database import Connection
+from storage.resources import Row
+from storage.search import get_role
+
+SMALL_GROUP = 200
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The conditional headers of a request (RFC 7644 section 3.14)."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a resource shall become: its document, roles included, and the edits of its members."""
+
+    document: Document
+    edits: Sequence[MemberEdit] = field(default=())
+
+
+def create(context: Context, kind: ResourceType, body: Any, projection: Projection) -> Answer:
+    """Create a resource (RFC 7644 section 3.3); an Okta key's POST re-activates a deactivated user."""
+    target = _target(kind, kind.load(body))
+    if kind is USER:
+        target.document.setdefault("active", True)
+    with context.database.write() as connection:
+        wanted = known_roles(context, connection, target.document.pop("roles", []))
+        try:
+            seq, identifier = resources.insert(connection, kind.name, target.document)
+        except Uniqueness as taken:
+            identifier = _reactivate(context, connection, kind, target.document, wanted, taken)
+            return _answer(context, connection, kind, identifier, projection, 201)
+        roles.set_direct(connection, seq, wanted, context.author.actor)
+        change = _edit_members(connection, seq, target.edits)
+        after = {**target.document, **({"roles": wanted} if wanted else {})}
+        _record(context, connection, "create", (kind.name, identifier), {}, after, change)
+        return _answer(context, connection, kind, identifier, projection, 201)
+
+
+def retrieve(
+    context: Context, kind: ResourceType, identifier: str, projection: Projection, conditions: Conditions
+) -> Answer:
+    """Return a resource by id (RFC 7644 section 3.4.1); 304 when the client has this version already."""
+    with context.database.read() as connection:
+        row = _get(connection, kind, identifier)
+        check_if_match(conditions.if_match, row.version)
+        if not_modified(conditions.if_none_match, row.version, row.epoch):
+            return Answer(304, None, etag(row.version, row.epoch))
+        return _single(context, connection, row, projection, 200)
+
+
+def replace(
+    context: Context, kind: ResourceType, identifier: str, body: Any, projection: Projection, conditions: Conditions
+) -> Answer:
+    """Replace a resource (RFC 7644 section 3.5.1): what the body leaves out is cleared, save `active`."""
+    target = _target(kind, kind.load(body))
+    with context.database.write() as connection:
+        row = _current(connection, kind, identifier, conditions)
+        before = stored_document(connection, row)
+        if kind is USER and "active" in before:
+            target.document.setdefault("active", before["active"])
+        _save(context, connection, "replace", row, before, target)
+        return _answer(context, connection, kind, identifier, projection, 200)
+
+
+def patch(
+    context: Context, kind: ResourceType, identifier: str, body: Any, projection: Projection, conditions: Conditions
+) -> Answer:
+    """Apply a PatchOp to a resource, all of it or nothing (RFC 7644 section 3.5.2); 204 for a large group."""
+    operations = read_patch(body)
+    with context.database.write() as connection:
+        row = _current(connection, kind, identifier, conditions)
+        before = stored_document(connection, row)
+        patched = patching.apply(kind, before, operations)
+        _save(context, connection, "patch", row, before, Target(kind.load(patched.document), patched.member_edits))
+        if kind is not USER and projection.is_default and _is_large(connection, row):
+            row = resources.get(connection, kind.name, identifier)
+            return Answer(204, None, etag(row.version, row.epoch), location(context, kind.name, identifier))
+        return _answer(context, connection, kind, identifier, projection, 200)
+
+
+def delete(context: Context, kind: ResourceType, identifier: str, conditions: Conditions) -> Answer:
+    """Delete a resource and all that refers to it (RFC 7644 section 3.6)."""
+    with context.database.write() as connection:
+        row = _current(connection, kind, identifier, conditions)
+        before = stored_document(connection, row)
+        resources.delete(connection, row)
+        _record(context, connection, "delete", (kind.name, identifier), before, {}, members.Change())
+        return Answer(204)
+
+
+def _target(kind: ResourceType, document: Document) -> Target:
+    """Split a whole document: a group's members are rows, and a body without any clears them."""
+    if kind is USER:
+        return Target(document)
+    ids = tuple(member["value"] for member in document.pop("members", ()))
+    return Target(document, [MemberEdit("replace", ids)])
+
+
+def _get(connection: Connection, kind: ResourceType, identifier: str) -> Row:
+    if kind is ROLE:
+        return get_role(connection, identifier)
+    return resources.get(connection, kind.name, identifier)
+
+
+def _current(connection: Connection, kind: ResourceType, identifier: str, conditions: Conditions) -> Row:
+    row = resources.get(connection, kind.name, identifier)
+    check_if_match(conditions.if_match, row.version)
+    check_if_none_match(conditions.if_none_match, row.version, row.epoch)
+    return row
+
+
+def _save(context: Context, connection: Connection, action: str, row: Row, before: Document, target: Target) -> None:
+    """Write the difference between what a resource is and what it shall become; nothing when there is none."""
+    held = before.get("roles", [])
+    sent = with_kept_details(target.document.pop("roles", []), held)
+    wanted = known_roles(context, connection, sent) if sent != held else held
+    after = {**target.document, **({"roles": wanted} if wanted else {})}
+    change = _edit_members(connection, row.seq, target.edits)
+    if after == before and not change:
+        return
+    resources.update(connection, row, target.document)
+    if wanted != held:
+        roles.set_direct(connection, row.seq, wanted, context.author.actor)
+    _record(context, connection, action, (row.type, row.id), before, after, change)
+
+
+def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit]) -> members.Change:
+    change = members.Change()
+    for edit in edits:
+        if edit.kind == "add":
+            members.add(connection, group, edit.ids, change)
+        elif edit.kind == "remove":
+            members.remove(connection, group, edit.ids, change)
+        elif edit.kind == "remove-where":
+            members.remove(connection, group, _matching(connection, group, edit), change)
+        else:
+            members.replace(connection, group, edit.ids, change)
+    members.apply_change(connection, change)
+    return change
+
+
+def _matching(connection: Connection, group: int, edit: MemberEdit) -> list[str]:
+    found = members.elements(connection, group)
+    named = ({"value": identifier, "type": kind, "display": display} for _, identifier, kind, display in found)
+    return [element["value"] for element in named if edit.filter and evaluate_element(edit.filter, element)]
+
+
+def _record(
+    context: Context,
+    connection: Connection,
+    action: str,
+    subject: tuple[str, str],
+    before: Document,
+    after: Document,
+    change: members.Change,
+) -> None:
+    changes = journal.difference(before, after)
+    if change:
+        changes["members"] = members.journalled(connection, change)
+    named = after or before
+    name = named.get("userName") or named["displayName"]
+    journal.append(connection, context.author, action, (*subject, name), changes)
+
+
+def _reactivate(
+    context: Context,
+    connection: Connection,
+    kind: ResourceType,
+    document: Document,
+    wanted: list[dict[str, Any]],
+    taken: Uniqueness,
+) -> str:
+    """Take an Okta key's POST for a deactivated user as its re-activation: Okta would repeat a 409 for ever.
+
+    :raises Uniqueness: when the name's holder is active, or the caller is not Okta, or does not want it active.
+    """
+    if kind is not USER or context.key.idp != "okta" or document["active"] is not True:
+        raise taken
+    row = resources.find(connection, kind.name, document["userName"])
+    if row is None or row.active:
+        raise taken
+    note(Tolerance.REACTIVATED, row.id)
+    before = stored_document(connection, row)
+    _save(context, connection, "reactivate", row, before, Target({**document, "roles": wanted}))
+    return row.id
+
+
+def _is_large(connection: Connection, row: Row) -> bool:
+    return members.count(connection, row.seq, SMALL_GROUP + 1) > SMALL_GROUP
+
+
+def _answer(
+    context: Context,
+    connection: Connection,
+    kind: ResourceType,
+    identifier: str,
+    projection: Projection,
+    status: int,
+) -> Answer:
+    return _single(context, connection, resources.get(connection, kind.name, identifier), projection, status)
+
+
+def _single(context: Context, connection: Connection, row: Row, projection: Projection, status: int) -> Answer:
+    (text,) = texts(context, connection, [row], projection)
+    return Answer(status, text, etag(row.version, row.epoch), location(context, row.type, row.id), row.id)

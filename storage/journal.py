@@ -1,0 +1,73 @@
+"""The journal: one append-only row per change, written in the change's own transaction."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from storage.instants import now
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What changed: when, by whom, in which request; `changes` maps an attribute to what was before and after."""
+
+    seq: int
+    at: str
+    actor: str
+    request: str
+    action: str
+    type: str
+    resource: str
+    name: str
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes: the actor (`key:ID`, `console`, `command:OSUSER`) and the id of the request."""
+
+    actor: str
+    request: str
+
+
+def append(
+    connection: sqlite3.Connection,
+    author: Author,
+    action: str,
+    subject: tuple[str, str, str],
+    changes: dict[str, Any],
+) -> None:
+    """Write an entry; `subject` is the type, id and name of what changed."""
+    text = json.dumps(changes, ensure_ascii=False, separators=(",", ":"))
+    connection.execute(
+        "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (now(), author.actor, author.request, action, *subject, subject[2].casefold(), text),
+    )
+
+
+def entries(
+    connection: sqlite3.Connection, *, resource: str | None = None, user: str | None = None, limit: int = 100
+) -> Iterator[Entry]:
+    """Yield the newest entries first: of one resource by its id, of a user by userName in any case, or of all."""
+    condition, values = "1", []
+    if resource is not None:
+        condition, values = "resource = ?", [resource]
+    elif user is not None:
+        condition = "type = 'User' AND resource IN (SELECT resource FROM journal WHERE folded = ?)"
+        values = [user.casefold()]
+    rows = connection.execute(
+        "SELECT seq, at, actor, request, action, type, resource, name, changes FROM journal "
+        f"WHERE {condition} ORDER BY seq DESC LIMIT ?",
+        [*values, limit],
+    )
+    for row in rows:
+        yield Entry(*(*row[:-1], json.loads(row[-1])))
+
+
+def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return each top-level attribute that differs, with what was before and after."""
+    names = [name for name in {**before, **after} if name != "schemas" and before.get(name) != after.get(name)]
+    return {name: {"before": before.get(name), "after": after.get(name)} for name in names}

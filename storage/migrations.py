@@ -1,0 +1,198 @@
+"""The schema of the file, as append-only migrations: each runs once, in order, whoever starts first."""
+
+import secrets
+
+from sqlite_utils import Database as SqliteUtils
+from sqlite_utils import Migrations
+
+from storage.instants import now
+
+perch = Migrations("perch")
+
+BLOCK_SHIFT = 10
+STARTING_ROLES = {
+    "managed:admin": ("Admin", "May change everything in the workspace."),
+    "managed:editor": ("Editor", "May change content, not settings or people."),
+    "managed:viewer": ("Viewer", "May look, not change."),
+    "managed:inbox_agent": ("Inbox agent", "Answers conversations in the inbox."),
+    "managed:analyst": ("Analyst", "Reads reports and exports them."),
+}
+
+
+def _run(db: SqliteUtils, script: str) -> None:
+    for statement in script.split(";\n\n"):
+        db.conn.execute(statement)
+
+
+@perch()
+def m001_workspace(db: SqliteUtils) -> None:
+    _run(db, "CREATE TABLE workspace (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID")
+    values = {
+        "id": secrets.token_hex(6),
+        "created": now(),
+        "epoch": 0,
+        "secret": secrets.token_hex(32),
+    }
+    db.conn.executemany("INSERT INTO workspace VALUES (?, ?)", values.items())
+
+
+@perch()
+def m002_resources(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE resources (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            type TEXT NOT NULL,
+            version INTEGER NOT NULL,
+            created TEXT NOT NULL,
+            lastModified TEXT NOT NULL,
+            userName TEXT UNIQUE,
+            displayName TEXT,
+            externalId TEXT,
+            active INTEGER,
+            document TEXT NOT NULL
+        );
+
+        CREATE UNIQUE INDEX resources_group_name ON resources (displayName) WHERE type = 'Group';
+
+        CREATE INDEX resources_type ON resources (type);
+
+        CREATE INDEX resources_displayName ON resources (type, displayName);
+
+        CREATE INDEX resources_externalId ON resources (type, externalId) WHERE externalId IS NOT NULL;
+
+        CREATE INDEX resources_lastModified ON resources (type, lastModified);
+
+        CREATE INDEX resources_created ON resources (type, created);
+
+        CREATE TABLE emails (
+            resource INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            value TEXT,
+            type TEXT,
+            "primary" INTEGER,
+            PRIMARY KEY (resource, position)
+        ) WITHOUT ROWID;
+
+        CREATE INDEX emails_value ON emails (value)""",
+    )
+
+
+@perch()
+def m003_blocks(db: SqliteUtils) -> None:
+    """Count resources per block of sequence numbers, for totals and for pages deep in a directory."""
+    _run(
+        db,
+        f"""
+        CREATE TABLE blocks (
+            type TEXT NOT NULL, block INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (type, block)
+        ) WITHOUT ROWID;
+
+        CREATE TRIGGER blocks_insert AFTER INSERT ON resources BEGIN
+            INSERT INTO blocks VALUES (new.type, new.seq >> {BLOCK_SHIFT}, 1)
+            ON CONFLICT DO UPDATE SET count = count + 1; END;
+
+        CREATE TRIGGER blocks_delete AFTER DELETE ON resources BEGIN
+            UPDATE blocks SET count = count - 1 WHERE type = old.type AND block = old.seq >> {BLOCK_SHIFT}; END""",
+    )
+
+
+@perch()
+def m004_members(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE members (
+            "group" INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
+            member INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
+            nested INTEGER NOT NULL,
+            PRIMARY KEY ("group", member)
+        ) WITHOUT ROWID;
+
+        CREATE INDEX members_member ON members (member, "group");
+
+        CREATE INDEX members_nested ON members ("group", member) WHERE nested""",
+    )
+
+
+@perch()
+def m005_roles(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE roles (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            slug TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            description TEXT,
+            version INTEGER NOT NULL DEFAULT 1,
+            created TEXT NOT NULL,
+            lastModified TEXT NOT NULL
+        );
+
+        CREATE TABLE assignments (
+            resource INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
+            source TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            role TEXT NOT NULL REFERENCES roles (slug),
+            display TEXT,
+            type TEXT,
+            "primary" INTEGER,
+            since TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            PRIMARY KEY (resource, source, position),
+            UNIQUE (role, source, resource)
+        ) WITHOUT ROWID""",
+    )
+    rows = [(slug, name, text, now(), now()) for slug, (name, text) in STARTING_ROLES.items()]
+    sql = "INSERT INTO roles (slug, name, description, created, lastModified) VALUES (?, ?, ?, ?, ?)"
+    db.conn.executemany(sql, rows)
+
+
+@perch()
+def m006_keys(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE keys (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            idp TEXT NOT NULL,
+            access TEXT NOT NULL,
+            rolesAs TEXT NOT NULL,
+            strict INTEGER NOT NULL DEFAULT 0,
+            created TEXT NOT NULL,
+            expires TEXT,
+            revoked TEXT,
+            lastUsed TEXT
+        ) WITHOUT ROWID""",
+    )
+
+
+@perch()
+def m007_journal(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            request TEXT NOT NULL,
+            action TEXT NOT NULL,
+            type TEXT NOT NULL,
+            resource TEXT NOT NULL,
+            name TEXT NOT NULL,
+            folded TEXT NOT NULL,
+            changes TEXT NOT NULL
+        );
+
+        CREATE INDEX journal_folded ON journal (folded);
+
+        CREATE INDEX journal_resource ON journal (resource);
+
+        CREATE INDEX journal_at ON journal (at)""",
+    )

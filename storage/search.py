@@ -1,0 +1,144 @@
+"""Pages of resources: by index, at any depth for the price of the first page, and by key for cursors."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.errors import NotFound
+from storage.filter_sources import Sql
+from storage.migrations import BLOCK_SHIFT
+from storage.resources import COLUMNS, Row
+from storage.sort_sql import Order, order_by
+
+CREATION = order_by(None)
+
+# The catalogue as resources, so that one search serves every resource type; its documents hold no secrets.
+ROLES = """(
+    SELECT seq, slug AS id, 'Role' AS type, version, created, lastModified, NULL AS userName,
+        casefold(name) AS displayName, NULL AS externalId, NULL AS active,
+        json_patch(
+            json_object('schemas', json_array('urn:okta:scim:schemas:core:1.0:Role'), 'displayName', name),
+            iif(description IS NULL, '{}', json_object('description', description))
+        ) AS document
+    FROM roles
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The resources of one type that a condition on `r` picks; an empty condition picks all."""
+
+    type: str
+    condition: str = ""
+    parameters: tuple[Any, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """The whole condition."""
+        return f"r.type = ? AND ({self.condition})" if self.condition else "r.type = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to search, and in which order."""
+
+    selections: tuple[Selection, ...]
+    order: Order = CREATION
+
+    @property
+    def source(self) -> str:
+        """The rows to search."""
+        return ROLES if self.selections[0].type == "Role" else "resources"
+
+    @property
+    def where(self) -> str:
+        """The whole condition."""
+        if len(self.selections) == 1:
+            return self.selections[0].sql
+        return " OR ".join(f"({selection.sql})" for selection in self.selections)
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The values bound to `where`."""
+        return tuple(value for chosen in self.selections for value in (chosen.type, *chosen.parameters))
+
+    @property
+    def order_by(self) -> str:
+        """The ORDER BY list; ties are in the order of creation."""
+        return ", ".join((*self.order.terms, "r.seq"))
+
+    @property
+    def whole_type(self) -> str | None:
+        """The type's name when the query asks for all of one stored type, in whatever order."""
+        chosen = self.selections[0]
+        plain = len(self.selections) == 1 and not chosen.condition and chosen.type != "Role"
+        return chosen.type if plain else None
+
+
+def get_role(connection: sqlite3.Connection, slug: str) -> Row:
+    """Return a role of the catalogue as a resource, by its slug.
+
+    :raises NotFound: when there is none.
+    """
+    row = connection.execute(f"SELECT {COLUMNS} FROM {ROLES} r WHERE r.id = ?", (slug,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no Role with the id '{slug[:100]}'.")
+    return Row(*row)
+
+
+def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) -> tuple[list[Row], int]:
+    """Return `count` resources after the first `offset`, and how many there are in all (RFC 7644 section 3.4.2.4)."""
+    if query.whole_type and query.order == CREATION:
+        return _unfiltered(connection, query.whole_type, offset, count), total(connection, query)
+    if not count:
+        return [], total(connection, query)
+    sql = f"SELECT {COLUMNS} FROM {query.source} r WHERE {query.where} ORDER BY {query.order_by} LIMIT ? OFFSET ?"
+    rows = [Row(*row) for row in connection.execute(sql, (*query.values, count, offset))]
+    if len(rows) < count and (rows or not offset):
+        return rows, offset + len(rows)
+    return rows, total(connection, query)
+
+
+def total(connection: sqlite3.Connection, query: Query) -> int:
+    """Return how many resources match; without a condition the blocks know."""
+    if query.whole_type:
+        sql, values = "SELECT ifnull(sum(count), 0) FROM blocks WHERE type = ?", (query.whole_type,)
+    else:
+        sql, values = f"SELECT count(*) FROM {query.source} r WHERE {query.where}", query.values
+    found: int = connection.execute(sql, values).fetchone()[0]
+    return found
+
+
+def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, count: int) -> list[Row]:
+    """Skip whole blocks by their counts, so that a deep page steps over one block's rows at most."""
+    if not count:
+        return []
+    block, skipped = _block_of(connection, type_name, offset) if offset else (0, 0)
+    sql = f"SELECT {COLUMNS} FROM resources r WHERE r.type = ? AND r.seq >= ? ORDER BY r.seq LIMIT ? OFFSET ?"
+    values = (type_name, block << BLOCK_SHIFT, count, offset - skipped)
+    return [Row(*row) for row in connection.execute(sql, values)]
+
+
+def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tuple[int, int]:
+    """Return the block that holds the row after `offset` others, and how many rows come before the block."""
+    before = 0
+    block = -1
+    sql = "SELECT block, count FROM blocks WHERE type = ? ORDER BY block"
+    for block, count in connection.execute(sql, (type_name,)):
+        if before + count > offset:
+            return block, before
+        before += count
+    return block + 1, min(before, offset)
+
+
+def after(
+    connection: sqlite3.Connection, query: Query, position: tuple[Any, int] | None, count: int
+) -> list[tuple[Row, Any]]:
+    """Return `count` resources beyond a position (key, seq) of the query's order, each with its own key (RFC 9865)."""
+    beyond = query.order.after(*position) if position else Sql("1")
+    sql = (
+        f"SELECT {COLUMNS}, {query.order.key} FROM {query.source} r "
+        f"WHERE ({query.where}) AND {beyond.text} ORDER BY {query.order_by} LIMIT ?"
+    )
+    bound = (*query.values, *beyond.parameters, count)
+    return [(Row(*row[:-1]), row[-1]) for row in connection.execute(sql, bound)]

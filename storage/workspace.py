@@ -1,0 +1,19 @@
+"""What is true of the whole deployment: its id, its epoch, its secret and the console password's hash."""
+
+import sqlite3
+
+
+def get(connection: sqlite3.Connection, name: str) -> str | int | None:
+    """Return a workspace value by name, or None when it was never set."""
+    row = connection.execute("SELECT value FROM workspace WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def put(connection: sqlite3.Connection, name: str, value: str | int) -> None:
+    """Set a workspace value."""
+    connection.execute("INSERT OR REPLACE INTO workspace VALUES (?, ?)", (name, value))
+
+
+def move_epoch(connection: sqlite3.Connection) -> None:
+    """Move the epoch on: something that other resources' documents are derived from has changed."""
+    connection.execute("UPDATE workspace SET value = value + 1 WHERE name = 'epoch'")
