@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from schemas.errors import PreconditionFailed
 
 # A quoted tag may contain commas; a bare one, which some clients send, ends at the next comma.
-TAG = re.compile(r'\s*(?:W/)?(?:"([^"]*)"|([^",\s]+))\s*(?:,|$)', re.IGNORECASE)
+TAG = re.compile(r'(?:^|(?<=,))\s*(?:W/)?(?:"([^"]*)"|([^",\s]+))\s*(?=,|$)', re.IGNORECASE)
 
 
 def etag(version: int, epoch: int) -> str:

@@ -112,9 +112,9 @@ elements = st.fixed_dictionaries(
 )
 paths = st.sampled_from(
     [
-        "emails", "roles", "emails.type", "emails.value", "roles.display", "name", "name.givenName", "manager", "active",
+        "emails", "roles", "emails.type", "emails.value", "roles.display", "name", "name.givenName", "manager",
         'emails[type eq "work"]', 'emails[type eq "work"].value', 'roles[primary eq "True"].value', "roles.primary",
-        'emails[primary eq true and value eq "a"].primary', 'roles[value eq "b"]', "title", "userName", None,
+        'emails[primary eq true and value eq "a"].primary', 'roles[value eq "b"]', "title", "active", None,
     ]
 )  # fmt: skip
 values = st.one_of(
