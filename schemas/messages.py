@@ -10,6 +10,7 @@ from schemas.attributes import Anything, Attribute, Complex, Integer, Reference,
 from schemas.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
 from schemas.resource_types import describe
 from schemas.tolerances import Tolerance, note
+from schemas.values import named, read_value
 
 API = "urn:ietf:params:scim:api:messages:2.0:"
 OPERATIONS = ("add", "replace", "remove")
@@ -196,61 +197,6 @@ class BulkRequest:
 
     operations: list[BulkOperation]
     failOnErrors: int | None = None
-
-
-def named(field: Complex, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object's known keys under the names of the field's sub-attributes (RFC 7643 section 2.1)."""
-    found = ((field.sub(key), item) for key, item in value.items())
-    return {sub.name: item for sub, item in found if sub is not None}
-
-
-def read_value(field: Attribute, value: Any, path: str) -> Any:
-    """Return the canonical form of a value, all elements of a multi-valued one (RFC 7643 section 2.2).
-
-    :raises InvalidValue: that names `path` and what is wrong.
-    """
-    try:
-        return field.read(value)
-    except ValidationError as error:
-        raise InvalidValue(describe({path: error.messages})) from None
-
-
-def read_element(field: Attribute, value: Any, path: str) -> Any:
-    """Return the canonical form of one element of a multi-valued attribute (RFC 7643 section 2.4).
-
-    :raises InvalidValue: that names `path` and what is wrong.
-    """
-    try:
-        return field.read_one(value)
-    except ValidationError as error:
-        raise InvalidValue(describe({path: error.messages})) from None
-
-
-def read_part(field: Complex, sub: Attribute, value: Any, path: str) -> dict[str, Any]:
-    """Return the sub-attributes that setting `sub` sets; more than one for a role written as JSON text.
-
-    :raises InvalidValue: that names `path` and what is wrong.
-    """
-    if sub.name == "value" and isinstance(value, str):
-        element = read_element(field, {"value": value}, path)
-        return dict(element)
-    return {sub.name: read_value(sub, value, path)}
-
-
-def read_parts(field: Complex, value: Any, path: str) -> dict[str, Any]:
-    """Return an element's sub-attributes though required ones may be missing, for merging (RFC 7644 section 3.5.2.1).
-
-    :raises InvalidValue: that names `path` and what is wrong.
-    """
-    parts = named(field, value) if isinstance(value, dict) else {}
-    if not parts or "value" in parts:
-        return dict(read_element(field, value, path))
-    writable = ((field.subAttributes[name], item) for name, item in parts.items())
-    return {
-        sub.name: read_value(sub, item, f"{path}.{sub.name}")
-        for sub, item in writable
-        if not sub.readOnly and not is_unassigned(item)
-    }
 
 
 def _operations(message: Message, raw: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from schemas.attributes import is_unassigned, json_type
 from schemas.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget
-from schemas.messages import Operation, read_value
+from schemas.messages import Operation
 from schemas.resource_types import ResourceType, UnknownAttribute
 from schemas.tolerances import Tolerance, note
+from schemas.values import read_value
 from scim.patch_members import MemberEdit, member_edits
 from scim.patch_paths import Target, read_key, read_target, whole_schema
 from scim.patch_values import change

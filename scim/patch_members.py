@@ -6,8 +6,8 @@ from typing import Any, Literal
 from schemas.attributes import is_unassigned
 from schemas.errors import Mutability
 from schemas.filter_nodes import BoundNode, Comparison, FilterNode, Or
-from schemas.messages import read_value
 from schemas.tolerances import Tolerance, note
+from schemas.values import read_value
 from scim.patch_paths import Target
 
 

@@ -8,9 +8,9 @@ from schemas.errors import InvalidPath
 from schemas.filter_nodes import And, BoundNode, Comparison, FilterNode
 from schemas.filters import bind_value_filter
 from schemas.grammar import parse_path
-from schemas.messages import read_part
 from schemas.resource_types import Bound, ResourceType, UnknownAttribute
 from schemas.tolerances import Tolerance, note
+from schemas.values import read_part
 
 
 @dataclass(frozen=True, slots=True)

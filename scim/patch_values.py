@@ -9,8 +9,8 @@ from typing import Any
 from schemas.attributes import Attribute, Complex, is_unassigned
 from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.filters import evaluate_element
-from schemas.messages import named, read_element, read_part, read_parts, read_value
 from schemas.tolerances import Tolerance, note
+from schemas.values import named, read_element, read_part, read_parts, read_value
 from scim.patch_paths import Target, element_of
 
 Element = dict[str, Any]

@@ -102,7 +102,7 @@ def test_a_path_may_be_written_in_several_ways() -> None:
     assert split_path(BulkOperation(0, "POST", "/Users"), ENDPOINTS) == ("/Users", None)
 
 
-DATA = {
+DATA: dict[str, Any] = {
     "displayName": "about bulkId: things",
     "members": [{"type": "User", "value": "bulkId:a", "$ref": "../Users/bulkId:a"}, {"value": "7"}],
     "urn:x:User": {"manager": {"value": "bulkId:b c"}},

@@ -25,7 +25,7 @@ def operations(sent: list[Any]) -> list[Operation]:
     return read_patch({"schemas": [PATCH_OP], "Operations": sent})
 
 
-def expected_edit(kind: str, *rest: str) -> MemberEdit:
+def expected_edit(kind: Any, *rest: str) -> MemberEdit:
     if kind != "remove-where":
         return MemberEdit(kind, rest)
     node = parse_path(f"members[{rest[0]}]").filter
