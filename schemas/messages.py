@@ -203,7 +203,9 @@ def _operations(message: Message, raw: Mapping[str, Any]) -> Iterator[tuple[int,
     """Yield the position and the checked keys of each operation, with `value` and `data` as sent."""
     field = message.subAttributes["Operations"]
     sent = raw.get("Operations")
-    sent = [sent] if isinstance(sent, dict) and sent else sent
+    if isinstance(sent, dict) and sent:
+        note(Tolerance.LONE_ELEMENT, "Operations")
+        sent = [sent]
     if not isinstance(sent, list) or not sent or not isinstance(field, Complex):
         raise InvalidSyntax("Operations: must be an array of at least one operation.")
     for position, item in enumerate(sent):
