@@ -1,6 +1,7 @@
 """Other people's conformance suites, run against Perch: no errors and no failures."""
 
 from collections import Counter
+from itertools import product
 
 import pytest
 from flask import Flask
@@ -21,20 +22,46 @@ REFUSED_ON_PURPOSE = {
 }
 
 
+# A resource type or an extension that clients cannot write is beyond scim2-tester: it creates a resource of every type
+# that is discovered, and patches every extension, without asking whether any attribute of it may be written.
+WRITABLE = ["User", "Group"]
+READ_ONLY_EXTENSIONS = {
+    "urn:perch:scim:schemas:extension:access:1.0:User",
+    "urn:perch:scim:schemas:extension:access:1.0:Group",
+}
+PATCH_CHECKS = {"check_add_attribute", "check_remove_attribute", "check_replace_attribute"}
+
+
 @pytest.mark.parametrize("provider", ["generic", "okta", "entra"])
 def test_scim2_tester(provider: str, app: Flask, make_client: MakeClient) -> None:
-    """The RFC as scim2-tester reads it, with discovery as each kind of key is told it."""
+    """The RFC as scim2-tester reads it, with the schemas that each kind of key is told."""
     key = make_client(provider)
     client = WSGISCIMClient(
-        app,
-        base_url="http://localhost" + key.base_path,
-        headers={"Authorization": f"Bearer {key.key}"},
+        app, base_url="http://localhost" + key.base_path, headers={"Authorization": f"Bearer {key.key}"}
     )
-    results = check_server(client)
-    wrong = [describe(result) for result in results if result.status in (Status.ERROR, Status.CRITICAL)]
-    assert wrong == []
+    results = check_server(client, resource_types=WRITABLE)
+    refused = [result for result in errors(results) if extension_of(result) in READ_ONLY_EXTENSIONS]
+    assert {(extension_of(result), result.title) for result in refused} <= set(
+        product(READ_ONLY_EXTENSIONS, PATCH_CHECKS)
+    )
+    check_results([result for result in results if result not in refused])
+
+
+def errors(results: list[CheckResult]) -> list[CheckResult]:
+    return [result for result in results if result.status in (Status.ERROR, Status.CRITICAL)]
+
+
+def extension_of(result: CheckResult) -> str | None:
+    """The URN that a failed PATCH was about."""
+    return result.data.get("urn") if isinstance(result.data, dict) else None
+
+
+def check_results(results: list[CheckResult]) -> None:
+    """No error, and enough checks that succeeded for that to mean something."""
+    wrong = [describe(result) for result in errors(results)]
+    assert not wrong, "\n" + "\n".join(wrong)
     counts = Counter(result.status for result in results)
-    assert counts[Status.SUCCESS] + counts[Status.COMPLIANT] > 50, counts
+    assert counts[Status.SUCCESS] + counts[Status.COMPLIANT] > 80, counts
 
 
 def describe(result: CheckResult) -> str:

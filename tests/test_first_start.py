@@ -71,7 +71,7 @@ def test_a_file_that_is_no_database_stops_the_start_with_one_line(make_server: M
     server.start(wait=False)
     assert server.process is not None
     assert server.process.wait(20) != 0
-    lines = {line for line in server.log().splitlines() if "perch.db" in line}
+    lines = {line for line in server.log().splitlines() if line.startswith("Perch cannot start:")}
     assert len(lines) == 1, server.log()
     assert "Traceback" not in server.log()
     assert server.database.read_bytes().startswith(b"this is no database")
