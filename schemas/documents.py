@@ -62,17 +62,17 @@ def resource_types(base: str) -> list[Document]:
 
 
 def _resource_type(kind: ResourceType, base: str) -> Document:
-    document = {
+    return {
         "schemas": [TYPE_URN],
         "id": kind.name,
         "name": kind.name,
         "description": kind.description,
         "endpoint": kind.endpoint,
         "schema": kind.urn,
-        "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.extensions],
+        # What is computed is described in /Schemas; it is not listed here, where clients look for what they may send.
+        "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.extensions if kind.is_writable(urn)],
         "meta": _meta("ResourceType", f"{base}/ResourceTypes/{kind.name}"),
     }
-    return document if kind.extensions else {key: item for key, item in document.items() if key != "schemaExtensions"}
 
 
 def schemas(base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:

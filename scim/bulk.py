@@ -68,14 +68,27 @@ class _Run:
         except Exception as error:
             self._failed(operation, as_scim_error(error))
             return
-        result = bulk_result(operation, answer.status, location=answer.location, version=answer.etag)
+        location = answer.location or self._location(operation)
+        result = bulk_result(operation, answer.status, location=location, version=answer.etag)
         if step.completes:
             result["status"] = self.found[step.index]["status"]
         self.found[step.index] = result
 
     def _failed(self, operation: BulkOperation, error: ScimError) -> None:
         self.errors += 1
-        self.found[operation.position] = bulk_result(operation, error.status, response=error_document(error))
+        self.found[operation.position] = bulk_result(
+            operation, error.status, location=self._location(operation), response=error_document(error)
+        )
+
+    def _location(self, operation: BulkOperation) -> str | None:
+        """Return the URI of what an operation is about; a POST that failed has none."""
+        if operation.method == "POST":
+            return None
+        try:
+            path: str = resolve(operation.path, self.ids)
+        except ScimError:
+            return None
+        return self.caller.base + path
 
     def _operate(self, operation: BulkOperation, step: Step) -> Answer:
         endpoint, identifier = split_path(operation, KINDS)

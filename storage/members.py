@@ -89,10 +89,10 @@ def _refuse_unknown(connection: sqlite3.Connection, listed: str) -> None:
         raise InvalidValue(f"members: no user or group has the id {names}{more}; push these people first.")
 
 
-def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[int, str, str, str]]:
-    """Yield each member's sequence number, id, type and name, without building the whole list."""
+def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[int, str, str, str | None]]:
+    """Yield each member's sequence number, id, type and displayName, without building the whole list."""
     yield from connection.execute(
-        "SELECT r.seq, r.id, r.type, ifnull(r.document ->> '$.displayName', r.document ->> '$.userName') "
+        "SELECT r.seq, r.id, r.type, r.document ->> '$.displayName' "
         'FROM members m JOIN resources r ON r.seq = m.member WHERE m."group" = ?',
         (group,),
     )
@@ -108,9 +108,10 @@ def count(connection: sqlite3.Connection, group: int, limit: int) -> int:
 def as_json(connection: sqlite3.Connection, group: int, base: str) -> str:
     """Return a group's members as the text of a JSON array, "[]" when there are none."""
     sql = (
-        "SELECT json_group_array(json_object('value', r.id, '$ref', ? || '/' || r.type || 's/' || r.id, "
-        "'display', ifnull(r.document ->> '$.displayName', r.document ->> '$.userName'), 'type', r.type)) "
-        'FROM members m JOIN resources r ON r.seq = m.member WHERE m."group" = ?'
+        "SELECT json_group_array(json(iif(name IS NULL, json_object('value', id, '$ref', ref, 'type', type), "
+        "json_object('value', id, '$ref', ref, 'display', name, 'type', type)))) FROM ("
+        "SELECT r.id, r.type, ? || '/' || r.type || 's/' || r.id AS ref, r.document ->> '$.displayName' AS name "
+        'FROM members m JOIN resources r ON r.seq = m.member WHERE m."group" = ?)'
     )
     text: str = connection.execute(sql, (base, group)).fetchone()[0]
     return text
