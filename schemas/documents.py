@@ -69,8 +69,7 @@ def _resource_type(kind: ResourceType, base: str) -> Document:
         "description": kind.description,
         "endpoint": kind.endpoint,
         "schema": kind.urn,
-        # What is computed is described in /Schemas; it is not listed here, where clients look for what they may send.
-        "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.extensions if kind.is_writable(urn)],
+        "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.extensions],
         "meta": _meta("ResourceType", f"{base}/ResourceTypes/{kind.name}"),
     }
 

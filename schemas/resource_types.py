@@ -103,10 +103,6 @@ class ResourceType:
             raise UnknownAttribute(f"{self.name} has no schema '{urn}'")
         return self.extensions[field.name]
 
-    def is_writable(self, urn: str) -> bool:
-        """Tell whether clients can write any attribute of an extension."""
-        return urn not in self.computed_urns
-
     def extension(self, urn: str) -> Complex | None:
         """Return the extension of that URN in any case, or None."""
         field = self._names.get(urn.lower())

@@ -65,8 +65,15 @@ def m002_resources(db: SqliteUtils) -> None:
 
         CREATE INDEX resources_lastModified ON resources (type, lastModified);
 
-        CREATE INDEX resources_created ON resources (type, created);
+        CREATE INDEX resources_created ON resources (type, created)""",
+    )
 
+
+@perch()
+def m002_emails(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
         CREATE TABLE emails (
             resource INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
             position INTEGER NOT NULL,
