@@ -258,7 +258,7 @@ def _instant(attribute: Attribute, node: Comparison, value: object) -> str:
     try:
         return normalise_instant(value if isinstance(value, str) else "")
     except ValueError:
-        example = "a date and time in double quotes such as \"2026-11-24T09:30:00Z\""
+        example = 'a date and time in double quotes such as "2026-11-24T09:30:00Z"'
         raise _invalid(node.column, f"'{node.path.text}' is compared with {example}") from None
 
 

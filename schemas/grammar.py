@@ -194,7 +194,7 @@ class _Parser:
             unended = error.msg.startswith("Unterminated")
             self.position = self.position if unended else error.pos
             reason = "a closing double quote for the text that starts here" if unended else "text as JSON writes it"
-            raise self.expected(f"{reason} (a quote inside is \\\", a backslash \\\\)") from None
+            raise self.expected(f'{reason} (a quote inside is \\", a backslash \\\\)') from None
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise self.expected("valid Unicode text, not half of a surrogate pair")
         self.position = end

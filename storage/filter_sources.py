@@ -65,10 +65,11 @@ ABOVE = (
 )
 ITSELF_AND_ABOVE = ABOVE.format(start="r.seq")
 ALL_ABOVE = ABOVE.format(start='d."group" FROM members d WHERE d.member = r.seq')
+DIRECTLY_ABOVE = 'LEFT JOIN members n ON n."group" = {group} AND n.member = r.seq'
 
 LOGIN_ALLOWED = (
-    f"(r.active IS 1 AND EXISTS ({ITSELF_AND_ABOVE}"
-    "SELECT 1 FROM above JOIN assignments a ON a.resource = above.seq))"
+    f"CASE r.type WHEN 'User' THEN r.active IS 1 AND EXISTS ({ITSELF_AND_ABOVE}"
+    "SELECT 1 FROM above JOIN assignments a ON a.resource = above.seq) END"
 )
 VERSION = "'W/\"' || r.version || '.' || (SELECT value FROM workspace WHERE name = 'epoch') || '\"'"
 ROLE_NAME = "(SELECT c.name FROM roles c WHERE c.slug = a.role)"
@@ -84,7 +85,7 @@ def scalar(path: tuple[str, ...], attribute: Attribute, base: str) -> Column:
     if kept is not None:
         return kept
     if path == ("meta", "location"):
-        return column("? || '/' || r.type || 's/' || r.id", base)
+        return column("? || '/' || r.type || 's/' || quoted(r.id)", base)
     return _stored(f"json_extract(r.document, '{_json_path(path)}')", attribute)
 
 
@@ -161,12 +162,12 @@ EFFECTIVE_ROLES = Rows(
         "source": column("CASE a.source WHEN 'group' THEN (SELECT g.id FROM resources g WHERE g.seq = a.resource) END"),
     },
     each=(
-        f"EXISTS ({ITSELF_AND_ABOVE}"
-        f"SELECT 1 FROM above JOIN assignments a ON a.resource = above.seq WHERE {CONDITION})"
+        f"EXISTS ({ITSELF_AND_ABOVE}SELECT 1 FROM above JOIN assignments a ON a.resource = above.seq WHERE {CONDITION})"
     ),
     first=(
         f"({ITSELF_AND_ABOVE}SELECT {CONDITION} FROM above JOIN assignments a ON a.resource = above.seq "
-        "ORDER BY a.source = 'group', a.source, a.resource, a.position LIMIT 1)"
+        f"{DIRECTLY_ABOVE.format(group='a.resource')} WHERE r.type = 'User' "
+        "ORDER BY a.source = 'group', a.source, n.member IS NULL, a.resource, a.position LIMIT 1)"
     ),
     among=(
         "r.seq IN (WITH RECURSIVE holding (seq) AS (SELECT a.resource FROM assignments a WHERE {} "
@@ -189,7 +190,7 @@ def _groups(base: str, used: frozenset[str]) -> Rows:
         each=f"EXISTS ({ALL_ABOVE}SELECT 1 FROM above JOIN resources g ON g.seq = above.seq WHERE {CONDITION})",
         first=(
             f"({ALL_ABOVE}SELECT {CONDITION} FROM above JOIN resources g ON g.seq = above.seq "
-            'LEFT JOIN members n ON n."group" = g.seq AND n.member = r.seq ORDER BY n.member IS NULL, g.seq LIMIT 1)'
+            f"{DIRECTLY_ABOVE.format(group='g.seq')} WHERE r.type = 'User' ORDER BY n.member IS NULL, g.seq LIMIT 1)"
         ),
         among=(
             "r.seq IN (WITH RECURSIVE below (seq) AS ("

@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from urllib.parse import quote
 
 from schemas.filter_nodes import And, BoundNode, Constant, Elements, Leaf, Not, Or
 from schemas.instants import normalise_instant
-from schemas.resource_types import ResourceType
+from schemas.resource_types import Bound, ResourceType
 from storage.filter_sources import CONDITION, Column, Rows, Sql, rows, scalar
 
 Resolve = Callable[[Leaf], Column]
@@ -15,20 +16,13 @@ ORDER = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 NARROW = {("id",), ("userName",), ("externalId",)}
 LAST_CHARACTER = "\U0010ffff"
 
-# The catalogue in the columns of `resources`, so that filters and orders over Roles are those over other types.
-ROLES_AS_RESOURCES = (
-    "(SELECT row_number() OVER (ORDER BY slug) AS seq, slug AS id, 'Role' AS type, 1 AS version, created, "
-    "created AS lastModified, NULL AS userName, casefold(name) AS displayName, NULL AS externalId, NULL AS active, "
-    "json_object('schemas', json_array('urn:okta:scim:schemas:core:1.0:Role'), 'displayName', name, "
-    "'description', description) AS document FROM roles)"
-)
-
 
 def compile_filter(bound: BoundNode, resource_type: ResourceType, base: str) -> Sql:
     """Return a filter as a condition for `SELECT … FROM resources r WHERE r.type = ? AND (<text>)`.
 
     `base` is the URL under which resources live, such as https://host/workspace/scim/v2, for `$ref` and
-    `meta.location`. For Roles write `FROM ROLES_AS_RESOURCES r`. The connection needs `register_functions`.
+    `meta.location`. Any source with the columns of `resources` will do as `r`, so a condition on Roles too. The
+    connection needs `register_functions`.
     """
     return _Compiler(base).condition(_normal(bound, True), False)
 
@@ -37,6 +31,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
     """Give a connection the functions that conditions use; the schema itself uses none."""
     connection.create_function("casefold", 1, _casefold, deterministic=True)
     connection.create_function("instant", 1, _instant, deterministic=True)
+    connection.create_function("quoted", 1, _quoted, deterministic=True)
 
 
 def _casefold(text: object) -> str | None:
@@ -48,6 +43,10 @@ def _instant(text: object) -> str | None:
         return normalise_instant(text) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def _quoted(identifier: object) -> str:
+    return quote(str(identifier), safe=":")
 
 
 def _normal(node: BoundNode, positive: bool) -> BoundNode:
@@ -76,10 +75,29 @@ def _merged(terms: Sequence[BoundNode], conjunction: bool) -> BoundNode:
     lifted = [inner for term in terms for inner in (term.terms if isinstance(term, kind) else (term,))]
     if Constant(not conjunction) in lifted:
         return Constant(not conjunction)
-    kept = tuple(dict.fromkeys(term for term in lifted if term != Constant(conjunction)))
+    kept = tuple(dict.fromkeys(_gathered([term for term in lifted if term != Constant(conjunction)], conjunction)))
     if not kept:
         return Constant(conjunction)
     return kept[0] if len(kept) == 1 else kind(kept)
+
+
+def _gathered(terms: Sequence[BoundNode], conjunction: bool) -> Iterator[BoundNode]:
+    """Yield terms, those on one attribute's elements as one: some match p or some match q, so some match p or q.
+
+    The same holds of `none matches p and none matches q`. A list of look-ups becomes one search of the index.
+    """
+    filters: dict[Bound, list[BoundNode]] = {}
+    for term in terms:
+        match term:
+            case Elements() if not conjunction:
+                filters.setdefault(term.bound, []).append(term.filter)
+            case Not(term=Elements() as inner) if conjunction:
+                filters.setdefault(inner.bound, []).append(inner.filter)
+            case _:
+                yield term
+    for bound, inner_filters in filters.items():
+        elements = Elements(bound, _merged(inner_filters, False))
+        yield Not(elements) if conjunction else elements
 
 
 class _Compiler:
@@ -179,10 +197,12 @@ def _text_match(column: Column, operator: str, text: str) -> Sql:
 
 
 def _range(column: Column, prefix: str) -> Sql:
-    """Compile `sw` as a range, which an index finds."""
-    begin = column.sql + Sql(" >= ?", (prefix,))
+    """Compile `sw` as a range, of which SQLite is told that it picks few rows, so that it prefers the range's index."""
+    begin = Sql("likelihood(") + column.sql + Sql(" >= ?, 0.001)", (prefix,))
     end = _successor(prefix)
-    return begin if end is None else Sql("(") + begin + " AND " + column.sql + Sql(" < ?)", (end,))
+    if end is None:
+        return begin
+    return Sql("(") + begin + " AND likelihood(" + column.sql + Sql(" < ?, 0.001))", (end,))
 
 
 def _successor(prefix: str) -> str | None:

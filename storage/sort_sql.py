@@ -7,7 +7,7 @@ from schemas.attributes import Complex
 from schemas.resource_types import Bound
 from storage.filter_sources import CONDITION, Sql, rows, scalar
 
-NEVER_MISSING = {("id",), ("userName",), ("meta", "created"), ("meta", "lastModified")}
+NEVER_MISSING = {("id",), ("meta", "created"), ("meta", "lastModified")}
 SEQUENCE = "r.seq"
 
 

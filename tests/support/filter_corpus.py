@@ -110,7 +110,9 @@ class Corpus:
         """Write the rows into an empty database."""
         connection.execute("UPDATE workspace SET value = ? WHERE name = 'epoch'", (EPOCH,))
         for slug, name in self.catalogue.items():
-            connection.execute("INSERT OR REPLACE INTO roles VALUES (?, ?, NULL, ?)", (slug, name, "2026-01-01T00:00:00"))
+            columns = "slug, name, created, lastModified"
+            values = (slug, name, "2026-01-01T00:00:00", "2026-01-01T00:00:00")
+            connection.execute(f"INSERT INTO roles ({columns}) VALUES (?, ?, ?, ?)", values)
         seqs = {entry.id: self._insert(connection, entry) for entry in self.entries}
         kinds = {entry.id: entry.type for entry in self.entries}
         for entry in self.entries:
@@ -130,7 +132,9 @@ class Corpus:
         seq = done.lastrowid or 0
         for place, email in enumerate(document.get("emails", ())):
             value, kind = (text and text.casefold() for text in (email.get("value"), email.get("type")))
-            connection.execute("INSERT INTO emails VALUES (?, ?, ?, ?, ?)", (seq, place, value, kind, email.get("primary")))
+            connection.execute(
+                "INSERT INTO emails VALUES (?, ?, ?, ?, ?)", (seq, place, value, kind, email.get("primary"))
+            )
         self._insert_assignments(connection, seq, entry)
         return seq
 
