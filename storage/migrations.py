@@ -203,3 +203,20 @@ def m007_journal(db: SqliteUtils) -> None:
 
         CREATE INDEX journal_at ON journal (at)""",
     )
+
+
+@perch()
+def m_console_sessions(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE console_sessions (
+            digest BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, expires INTEGER NOT NULL
+        ) WITHOUT ROWID;
+
+        CREATE TABLE console_attempts (seq INTEGER PRIMARY KEY, address TEXT NOT NULL, at REAL NOT NULL);
+
+        CREATE INDEX console_attempts_address ON console_attempts (address, at);
+
+        CREATE TABLE console_forms (token TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID""",
+    )

@@ -1,0 +1,53 @@
+"""What signing in to the console keeps: sessions, attempts per address, and forms that were sent already."""
+
+import sqlite3
+import time
+
+KEPT_FORMS_S = 2 * 24 * 3600
+
+
+def open_session(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes, lifetime: int) -> None:
+    """Keep a new session for `lifetime` seconds; `fingerprint` is that of the password that opened it."""
+    now = int(time.time())
+    connection.execute("DELETE FROM console_sessions WHERE expires <= ?", (now,))
+    connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?)", (digest, fingerprint, now + lifetime))
+
+
+def is_open(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes) -> bool:
+    """Tell whether a session lives: not signed out, not expired, and opened with the password of today."""
+    found = connection.execute(
+        "SELECT 1 FROM console_sessions WHERE digest = ? AND fingerprint = ? AND expires > ?",
+        (digest, fingerprint, int(time.time())),
+    )
+    return found.fetchone() is not None
+
+
+def close_session(connection: sqlite3.Connection, digest: bytes) -> None:
+    """End a session."""
+    connection.execute("DELETE FROM console_sessions WHERE digest = ?", (digest,))
+
+
+def take_attempt(connection: sqlite3.Connection, address: str, limit: int, window: int) -> int:
+    """Count an attempt to sign in; return 0, or how many seconds to wait when `limit` in `window` seconds are spent."""
+    now = time.time()
+    connection.execute("DELETE FROM console_attempts WHERE at <= ?", (now - window,))
+    spent, oldest = connection.execute(
+        "SELECT count(*), min(at) FROM console_attempts WHERE address = ?", (address,)
+    ).fetchone()
+    if spent >= limit:
+        return max(1, round(oldest + window - now))
+    connection.execute("INSERT INTO console_attempts (address, at) VALUES (?, ?)", (address, now))
+    return 0
+
+
+def forget_attempts(connection: sqlite3.Connection, address: str) -> None:
+    """Give an address all its attempts back: somebody there knew the password."""
+    connection.execute("DELETE FROM console_attempts WHERE address = ?", (address,))
+
+
+def spend_form(connection: sqlite3.Connection, token: str) -> bool:
+    """Note that a form was sent; False when it was sent before, so that a reload repeats nothing."""
+    now = int(time.time())
+    connection.execute("DELETE FROM console_forms WHERE at <= ?", (now - KEPT_FORMS_S,))
+    done = connection.execute("INSERT OR IGNORE INTO console_forms VALUES (?, ?)", (token[:100], now))
+    return bool(done.rowcount)
