@@ -41,6 +41,15 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
 def _workspace(text: str) -> str:
     if text and not re.fullmatch(r"[A-Za-z0-9._~-]{1,64}", text):
         raise ValueError("must be 1 to 64 letters, digits, dots, dashes or underscores")
@@ -68,6 +77,12 @@ SETTINGS = (
         "Which requests are kept for people to look at.",
     ),
     Setting("PERCH_FUSE", "on", _switch, "Whether mass deactivation is held until released."),
+    Setting("PERCH_FUSE_SHARE", "20", _between(1, 100), "Percent of the active users that may go within the window."),
+    Setting("PERCH_FUSE_MINIMUM", "10", _whole, "The fuse lets fewer people than this go in any directory."),
+    Setting("PERCH_FUSE_MINUTES", "10", _between(1, 1440), "The fuse's window in minutes."),
+    Setting("PERCH_FAILED_KEYS", "120", _whole, "Failed access keys per minute and address before the answer is 429."),
+    Setting("PERCH_TRUSTED_PROXIES", "0", _between(0, 16), "How many proxies' X-Forwarded-* headers are believed."),
+    Setting("PERCH_JOURNAL_DAYS", "365", _between(1, 36500), "Days that journal entries are kept."),
     Setting("PERCH_FAULTS", "off", _switch, "Whether faults on demand may be set, for tests of clients."),
 )  # fmt: skip
 
