@@ -63,9 +63,7 @@ def m002_resources(db: SqliteUtils) -> None:
 
         CREATE INDEX resources_externalId ON resources (type, externalId) WHERE externalId IS NOT NULL;
 
-        CREATE INDEX resources_lastModified ON resources (type, lastModified);
-
-        CREATE INDEX resources_created ON resources (type, created)""",
+        CREATE INDEX resources_lastModified ON resources (type, lastModified)""",
     )
 
 
@@ -197,16 +195,12 @@ def m007_journal(db: SqliteUtils) -> None:
             changes TEXT NOT NULL
         );
 
-        CREATE INDEX journal_folded ON journal (folded);
-
-        CREATE INDEX journal_resource ON journal (resource);
-
-        CREATE INDEX journal_at ON journal (at)""",
+        CREATE INDEX journal_resource ON journal (resource)""",
     )
 
 
 @perch()
-def m_console_sessions(db: SqliteUtils) -> None:
+def m008_console_sessions(db: SqliteUtils) -> None:
     _run(
         db,
         """
