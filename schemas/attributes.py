@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
-from schemas.tolerances import Tolerance, note
+from schemas.tolerances import Tolerance, ignore, note
 
 SHORT_TEXT = 1024
 LONG_TEXT = 64 * 1024
@@ -240,6 +240,8 @@ class Complex(Attribute):
 
     def _read_sub(self, key: str, item: Any, found: dict[str, Any], errors: dict[str, Any]) -> None:
         field = self.subAttributes.get(key) or self._names.get(key.lower())
+        if field is None and not is_unassigned(item):
+            ignore(self.name, key)
         if field is None or field.mutability == "readOnly" or is_unassigned(item):
             return
         try:

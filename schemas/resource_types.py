@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError
 from schemas import access, enterprise_user, group, role, user
 from schemas.attributes import Attribute, Complex, common_attributes, is_unassigned, json_type
 from schemas.errors import InvalidSyntax, InvalidValue
-from schemas.tolerances import Tolerance, note
+from schemas.tolerances import Tolerance, ignore, note
 
 
 class UnknownAttribute(LookupError):
@@ -154,6 +154,8 @@ class ResourceType:
             elif urn := self._extension_with(key):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
                 self._place(document, urn, {key: value})
+            else:
+                ignore(key)
         return document
 
     def _place(self, document: dict[str, Any], name: str, value: Any) -> None:

@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from enum import Enum
+
+from schemas.errors import InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, ScimError, Uniqueness
+
+MOST_IGNORED = 100
+LONGEST_NAME = 200
 
 
 class Tolerance(Enum):
@@ -28,22 +33,75 @@ class Tolerance(Enum):
     REACTIVATED = "a POST for a deactivated user, taken as its re-activation (RFC 7644 section 3.3)"
 
 
-_used: ContextVar[dict[Tolerance, str] | None] = ContextVar("tolerances", default=None)
+REFUSALS: dict[Tolerance, type[ScimError]] = {
+    Tolerance.DOTTED_KEYS: InvalidPath,
+    Tolerance.MISPLACED_ATTRIBUTE: InvalidPath,
+    Tolerance.TEXT_BOOLEAN: InvalidValue,
+    Tolerance.TEXT_NUMBER: InvalidValue,
+    Tolerance.BARE_VALUE: InvalidValue,
+    Tolerance.SINGLE_VALUE_ARRAY: InvalidValue,
+    Tolerance.LONE_ELEMENT: InvalidValue,
+    Tolerance.EMPTY_MANAGER: InvalidValue,
+    Tolerance.ROLE_IN_JSON_TEXT: InvalidValue,
+    Tolerance.CREATED_FROM_FILTER: NoTarget,
+    Tolerance.TEXT_BOOLEAN_FILTER: InvalidFilter,
+    Tolerance.REACTIVATED: Uniqueness,
+}
+
+
+class Used(dict[Tolerance, str]):
+    """The tolerances that a request needed, each with its first example, and the attributes that Perch ignored."""
+
+    def __init__(self, strict: bool = False) -> None:
+        super().__init__()
+        self.strict = strict
+        self.ignored: dict[str, None] = {}
+
+
+_used: ContextVar[Used | None] = ContextVar("tolerances", default=None)
 
 
 def note(tolerance: Tolerance, example: str = "") -> None:
-    """Record that the current request needed `tolerance`; without a collector nothing happens."""
+    """Record that the current request needed `tolerance`; without a collector nothing happens.
+
+    :raises ScimError: of the kind that the RFC names, when the collector is strict; the detail names the section.
+    """
     used = _used.get()
-    if used is not None:
-        used.setdefault(tolerance, example)
+    if used is None:
+        return
+    if used.strict:
+        shown = f" ({example[:LONGEST_NAME]})" if example else ""
+        raise REFUSALS.get(tolerance, InvalidSyntax)(
+            f"This access key is strict and the request needs a tolerance: {tolerance.value}{shown}. "
+            f"Correct the request, or allow it with: flask keys set ID --no-strict."
+        )
+    used.setdefault(tolerance, example[:LONGEST_NAME])
+
+
+def ignore(name: str, part: str = "") -> None:
+    """Record that Perch ignored an attribute, or the `part` of one, which no schema has (RFC 7644 section 3.3)."""
+    used = _used.get()
+    if used is not None and len(used.ignored) < MOST_IGNORED:
+        joint = "" if not part else ":" if ":" in name else "."
+        used.ignored.setdefault(f"{name}{joint}{part}"[:LONGEST_NAME])
+
+
+def start(strict: bool = False) -> tuple[Used, "Token[Used | None]"]:
+    """Start to collect for a request; give the token to `stop` at its end."""
+    used = Used(strict)
+    return used, _used.set(used)
+
+
+def stop(token: "Token[Used | None]") -> None:
+    """Stop to collect."""
+    _used.reset(token)
 
 
 @contextmanager
-def collect() -> Iterator[dict[Tolerance, str]]:
-    """Collect the tolerances used inside the block, each with its first example."""
-    used: dict[Tolerance, str] = {}
-    token = _used.set(used)
+def collect(strict: bool = False) -> Iterator[Used]:
+    """Collect the tolerances used inside the block, each with its first example, and ignored attributes."""
+    used, token = start(strict)
     try:
         yield used
     finally:
-        _used.reset(token)
+        stop(token)

@@ -35,7 +35,8 @@ class Roles(Complex):
             inner = _role_in_text(names.get("value"))
             value = {**value, **inner} if inner else value
             if "displayname" in names and not names.get("display"):
-                value = {**value, "display": names["displayname"]}
+                kept = {key: item for key, item in value.items() if key.lower() not in ("displayname", "display")}
+                value = {**kept, "display": names["displayname"]}
         return super().read_one(value)
 
     def _read_all(self, values: list[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from schemas.attributes import is_unassigned, json_type
 from schemas.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget
 from schemas.messages import Operation
 from schemas.resource_types import ResourceType, UnknownAttribute
-from schemas.tolerances import Tolerance, note
+from schemas.tolerances import Tolerance, ignore, note
 from schemas.values import read_value
 from scim.patch_members import MemberEdit, member_edits
 from scim.patch_paths import Target, read_key, read_target, whole_schema
@@ -93,7 +93,9 @@ def _change_keys(draft: _Draft, op: str, urn: str | None, value: Any) -> None:
             _change_schema(draft, op, whole, item)
         elif urn is not None or not _is_ignored(key):
             target = read_key(draft.resource_type, urn, key)
-            if target is not None and not target.readOnly:
+            if target is None:
+                ignore(urn or key, key if urn else "")
+            elif not target.readOnly:
                 _change(draft, op, target, item)
 
 
