@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from schemas.errors import Conflict, InvalidValue, NotFound
 from schemas.user import SLUG
-from storage import journal, members, resources, roles
+from storage import journal, keys, members, resources, roles
 from storage.database import Connection, Database
 from storage.journal import Author
 from storage.resources import Row
@@ -29,17 +29,22 @@ def add(database: Database, author: Author, slug: str, name: str, description: s
     return role
 
 
-def edit(database: Database, author: Author, slug: str, name: str, description: str | None) -> Role:
-    """Change a role's name and description."""
-    if not name.strip():
+def edit(
+    database: Database, author: Author, slug: str, name: str | None = None, description: str | None = None
+) -> Role:
+    """Change a role's name, its description or both; None keeps what is there, "" clears the description."""
+    if name is not None and not name.strip():
         raise InvalidValue("A role needs a name.")
     with database.write() as connection:
         before = roles.get(connection, slug)
-        role = roles.edit(connection, slug, name.strip(), description)
-        changes = journal.difference(
-            {"name": before.name, "description": before.description},
-            {"name": role.name, "description": role.description},
-        )
+        wanted = {
+            "name": before.name if name is None else name.strip(),
+            "description": before.description if description is None else description or None,
+        }
+        changes = journal.difference({"name": before.name, "description": before.description}, wanted)
+        if not changes:
+            return before
+        role = roles.edit(connection, slug, str(wanted["name"]), wanted["description"])
         journal.append(connection, author, "replace", ("Role", slug, role.name), changes)
     return role
 
@@ -105,13 +110,17 @@ def name_of(row: Row) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a user has a role: the source, since when, by whom, and through which path of groups."""
+    """Why a user has a role: the source, since when, by whom, and through which path of groups.
+
+    `actor` is as in the journal; `by` is the same for people, with the key's name.
+    """
 
     role: str
     name: str
     source: str
     since: str
     actor: str
+    by: str
     path: tuple[str, ...] = ()
 
 
@@ -120,11 +129,15 @@ def explain(database: Database, user: Row) -> list[Reason]:
     with database.read() as connection:
         paths = members.paths_above(connection, user.seq)
         assigned = roles.assigned(connection, [user.seq, *paths])
+        names = {f"key:{key.id}": f"key {key.name} ({key.id})" for key in keys.every(connection)}
     found = [
-        Reason(role.role, role.name, role.source, role.since, role.actor, paths.get(seq, ()))
+        Reason(
+            role.role, role.name, role.source, role.since, role.actor,
+            names.get(role.actor, role.actor), paths.get(seq, ()),
+        )
         for seq, held in assigned.items()
         for role in held
-    ]
+    ]  # fmt: skip
     return sorted(found, key=lambda reason: (reason.role, reason.source, reason.path))
 
 

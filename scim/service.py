@@ -10,7 +10,7 @@ from schemas.messages import read_patch
 from schemas.resource_types import ROLE, USER, ResourceType
 from schemas.tolerances import Tolerance, note
 from scim import patch as patching
-from scim.assignments import known_roles, with_kept_details
+from scim.assignments import Accepted, accept, with_kept_details, withdrawn
 from scim.context import Answer, Context
 from scim.patch import MemberEdit
 from scim.preconditions import check_if_match, check_if_none_match, etag, not_modified
@@ -48,16 +48,17 @@ def create(context: Context, kind: ResourceType, body: Any, projection: Projecti
     if kind is USER:
         target.document.setdefault("active", True)
     with context.database.write() as connection:
-        wanted = known_roles(context, connection, target.document.pop("roles", []))
+        sent = target.document.pop("roles", [])
+        accepted = accept(context, connection, sent)
         try:
             seq, identifier = resources.insert(connection, kind.name, target.document)
         except Uniqueness as taken:
-            identifier = _reactivate(context, connection, kind, target.document, wanted, taken)
+            identifier = _reactivate(context, connection, kind, target.document, sent, taken)
             return _answer(context, connection, kind, identifier, projection, 201)
-        roles.set_direct(connection, seq, wanted, context.author.actor)
-        change = _edit_members(connection, seq, target.edits)
-        after = {**target.document, **({"roles": wanted} if wanted else {})}
-        _record(context, connection, "create", (kind.name, identifier), {}, after, change)
+        roles.set_direct(connection, seq, accepted.roles, context.author.actor)
+        extra = _members_changed(connection, _edit_members(connection, seq, target.edits)) | accepted.journalled
+        after = _with_roles(target.document, accepted.roles)
+        _record(context, connection, "create", (kind.name, identifier), {}, after, extra)
         return _answer(context, connection, kind, identifier, projection, 201)
 
 
@@ -108,8 +109,9 @@ def delete(context: Context, kind: ResourceType, identifier: str, conditions: Co
     with context.database.write() as connection:
         row = _current(connection, kind, identifier, conditions)
         before = stored_document(connection, row)
+        extra = withdrawn(connection, row)
         resources.delete(connection, row)
-        _record(context, connection, "delete", (kind.name, identifier), before, {}, members.Change())
+        _record(context, connection, "delete", (kind.name, identifier), before, {}, extra)
         return Answer(204)
 
 
@@ -138,15 +140,25 @@ def _save(context: Context, connection: Connection, action: str, row: Row, befor
     """Write the difference between what a resource is and what it shall become; nothing when there is none."""
     held = before.get("roles", [])
     sent = with_kept_details(target.document.pop("roles", []), held)
-    wanted = known_roles(context, connection, sent) if sent != held else held
-    after = {**target.document, **({"roles": wanted} if wanted else {})}
+    accepted = accept(context, connection, sent) if sent != held else Accepted(held)
+    after = _with_roles(target.document, accepted.roles)
     change = _edit_members(connection, row.seq, target.edits)
-    if after == before and not change:
+    if after != before or change:
+        resources.update(connection, row, target.document)
+    elif not accepted.ignored:
         return
-    resources.update(connection, row, target.document)
-    if wanted != held:
-        roles.set_direct(connection, row.seq, wanted, context.author.actor)
-    _record(context, connection, action, (row.type, row.id), before, after, change)
+    if accepted.roles != held:
+        roles.set_direct(connection, row.seq, accepted.roles, context.author.actor)
+    extra = _members_changed(connection, change) | accepted.journalled
+    _record(context, connection, action, (row.type, row.id), before, after, extra)
+
+
+def _with_roles(document: Document, direct: list[dict[str, Any]]) -> Document:
+    return {**document, "roles": direct} if direct else document
+
+
+def _members_changed(connection: Connection, change: members.Change) -> dict[str, Any]:
+    return {"members": members.journalled(connection, change)} if change else {}
 
 
 def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit]) -> members.Change:
@@ -167,7 +179,7 @@ def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit
 def _matching(connection: Connection, group: int, edit: MemberEdit) -> list[str]:
     found = members.elements(connection, group)
     named = ({"value": identifier, "type": kind, "display": display} for _, identifier, kind, display in found)
-    return [element["value"] for element in named if edit.filter and evaluate_element(edit.filter, element)]
+    return [str(element["value"]) for element in named if edit.filter and evaluate_element(edit.filter, element)]
 
 
 def _record(
@@ -177,11 +189,10 @@ def _record(
     subject: tuple[str, str],
     before: Document,
     after: Document,
-    change: members.Change,
+    extra: dict[str, Any],
 ) -> None:
-    changes = journal.difference(before, after)
-    if change:
-        changes["members"] = members.journalled(connection, change)
+    """Write the journal's entry: how the document changed, and what changed beside it."""
+    changes = journal.difference(before, after) | extra
     named = after or before
     name = named.get("userName") or named["displayName"]
     journal.append(connection, context.author, action, (*subject, name), changes)
@@ -192,7 +203,7 @@ def _reactivate(
     connection: Connection,
     kind: ResourceType,
     document: Document,
-    wanted: list[dict[str, Any]],
+    sent: list[dict[str, Any]],
     taken: Uniqueness,
 ) -> str:
     """Take an Okta key's POST for a deactivated user as its re-activation: Okta would repeat a 409 for ever.
@@ -206,7 +217,7 @@ def _reactivate(
         raise taken
     note(Tolerance.REACTIVATED, row.id)
     before = stored_document(connection, row)
-    _save(context, connection, "reactivate", row, before, Target({**document, "roles": wanted}))
+    _save(context, connection, "reactivate", row, before, Target({**document, "roles": sent}))
     return row.id
 
 

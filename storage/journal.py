@@ -8,6 +8,9 @@ from typing import Any
 
 from storage.instants import now
 
+NAMED = "SELECT resource FROM journal WHERE folded = ? AND type = 'User'"
+NAMES_MEMBER = f"type = 'Group' AND EXISTS (SELECT 1 FROM ({NAMED}) named WHERE instr(changes, named.resource))"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -51,13 +54,15 @@ def append(
 def entries(
     connection: sqlite3.Connection, *, resource: str | None = None, user: str | None = None, limit: int = 100
 ) -> Iterator[Entry]:
-    """Yield the newest entries first: of one resource by its id, of a user by userName in any case, or of all."""
+    """Yield the newest entries first: of one resource by its id, of a user by userName in any case, or of all.
+
+    A user's are also those of groups that the user joined or left (in a change of at most a thousand members).
+    """
     condition, values = "1", []
     if resource is not None:
         condition, values = "resource = ?", [resource]
     elif user is not None:
-        condition = "type = 'User' AND resource IN (SELECT resource FROM journal WHERE folded = ?)"
-        values = [user.casefold()]
+        condition, values = f"resource IN ({NAMED}) OR {NAMES_MEMBER}", [user.casefold()] * 2
     rows = connection.execute(
         "SELECT seq, at, actor, request, action, type, resource, name, changes FROM journal "
         f"WHERE {condition} ORDER BY seq DESC LIMIT ?",

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.errors import InvalidValue
 from storage import workspace
@@ -29,8 +30,7 @@ class Change:
             self.removed.discard(seq) if seq in self.removed else self.added.add(seq)
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """A group above a resource: itself, whether the resource is a member of it directly, and its names."""
 
     group: int
@@ -96,6 +96,12 @@ def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[int, 
         'FROM members m JOIN resources r ON r.seq = m.member WHERE m."group" = ?',
         (group,),
     )
+
+
+def everyone(connection: sqlite3.Connection, group: int) -> Change:
+    """Return the change that takes all members out of a group."""
+    rows = connection.execute('SELECT member FROM members WHERE "group" = ?', (group,))
+    return Change(removed={member for (member,) in rows})
 
 
 def count(connection: sqlite3.Connection, group: int, limit: int) -> int:

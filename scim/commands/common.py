@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -36,7 +37,15 @@ def origin() -> str:
 
 def author() -> Author:
     """Return who signs the journal for a command: the operating system's user."""
-    return Author(f"command:{getpass.getuser()}", secrets.token_hex(8))
+    return Author(f"command:{_os_user()}", secrets.token_hex(8))
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user often has a number only.
+        return str(os.getuid())
 
 
 def command(run: Callable[P, T]) -> Callable[P, T]:

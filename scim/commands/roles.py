@@ -46,6 +46,19 @@ def show(as_json: bool) -> None:
         print_table(("SLUG", "NAME", "DESCRIPTION"), [(role.slug, role.name, role.description) for role in found])
 
 
+@group.command("edit")
+@click.argument("slug")
+@click.option("--name")
+@click.option("--description", metavar="TEXT", help='"" removes it.')
+@command
+def edit(slug: str, name: str | None, description: str | None) -> None:
+    """Change a role's name or description; its slug and its holders stay."""
+    if name is None and description is None:
+        raise click.UsageError("Say what to change: --name or --description.")
+    role = catalogue.edit(perch().database, author(), slug, name, description)
+    click.echo(f"{role.slug}: {role.name}")
+
+
 @group.command("remove")
 @click.argument("slug")
 @click.option("--force", is_flag=True, help="Withdraw it from everybody who has it, too.")
@@ -91,7 +104,7 @@ def explain(username: str, as_json: bool) -> None:
         return
     print_table(
         ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH"),
-        [(r.role, r.name, r.source, to_json(r.since), r.actor, " < ".join(r.path)) for r in reasons],
+        [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons],
     )
     if not reasons:
         click.echo(f"{username} has no role and may not log in.", err=True)
