@@ -50,7 +50,11 @@ def _documents(
 ) -> list[str]:
     if len(projections) == 1:
         return texts(context, connection, rows, next(iter(projections.values())))
-    return [text for row in rows for text in texts(context, connection, [row], projections[row.type])]
+    found: dict[int, str] = {}
+    for name, projection in projections.items():
+        alike = [row for row in rows if row.type == name]
+        found |= zip([row.seq for row in alike], texts(context, connection, alike, projection), strict=True)
+    return [found[row.seq] for row in rows]
 
 
 def _selections(context: Context, kinds: Sequence[ResourceType], text: str | None) -> tuple[Selection, ...]:

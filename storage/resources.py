@@ -4,8 +4,7 @@ import json
 import os
 import sqlite3
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import NotFound, Uniqueness
 from storage import workspace
@@ -17,8 +16,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A stored resource; `document` is JSON text, instants are stored text, `epoch` is the workspace's."""
 
     seq: int
@@ -95,7 +93,7 @@ def update(connection: sqlite3.Connection, row: Row, document: dict[str, Any]) -
     if before.get("emails") != document.get("emails"):
         connection.execute("DELETE FROM emails WHERE resource = ?", (row.seq,))
         _insert_emails(connection, row.seq, document)
-    if row.type == "Group" and before["displayName"] != document["displayName"]:
+    if before.get("displayName") != document.get("displayName"):
         workspace.move_epoch(connection)
 
 
