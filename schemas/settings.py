@@ -76,6 +76,8 @@ SETTINGS = (
         "PERCH_TRAFFIC", "errors", _choice("off", "errors", "all"),
         "Which requests are kept for people to look at.",
     ),
+    Setting("PERCH_TRAFFIC_KEEP", "10000", _whole, "How many requests of the traffic are kept at most."),
+    Setting("PERCH_TRAFFIC_DAYS", "7", _whole, "For how many days requests of the traffic are kept at most."),
     Setting("PERCH_FUSE", "on", _switch, "Whether mass deactivation is held until released."),
     Setting("PERCH_FUSE_SHARE", "20", _between(1, 100), "Percent of the active users that may go within the window."),
     Setting("PERCH_FUSE_MINIMUM", "10", _whole, "The fuse lets fewer people than this go in any directory."),

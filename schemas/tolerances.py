@@ -17,9 +17,11 @@ class Tolerance(Enum):
     OPERATION_CASE = "`op` in another case than add, remove, replace (RFC 7644 section 3.5.2)"
     MISSING_SCHEMAS = "a message or resource without `schemas` (RFC 7643 section 3)"
     DOTTED_KEYS = "a value without a path whose keys are paths, such as `name.givenName` (RFC 7644 section 3.5.2)"
-    TEXT_BOOLEAN = "a boolean as a string, such as \"True\" (RFC 7643 section 2.3.2)"
+    TEXT_BOOLEAN = 'a boolean as a string, such as "True" (RFC 7643 section 2.3.2)'
     TEXT_NUMBER = "a number as a string (RFC 7643 section 2.3)"
-    CREATED_FROM_FILTER = "a replace through a filter that matches nothing creates the element (RFC 7644 section 3.5.2.3)"
+    CREATED_FROM_FILTER = (
+        "a replace through a filter that matches nothing creates the element (RFC 7644 section 3.5.2.3)"
+    )
     REMOVE_WITH_VALUE = "a remove that lists the values to remove (RFC 7644 section 3.5.2.2)"
     BARE_VALUE = "a plain value where an object with `value` is defined (RFC 7643 section 2.4)"
     SINGLE_VALUE_ARRAY = "an array around the value of a single-valued attribute (RFC 7643 section 2.4)"

@@ -214,3 +214,62 @@ def m008_console_sessions(db: SqliteUtils) -> None:
 
         CREATE TABLE console_forms (token TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID""",
     )
+
+
+@perch()
+def m009_traffic(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
+        CREATE TABLE traffic (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            at TEXT NOT NULL,
+            key TEXT,
+            keyName TEXT,
+            idp TEXT,
+            method TEXT NOT NULL,
+            path TEXT NOT NULL,
+            status INTEGER NOT NULL,
+            duration REAL NOT NULL,
+            headers TEXT NOT NULL,
+            request TEXT,
+            requestSize INTEGER NOT NULL,
+            response TEXT,
+            responseSize INTEGER NOT NULL,
+            requestId TEXT NOT NULL,
+            tolerances TEXT NOT NULL,
+            ignored TEXT NOT NULL,
+            reason TEXT,
+            fault TEXT,
+            replayOf INTEGER
+        );
+
+        CREATE INDEX traffic_key ON traffic (key);
+
+        CREATE INDEX traffic_failed ON traffic (seq) WHERE status >= 400 OR status = 0 OR reason IS NOT NULL;
+
+        CREATE TABLE quirks (
+            key TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            count INTEGER NOT NULL,
+            example TEXT NOT NULL,
+            first TEXT NOT NULL,
+            last TEXT NOT NULL,
+            PRIMARY KEY (key, kind, name)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE faults (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            method TEXT NOT NULL,
+            path TEXT NOT NULL,
+            key TEXT,
+            status INTEGER,
+            retryAfter INTEGER,
+            delay REAL NOT NULL,
+            "drop" INTEGER NOT NULL,
+            times INTEGER,
+            used INTEGER NOT NULL DEFAULT 0,
+            created TEXT NOT NULL
+        )""",
+    )

@@ -1,0 +1,168 @@
+"""The traffic: requests and answers kept for people to look at, redacted before they come here."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from schemas.errors import NotFound
+from storage.instants import now, to_json
+
+COLUMNS = (
+    "at, key, keyName, idp, method, path, status, duration, headers, request, requestSize, response, responseSize, "
+    "requestId, tolerances, ignored, reason, fault, replayOf"
+)
+FAILED = "(status >= 400 OR status = 0 OR reason IS NOT NULL)"
+PRUNED_AT_ONCE = 1000
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request and its answer.
+
+    `duration` is in milliseconds, sizes are in bytes, status 0 means that no answer was sent; `tolerances` maps the
+    names of schemas.tolerances to examples; `reason` says why it failed. A body is None when there was none or when it
+    was not kept, and shorter than its size when only its beginning was kept or something in it was redacted.
+    """
+
+    at: str
+    key: str | None
+    keyName: str | None
+    idp: str | None
+    method: str
+    path: str
+    status: int
+    duration: float
+    headers: dict[str, str] = field(default_factory=dict)
+    request: str | None = None
+    requestSize: int = 0
+    response: str | None = None
+    responseSize: int = 0
+    requestId: str = ""
+    tolerances: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    reason: str | None = None
+    fault: str | None = None
+    replayOf: int | None = None
+    seq: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the request failed, or part of it."""
+        return self.status >= 400 or self.status == 0 or self.reason is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the entry as plain data, its sequence number first."""
+        return {"seq": self.seq, **asdict(self), "at": to_json(self.at)}
+
+
+def row(entry: Entry) -> Row:
+    """Return an entry's values in the order of COLUMNS, ready for `append`."""
+    return (
+        entry.at, entry.key, entry.keyName, entry.idp, entry.method, entry.path, entry.status, entry.duration,
+        _text(entry.headers), entry.request, entry.requestSize, entry.response, entry.responseSize, entry.requestId,
+        _text(entry.tolerances), _text(entry.ignored), entry.reason, entry.fault, entry.replayOf,
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else ""
+
+
+def append(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Write entries, the oldest first."""
+    places = ", ".join("?" * len(COLUMNS.split(",")))
+    connection.executemany(f"INSERT INTO traffic ({COLUMNS}) VALUES ({places})", rows)
+
+
+def entries(
+    connection: sqlite3.Connection,
+    *,
+    errors: bool = False,
+    key: str | None = None,
+    before: int | None = None,
+    after: int | None = None,
+    replay_of: int | None = None,
+    limit: int = 100,
+) -> list[Entry]:
+    """Return the newest entries first, of those before and after sequence numbers; `after` alone: the oldest first."""
+    asked = {"key = ?": key, "seq < ?": before, "seq > ?": after, "replayOf = ?": replay_of}
+    given = {condition: value for condition, value in asked.items() if value is not None}
+    conditions = " AND ".join([*given, *([FAILED] if errors else [])]) or "1"
+    order = "ASC" if after is not None and before is None else "DESC"
+    rows = connection.execute(
+        f"SELECT {COLUMNS}, seq FROM traffic WHERE {conditions} ORDER BY seq {order} LIMIT ?", [*given.values(), limit]
+    )
+    return [_entry(found) for found in rows]
+
+
+def get(connection: sqlite3.Connection, seq: int) -> Entry:
+    """Return one entry.
+
+    :raises NotFound: when there is none, or no longer.
+    """
+    found = connection.execute(f"SELECT {COLUMNS}, seq FROM traffic WHERE seq = ?", (seq,)).fetchone()
+    if found is None:
+        raise NotFound(f"There is no request {seq} in the traffic, or no longer; PERCH_TRAFFIC says what is kept.")
+    return _entry(found)
+
+
+def last(connection: sqlite3.Connection) -> int:
+    """Return the newest entry's sequence number, 0 when there is none."""
+    (seq,) = connection.execute("SELECT ifnull(max(seq), 0) FROM traffic").fetchone()
+    return int(seq)
+
+
+def counts(connection: sqlite3.Connection, since: str) -> dict[str, int]:
+    """Return how many entries since an instant there are in all (`all`) and how many of them failed (`errors`)."""
+    found = connection.execute(
+        f"SELECT count(*), count(CASE WHEN {FAILED} THEN 1 END) FROM traffic "
+        "WHERE seq >= (SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1)",
+        (since,),
+    ).fetchone()
+    return {"all": found[0], "errors": found[1]}
+
+
+def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
+    """Delete the oldest entries beyond a number and those older than some days, a bounded share at once."""
+    (newest,) = connection.execute("SELECT max(seq) FROM traffic").fetchone()
+    if newest is None:
+        return
+    found = connection.execute(
+        "SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1", (now(-timedelta(days=days)),)
+    ).fetchone()
+    first_kept = max(newest - keep + 1, found[0] if found else newest + 1)
+    connection.execute(
+        "DELETE FROM traffic WHERE seq IN (SELECT seq FROM traffic WHERE seq < ? ORDER BY seq LIMIT ?)",
+        (first_kept, PRUNED_AT_ONCE),
+    )
+
+
+def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
+    """Delete every entry that mentions one of the names, whatever the case of ASCII letters; return how many."""
+    count = 0
+    for name in names:
+        wanted = [json.dumps(name)[1:-1].lower(), name.lower()]
+        count += connection.execute(
+            "DELETE FROM traffic WHERE EXISTS (SELECT 1 FROM (SELECT ? AS x UNION SELECT ?) WHERE "
+            "instr(lower(path), x) OR instr(lower(ifnull(request, '')), x) OR instr(lower(ifnull(response, '')), x) "
+            "OR instr(lower(ifnull(reason, '')), x) OR instr(lower(tolerances), x))",
+            wanted,
+        ).rowcount
+    return count
+
+
+def relax(connection: sqlite3.Connection) -> None:
+    """Let this connection commit without waiting for the disk: a power cut may cost the last entries, no more."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _entry(found: Sequence[Any]) -> Entry:
+    values = dict(zip((*COLUMNS.split(", "), "seq"), found, strict=True))
+    for name, empty in (("headers", {}), ("tolerances", {}), ("ignored", [])):
+        values[name] = json.loads(values[name]) if values[name] else empty
+    return Entry(**values)
