@@ -113,18 +113,19 @@ class Database:
                 connection.rollback()
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, wait: float | None = None) -> Iterator[sqlite3.Connection]:
         """Write in one immediate transaction, all or nothing; inside another one, as a savepoint of it.
 
-        :raises Unavailable: when the writer's turn does not come within `write_wait` seconds.
+        :raises Unavailable: when the writer's turn does not come within `wait` (default: `write_wait`) seconds.
         """
+        wait = self.write_wait if wait is None else wait
         connection = self.connection
         with _translated():
             if connection.in_transaction:
                 yield from _run(connection, "SAVEPOINT inner_write", "RELEASE inner_write", _undo_savepoint)
                 return
-            deadline = time.monotonic() + self.write_wait
-            if not self._queue.acquire(timeout=self.write_wait):
+            deadline = time.monotonic() + wait
+            if not self._queue.acquire(timeout=wait):
                 raise _busy()
             try:
                 with self._file_lock(deadline):
