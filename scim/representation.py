@@ -1,7 +1,7 @@
 """Stored rows as SCIM documents: JSON text joined from what is stored and what is derived, parsed by nobody."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -17,8 +17,6 @@ from storage.members import Membership
 from storage.resources import Row
 from storage.roles import Assignment
 
-Reasons = list[tuple[Assignment, str | None]]
-
 _quoted = json.encoder.encode_basestring
 
 
@@ -28,13 +26,6 @@ class Derived:
 
     groups: Mapping[int, list[Membership]]
     assigned: Mapping[int, list[Assignment]]
-
-    def reasons(self, seq: int) -> Reasons:
-        """Return a user's effective roles, each with the id of the group that gives it, or None (own roles)."""
-        found: Reasons = [(assignment, None) for assignment in self.assigned.get(seq, ())]
-        for above in self.groups.get(seq, ()):
-            found += [(assignment, above.id) for assignment in self.assigned.get(above.group, ())]
-        return found
 
 
 def derive(connection: Connection, rows: Sequence[Row]) -> Derived:
@@ -69,59 +60,82 @@ def sent_role(role: Assignment) -> dict[str, Any]:
 
 def texts(context: Context, connection: Connection, rows: Sequence[Row], projection: Projection) -> list[str]:
     """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
-    derived = derive(connection, rows)
-    found = [_text(context, connection, row, derived, projection) for row in rows]
+    writer = _Writer(context, derive(connection, rows))
+    found = []
+    for row in rows:
+        if row.type == "User":
+            extra = writer.user(row)
+        elif row.type == "Group":
+            wanted = projection.wants("members")
+            extra = writer.group(row, members.as_json(connection, row.seq, context.base) if wanted else "[]")
+        else:
+            extra = ""
+        found.append(writer.text(row, extra))
     if projection.is_default:
         return found
     return [dump(projection.apply(json.loads(text))) for text in found]
 
 
-def _text(context: Context, connection: Connection, row: Row, derived: Derived, projection: Projection) -> str:
-    extra: Iterable[str] = ()
-    if row.type == "User":
-        extra = _user_parts(context, row, derived)
-    elif row.type == "Group":
-        extra = _group_parts(context, connection, row, derived, projection)
-    parts = [row.document[:-1], *extra, f'"meta":{_meta(context, row)}']
-    return f'{{"id":{_quoted(row.id)},' + ",".join(parts)[1:] + "}"
-
-
-def _meta(context: Context, row: Row) -> str:
-    return (
-        f'{{"resourceType":"{row.type}","created":"{to_json(row.created)}",'
-        f'"lastModified":"{to_json(row.lastModified)}","location":{_quoted(location(context, row.type, row.id))},'
-        f'"version":{_quoted(etag(row.version, row.epoch))}}}'
-    )
-
-
 def location(context: Context, type_name: str, identifier: str) -> str:
     """Return a resource's URI (RFC 7643 section 3.1)."""
-    return f"{context.base}/{type_name}s/{quote(identifier, safe=':')}"
+    # Ids of users and groups are Perch's own and need no quoting; a role's is its slug.
+    name = identifier if type_name != "Role" else quote(identifier, safe=":")
+    return f"{context.base}/{type_name}s/{name}"
 
 
-def _user_parts(context: Context, row: Row, derived: Derived) -> Iterable[str]:
-    reasons = derived.reasons(row.seq)
-    direct = [role for role, _ in reasons if role.source == roles.DIRECT]
-    if direct:
-        shape = _role_string if context.key.rolesAs == "strings" else _role_object
-        yield f'"roles":[{",".join(map(shape, direct))}]'
-    if memberships := derived.groups.get(row.seq):
-        yield f'"groups":[{",".join(_group_reference(context, membership) for membership in memberships)}]'
-    allowed = "true" if row.active and reasons else "false"
-    effective = f',"effectiveRoles":[{",".join(_effective(role, group) for role, group in reasons)}]' if reasons else ""
-    yield f'"{access.USER_URN}":{{"loginAllowed":{allowed}{effective}}}'
+class _Writer:
+    """Writes resources for one caller; what groups contribute is written once, however many people are in them."""
 
+    def __init__(self, context: Context, derived: Derived) -> None:
+        self.derived = derived
+        self.base = _quoted(context.base)[1:-1]
+        self.role = _role_string if context.key.rolesAs == "strings" else _role_object
+        self.references: dict[Membership, str] = {}
+        self.inherited: dict[int, list[str]] = {}
 
-def _group_parts(
-    context: Context, connection: Connection, row: Row, derived: Derived, projection: Projection
-) -> Iterable[str]:
-    if projection.wants("members"):
-        listed = members.as_json(connection, row.seq, context.base)
-        if listed != "[]":
-            yield f'"members":{listed}'
-    given = derived.assigned.get(row.seq, ())
-    named = ",".join(f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)}}}' for role in given)
-    yield f'"{access.GROUP_URN}":{{"roles":[{named}]}}' if named else f'"{access.GROUP_URN}":{{}}'
+    def text(self, row: Row, extra: str) -> str:
+        """Return a resource: its id, the stored document, what is derived, and `meta`."""
+        name = row.id if row.type != "Role" else _quoted(quote(row.id, safe=":"))[1:-1]
+        return (
+            f'{{"id":{_quoted(row.id)},{row.document[1:-1]}{extra},"meta":{{"resourceType":"{row.type}",'
+            f'"created":"{to_json(row.created)}","lastModified":"{to_json(row.lastModified)}",'
+            f'"location":"{self.base}/{row.type}s/{name}","version":{_quoted(etag(row.version, row.epoch))}}}}}'
+        )
+
+    def user(self, row: Row) -> str:
+        """Return a user's roles, groups and access extension, each with a comma before it."""
+        own, above = self.derived.assigned.get(row.seq, ()), self.derived.groups.get(row.seq, ())
+        direct = ",".join([self.role(role) for role in own if role.source == roles.DIRECT])
+        groups = ",".join([self.references.get(each) or self._reference(each) for each in above])
+        reasons = [_effective(role) for role in own]
+        for each in above:
+            reasons += self.inherited[each.group] if each.group in self.inherited else self._inherit(each)
+        parts = (f',"roles":[{direct}]' if direct else "") + (f',"groups":[{groups}]' if groups else "")
+        allowed = "true" if row.active and reasons else "false"
+        effective = f',"effectiveRoles":[{",".join(reasons)}]' if reasons else ""
+        return f'{parts},"{access.USER_URN}":{{"loginAllowed":{allowed}{effective}}}'
+
+    def group(self, row: Row, listed: str) -> str:
+        """Return a group's members, already JSON text, and its access extension, each with a comma before it."""
+        given = self.derived.assigned.get(row.seq, ())
+        named = ",".join([f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)}}}' for role in given])
+        members_part = f',"members":{listed}' if listed != "[]" else ""
+        roles_part = f'"roles":[{named}]' if named else ""
+        return f'{members_part},"{access.GROUP_URN}":{{{roles_part}}}'
+
+    def _reference(self, above: Membership) -> str:
+        kind = "direct" if above.direct else "indirect"
+        text = (
+            f'{{"value":"{above.id}","$ref":"{self.base}/Groups/{above.id}",'
+            f'"display":{_quoted(above.display)},"type":"{kind}"}}'
+        )
+        self.references[above] = text
+        return text
+
+    def _inherit(self, above: Membership) -> list[str]:
+        texts = [_effective(role, above.id) for role in self.derived.assigned.get(above.group, ())]
+        self.inherited[above.group] = texts
+        return texts
 
 
 def _role_string(role: Assignment) -> str:
@@ -137,13 +151,7 @@ def _role_object(role: Assignment) -> str:
     return text + "}"
 
 
-def _group_reference(context: Context, above: Membership) -> str:
-    kind = "direct" if above.direct else "indirect"
-    reference = _quoted(location(context, "Group", above.id))
-    return f'{{"value":"{above.id}","$ref":{reference},"display":{_quoted(above.display)},"type":"{kind}"}}'
-
-
-def _effective(role: Assignment, group: str | None) -> str:
+def _effective(role: Assignment, group: str | None = None) -> str:
     text = f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)},"type":"{role.source}"'
     return text + (f',"source":"{group}"}}' if group else "}")
 

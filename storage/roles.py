@@ -3,8 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import Conflict, NotFound, Uniqueness
 from storage import workspace
@@ -14,8 +13,7 @@ from storage.resources import COLUMNS, Row
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
 
 
-@dataclass(frozen=True, slots=True)
-class Role:
+class Role(NamedTuple):
     """A role of the catalogue."""
 
     slug: str
@@ -24,8 +22,7 @@ class Role:
     created: str
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """A role assigned to a user or group; `display`, `type` and `primary` are as the client sent them."""
 
     resource: int
