@@ -1,14 +1,14 @@
 """The deployment behind the application: settings, database, workspace; and what happens before each request."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Blueprint, Flask, g, request
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
 from scim import bulk, discovery, endpoints, health, me
-from scim.auth import authenticate, authorise
+from scim.auth import Gate, authorise
 from scim.context import Context
 from scim.errors import is_scim
 from scim.wire import base_url
@@ -25,7 +25,11 @@ class Perch:
 
     settings: Settings
     database: Database
+    gate: Gate = field(init=False)
     _workspace: str = ""
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(self.database, self.settings["PERCH_FAILED_KEYS"])
 
     def open(self) -> None:
         """Open the file once, creating and migrating it, so that a bad one stops the start."""
@@ -75,7 +79,7 @@ def _admit(perch: Perch) -> None:
 
 
 def _context(perch: Perch) -> Context:
-    key = authenticate(perch.database, request.headers.get("Authorization"))
+    key = perch.gate.admit(request.headers.get("Authorization"), request.remote_addr)
     authorise(key, request.method, request.path)
     author = Author(f"key:{key.id}", request.headers.get("X-Request-Id", "")[:100] or secrets.token_hex(8))
     return Context(perch.database, perch.settings, base_url(), key, author)

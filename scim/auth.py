@@ -4,17 +4,25 @@ import base64
 import binascii
 import hashlib
 import hmac
+import math
+import re
 import secrets
+import time
 
-from schemas.errors import Forbidden, NotFound, Unauthorized
+from schemas.errors import Forbidden, NotFound, ScimError, Unauthorized
+from scim import limits
 from storage import keys
 from storage.database import Database
 from storage.instants import now
 from storage.keys import Key
+from storage.limits import Failures
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
 READING = ("GET", "HEAD", "OPTIONS")
 PREFIX = "perch"
+NOBODY = bytes(32)
+# Seconds between two notes of a key's use by one process, and until the next attempt when the writer was busy.
+NOTE_EVERY, NOTE_AGAIN = 60, 5
 
 
 def make_key(name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None) -> tuple[Key, str]:
@@ -27,27 +35,64 @@ def make_key(name: str, idp: str, access: str, roles_as: str | None, expires_in:
     return key, f"{PREFIX}_{identifier}_{secret}"
 
 
-def authenticate(database: Database, authorization: str | None) -> Key:
-    """Return the live key that an Authorization header carries: Bearer, bare, or as the password of Basic.
+class Gate:
+    """Lets in the callers that hold a live key, counts those that do not, and notes when each key was last used."""
 
-    :raises Unauthorized: saying what to put into the header.
-    """
-    if not authorization:
-        raise Unauthorized("Send an access key in the header Authorization: Bearer perch_…", CHALLENGE)
-    prefix, identifier, secret = _split(_sent_key(authorization))
-    if prefix != PREFIX:
-        raise Unauthorized("The Authorization header holds no Perch access key; a key begins with perch_.", CHALLENGE)
-    try:
-        with database.read() as connection:
-            key = keys.get(connection, identifier)
-    except NotFound:
-        raise _refused() from None
-    if not hmac.compare_digest(key.digest, _digest(secret)):
-        raise _refused()
-    if not key.live:
-        state = "revoked" if key.revoked else "expired"
-        raise Unauthorized(f"The access key {identifier} was {state}; make a new one in Perch.", CHALLENGE)
-    return key
+    def __init__(self, database: Database, failed_keys: int) -> None:
+        """`failed_keys` is how many refused keys an address may send per minute before it is answered 429."""
+        self.database = database
+        self.failures = Failures(f"{database.path}.failures", failed_keys)
+        self._noted: dict[str, float] = {}
+
+    def admit(self, authorization: str | None, address: str | None) -> Key:
+        """Return the live key that an Authorization header carries: Bearer, bare, or as the password of Basic.
+
+        :raises Unauthorized: saying what to put into the header.
+        :raises TooManyRequests: instead, when the address sent too many such keys; a valid key always passes.
+        """
+        if not authorization:
+            raise Unauthorized("Send an access key in the header Authorization: Bearer perch_…", CHALLENGE)
+        try:
+            key = self._find(_sent_key(authorization))
+        except Unauthorized:
+            limits.failed(self.failures, address)
+            raise
+        self._note_use(key)
+        return key
+
+    def _find(self, text: str) -> Key:
+        prefix, identifier, secret = _split(text)
+        if prefix != PREFIX:
+            raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
+        key = self._stored(identifier)
+        # Of a key that does not exist as much is compared as of one that does, so that time tells nothing.
+        same = hmac.compare_digest(key.digest if key else NOBODY, _digest(secret))
+        if key is None or not same:
+            raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
+        if not key.live:
+            state = "revoked" if key.revoked else "expired"
+            raise _unauthorised(f"The access key {identifier} was {state}; make a new one in Perch.")
+        return key
+
+    def _stored(self, identifier: str) -> Key | None:
+        """Read the key anew for each request: a revocation counts at once, in every process."""
+        try:
+            with self.database.read() as connection:
+                return keys.get(connection, identifier)
+        except NotFound:
+            return None
+
+    def _note_use(self, key: Key) -> None:
+        """Write when a key was last used, once a minute, if the writer is free: no request fails or waits for it."""
+        moment = time.monotonic()
+        if moment - self._noted.get(key.id, -math.inf) < NOTE_EVERY:
+            return
+        self._noted[key.id] = moment
+        try:
+            with self.database.write(wait=0) as connection:
+                keys.change(connection, key.id, lastUsed=now())
+        except ScimError:
+            self._noted[key.id] = moment - NOTE_EVERY + NOTE_AGAIN
 
 
 def authorise(key: Key, method: str, path: str) -> None:
@@ -60,11 +105,11 @@ def authorise(key: Key, method: str, path: str) -> None:
 
 
 def _sent_key(authorization: str) -> str:
-    scheme, _, rest = authorization.strip().partition(" ")
-    if scheme.lower() == "bearer":
-        return rest.strip()
+    # Okta's form puts "Bearer " before what people paste, which may begin with it already.
+    text = re.sub(r"^(bearer(\s+|$))+", "", authorization.strip(), flags=re.IGNORECASE)
+    scheme, _, rest = text.partition(" ")
     if scheme.lower() != "basic":
-        return authorization.strip()
+        return text
     try:
         return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError, ValueError):
@@ -81,5 +126,5 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def _refused() -> Unauthorized:
-    return Unauthorized("The access key is not valid; copy it again or make a new one in Perch.", CHALLENGE)
+def _unauthorised(detail: str) -> Unauthorized:
+    return Unauthorized(detail, CHALLENGE)
