@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -20,7 +21,7 @@ from storage.journal import Author
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LOCAL_ORIGIN = "http://127.0.0.1:8000"
+LOCAL_ORIGIN = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
