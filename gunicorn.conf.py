@@ -1,6 +1,8 @@
 """Defaults of `gunicorn app:app`; every one yields to gunicorn's own command line options."""
 
 import os
+import sys
+import time
 from typing import Any
 
 from gunicorn.errors import AppImportError
@@ -31,5 +33,16 @@ def post_worker_init(worker: Any) -> None:
     try:
         worker.wsgi.extensions["perch"].open()
     except Exception as error:
+        if worker.age > 1:
+            leave_it_to_the_first(worker)
         # Of this exception alone gunicorn prints the text, not the traceback; then it stops instead of trying again.
         raise AppImportError(f"Perch cannot start: {error}") from error
+
+
+def leave_it_to_the_first(worker: Any) -> None:
+    """Wait up to 5 s to be told to stop: gunicorn trips over a second failure while it stops for the first."""
+    end = time.monotonic() + 5
+    while worker.alive and time.monotonic() < end:
+        time.sleep(0.05)
+    if not worker.alive:
+        sys.exit(0)

@@ -66,12 +66,12 @@ def check_schema(database: Path) -> None:
 
 
 def test_a_file_that_is_no_database_stops_the_start_with_one_line(make_server: MakeServer) -> None:
-    server = make_server(workers=2)
+    server = make_server(workers=4)
     server.database.write_bytes(b"this is no database" * 400)
     server.start(wait=False)
     assert server.process is not None
     assert server.process.wait(20) != 0
-    lines = {line for line in server.log().splitlines() if line.startswith("Perch cannot start:")}
+    lines = [line for line in server.log().splitlines() if line.startswith("Perch cannot start:")]
     assert len(lines) == 1, server.log()
     assert "Traceback" not in server.log()
     assert server.database.read_bytes().startswith(b"this is no database")
