@@ -11,7 +11,7 @@ from scim.wire import answer_response, conditions, context, parameters, read_jso
 
 def projection(kind: ResourceType) -> Projection:
     """Return the attributes that the request's parameters ask for (RFC 7644 section 3.9)."""
-    asked: SearchRequest = read_query(parameters())
+    asked = read_query(parameters()) if request.query_string else SearchRequest()
     return Projection.parse(asked.attributes, asked.excludedAttributes, kind)
 
 

@@ -1,6 +1,7 @@
 """Which attributes an answer holds: `attributes`, `excludedAttributes`, `returned` (RFC 7644 section 3.9)."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from schemas.attributes import Attribute, Complex, is_unassigned
@@ -29,6 +30,8 @@ class Projection:
 
         :raises InvalidValue: when both are given.
         """
+        if not attributes and not excluded:
+            return _everything(resource_type)
         asked, left_out = _split(attributes), _split(excluded)
         if asked and left_out:
             raise InvalidValue("attributes: cannot be combined with excludedAttributes; send one of them.")
@@ -51,6 +54,11 @@ class Projection:
         if self._excluding:
             return _omit(document, self._tree, self._fields)
         return _pick(document, self._tree, self._fields)
+
+
+@cache
+def _everything(resource_type: ResourceType) -> Projection:
+    return Projection(resource_type, {}, excluding=True)
 
 
 def _split(names: Iterable[str] | None) -> list[str]:

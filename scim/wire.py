@@ -23,7 +23,7 @@ def context() -> Context:
 
 def base_url() -> str:
     """Return the base URL that the client sees, without a final slash (PERCH_PUBLIC_URL, else the request's)."""
-    origin = g.settings["PERCH_PUBLIC_URL"] or request.host_url.rstrip("/")
+    origin = g.settings["PERCH_PUBLIC_URL"] or f"{request.scheme}://{request.host}"
     return f"{origin}/{g.workspace}/scim/v2"
 
 
@@ -80,13 +80,9 @@ def conditions() -> Conditions:
 
 
 def answer_response(answer: Answer) -> Response:
-    """Return an answer as bytes, with its entity tag and location."""
-    response = _response(answer.text, answer.status)
-    if answer.etag:
-        response.headers["ETag"] = answer.etag
-    if answer.location:
-        response.headers["Location"] = answer.location
-    return response
+    """Return an answer as bytes, with its entity tag, and of what was created the location."""
+    named = (("ETag", answer.etag), ("Location", answer.location if answer.status == 201 else None))
+    return _response(answer.text, answer.status, [(name, value) for name, value in named if value])
 
 
 def document_response(document: Any, status: int = 200) -> Response:
@@ -101,6 +97,6 @@ def error_response(error: ScimError) -> Response:
     return response
 
 
-def _response(text: str | None, status: int) -> Response:
+def _response(text: str | None, status: int, headers: list[tuple[str, str]] | None = None) -> Response:
     data = None if text is None else text.encode()
-    return Response(data, status, content_type=MEDIA_TYPE if data is not None else None)
+    return Response(data, status, headers, content_type=MEDIA_TYPE if data is not None else None)
