@@ -105,14 +105,15 @@ class Stage:
         """Compare what a person's document says, read by id and as the only match in a list."""
         user = self.clients["okta"].get(f"/Users/{self.ids[name]}").body
         assert search(self.clients["okta"], f'userName eq "{name}"') == [user]
-        seen = {"login": user[USER_URN]["loginAllowed"], "roles": user.get("roles", [])}
+        seen: dict[str, Any] = {"login": user[USER_URN]["loginAllowed"], "roles": user.get("roles", [])}
         seen["objects"] = self.clients["entra"].get(f"/Users/{self.ids[name]}").body.get("roles", [])
         effective = user[USER_URN].get("effectiveRoles", [])
         seen["names"] = [role["display"] for role in effective]
         seen["effective"] = sorted(map(self.reason, effective))
         seen["groups"] = sorted(f"{self.name_of(group['value'])} {group['type']}" for group in user.get("groups", []))
-        wanted = {**step, **{key: sorted(step[key]) for key in ("effective", "groups") if key in step}}
-        assert {key: seen[key] for key in seen if key in step} == {key: wanted[key] for key in seen if key in step}
+        for key in seen.keys() & step.keys():
+            wanted = sorted(step[key]) if key in ("effective", "groups") else step[key]
+            assert seen[key] == wanted, key
         self.check_filters(name, user)
 
     def check_filters(self, name: str, user: dict[str, Any]) -> None:
