@@ -9,6 +9,7 @@ from schemas.filters import evaluate_element
 from schemas.messages import read_patch
 from schemas.resource_types import ROLE, USER, ResourceType
 from schemas.tolerances import Tolerance, note
+from scim import fuse
 from scim import patch as patching
 from scim.assignments import Accepted, accept, with_kept_details, withdrawn
 from scim.context import Answer, Context
@@ -74,6 +75,7 @@ def retrieve(
         return _single(context, connection, row, projection, 200)
 
 
+@fuse.recorded
 def replace(
     context: Context, kind: ResourceType, identifier: str, body: Any, projection: Projection, conditions: Conditions
 ) -> Answer:
@@ -88,6 +90,7 @@ def replace(
         return _answer(context, connection, kind, identifier, projection, 200)
 
 
+@fuse.recorded
 def patch(
     context: Context, kind: ResourceType, identifier: str, body: Any, projection: Projection, conditions: Conditions
 ) -> Answer:
@@ -104,10 +107,12 @@ def patch(
         return _answer(context, connection, kind, identifier, projection, 200)
 
 
+@fuse.recorded
 def delete(context: Context, kind: ResourceType, identifier: str, conditions: Conditions) -> Answer:
     """Delete a resource and all that refers to it (RFC 7644 section 3.6)."""
     with context.database.write() as connection:
         row = _current(connection, kind, identifier, conditions)
+        fuse.guard(context, connection, row, stays_active=False)
         before = stored_document(connection, row)
         extra = withdrawn(connection, row)
         resources.delete(connection, row)
@@ -138,6 +143,7 @@ def _current(connection: Connection, kind: ResourceType, identifier: str, condit
 
 def _save(context: Context, connection: Connection, action: str, row: Row, before: Document, target: Target) -> None:
     """Write the difference between what a resource is and what it shall become; nothing when there is none."""
+    fuse.guard(context, connection, row, target.document.get("active") is True)
     held = before.get("roles", [])
     sent = with_kept_details(target.document.pop("roles", []), held)
     accepted = accept(context, connection, sent) if sent != held else Accepted(held)

@@ -277,36 +277,36 @@ def m009_traffic(db: SqliteUtils) -> None:
 
 @perch()
 def m010_activity(db: SqliteUtils) -> None:
-    """Keep, per second, how many users were active at its end and how many stopped being so: what the fuse reads."""
+    """Keep, per second, how many users were active at its end and at most, and how many stopped being so."""
     _run(
         db,
         """
         CREATE TABLE activity (
-            second INTEGER PRIMARY KEY, active INTEGER NOT NULL, lost INTEGER NOT NULL
+            second INTEGER PRIMARY KEY, active INTEGER NOT NULL, peak INTEGER NOT NULL, lost INTEGER NOT NULL
         );
 
-        INSERT INTO activity SELECT 0, count(*), 0 FROM resources WHERE type = 'User' AND active = 1;
+        INSERT INTO activity SELECT 0, count(*), count(*), 0 FROM resources WHERE type = 'User' AND active = 1;
 
         CREATE TRIGGER activity_insert AFTER INSERT ON resources WHEN new.type = 'User' AND new.active = 1 BEGIN
-            INSERT INTO activity SELECT max(second, unixepoch(new.created)), active + 1, 0
+            INSERT INTO activity SELECT max(second, unixepoch(new.created)), active + 1, active + 1, 0
             FROM activity WHERE second = (SELECT max(second) FROM activity)
-            ON CONFLICT DO UPDATE SET active = excluded.active; END;
+            ON CONFLICT DO UPDATE SET active = excluded.active, peak = max(peak, excluded.active); END;
 
         CREATE TRIGGER activity_gain AFTER UPDATE OF active ON resources
         WHEN new.type = 'User' AND new.active = 1 AND old.active IS NOT 1 BEGIN
-            INSERT INTO activity SELECT max(second, unixepoch(new.lastModified)), active + 1, 0
+            INSERT INTO activity SELECT max(second, unixepoch(new.lastModified)), active + 1, active + 1, 0
             FROM activity WHERE second = (SELECT max(second) FROM activity)
-            ON CONFLICT DO UPDATE SET active = excluded.active;
+            ON CONFLICT DO UPDATE SET active = excluded.active, peak = max(peak, excluded.active);
             UPDATE activity SET lost = lost - 1 WHERE second = unixepoch(old.lastModified) AND lost > 0; END;
 
         CREATE TRIGGER activity_loss AFTER UPDATE OF active ON resources
         WHEN new.type = 'User' AND old.active = 1 AND new.active IS NOT 1 BEGIN
-            INSERT INTO activity SELECT max(second, unixepoch(new.lastModified)), active - 1, 1
+            INSERT INTO activity SELECT max(second, unixepoch(new.lastModified)), active - 1, active, 1
             FROM activity WHERE second = (SELECT max(second) FROM activity)
             ON CONFLICT DO UPDATE SET active = excluded.active, lost = lost + 1; END;
 
         CREATE TRIGGER activity_delete AFTER DELETE ON resources WHEN old.type = 'User' AND old.active = 1 BEGIN
-            INSERT INTO activity SELECT max(second, unixepoch()), active - 1, 1
+            INSERT INTO activity SELECT max(second, unixepoch()), active - 1, active, 1
             FROM activity WHERE second = (SELECT max(second) FROM activity)
             ON CONFLICT DO UPDATE SET active = excluded.active, lost = lost + 1; END;
 

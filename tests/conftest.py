@@ -26,7 +26,8 @@ def make_app(tmp_path: Path) -> MakeApp:
     from app import create_app  # not at the top: tests that need no app must not wait for one
 
     def make(**settings: str) -> Flask:
-        return create_app({"PERCH_DATABASE": str(tmp_path / "perch.db"), **settings})
+        # Tests delete and deactivate far more people than a deployment ever does.
+        return create_app({"PERCH_DATABASE": str(tmp_path / "perch.db"), "PERCH_FUSE": "off", **settings})
 
     return make
 

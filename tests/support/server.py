@@ -49,7 +49,8 @@ class PerchServer:
         self.workers = workers
         self.database = folder / "perch.db"
         self.log_file = folder / "gunicorn.log"
-        self.settings = {"PERCH_DATABASE": str(self.database), **(settings or {})}
+        # Tests delete and deactivate far more people than a deployment ever does.
+        self.settings = {"PERCH_DATABASE": str(self.database), "PERCH_FUSE": "off", **(settings or {})}
         self.port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._scim_path: str | None = None

@@ -1,0 +1,210 @@
+"""The safety fuse: a provider that takes too many people at once is held, exactly, until a person releases it."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.conftest import MakeApp, MakeClient, MakeServer
+from tests.support.client import Answer, ScimClient
+from tests.support.commands import run_command, run_json
+
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+
+
+@pytest.fixture
+def fused(make_app: MakeApp) -> Flask:
+    return make_app(PERCH_FUSE="on")
+
+
+@pytest.fixture
+def client(fused: Flask, make_client: MakeClient) -> ScimClient:
+    return make_client("okta", app=fused)
+
+
+def fill(client: ScimClient, number: int) -> list[str]:
+    """Make users; return their ids."""
+    made: list[str] = []
+    while len(made) < number:
+        operations = [
+            {"method": "POST", "path": "/Users", "bulkId": str(at), "data": {"userName": f"person-{len(made) + at}"}}
+            for at in range(min(100, number - len(made)))
+        ]
+        answer = client.post("/Bulk", {"schemas": [BULK], "Operations": operations})
+        assert answer.status == 200, answer
+        made += [result["location"].rpartition("/")[2] for result in answer.body["Operations"]]
+    return made
+
+
+def put_inactive(client: ScimClient, identifier: str) -> Answer:
+    body = client.get(f"/Users/{identifier}").body
+    return client.put(f"/Users/{identifier}", {**body, "active": False})
+
+
+def patch_inactive(client: ScimClient, identifier: str) -> Answer:
+    operations = [{"op": "replace", "value": {"active": False}}]
+    return client.patch(f"/Users/{identifier}", {"schemas": [PATCH_OP], "Operations": operations})
+
+
+def patch_active_away(client: ScimClient, identifier: str) -> Answer:
+    operations = [{"op": "remove", "path": "active"}]
+    return client.patch(f"/Users/{identifier}", {"schemas": [PATCH_OP], "Operations": operations})
+
+
+def delete(client: ScimClient, identifier: str) -> Answer:
+    return client.delete(f"/Users/{identifier}")
+
+
+def in_bulk(client: ScimClient, identifier: str) -> Answer:
+    operations = [{"method": "DELETE", "path": f"/Users/{identifier}"}]
+    answer = client.post("/Bulk", {"schemas": [BULK], "Operations": operations})
+    (result,) = answer.body["Operations"]
+    return Answer(int(result["status"]), {"Retry-After": "600"}, result.get("response"))
+
+
+def shift(fused: Flask, seconds: int) -> None:
+    """Let time pass, as far as the fuse can see."""
+    path = fused.extensions["perch"].database.path
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE activity SET second = -second WHERE second > 0")
+        connection.execute("UPDATE activity SET second = -second - ? WHERE second < 0", (seconds,))
+        connection.execute("UPDATE workspace SET value = value - ? WHERE name = 'fuse_released'", (seconds,))
+
+
+@pytest.mark.parametrize("take", [put_inactive, patch_inactive, patch_active_away, delete, in_bulk])
+def test_a_fifth_may_go_and_then_it_blows(take: Callable[..., Answer], fused: Flask, client: ScimClient) -> None:
+    people = fill(client, 60)
+    for identifier in people[:12]:
+        assert take(client, identifier).status in (200, 204)
+    held = take(client, people[12])
+    assert held.status == 429
+    assert int(held.headers["Retry-After"]) > 0
+    assert "flask fuse release" in held.body["detail"]
+    assert "13 of 60" in held.body["detail"]
+    assert client.get(f"/Users/{people[12]}").body["active"] is True
+    assert run_json(fused, "fuse", "status")["state"] == "blown"
+
+
+def test_the_first_nine_may_go_in_any_directory(client: ScimClient) -> None:
+    people = fill(client, 15)
+    statuses = [patch_inactive(client, identifier).status for identifier in people]
+    assert statuses == [200] * 9 + [429] * 6
+
+
+def test_other_writes_go_on_while_it_is_blown(client: ScimClient) -> None:
+    people = fill(client, 12)
+    assert [delete(client, identifier).status for identifier in people[:10]].count(429) == 1
+    assert client.post("/Users", {"userName": "new"}).status == 201
+    assert client.patch(
+        f"/Users/{people[11]}", {"Operations": [{"op": "add", "value": {"nickName": "Bo"}}]}
+    ).status == 200  # fmt: skip
+    team = client.post("/Groups", {"displayName": "team"}).body["id"]
+    assert client.delete(f"/Groups/{team}").status == 204
+    assert client.get("/Users").status == 200
+
+
+def test_it_stays_blown_until_it_is_released(fused: Flask, client: ScimClient) -> None:
+    people = fill(client, 40)
+    [delete(client, identifier) for identifier in people[:10]]
+    shift(fused, 3600)
+    assert delete(client, people[20]).status == 429
+    assert "Everything goes through until" in run_command(fused, "fuse", "release", "--minutes", "5")
+    assert run_json(fused, "fuse", "status")["state"] == "released"
+    assert {delete(client, identifier).status for identifier in people[10:25]} == {204}
+    shift(fused, 301)
+    assert run_json(fused, "fuse", "status")["state"] == "ready"
+    statuses = [delete(client, identifier).status for identifier in people[25:]]
+    assert statuses == [204] * 9 + [429] * 6
+
+
+def test_what_went_before_the_window_does_not_count(fused: Flask, client: ScimClient) -> None:
+    people = fill(client, 40)
+    assert {delete(client, identifier).status for identifier in people[:8]} == {204}
+    shift(fused, 601)
+    found = run_json(fused, "fuse", "status")
+    assert (found["lost"], found["active"], found["limit"], found["state"]) == (0, 32, 10, "ready")
+    assert {delete(client, identifier).status for identifier in people[8:16]} == {204}
+
+
+def test_back_and_forth_is_no_loss(client: ScimClient) -> None:
+    (person, *_) = fill(client, 12)
+    for _ in range(15):
+        assert patch_inactive(client, person).status == 200
+        again = client.patch(f"/Users/{person}", {"Operations": [{"op": "replace", "value": {"active": True}}]})
+        assert again.status == 200
+
+
+def test_those_who_are_inactive_may_be_deleted(fused: Flask, client: ScimClient) -> None:
+    gone = [client.post("/Users", {"userName": f"gone-{n}", "active": False}).body["id"] for n in range(30)]
+    assert {delete(client, identifier).status for identifier in gone} == {204}
+    assert run_json(fused, "fuse", "status")["lost"] == 0
+
+
+def test_it_can_be_off(make_app: MakeApp, make_client: MakeClient) -> None:
+    app = make_app(PERCH_FUSE="off")
+    client = make_client(app=app)
+    assert {delete(client, identifier).status for identifier in fill(client, 25)} == {204}
+    assert run_json(app, "fuse", "status")["state"] == "off"
+    assert "off" in run_command(app, "fuse", "status")
+
+
+def test_share_minimum_and_window_are_settings(make_app: MakeApp, make_client: MakeClient) -> None:
+    app = make_app(PERCH_FUSE="on", PERCH_FUSE_SHARE="50", PERCH_FUSE_MINIMUM="2", PERCH_FUSE_MINUTES="1")
+    client = make_client(app=app)
+    statuses = [delete(client, identifier).status for identifier in fill(client, 10)]
+    assert statuses == [204] * 5 + [429] * 5
+    assert client.delete("/Users/nobody").status == 404
+
+
+def test_it_is_journalled_once(fused: Flask, client: ScimClient) -> None:
+    for identifier in fill(client, 20):
+        delete(client, identifier)
+    run_command(fused, "fuse", "release")
+    entries = [entry for entry in run_json(fused, "journal") if entry["type"] == "Workspace"]
+    assert [entry["action"] for entry in entries] == ["fuse released", "fuse blown"]
+    assert entries[1]["actor"].startswith("key:")
+    assert entries[1]["changes"]["lost"]["after"] == 10
+    assert entries[0]["actor"].startswith("command:")
+
+
+def test_bulk_holds_the_rest_and_says_so(client: ScimClient) -> None:
+    people = fill(client, 15)
+    operations = [{"method": "DELETE", "path": f"/Users/{identifier}"} for identifier in people]
+    results = client.post("/Bulk", {"schemas": [BULK], "Operations": operations}).body["Operations"]
+    assert [result["status"] for result in results] == ["204"] * 9 + ["429"] * 6
+    assert "flask fuse release" in results[-1]["response"]["detail"]
+
+
+def test_the_cost_does_not_grow_with_the_directory(fused: Flask) -> None:
+    path = fused.extensions["perch"].database.path
+    fused.extensions["perch"].open()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        rows = ((str(n), "User", instant, instant, str(n)) for n in range(20_000))
+        sql = "INSERT INTO resources VALUES (NULL, ?, ?, 1, ?, ?, ?, NULL, NULL, 1, '{}')"
+        connection.executemany(sql, rows)
+        assert connection.execute("SELECT count(*) FROM activity").fetchone()[0] <= 3
+    assert run_json(fused, "fuse", "status")["active"] == 20_000
+
+
+def test_workers_count_exactly(make_server: MakeServer) -> None:
+    server = make_server(workers=3, settings={"PERCH_FUSE": "on"})
+    server.start()
+    people = fill(server.client(key=server.key), 60)
+
+    def take(numbered: tuple[int, str]) -> Any:
+        client = server.client(key=server.key)
+        return patch_inactive(client, numbered[1]).status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(take, enumerate(people)))
+    assert (statuses.count(200), statuses.count(429)) == (12, 48)
+    assert sum(entry["action"] == "fuse blown" for entry in server.flask_json("journal")) == 1
+    assert Path(server.database).exists()
