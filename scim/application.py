@@ -3,14 +3,15 @@
 import secrets
 from dataclasses import dataclass, field
 
-from flask import Blueprint, Flask, g, request
+from flask import Blueprint, Flask, Response, g, request
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
-from scim import bulk, discovery, endpoints, health, me
+from scim import bulk, discovery, endpoints, faults, health, me, traffic
 from scim.auth import Gate, authorise
 from scim.context import Context
 from scim.errors import is_scim
+from scim.traffic import Traffic
 from scim.wire import base_url
 from storage import workspace
 from storage.database import Database
@@ -60,15 +61,21 @@ def register(app: Flask, perch: Perch) -> None:
     app.extensions["perch"] = perch
     app.register_blueprint(scim_blueprint())
     app.register_blueprint(health.blueprint)
+    window = app.extensions["perch.traffic"] = Traffic(perch.settings, perch.database)
 
     @app.before_request
-    def admit() -> None:
+    def admit() -> Response | None:
         g.settings = perch.settings
-        if is_scim(request.path):
-            _admit(perch)
+        if not is_scim(request.path):
+            return None
+        window.begin()
+        return _admit(perch)
+
+    app.after_request(window.record)
+    app.teardown_request(traffic.end)
 
 
-def _admit(perch: Perch) -> None:
+def _admit(perch: Perch) -> Response | None:
     """Let a request in: the key first, so that nobody without one learns which URLs exist, then the workspace."""
     g.workspace = perch.workspace
     public = (request.endpoint or "").endswith(PUBLIC)
@@ -76,10 +83,16 @@ def _admit(perch: Perch) -> None:
         g.context = _context(perch)
     if request.path.split("/", 2)[1] != g.workspace:
         raise NotFound("There is no such workspace; copy the base URL again from Perch.")
+    if perch.settings["PERCH_FAULTS"]:
+        return faults.meet(perch.database, None if public else g.context.key.id)
+    return None
 
 
 def _context(perch: Perch) -> Context:
-    key = perch.gate.admit(request.headers.get("Authorization"), request.remote_addr)
+    mark = traffic.replayed()
+    key = mark.key if mark else perch.gate.admit(request.headers.get("Authorization"), request.remote_addr)
+    identifier = request.headers.get("X-Request-Id", "")[:100] or secrets.token_hex(8)
+    traffic.admitted(key, identifier)
     authorise(key, request.method, request.path)
-    author = Author(f"key:{key.id}", request.headers.get("X-Request-Id", "")[:100] or secrets.token_hex(8))
+    author = Author("console" if mark else f"key:{key.id}", identifier)
     return Context(perch.database, perch.settings, base_url(), key, author)

@@ -246,8 +246,15 @@ def m009_traffic(db: SqliteUtils) -> None:
 
         CREATE INDEX traffic_key ON traffic (key);
 
-        CREATE INDEX traffic_failed ON traffic (seq) WHERE status >= 400 OR status = 0 OR reason IS NOT NULL;
+        CREATE INDEX traffic_failed ON traffic (seq) WHERE status >= 400 OR status = 0 OR reason IS NOT NULL""",
+    )
 
+
+@perch()
+def m009_quirks(db: SqliteUtils) -> None:
+    _run(
+        db,
+        """
         CREATE TABLE quirks (
             key TEXT NOT NULL,
             kind TEXT NOT NULL,

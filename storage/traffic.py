@@ -97,7 +97,7 @@ def entries(
     rows = connection.execute(
         f"SELECT {COLUMNS}, seq FROM traffic WHERE {conditions} ORDER BY seq {order} LIMIT ?", [*given.values(), limit]
     )
-    return [_entry(found) for found in rows]
+    return [from_row(found) for found in rows]
 
 
 def get(connection: sqlite3.Connection, seq: int) -> Entry:
@@ -108,7 +108,7 @@ def get(connection: sqlite3.Connection, seq: int) -> Entry:
     found = connection.execute(f"SELECT {COLUMNS}, seq FROM traffic WHERE seq = ?", (seq,)).fetchone()
     if found is None:
         raise NotFound(f"There is no request {seq} in the traffic, or no longer; PERCH_TRAFFIC says what is kept.")
-    return _entry(found)
+    return from_row(found)
 
 
 def last(connection: sqlite3.Connection) -> int:
@@ -161,7 +161,8 @@ def relax(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _entry(found: Sequence[Any]) -> Entry:
+def from_row(found: Sequence[Any]) -> Entry:
+    """Return the entry that a row of COLUMNS and seq holds."""
     values = dict(zip((*COLUMNS.split(", "), "seq"), found, strict=True))
     for name, empty in (("headers", {}), ("tolerances", {}), ("ignored", [])):
         values[name] = json.loads(values[name]) if values[name] else empty

@@ -1,0 +1,119 @@
+"""What may be kept of a request: bodies, paths and texts without passwords and keys, without I/O."""
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus
+
+MARK = "***"
+KEPT_BYTES = 16 * 1024
+PARSED_BYTES = 256 * 1024
+WITHHELD = "[not kept: it is no whole JSON and mentions a secret]"
+
+# The form of scim.auth's keys; the id may be shown, the secret not.
+KEY = re.compile(r"(perch_[0-9a-f]{10}_)[A-Za-z0-9_-]+")
+SECRET = re.compile(
+    r"passw|passphrase|passcode|pwd|secret(?!ar)|token|credential|authori[sz]ation|(?:api|access)[-_ ]?key"
+)
+COMPARED = re.compile(
+    r"((?:passw|pwd|secret|token)[\w.:-]*[\s+]+(?:eq|ne|co|sw|ew|gt|ge|lt|le)[\s+]+)(\"(?:[^\"\\]|\\.)*\"?|\S+)", re.I
+)
+# Without any of these a body holds nothing to redact, and need not be parsed; a backslash may hide a letter.
+SIGNS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"authori", b"key", b"perch_", b"\\")
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether an attribute, a parameter or a PATCH path of that name holds a secret."""
+    return SECRET.search(name.casefold()) is not None
+
+
+def body_text(data: bytes, size: int) -> str | None:
+    """Return what is kept of a body of some bytes: redacted, valid JSON where it was, about 16 KiB; None if empty.
+
+    Of a longer body the beginning is kept, and a note at its end says how long it was; `data` may be a part already.
+    """
+    if not data:
+        return None
+    whole = len(data) == size
+    seen = data if whole else data[:KEPT_BYTES]
+    lowered = seen.lower()
+    if any(sign in lowered for sign in SIGNS):
+        text = redacted_json(seen) if whole else None
+        return _cut(_without_secrets(seen) if text is None else text, size)
+    return _cut(seen[: KEPT_BYTES + 1].decode("utf-8", "replace"), size)
+
+
+def redacted_json(data: bytes) -> str | None:
+    """Return a JSON document without its secrets, None when it is no JSON."""
+    try:
+        document = redacted(json.loads(data))
+        text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text if _is_unicode(text) else json.dumps(document, separators=(",", ":"), allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _without_secrets(data: bytes) -> str:
+    """Return text that is no JSON document, unless something in it may be a secret."""
+    text = data.decode("utf-8", "replace")
+    plain = re.sub(r"\\u00([0-7][0-9a-fA-F])", lambda found: chr(int(found[1], 16)), text)
+    if is_secret(plain) or (KEY.search(plain) and not KEY.search(text)):
+        return WITHHELD
+    return KEY.sub(rf"\1{MARK}", text)
+
+
+def _cut(text: str, size: int) -> str:
+    if size <= KEPT_BYTES or text == WITHHELD:
+        return text
+    kept = text.encode("utf-8", "replace")[:KEPT_BYTES].decode("utf-8", "ignore")
+    return f"{kept}\n[the beginning of {size} bytes]"
+
+
+def redacted(value: Any) -> Any:
+    """Return a JSON value without its secrets: those of attributes, of PATCH operations, of JSON inside strings."""
+    if isinstance(value, dict):
+        hidden = any(k.casefold() == "path" and isinstance(v, str) and is_secret(v) for k, v in value.items())
+        return {
+            redacted_text(key): _hidden(item) if is_secret(key) or (hidden and key.casefold() == "value")
+            else redacted(item)
+            for key, item in value.items()
+        }  # fmt: skip
+    if isinstance(value, list):
+        return [redacted(item) for item in value]
+    return redacted_text(value) if isinstance(value, str) else value
+
+
+def _hidden(value: Any) -> Any:
+    return value if value is None or value == "" else MARK
+
+
+def redacted_text(text: str) -> str:
+    """Return text without keys, without secrets that a filter compares with, and without those of JSON inside it."""
+    if "perch_" in text:
+        text = KEY.sub(rf"\1{MARK}", text)
+    if is_secret(text):
+        if text.lstrip()[:1] in ("{", "["):
+            return redacted_json(text.encode("utf-8", "surrogatepass")) or MARK
+        text = COMPARED.sub(rf"\1{MARK}", text)
+    return text
+
+
+def redacted_path(path: str) -> str:
+    """Return a path with query as it was sent, without keys and secrets in it."""
+    plain = unquote_plus(path)
+    if "perch_" not in plain and not is_secret(plain):
+        return path
+    place, mark, query = path.partition("?")
+    pairs = [
+        f"{quote(redacted_text(name))}={quote(MARK if is_secret(name) else redacted_text(value), safe='*')}"
+        for name, value in parse_qsl(query, keep_blank_values=True)
+    ]
+    return quote(redacted_text(unquote(place)), safe="/*:@") + mark + "&".join(pairs)

@@ -1,0 +1,151 @@
+"""Writes traffic and quirks in batches, off the request's path: a bounded queue and one thread per process."""
+
+import atexit
+import logging
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from storage import quirks, traffic
+from storage.database import Database
+from storage.quirks import Quirk
+
+MOST_WAITING = 5000
+MOST_BYTES = 32 * 1024 * 1024
+BATCH = 100
+GATHER_SECONDS = 0.2
+IDLE_SECONDS = 600.0
+log = logging.getLogger("perch")
+_starting = threading.Lock()
+
+Prepared = tuple[traffic.Row | None, Sequence[Quirk]]
+
+
+class Writer:
+    """A queue of finished requests; when it is full, or the database fails, what comes is dropped and counted."""
+
+    def __init__(self, database: Database, prepare: Callable[[Any], Prepared], keep: int, days: int) -> None:
+        """Name the database, the function that makes rows of an item, and the bounds of what is kept."""
+        self.database = database
+        self.prepare = prepare
+        self.keep = keep
+        self.days = days
+        self.dropped = 0
+        self._reset()
+
+    def _reset(self) -> None:
+        self._process = os.getpid()
+        self._items: deque[tuple[Any, int]] = deque()
+        self._bytes = 0
+        self._some, self._many = threading.Event(), threading.Event()
+        self._flushing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._failing = False
+        self._told = 0
+
+    def start(self) -> None:
+        """Start this process's thread unless it runs; a fork carries neither the thread nor the queue over."""
+        with _starting:
+            if self._process != os.getpid():
+                self._reset()
+            if self._thread is not None:
+                return
+            itself = weakref.ref(self)
+            arguments = (itself, self._some, self._many)
+            self._thread = threading.Thread(target=_run, args=arguments, name="perch-traffic", daemon=True)
+            self._thread.start()
+            # The thread ends with its application: tests make hundreds.
+            weakref.finalize(self, self._some.set)
+            atexit.register(_flush_at_exit, itself)
+
+    def put(self, item: Any, size: int) -> None:
+        """Hand over an item that holds about `size` bytes; never waits."""
+        if self._thread is None or self._process != os.getpid():
+            self.start()
+        if len(self._items) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
+            self.dropped += 1
+            return
+        self._bytes += size
+        self._items.append((item, size))
+        if not self._some.is_set():
+            self._some.set()
+        elif len(self._items) >= BATCH and not self._many.is_set():
+            self._many.set()
+
+    def flush(self, prune: bool = False) -> None:
+        """Write what waits, and prune what is too much or too old; a database that fails loses it, no more."""
+        if self._process != os.getpid():
+            return
+        with self._flushing:
+            todo = True
+            while todo:
+                todo = self._flush_batch(prune)
+        if self.dropped > self._told:
+            log.warning("%d requests were not kept in the traffic: too many at once", self.dropped - self._told)
+            self._told = self.dropped
+
+    def _flush_batch(self, prune: bool) -> bool:
+        """Write at most one batch; tell whether more waits."""
+        rows, seen = self._take()
+        try:
+            if rows or seen or prune:
+                self._write(rows, seen, prune)
+                self._failing = False
+        except Exception as error:
+            if not self._failing:
+                log.warning("The traffic could not be written: %s", error)
+            self._failing = True
+        return bool(self._items)
+
+    def _take(self) -> tuple[list[traffic.Row], list[Quirk]]:
+        rows: list[traffic.Row] = []
+        seen: dict[tuple[str, str, str], Quirk] = {}
+        while self._items and len(rows) < BATCH:
+            item, size = self._items.popleft()
+            self._bytes -= size
+            try:
+                row, habits = self.prepare(item)
+            except Exception:
+                log.exception("A request could not be prepared for the traffic")
+                continue
+            if row is not None:
+                rows.append(row)
+            for habit in habits:
+                _add(seen, habit)
+        if not self._items:
+            self._bytes = 0
+        return rows, list(seen.values())
+
+    def _write(self, rows: list[traffic.Row], seen: list[Quirk], prune: bool) -> None:
+        traffic.relax(self.database.connection)
+        with self.database.write() as connection:
+            traffic.append(connection, rows)
+            quirks.add(connection, seen)
+            if prune:
+                traffic.prune(connection, self.keep, self.days)
+
+
+def _run(writer: "weakref.ref[Writer]", some: threading.Event, many: threading.Event) -> None:
+    while (found := writer()) is not None:
+        found.flush(prune=True)
+        del found
+        if some.wait(IDLE_SECONDS):
+            many.wait(GATHER_SECONDS)
+        some.clear()
+        many.clear()
+
+
+def _flush_at_exit(writer: "weakref.ref[Writer]") -> None:
+    found = writer()
+    if found is not None:
+        found.flush()
+
+
+def _add(seen: dict[tuple[str, str, str], Quirk], habit: Quirk) -> None:
+    name = (habit.key, habit.kind, habit.name)
+    held = seen.get(name)
+    count, first = (habit.count + held.count, held.first) if held else (habit.count, habit.first)
+    seen[name] = Quirk(*name, count, habit.example, first, habit.last)
