@@ -1,0 +1,71 @@
+"""Ask Perch, from an application, who may log in with which roles, and who holds a role.
+
+Make a key that can read and nothing else:  flask keys create "My application" --idp generic --access read
+Then set PERCH_BASE_URL to the base URL that `flask init` prints and PERCH_KEY to the key, and run one of
+
+    python examples/read_roles.py may ann@example.com
+    python examples/read_roles.py holders managed:inbox_agent
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
+
+
+class Perch:
+    """Reads people and roles from Perch; one for each thread, since a session belongs to one."""
+
+    def __init__(self, base_url: str, key: str) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {key}"
+
+    def roles_of(self, user_name: str) -> set[str] | None:
+        """The slugs of a person's roles, or None when the person is unknown or may not log in."""
+        for user in self.users(f"userName eq {quoted(user_name)}"):
+            access = user[ACCESS]
+            if access["loginAllowed"]:
+                return {role["value"] for role in access["effectiveRoles"]}
+        return None
+
+    def holders_of(self, slug: str) -> Iterator[str]:
+        """The userNames of everybody who may log in and has the role, for whatever reason."""
+        allowed = f"{ACCESS}:loginAllowed eq true"
+        for user in self.users(f"{ACCESS}:effectiveRoles.value eq {quoted(slug)} and {allowed}"):
+            yield user["userName"]
+
+    def users(self, condition: str) -> Iterator[dict[str, Any]]:
+        """All users that match a filter, page by page; a cursor passes nobody over while others come and go."""
+        cursor: str | None = ""
+        while cursor is not None:
+            asked = {"filter": condition, "attributes": f"userName,{ACCESS}", "count": "1000", "cursor": cursor}
+            answer = self.session.get(f"{self.base_url}/Users", params=asked, timeout=10)
+            answer.raise_for_status()
+            page = answer.json()
+            yield from page["Resources"]
+            cursor = page.get("nextCursor")
+
+
+def quoted(text: str) -> str:
+    """A text as a filter wants it: in quotes, with backslashes before what would end it."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def main() -> None:
+    question, name = sys.argv[1:]
+    perch = Perch(os.environ["PERCH_BASE_URL"], os.environ["PERCH_KEY"])
+    if question == "may":
+        roles = perch.roles_of(name)
+        print("no" if roles is None else f"yes: {' '.join(sorted(roles))}")
+    else:
+        for user_name in perch.holders_of(name):
+            print(user_name)
+
+
+if __name__ == "__main__":
+    main()

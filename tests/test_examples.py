@@ -1,0 +1,58 @@
+"""The example in examples/ against a real server: what the README tells applications to do works."""
+
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from examples.read_roles import Perch
+from tests.conftest import MakeServer
+from tests.support.server import ROOT, PerchServer, clean_environment
+
+
+@pytest.fixture
+def people(make_server: MakeServer) -> tuple[PerchServer, str]:
+    """A server with people, and an application's key on it."""
+    server = make_server(workers=2)
+    server.start()
+    okta = server.client("okta", server.create_key("Okta"))
+    for name, roles in (("ann@example.com", ["managed:admin"]), ("bob@example.com", []), ('q"\\', ["managed:viewer"])):
+        okta.post("/Users", {"userName": name, "roles": roles})
+    cid = okta.post("/Users", {"userName": "cid@example.com"}).body["id"]
+    okta.post("/Users", {"userName": "off@example.com", "active": False, "roles": ["managed:admin"]})
+    okta.post("/Groups", {"displayName": "Support", "members": [{"value": cid}]})
+    server.flask("roles", "assign", "--group", "Support", "managed:admin")
+    server.flask("roles", "assign", "--user", "ann@example.com", "managed:editor")
+    return server, server.create_key("My application", "--idp", "generic", "--access", "read")
+
+
+def test_an_application_reads_roles(people: tuple[PerchServer, str]) -> None:
+    server, key = people
+    perch = Perch(server.base_url, key)
+    perch.session.trust_env = False
+    assert perch.roles_of("ANN@example.com") == {"managed:admin", "managed:editor"}
+    assert perch.roles_of("cid@example.com") == {"managed:admin"}
+    assert perch.roles_of('q"\\') == {"managed:viewer"}
+    for refused in ("bob@example.com", "off@example.com", "nobody@example.com"):
+        assert perch.roles_of(refused) is None
+    assert list(perch.holders_of("managed:admin")) == ["ann@example.com", "cid@example.com"]
+    assert list(perch.holders_of("managed:analyst")) == []
+    assert perch.session.delete(f"{server.base_url}/Users/1", timeout=10).status_code == 403
+    with pytest.raises(requests.HTTPError):
+        Perch(server.base_url, key + "x").roles_of("ann@example.com")
+
+
+def test_it_runs_as_a_program(people: tuple[PerchServer, str]) -> None:
+    server, key = people
+    assert run(server, key, "may", "ann@example.com") == "yes: managed:admin managed:editor\n"
+    assert run(server, key, "may", "bob@example.com") == "no\n"
+    assert run(server, key, "holders", "managed:admin") == "ann@example.com\ncid@example.com\n"
+
+
+def run(server: PerchServer, key: str, *arguments: str) -> str:
+    environment = clean_environment({"PERCH_BASE_URL": server.base_url, "PERCH_KEY": key, "NO_PROXY": "127.0.0.1"})
+    command = [sys.executable, "examples/read_roles.py", *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.stderr, result.returncode) == ("", 0)
+    return result.stdout
