@@ -1,0 +1,70 @@
+"""A WSGI application in place of a socket: requests go straight into it, with nothing listening."""
+
+import contextvars
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class WsgiAdapter(BaseAdapter):
+    """Answers requests by calling an application."""
+
+    def __init__(self, application: "WSGIApplication") -> None:
+        super().__init__()
+        self.application = application
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Call the application in an empty context: a command's own application context is not the request's."""
+        status, headers, content = contextvars.Context().run(self._call, request)
+        response = requests.Response()
+        response.status_code = status
+        response.headers = CaseInsensitiveDict(headers)
+        response.raw = io.BytesIO(content)
+        response.url = request.url or ""
+        response.request = request
+        return response
+
+    def _call(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        url = urlsplit(request.url or "")
+        body = request.body if isinstance(request.body, bytes) else (request.body or "").encode()
+        builder = EnvironBuilder(
+            path=url.path,
+            query_string=url.query,
+            method=request.method or "GET",
+            base_url=f"{url.scheme}://{url.netloc}/",
+            headers=dict(request.headers),
+            data=body,
+        )
+        try:
+            chunks, status, headers = run_wsgi_app(self.application, builder.get_environ(), buffered=True)
+            return int(status.split()[0]), dict(headers.items()), b"".join(chunks)
+        finally:
+            builder.close()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def session_into(application: "WSGIApplication", origin: str) -> requests.Session:
+    """Return a session whose requests to `origin` go into the application."""
+    session = requests.Session()
+    session.trust_env = False
+    session.mount(origin, WsgiAdapter(application))
+    return session
