@@ -70,7 +70,7 @@ def test_a_file_that_is_no_database_stops_the_start_with_one_line(make_server: M
     server.database.write_bytes(b"this is no database" * 400)
     server.start(wait=False)
     assert server.process is not None
-    assert server.process.wait(20) != 0
+    assert server.process.wait(40) != 0
     lines = [line for line in server.log().splitlines() if line.startswith("Perch cannot start:")]
     assert len(lines) == 1, server.log()
     assert "Traceback" not in server.log()
@@ -161,7 +161,7 @@ def make_run(folder: Path, output: Path) -> str:
 
 def wait_for_health(port: int) -> None:
     send = http_transport(f"http://127.0.0.1:{port}")
-    end = time.monotonic() + 30
+    end = time.monotonic() + 40
     while time.monotonic() < end:
         try:
             if send("GET", "/healthz", {}, None)[0] == 200:

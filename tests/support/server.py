@@ -17,7 +17,7 @@ import requests
 from tests.support.client import ScimClient, http_transport
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 STOP_SECONDS = 35.0
 
 
