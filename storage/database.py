@@ -1,35 +1,42 @@
 """Connections, pragmas, and the one way to read and to write: a snapshot, and a queued immediate transaction."""
 
-import fcntl
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database as SqliteUtils
-
-from schemas.errors import InsufficientStorage, ScimError, Unavailable
+from schemas.errors import ScimError, Unavailable
+from storage.failures import busy, gone, os_faults, replaced, sqlite_faults
 from storage.filter_sql import register_functions
+from storage.fitness import refuse_foreign, utilities
+from storage.locks import turn
 from storage.migrations import perch
+from storage.usage import Usage, identity
 
 Connection = sqlite3.Connection
 
+BUSY_TIMEOUT = "PRAGMA busy_timeout = 5000"
 PRAGMAS = (
+    BUSY_TIMEOUT,
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
+    "PRAGMA fullfsync = ON",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
     "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
 )
-FIRST_PAUSE, LONGEST_PAUSE = 0.0002, 0.004
 
 
-class NewerFile(Exception):
-    """The file was written by a newer Perch; the message names what this one does not know."""
+class _OfThread(threading.local):
+    """What belongs to one thread: its connection, to which file of which process, and its write under way."""
+
+    connection: sqlite3.Connection | None = None
+    belongs_to: tuple[int, str] | None = None
+    writing: bool = False
+    lost: ScimError | None = None
 
 
 class Database:
@@ -39,41 +46,59 @@ class Database:
         """Name the file; nothing is opened yet. `write_wait` bounds the wait for the writer, in seconds."""
         self.path = Path(path)
         self.write_wait = write_wait
-        self._local = threading.local()
+        # SQLite keeps its log beside the file that a link leads to, so the locks are kept there, too.
+        self.file = Path(os.path.realpath(self.path))
+        self._thread = _OfThread()
         self._queue = threading.Lock()
-        self._migrated: tuple[int, tuple[int, int]] | None = None
+        self._opened: tuple[int, str] | None = None
+        self._usage: Usage | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection to the file that is there now; creates and migrates a missing file.
+        """This thread's connection; the first one of a process creates and migrates a missing file.
 
-        :raises Unavailable: when the file vanished or cannot be opened.
+        :raises Unavailable: when the file cannot be opened, vanished, or became another one since.
         """
-        identity = self._identity()
-        held = getattr(self._local, "held", None)
-        if held is not None and held[0] == identity:
-            return held[1]  # type: ignore[no-any-return]
-        with _translated():
-            connection = self._open()
-        self._local.held = (self._identity(), connection)
-        return connection
+        if self._opened is None or self._opened[0] != os.getpid():
+            self._prepare()
+        self._check_same_file()
+        thread = self._thread
+        if thread.connection is None or thread.belongs_to != self._opened:
+            with sqlite_faults(self.file):
+                thread.connection, thread.belongs_to = self._connect(), self._opened
+            self._check_same_file()
+        return thread.connection
 
-    def _identity(self) -> tuple[int, tuple[int, int]] | None:
-        """Return what a connection belongs to: the process, and the file's device and inode."""
-        try:
-            found = os.stat(self.path)
-        except FileNotFoundError:
-            if self._migrated is not None:
-                raise Unavailable(f"The database file {self.path} is gone; restore it and restart Perch.", 30) from None
-            return None
-        return os.getpid(), (found.st_dev, found.st_ino)
+    def _check_same_file(self) -> None:
+        """Refuse to go on with a file that is no longer at its path: what is written there would be lost."""
+        with os_faults(self.file):
+            found = identity(self.file)
+        if found is None:
+            raise gone(self.file)
+        if self._opened is None or found != self._opened[1]:
+            raise replaced(self.file)
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        try:
-            if self._migrated is None or self._migrated != self._identity():
+    def _prepare(self) -> None:
+        """Make this process a user of the file, one process at a time: create, check, migrate."""
+        with turn(self._lock_path, time.monotonic() + self.write_wait), os_faults(self.file):
+            if self._opened is not None and self._opened[0] == os.getpid():
+                return
+            usage = Usage(self.file)
+            usage.join()
+            with sqlite_faults(self.file):
+                connection = self._connect()
                 self._migrate(connection)
-                self._migrated = self._identity()
+            usage.record()
+            opened = os.getpid(), str(identity(self.file))
+            self._thread.connection, self._thread.belongs_to = connection, opened
+            self._usage, self._opened = usage, opened
+
+    def _connect(self) -> sqlite3.Connection:
+        address = f"{self.file.as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
             for pragma in PRAGMAS:
                 connection.execute(pragma)
         except BaseException:
@@ -83,20 +108,13 @@ class Database:
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        """Apply pending migrations, one process at a time; refuse a file from a newer Perch."""
-        with self._file_lock(time.monotonic() + self.write_wait):
-            connection.execute("PRAGMA busy_timeout = 5000")
-            connection.execute("PRAGMA journal_mode = WAL")
-            database = SqliteUtils(connection, recursive_triggers=False, execute_plugins=False)
-            unknown = {step.name for step in perch.applied(database)} - {step.name for step in perch._migrations}
-            if unknown:
-                raise NewerFile(
-                    f"{self.path} was written by a newer Perch ({', '.join(sorted(unknown))}); update Perch."
-                )
-            if perch.pending(database):
-                connection.execute("BEGIN IMMEDIATE")
-                perch.apply(database)
-                connection.execute("COMMIT")
+        """Apply pending migrations; refuse a file that is not Perch's, or a newer one's."""
+        refuse_foreign(connection, self.file)
+        database = utilities(connection)
+        if perch.pending(database):
+            connection.execute("BEGIN IMMEDIATE")
+            perch.apply(database)
+            connection.execute("COMMIT")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -105,7 +123,7 @@ class Database:
         if connection.in_transaction:
             yield connection
             return
-        with _translated():
+        with sqlite_faults(self.file):
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -117,99 +135,77 @@ class Database:
         """Write in one immediate transaction, all or nothing; inside another one, as a savepoint of it.
 
         :raises Unavailable: when the writer's turn does not come within `wait` (default: `write_wait`) seconds.
+        :raises InsufficientStorage: when the disk is full.
         """
-        wait = self.write_wait if wait is None else wait
         connection = self.connection
-        with _translated():
-            if connection.in_transaction:
-                yield from _run(connection, "SAVEPOINT inner_write", "RELEASE inner_write", _undo_savepoint)
-                return
-            deadline = time.monotonic() + wait
-            if not self._queue.acquire(timeout=wait):
-                raise _busy()
-            try:
-                with self._file_lock(deadline):
-                    yield from _run(connection, "BEGIN IMMEDIATE", "COMMIT", _undo_transaction)
-            finally:
-                self._queue.release()
-
-    @contextmanager
-    def _file_lock(self, deadline: float) -> Iterator[None]:
-        """Queue the writers of all processes at a lock file; SQLite's own busy handler would let them sleep."""
-        handle = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if self._thread.writing:
+            yield from self._savepoint(connection)
+            return
+        if connection.in_transaction:
+            raise RuntimeError("A write cannot begin inside a read: it would be rolled back with it.")
+        wait = self.write_wait if wait is None else wait
+        deadline = time.monotonic() + wait
+        if not self._queue.acquire(timeout=wait):
+            raise busy()
         try:
-            _wait_for(handle, deadline)
-            yield
+            with turn(self._lock_path, deadline), sqlite_faults(self.file):
+                yield from self._transaction(connection, deadline)
         finally:
-            os.close(handle)
+            self._queue.release()
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.file.with_name(self.file.name + ".lock")
+
+    def _transaction(self, connection: sqlite3.Connection, deadline: float) -> Iterator[sqlite3.Connection]:
+        thread = self._thread
+        _begin(connection, deadline)
+        thread.writing, thread.lost = True, None
+        try:
+            yield connection
+            self._check_not_lost(connection)
+            self._check_same_file()
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        finally:
+            thread.writing = False
+
+    def _savepoint(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        self._check_not_lost(connection)
+        with sqlite_faults(self.file):
+            connection.execute("SAVEPOINT inner_write")
+        try:
+            with sqlite_faults(self.file):
+                yield connection
+                connection.execute("RELEASE inner_write")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK TO inner_write")
+                connection.execute("RELEASE inner_write")
+            elif isinstance(error, ScimError):
+                self._thread.lost = error
+            raise
+
+    def _check_not_lost(self, connection: sqlite3.Connection) -> None:
+        """Fail when SQLite gave up the whole transaction, as it may on a full disk, though the caller went on."""
+        if not connection.in_transaction:
+            raise self._thread.lost or Unavailable("The transaction was lost; nothing was changed, try again.")
 
     def close(self) -> None:
         """Close this thread's connection."""
-        held = getattr(self._local, "held", None)
-        if held is not None:
-            held[1].close()
-            self._local.held = None
+        if self._thread.connection is not None:
+            self._thread.connection.close()
+            self._thread.connection = None
 
 
-def _wait_for(handle: int, deadline: float) -> None:
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise _busy() from None
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-
-def _run(
-    connection: sqlite3.Connection, begin: str, commit: str, undo: Callable[[sqlite3.Connection], None]
-) -> Iterator[sqlite3.Connection]:
-    connection.execute(begin)
+def _begin(connection: sqlite3.Connection, deadline: float) -> None:
+    """Begin before the deadline (of `time.monotonic`), though another program may hold SQLite's own lock."""
+    remaining = max(1, round((deadline - time.monotonic()) * 1000))
+    connection.execute(f"PRAGMA busy_timeout = {remaining}")
     try:
-        yield connection
-        connection.execute(commit)
-    except BaseException:
-        undo(connection)
-        raise
-
-
-def _undo_transaction(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
-def _undo_savepoint(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK TO inner_write")
-        connection.execute("RELEASE inner_write")
-
-
-def _busy() -> Unavailable:
-    return Unavailable("Perch is busy with other writes; nothing was changed, try again.", 2)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn SQLite's operational errors into SCIM errors; integrity errors stay, since storage gives them meaning."""
-    try:
-        yield
-    except sqlite3.IntegrityError:
-        raise
-    except sqlite3.DatabaseError as error:
-        raise _meaning(error) from error
-
-
-def _meaning(error: sqlite3.DatabaseError) -> ScimError | sqlite3.DatabaseError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return _busy()
-    if code == sqlite3.SQLITE_FULL:
-        return InsufficientStorage("The disk of the Perch server is full; nothing was changed. Free some space.")
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
-        return Unavailable(f"Perch cannot use its database file ({error}); nothing was changed.", 30)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return Unavailable(f"Perch's database file is damaged ({error}); restore a backup.", 300)
-    return error
+        connection.execute("BEGIN IMMEDIATE")
+    finally:
+        connection.execute(BUSY_TIMEOUT)

@@ -3,7 +3,6 @@
 import getpass
 import json
 import os
-import os
 import secrets
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -15,7 +14,7 @@ from flask.cli import with_appcontext
 
 from schemas.errors import ScimError
 from scim.application import Perch
-from storage.database import NewerFile
+from storage.failures import NewerFile
 from storage.journal import Author
 
 P = ParamSpec("P")

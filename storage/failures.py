@@ -1,0 +1,109 @@
+"""What can go wrong with a file or a disk, as SCIM errors with a cause and a remedy."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from schemas.errors import InsufficientStorage, ScimError, Unavailable
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+SOON, LATER, MUCH_LATER = 2, 30, 300
+
+
+class NewerFile(Unavailable):
+    """The file was written by a newer Perch; the message names what this one does not know."""
+
+
+class UnusableFile(Unavailable):
+    """The file is not one that Perch can work on; the message says why and what to do."""
+
+
+def busy() -> Unavailable:
+    """Return the error of a write whose turn did not come in time."""
+    return Unavailable("Perch is busy with other writes; nothing was changed, try again.", SOON)
+
+
+def gone(path: Path) -> UnusableFile:
+    """Return the error of a file that was deleted while Perch runs."""
+    return UnusableFile(
+        f"The database file {path} is gone; put it back, or stop Perch and restore a backup (flask restore).", LATER
+    )
+
+
+def replaced(path: Path) -> UnusableFile:
+    """Return the error of a file that became another one while Perch runs."""
+    return UnusableFile(
+        f"Another file was put in place of {path}; nothing was changed in either. "
+        "Put the old one back, or stop Perch and bring the new one in with flask restore.",
+        LATER,
+    )
+
+
+def leftover(path: Path) -> UnusableFile:
+    """Return the error of a database that was replaced without the write-ahead log of the one before."""
+    return UnusableFile(
+        f"{path} was replaced, but {path}-wal still holds changes of the file before and would damage this one. "
+        f"Move {path}-wal and {path}-shm away, or bring the file in with flask restore.",
+        LATER,
+    )
+
+
+@contextmanager
+def os_faults(path: Path) -> Iterator[None]:
+    """Turn errors of the operating system about the database's folder into SCIM errors."""
+    try:
+        yield
+    except OSError as error:
+        raise _os_meaning(error, path) from error
+
+
+def _os_meaning(error: OSError, path: Path) -> ScimError:
+    if error.errno in FULL:
+        return full(path)
+    if isinstance(error, FileNotFoundError):
+        return UnusableFile(f"The folder {path.parent} does not exist; make it, or correct PERCH_DATABASE.", LATER)
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return UnusableFile(f"Perch cannot write in {path.parent} ({reason}); nothing was changed.", LATER)
+
+
+def full(path: Path) -> InsufficientStorage:
+    """Return the error of a write that the disk has no room for."""
+    return InsufficientStorage(f"The disk of {path.parent} is full; nothing was changed. Free some space.")
+
+
+@contextmanager
+def sqlite_faults(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about file and disk into SCIM errors; of others, storage or a bug gives the meaning."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        meaning = _sqlite_meaning(error, path)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def _sqlite_meaning(error: sqlite3.DatabaseError, path: Path) -> ScimError | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return busy()
+    if code == sqlite3.SQLITE_FULL:
+        return full(path)
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
+        if _no_room(path.parent):
+            return full(path)
+        return UnusableFile(f"Perch cannot use its database file {path} ({error}); nothing was changed.", LATER)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return UnusableFile(f"The database file {path} is damaged ({error}); restore a backup.", MUCH_LATER)
+    return None
+
+
+def _no_room(folder: Path) -> bool:
+    """Tell whether a failed read or write was for want of space: SQLite's shared memory needs some, too."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
