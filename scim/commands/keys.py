@@ -57,13 +57,18 @@ def show(as_json: bool) -> None:
 @click.option("--name")
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now.")
 @shape_option
+@click.option(
+    "--strict/--no-strict", default=None, help="Refuse what needs a tolerance (see flask quirks), or allow it."
+)
 @command
-def change(identifier: str, name: str | None, expires_in: float | None, roles_as: str | None) -> None:
-    """Change a key's name, expiry or shape of roles."""
-    values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as}
+def change(
+    identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, strict: bool | None
+) -> None:
+    """Change a key's name, expiry, shape of roles, or whether it is held to the letter of the RFCs."""
+    values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "strict": strict}
     given = {column: value for column, value in values.items() if value is not None}
     if not given:
-        raise click.UsageError("Say what to change: --name, --expires-in or --roles-as.")
+        raise click.UsageError("Say what to change: --name, --expires-in, --roles-as, --strict or --no-strict.")
     with perch().database.write() as connection:
         key = keys.change(connection, identifier, **given)
     click.echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
@@ -89,6 +94,7 @@ def described(key: Key) -> dict[str, Any]:
         "idp": key.idp,
         "access": key.access,
         "rolesAs": key.rolesAs,
+        "strict": bool(key.strict),
         "state": "live" if key.live else "revoked" if key.revoked else "expired",
         "created": to_json(key.created),
         "expires": key.expires and to_json(key.expires),
