@@ -1,4 +1,4 @@
-"""Where attributes live in the file: which column, rows of a side table or JSON path of `resources r` has the values."""
+"""Where attributes live in the file: which column, rows of a side table or JSON path of `resources r` has them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,9 @@
 """Filters as SQL over `resources r`; every literal of the filter is a bound value (RFC 7644 section 3.4.2.2)."""
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from urllib.parse import quote
 
 from schemas.filter_nodes import And, BoundNode, Constant, Elements, Leaf, Not, Or
@@ -215,15 +217,20 @@ def _successor(prefix: str) -> str | None:
 
 
 def _joined(terms: Sequence[Sql], connective: str) -> Sql:
-    """Join terms as a balanced tree, the longest first, so that neither SQLite's parser nor its trees get deep."""
-    return _balanced(sorted(terms, key=lambda term: -len(term.text)), connective)
+    """Join terms as a tree, the longest first, whose halves are of like length.
+
+    So neither SQLite's parser nor its trees get deep: a nested group mostly costs one open bracket.
+    """
+    return _halved(sorted(terms, key=lambda term: -len(term.text)), connective)
 
 
-def _balanced(terms: Sequence[Sql], connective: str) -> Sql:
+def _halved(terms: Sequence[Sql], connective: str) -> Sql:
     if len(terms) == 1:
         return terms[0]
-    middle = (len(terms) + 1) // 2
-    return Sql("(") + _balanced(terms[:middle], connective) + connective + _balanced(terms[middle:], connective) + ")"
+    lengths = list(accumulate(len(term.text) for term in terms[:-1]))
+    middle = bisect_left(lengths, lengths[-1] / 2) + 1
+    first, second = (_halved(half, connective) for half in (terms[:middle], terms[middle:]))
+    return Sql("(") + first + connective + second + ")"
 
 
 def _filled(template: str, condition: Sql) -> Sql:

@@ -38,7 +38,7 @@ class Order:
         return (f"{self.key}{direction}{nulls}",)
 
     def after(self, key: Any, seq: int) -> Sql:
-        """Return the condition for what comes after the resource with that key (None if missing) and sequence number."""
+        """Return the condition for what comes after the resource with that key (None if missing) and that `r.seq`."""
         if self.key == SEQUENCE:
             return Sql(f"{SEQUENCE} {'<' if self.descending else '>'} ?", (seq,))
         if key is None:
