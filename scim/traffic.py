@@ -149,7 +149,8 @@ def _body_of(sent: Request, exchange: Exchange) -> bytes:
     cached = getattr(sent, "_cached_data", None)
     if cached is not None:
         return bytes(cached)
-    if exchange.key is None or not 0 < (sent.content_length or 0) <= KEPT_BYTES:
+    most = min(KEPT_BYTES, sent.max_content_length or KEPT_BYTES)
+    if exchange.key is None or not 0 < (sent.content_length or 0) <= most:
         return b""
     return sent.get_data(cache=True)
 
