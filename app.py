@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from schemas.settings import WrongSetting, read_settings
-from scim import application, commands, errors
+from scim import application, commands, errors, proxy
 from scim.application import Perch
 from storage.database import Database
 
@@ -23,6 +23,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     errors.register(app)
     application.register(app, perch)
     commands.register(app)
+    app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app
 
 

@@ -18,6 +18,10 @@ threads = 4
 keepalive = 75
 graceful_timeout = 30
 
+# Whose X-Forwarded-* headers count is Perch's own setting (PERCH_TRUSTED_PROXIES); gunicorn would believe 127.0.0.1.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+
 # gunicorn's largest: a filter travels in the request line.
 limit_request_line = 8190
 

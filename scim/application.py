@@ -12,7 +12,7 @@ from scim.auth import Gate, authorise
 from scim.context import Context
 from scim.errors import is_scim
 from scim.traffic import Traffic
-from scim.wire import base_url
+from scim.wire import base_url, drop_unread
 from storage import workspace
 from storage.database import Database
 from storage.journal import Author
@@ -72,6 +72,7 @@ def register(app: Flask, perch: Perch) -> None:
         return _admit(perch)
 
     app.after_request(window.record)
+    app.after_request(drop_unread)
     app.teardown_request(traffic.end)
 
 

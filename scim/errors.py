@@ -6,7 +6,7 @@ import re
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from schemas.errors import MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
+from schemas.errors import InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
 from scim.wire import error_response
 
 SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
@@ -36,7 +36,10 @@ def as_scim_error(error: Exception) -> ScimError:
         return error
     if isinstance(error, HTTPException):
         return _from_http(error)
-    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    if isinstance(error, RecursionError):
+        return InvalidSyntax("The request is nested too deeply; no resource has more than a few levels.")
+    # %r: a line break in a path must not begin a line of the log.
+    log.error("%s %r failed", request.method, request.path, exc_info=error)
     return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 

@@ -1,18 +1,25 @@
 """The only reader of requests and writer of bytes: JSON bodies, parameters, SCIM answers."""
 
-import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from flask import Response, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from schemas.errors import InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.messages import error_document
 from scim.context import Answer, Context
+from scim.json_reader import parse_json
 from scim.representation import dump
 from scim.service import Conditions
 
 MEDIA_TYPE = "application/scim+json"
 ACCEPTED_TYPES = (MEDIA_TYPE, "application/json")
+# How long an unread body is dropped, how long each pause in it may be (seconds), and how much is read at once (bytes).
+DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
 
 
 def context() -> Context:
@@ -23,8 +30,14 @@ def context() -> Context:
 
 def base_url() -> str:
     """Return the base URL that the client sees, without a final slash (PERCH_PUBLIC_URL, else the request's)."""
-    origin = g.settings["PERCH_PUBLIC_URL"] or f"{request.scheme}://{request.host}"
-    return f"{origin}/{g.workspace}/scim/v2"
+    return f"{g.settings['PERCH_PUBLIC_URL'] or _origin()}/{g.workspace}/scim/v2"
+
+
+def _origin() -> str:
+    scheme = "https" if request.scheme == "https" else "http"
+    # Of a Host header that names no host, and where there is none (HTTP/1.0), nothing is left.
+    host = request.host or "{SERVER_NAME}:{SERVER_PORT}".format_map(request.environ)
+    return f"{scheme}://{host}"
 
 
 def read_json() -> Any:
@@ -38,32 +51,44 @@ def read_json() -> Any:
     data = read_bytes()
     if not data:
         raise InvalidSyntax("The request has no body; send a JSON object.")
-    try:
-        return json.loads(data, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise InvalidSyntax("The JSON in the body is nested too deeply.") from None
-    except UnicodeDecodeError:
-        raise InvalidSyntax("The body is not UTF-8 text.") from None
-    except ValueError as error:
-        raise InvalidSyntax(f"The body is not valid JSON: {error}.") from None
+    return parse_json(data)
 
 
 def read_bytes() -> bytes:
     """Return the body, at most PERCH_MAX_BODY bytes of it.
 
     :raises PayloadTooLarge: before a larger body is read.
+    :raises InvalidSyntax: when the body does not arrive whole.
     """
     limit = g.settings["PERCH_MAX_BODY"]
-    if (request.content_length or 0) > limit:
-        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.")
-    data = request.get_data(cache=True)
-    if len(data) > limit:
-        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.")
-    return data
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=True)
+    except RequestEntityTooLarge:
+        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.") from None
+    except Exception:
+        # What a server raises for a body cut short or for bad chunks is its own affair.
+        raise InvalidSyntax("The body did not arrive whole; send it again.") from None
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
+def drop_unread(response: Response) -> Response:
+    """Have the body that a refused request left unread dropped once the answer is sent, so that the client sees it."""
+    environ = request.environ
+    if "gunicorn.socket" in environ and (request.content_length or "HTTP_TRANSFER_ENCODING" in environ):
+        response.call_on_close(partial(_drop, environ, g.settings["PERCH_MAX_BODY"]))
+    return response
+
+
+def _drop(environ: Mapping[str, Any], most: int) -> None:
+    """Read and drop at most so many bytes, as long as they come quickly; gunicorn closes where more are left."""
+    connection, end = environ["gunicorn.socket"], time.monotonic() + DROP_SECONDS
+    patience = connection.gettimeout()
+    with suppress(Exception):
+        connection.settimeout(DROP_PAUSE)
+        while most > 0 and time.monotonic() < end and (dropped := environ["wsgi.input"].read(DROP_AT_ONCE)):
+            most -= len(dropped)
+    with suppress(OSError):
+        connection.settimeout(patience)
 
 
 def parameters() -> dict[str, str]:
