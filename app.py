@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import Flask
 
 from schemas.settings import WrongSetting, read_settings
-from scim import application, commands, errors, proxy
+from scim import application, commands, console, errors, proxy
 from scim.application import Perch
 from storage.database import Database
 
@@ -19,10 +19,11 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     """
     app = Flask("perch", static_folder=None)
     read = read_settings({**os.environ, **(settings or {})})
-    perch = Perch(read, Database(read["PERCH_DATABASE"]))
+    perch = Perch(read, Database(read["PERCH_DATABASE"], read["PERCH_WRITE_WAIT"]))
     errors.register(app)
     application.register(app, perch)
     commands.register(app)
+    console.register(app)
     app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app
 

@@ -71,6 +71,7 @@ SETTINGS = (
         "PERCH_UNKNOWN_ROLES", "reject", _choice("reject", "create", "ignore"),
         "What to do with role slugs that the catalogue lacks.",
     ),
+    Setting("PERCH_WRITE_WAIT", "10", _whole, "Seconds a write waits for its turn before the answer is 503."),
     Setting("PERCH_MAX_BODY", str(32 * 1024 * 1024), _whole, "Largest request body in bytes; also bulk's limit."),
     Setting(
         "PERCH_TRAFFIC", "errors", _choice("off", "errors", "all"),

@@ -2,12 +2,12 @@
 
 from flask import Flask
 
-from scim.commands import deployment, faults, fuse, journal, keys, quirks, roles, traffic
+from scim.commands import backup, deployment, faults, fuse, journal, keys, quirks, roles, traffic
 
 WATCHING = (traffic.group, quirks.COMMAND, faults.group)
 
 
 def register(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (*deployment.COMMANDS, keys.group, roles.group, fuse.group, journal.COMMAND, *WATCHING):
+    for command in (*deployment.COMMANDS, *backup.COMMANDS, keys.group, roles.group, fuse.group, journal.COMMAND, *WATCHING):
         app.cli.add_command(command)

@@ -1,0 +1,156 @@
+"""One consistent file out of a running deployment, and back into a stopped one."""
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from schemas.errors import Conflict
+from storage.database import Database
+from storage.failures import UnusableFile, os_faults, sqlite_faults
+from storage.fitness import refuse_damaged
+from storage.locks import make_file, turn
+from storage.usage import Usage, log_path
+
+STOP_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds, for people to compare: the workspace's id, and how many users and groups."""
+
+    workspace: str
+    users: int
+    groups: int
+
+
+def backup(database: Database, target: Path, *, force: bool = False) -> Contents:
+    """Write all of a deployment as it is at one moment to one file; its writers go on meanwhile.
+
+    VACUUM INTO and not SQLite's page-wise copy: a little slower, but what was deleted is not in it, it is smaller,
+    and it needs no write-ahead log, so that any tool reads it from a read-only place.
+
+    :raises Conflict: when the target exists, unless `force`d.
+    :raises UnusableFile: when the deployment's file is missing or damaged.
+    """
+    if not database.file.exists():
+        raise UnusableFile(f"There is no database at {database.path}.")
+    if target.exists() and (not force or target.samefile(database.file)):
+        raise Conflict(f"{target} exists; choose another name, or add --force to overwrite it.")
+    with _unfinished(target) as new:
+        with sqlite_faults(new):
+            database.connection.execute("VACUUM INTO ?", (str(new),))
+        contents = _checked(new)
+        _put(new, target)
+    return contents
+
+
+def restore(
+    database: Database, source: Path, *, force: bool = False, keep: bool = True
+) -> tuple[Contents, Path | None]:
+    """Put a backup in place of a stopped deployment's file; return what it holds, and where the file before is kept.
+
+    :raises Conflict: when there is a file to replace, unless `force`d.
+    :raises UnusableFile: when the deployment is running, or the backup is damaged, another program's or a newer one's.
+    """
+    path = database.file
+    if not source.is_file():
+        raise UnusableFile(f"There is no file {source}.")
+    with turn(path.with_name(path.name + ".lock"), time.monotonic() + STOP_WAIT_S), os_faults(path):
+        usage = Usage(path)
+        usage.take_over(STOP_WAIT_S)
+        if path.exists() and path.samefile(source):
+            raise Conflict(f"{source} is the deployment's own file.")
+        if path.exists() and path.stat().st_size and not force:
+            raise Conflict(f"{path} exists; add --force to replace it. The file before is kept.")
+        with _unfinished(path) as new:
+            contents = _copied(source, new)
+            kept = _set_aside(path, keep)
+            _put(new, path)
+    return contents, kept
+
+
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """Give an empty file beside the target, for its owner only, that does not outlive a failure."""
+    new = target.with_name(f".{target.name}.{os.getpid()}.part")
+    with os_faults(target.absolute()):
+        os.close(make_file(new.absolute()))
+    try:
+        yield new
+    finally:
+        for path in (new, log_path(new), new.with_name(new.name + "-shm")):
+            path.unlink(missing_ok=True)
+
+
+def _copied(source: Path, new: Path) -> Contents:
+    """Copy a backup, with what its own write-ahead log holds, and check the copy: it needs no log any more."""
+    with os_faults(new):
+        shutil.copyfile(source, new)
+        if log_path(source).exists():
+            shutil.copyfile(log_path(source), log_path(new))
+    return _checked(new, source)
+
+
+def _checked(new: Path, name: Path | None = None) -> Contents:
+    with sqlite_faults(name or new), closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        refuse_damaged(connection, name or new)
+        (workspace,) = connection.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
+        counted = dict(connection.execute("SELECT type, count(*) FROM resources GROUP BY type").fetchall())
+    return Contents(workspace, counted.get("User", 0), counted.get("Group", 0))
+
+
+def _set_aside(path: Path, keep: bool) -> Path | None:
+    """Leave no write-ahead log beside the path, for it would be taken for the new file's; keep the file before."""
+    kept = path.with_name(f"{path.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    sound = path.exists() and _fold_log(path)
+    log = log_path(path)
+    if log.exists():
+        # A log that could not be folded in is all that is left of the changes in it.
+        os.replace(log, log_path(kept)) if keep and not sound else log.unlink()
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    if not keep or not path.exists():
+        return None
+    try:
+        os.link(path, kept)
+    except OSError:
+        shutil.copy2(path, kept)
+    return kept
+
+
+def _fold_log(path: Path) -> bool:
+    """Bring a file's write-ahead log into the file itself; tell whether that was possible.
+
+    :raises UnusableFile: when a program that takes no part in Perch's locks has the file open.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=STOP_WAIT_S, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            raise UnusableFile(f"Another program, such as Litestream, has {path} open; stop it first.") from None
+        return False
+    return True
+
+
+def _put(new: Path, target: Path) -> None:
+    """Give a finished file its name at once and for good: power loss leaves the old one or the new one."""
+    with os_faults(target.absolute()):
+        _sync(new)
+        os.replace(new, target)
+        _sync(target.absolute().parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError if path.is_dir() else ()):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
