@@ -6,7 +6,7 @@ import re
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from schemas.errors import InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
+from schemas.errors import BadRequest, InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
 from scim.wire import error_response
 
 SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
@@ -52,6 +52,8 @@ def _from_http(error: HTTPException) -> ScimError:
         return MethodNotAllowed(detail, {"Allow": allowed})
     if error.code == 413:
         return PayloadTooLarge("The body is larger than PERCH_MAX_BODY allows; send less at once.")
+    if error.code == 400:
+        return BadRequest("The request is malformed: its Host header or its URL cannot be understood.")
     found = ScimError(error.description or error.name)
     found.status = error.code or 500
     return found
