@@ -81,3 +81,14 @@ def journal_statement(query: JournalQuery) -> tuple[str, list[object]]:
     used = [(text, value) for text, value in tests if value]
     where = " AND ".join(text for text, _ in used) or "1"
     return f"SELECT {ENTRY} FROM journal j WHERE {where} ORDER BY j.seq DESC", [value for _, value in used]
+
+
+def actors(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the names of the actors that are keys, revoked ones too."""
+    return {f"key:{identifier}": name for identifier, name in connection.execute("SELECT id, name FROM keys")}
+
+
+def alive(connection: sqlite3.Connection, identifiers: list[str]) -> set[str]:
+    """Return which of some ids users and groups have today."""
+    sql = "SELECT r.id FROM json_each(?) j JOIN resources r ON r.id = j.value"
+    return {identifier for (identifier,) in connection.execute(sql, (json.dumps(identifiers),))}

@@ -1,0 +1,91 @@
+"""The console's blueprint: pages below /console/, each behind the guard, with friendly errors."""
+
+import hashlib
+import logging
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Response, g, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from schemas.errors import NotFound, ScimError
+from scim.console import guard, words
+from scim.console.web import base_url, here, page
+
+PATH = "/console"
+NAVIGATION = (
+    ("Overview", "overview"),
+    ("Access keys", "keys"),
+    ("Users", "users"),
+    ("Groups", "groups"),
+    ("Roles", "roles"),
+    ("Okta setup", "okta"),
+    ("Requests", "requests"),
+    ("Journal", "journal"),
+)
+log = logging.getLogger("perch")
+
+console = Blueprint(
+    "console", __name__, url_prefix=PATH, template_folder="templates", static_folder="static", static_url_path="/static"
+)
+console.before_request(guard.admit)
+console.after_request(guard.protect)
+
+
+@console.context_processor
+def shared() -> dict[str, object]:
+    """Give every template what it needs."""
+    held = getattr(g, "console_pass", None)
+    return {
+        "navigation": NAVIGATION,
+        "signed_in": getattr(g, "signed_in", False),
+        "form_token": held.form_token if held else "",
+        "base_url": base_url,
+        "here": here,
+        "asset": asset,
+        "words": words,
+    }
+
+
+def asset(name: str) -> str:
+    """Return the address of a static file, different after each change of it."""
+    return url_for("console.static", filename=name, v=_digest(name))
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((Path(__file__).parent / "static" / name).read_bytes()).hexdigest()[:12]
+
+
+@console.errorhandler(Exception)
+def show_error(error: Exception) -> BaseResponse:
+    """Answer whatever went wrong with a page that says what to do."""
+    if isinstance(error, HTTPException) and error.response is not None:
+        return error.get_response()
+    if isinstance(error, ScimError):
+        status, text = error.status, error.detail
+    elif isinstance(error, HTTPException):
+        status, text = error.code or 500, words.HTTP.get(error.code or 500, error.description or error.name)
+    else:
+        log.exception("%s %s failed", request.method, request.path, exc_info=error)
+        status, text = 500, "Perch failed on this page; the server's log has the cause."
+    response = page("error.html", status, heading=words.HEADINGS.get(status, "Something went wrong"), text=text)
+    if isinstance(error, ScimError):
+        response.headers.update(error.headers)
+    return response
+
+
+@console.route("/<path:unknown>", methods=["GET", "POST"])
+def nowhere(unknown: str) -> Response:
+    """Answer for addresses that lead nowhere."""
+    raise NotFound(f"There is no page at {PATH}/{unknown[:200]}.")
+
+
+root = Blueprint("root", __name__)
+
+
+@root.get("/")
+def to_console() -> BaseResponse:
+    """Lead from the root to the console."""
+    return redirect(url_for("console.overview"))

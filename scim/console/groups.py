@@ -1,0 +1,98 @@
+"""Groups: the list, the members page by page, and which roles a group gives to each of them."""
+
+import json
+from typing import Any
+
+from flask import Response
+from werkzeug.wrappers import Response as BaseResponse
+
+from schemas.resource_types import GROUP
+from scim import catalogue
+from scim.console.blueprint import console
+from scim.console.people import PER_PAGE, Pager, asked, listing, sorted_by
+from scim.console.users import summaries
+from scim.console.web import author, database, field, number, onward, page
+from storage import console_lists, console_pages, members, resources, roles
+from storage.console_pages import JournalQuery
+from storage.database import Connection
+from storage.resources import Row
+
+HISTORY = 10
+
+
+@console.get("/groups")
+def groups() -> Response:
+    """List groups."""
+    wanted = asked()
+    with database().read() as connection:
+        rows, total = console_lists.page(
+            connection, listing(GROUP, wanted), (wanted.page - 1) * PER_PAGE, PER_PAGE
+        )
+        seqs = [row.seq for row in rows]
+        sizes = console_pages.member_counts(connection, seqs)
+        given = roles.assigned(connection, seqs)
+    listed = [
+        {"row": row, "name": _name(row), "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows
+    ]
+    pager = Pager(wanted.page, len(rows), total)
+    return page("groups.html", groups=listed, wanted=wanted, pager=pager, sorted_by=sorted_by)
+
+
+@console.get("/groups/<identifier>")
+def group(identifier: str) -> Response:
+    """Show a group."""
+    at = number("page")
+    with database().read() as connection:
+        row = resources.get(connection, "Group", identifier)
+        size = console_pages.member_counts(connection, [row.seq])[row.seq]
+        listed = console_pages.members_page(connection, row.seq, (at - 1) * PER_PAGE, PER_PAGE)
+        people = summaries(connection, listed)
+        own = roles.assigned(connection, [row.seq]).get(row.seq, [])
+        outer = _inherited(connection, row)
+        known = roles.catalogue(connection)
+        entries = console_pages.journal_page(connection, JournalQuery(resource=row.id), HISTORY)
+        actors = console_pages.actors(connection)
+    given = {role.role for role in own}
+    return page(
+        "group.html", row=row, name=_name(row), size=size, people=people, own=own, outer=outer, entries=entries,
+        actors=actors, free=[role for role in known if role.slug not in given], pager=Pager(at, len(listed), size),
+        external=json.loads(row.document).get("externalId", ""),
+    )  # fmt: skip
+
+
+@console.post("/groups/<identifier>/roles")
+def assign_to_group(identifier: str) -> BaseResponse:
+    """Give a role to a group, for all its members."""
+    row, slug = _row(identifier), field("slug")
+    done = catalogue.assign(database(), author(), row, slug)
+    text = f"Every member of {_name(row)} has the role '{slug}' now." if done else "The group gave that role already."
+    return onward("group", text, "good" if done else "calm", identifier=identifier)
+
+
+@console.post("/groups/<identifier>/roles/withdraw")
+def withdraw_from_group(identifier: str) -> BaseResponse:
+    """Take a role from a group, and so from members who have it from nowhere else."""
+    row, slug = _row(identifier), field("slug")
+    done = catalogue.unassign(database(), author(), row, slug)
+    text = f"The role '{slug}' is withdrawn from {_name(row)}." if done else "The group did not give that role."
+    return onward("group", text, "good" if done else "calm", identifier=identifier)
+
+
+def _inherited(connection: Connection, row: Row) -> list[dict[str, Any]]:
+    """Return the roles that members get from the groups around this one, each with the path that leads there."""
+    paths = members.paths_above(connection, row.seq)
+    identifiers = {above.group: above.id for above in members.groups_above(connection, [row.seq]).get(row.seq, [])}
+    return [
+        {"role": role, "path": paths[seq], "id": identifiers.get(seq)}
+        for seq, held in roles.assigned(connection, list(paths)).items()
+        for role in held
+    ]
+
+
+def _name(row: Row) -> str:
+    return catalogue.name_of(row)
+
+
+def _row(identifier: str) -> Row:
+    with database().read() as connection:
+        return resources.get(connection, "Group", identifier)

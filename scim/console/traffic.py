@@ -1,0 +1,37 @@
+"""What other pages show of the traffic: the last requests, and how many each key made today."""
+
+from scim import activity
+from scim.console.web import database, perch
+from storage import console_traffic
+from storage.console_traffic import TrafficQuery
+from storage.instants import now
+from storage.traffic import Entry
+
+MODES = {
+    "off": "Requests are not kept (PERCH_TRAFFIC=off).",
+    "errors": "Only failed requests are kept (PERCH_TRAFFIC=errors).",
+    "all": "Every request is kept (PERCH_TRAFFIC=all).",
+}
+
+
+def mode() -> str:
+    """Return which requests are kept: off, errors or all."""
+    return str(perch().settings["PERCH_TRAFFIC"])
+
+
+def latest(count: int, *, errors: bool = False) -> list[tuple[Entry, str]]:
+    """Return the last requests, each with what the client was doing, in words."""
+    with database().read() as connection:
+        found = console_traffic.page(connection, TrafficQuery(errors=errors), count)
+    return in_words(found)
+
+
+def in_words(entries: list[Entry]) -> list[tuple[Entry, str]]:
+    """Return requests, each with what the client was doing."""
+    return [(entry, activity.of_entry(entry)) for entry in entries]
+
+
+def per_key_today() -> dict[str, int]:
+    """Return how many requests of each key were kept since midnight, UTC."""
+    with database().read() as connection:
+        return console_traffic.per_key(connection, now()[:10])

@@ -1,0 +1,152 @@
+"""People: the list with its filters, and a person's page with the reason for every role."""
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from flask import Response
+from werkzeug.wrappers import Response as BaseResponse
+
+from schemas import access
+from schemas.attributes import Attribute, Complex
+from schemas.errors import NotFound
+from schemas.resource_types import USER
+from scim import catalogue
+from scim.console.blueprint import console
+from scim.console.people import PER_PAGE, STATE_WORDS, Pager, asked, listing, sorted_by
+from scim.console.web import author, database, field, number, onward, page
+from storage import console_lists, console_pages, members, resources, roles
+from storage.console_pages import JournalQuery
+from storage.database import Connection
+from storage.resources import Row
+
+HISTORY = 20
+NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
+
+
+@console.get("/users")
+def users() -> Response:
+    """List people."""
+    wanted = asked()
+    offset = (wanted.page - 1) * PER_PAGE
+    with database().read() as connection:
+        rows, total = console_lists.page(connection, listing(USER, wanted), offset, PER_PAGE)
+        people = summaries(connection, rows)
+        known = roles.catalogue(connection)
+        group = _group_name(connection, wanted.group)
+    return page(
+        "users.html", people=people, wanted=wanted, pager=Pager(wanted.page, len(rows), total), roles=known,
+        group=group, states=STATE_WORDS, sorted_by=sorted_by,
+    )  # fmt: skip
+
+
+@console.get("/users/<identifier>")
+def user(identifier: str) -> Response:
+    """Show a person."""
+    with database().read() as connection:
+        row = resources.get(connection, "User", identifier)
+        reasons = catalogue.explain(database(), row)
+        groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
+        known = roles.catalogue(connection)
+        entries = console_pages.journal_page(
+            connection, JournalQuery(resource=row.id, before=number("before", 0)), HISTORY + 1
+        )
+        actors = console_pages.actors(connection)
+    document = json.loads(row.document)
+    by_hand = {reason.role for reason in reasons if reason.source == roles.MANUAL}
+    return page(
+        "user.html", row=row, document=document, attributes=list(shown(document)), groups=groups,
+        group_ids={above.display: above.id for above in groups}, actors=actors,
+        held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
+        free=[role for role in known if role.slug not in by_hand],
+        entries=entries[:HISTORY], more=len(entries) > HISTORY,
+    )  # fmt: skip
+
+
+@console.post("/users/<identifier>/roles")
+def assign_to_user(identifier: str) -> BaseResponse:
+    """Apply a role by hand."""
+    row, slug = _row(identifier), field("slug")
+    done = catalogue.assign(database(), author(), row, slug)
+    text = f"{catalogue.name_of(row)} has the role '{slug}' now." if done else "That role was applied by hand already."
+    return onward("user", text, "good" if done else "calm", identifier=identifier)
+
+
+@console.post("/users/<identifier>/roles/withdraw")
+def withdraw_from_user(identifier: str) -> BaseResponse:
+    """Withdraw a role that was applied by hand."""
+    row, slug = _row(identifier), field("slug")
+    done = catalogue.unassign(database(), author(), row, slug)
+    text = f"The role '{slug}' is withdrawn." if done else "That role was not applied by hand."
+    return onward("user", text, "good" if done else "calm", identifier=identifier)
+
+
+def summaries(connection: Connection, rows: list[Row]) -> list[dict[str, Any]]:
+    """Return what a list shows of each person, read in two statements for all of them."""
+    users_only = [row.seq for row in rows if row.type == "User"]
+    above = members.groups_above(connection, users_only)
+    groups = {membership.group for memberships in above.values() for membership in memberships}
+    assigned = roles.assigned(connection, [*users_only, *groups])
+    found = []
+    for row in rows:
+        owners = [row.seq, *(membership.group for membership in above.get(row.seq, ()))]
+        found.append(summary(row, {role.role: role.name for owner in owners for role in assigned.get(owner, ())}))
+    return found
+
+
+def summary(row: Row, held: dict[str, str]) -> dict[str, Any]:
+    """Return what a list shows of a person or, among members, of a group; `held` maps slugs to names."""
+    document = json.loads(row.document)
+    mails = document.get("emails") or []
+    mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
+    return {
+        "row": row,
+        "name": document.get("displayName") or full_name(document) or document.get("userName"),
+        "userName": document.get("userName", ""),
+        "email": mail.get("value", ""),
+        "roles": held,
+        "login": bool(row.active and held),
+    }
+
+
+def full_name(document: dict[str, Any]) -> str:
+    """Return a person's name as their parts of the name make it."""
+    parts = document.get("name") or {}
+    return parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
+
+
+def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Yield name, description and value of each attribute that has one, in the order of the declarations."""
+    for name, attribute in USER.attributes.items():
+        if name in document and name not in NOT_ATTRIBUTES:
+            yield name, attribute.description, _parts(attribute, document[name])
+    for urn, extension in USER.extensions.items():
+        if urn != access.USER_URN:
+            for name, attribute in extension.subAttributes.items():
+                if name in document.get(urn, {}):
+                    yield name, attribute.description, _parts(attribute, document[urn][name])
+
+
+def _parts(attribute: Attribute, value: Any) -> list[Any]:
+    """Return a value as lines: plain ones as they are, complex ones as pairs of name and value."""
+    items = value if isinstance(value, list) else [value]
+    if not isinstance(attribute, Complex):
+        return items
+    return [
+        [(name, item[name]) for name in attribute.subAttributes if item.get(name) not in (None, "")] for item in items
+    ]
+
+
+def _row(identifier: str) -> Row:
+    with database().read() as connection:
+        return resources.get(connection, "User", identifier)
+
+
+def _group_name(connection: Connection, identifier: str) -> str:
+    if not identifier:
+        return ""
+    try:
+        return str(json.loads(resources.get(connection, "Group", identifier).document)["displayName"])
+    except NotFound:
+        return "a group that is gone"
