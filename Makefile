@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check lint types format clean
+.PHONY: run test test-long check lint types format clean
 .NOTPARALLEL:
 
 # The laptop's set of settings; whatever the environment already says wins.
@@ -28,6 +28,10 @@ types: $(VENV)/dev.stamp
 # pytest's closing line stays the last line of output.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+# The long variants alone: many rounds of kill -9, many seconds of writers.
+test-long: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest -m long
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +70,7 @@ def restore(
             raise Conflict(f"{path} exists; add --force to replace it. The file before is kept.")
         with _unfinished(path) as new:
             contents = _copied(source, new)
-            kept = _set_aside(path, keep)
+            kept = _set_aside(path, keep, usage.holds_foreign_log())
             _put(new, path)
     return contents, kept
 
@@ -106,10 +106,10 @@ def _checked(new: Path, name: Path | None = None) -> Contents:
     return Contents(workspace, counted.get("User", 0), counted.get("Group", 0))
 
 
-def _set_aside(path: Path, keep: bool) -> Path | None:
+def _set_aside(path: Path, keep: bool, foreign_log: bool) -> Path | None:
     """Leave no write-ahead log beside the path, for it would be taken for the new file's; keep the file before."""
     kept = path.with_name(f"{path.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    sound = path.exists() and _fold_log(path)
+    sound = path.exists() and not foreign_log and _fold_log(path)
     log = log_path(path)
     if log.exists():
         # A log that could not be folded in is all that is left of the changes in it.
@@ -150,7 +150,6 @@ def _put(new: Path, target: Path) -> None:
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError if path.is_dir() else ()):
-            os.fsync(handle)
+        os.fsync(handle)
     finally:
         os.close(handle)

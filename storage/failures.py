@@ -46,7 +46,7 @@ def leftover(path: Path) -> UnusableFile:
     """Return the error of a database that was replaced without the write-ahead log of the one before."""
     return UnusableFile(
         f"{path} was replaced, but {path}-wal still holds changes of the file before and would damage this one. "
-        f"Move {path}-wal and {path}-shm away, or bring the file in with flask restore.",
+        f"Move {path}-wal and {path}-shm away; next time use flask restore, which sees to that.",
         LATER,
     )
 

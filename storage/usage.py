@@ -47,7 +47,8 @@ class Usage:
             if not try_lock(self._handle, fcntl.LOCK_EX):
                 raise gone(self.path)
             os.close(make_file(self.path))
-        self._refuse_foreign_log()
+        if self.holds_foreign_log():
+            raise leftover(self.path)
         fcntl.flock(self._handle, fcntl.LOCK_SH)
 
     def take_over(self, wait: float) -> None:
@@ -71,11 +72,11 @@ class Usage:
     def _pair(self) -> bytes:
         return f"{identity(self.path)} {identity(log_path(self.path))}\n".encode()
 
-    def _refuse_foreign_log(self) -> None:
+    def holds_foreign_log(self) -> bool:
+        """Tell whether the write-ahead log there is known to belong to another file than the one there."""
         noted = os.pread(self._handle, 200, 0).decode(errors="replace").split()
         now = self._pair().decode().split()
         if len(noted) != 2 or noted[1] != now[1] or noted[0] == now[0]:
-            return
+            return False
         log = log_path(self.path)
-        if log.exists() and log.stat().st_size and self.path.stat().st_size:
-            raise leftover(self.path)
+        return log.exists() and log.stat().st_size > 0 and self.path.exists() and self.path.stat().st_size > 0

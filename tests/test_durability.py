@@ -1,0 +1,43 @@
+"""An acknowledged write is there after every process was killed at a random moment."""
+
+import random
+import threading
+import time
+
+import pytest
+
+from tests.conftest import MakeServer
+from tests.support.server import PerchServer
+from tests.support.writers import Writer, check_file, compare, in_threads, make_writers
+
+WRITERS = 8
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=pytest.mark.long)])
+def test_what_was_acknowledged_survives_kill_9(rounds: int, make_server: MakeServer) -> None:
+    server = make_server(workers=3, settings={"PERCH_FUSE": "off"})
+    server.start()
+    moments = random.Random(rounds)
+    writers = make_writers(server.client(key=server.key), WRITERS, rounds)
+    for _ in range(rounds):
+        write_until_killed(server, writers, moments.uniform(0.3, 1.5))
+        server.start()
+        compare(server.client(key=server.key), writers)
+        check_file(server.database)
+    acknowledged = sum(writer.acknowledged for writer in writers)
+    assert acknowledged > 20 * rounds, f"only {acknowledged} writes in {rounds} rounds"
+    assert not [answer for writer in writers for answer in writer.refused]
+    assert server.stop() == 0
+    check_file(server.database)
+
+
+def write_until_killed(server: PerchServer, writers: list[Writer], seconds: float) -> None:
+    """Let all writers write, then end every process of the server at once, in the midst of it."""
+    stop = threading.Event()
+    threads = in_threads(server, writers, stop)
+    time.sleep(seconds)
+    server.kill()
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
