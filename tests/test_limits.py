@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from scim.limits import counted
-from storage import limits
 from storage.limits import SIZE, Failures
 from tests.conftest import MakeApp, MakeClient, MakeServer
 from tests.support.client import ScimClient
@@ -37,7 +36,7 @@ def test_what_is_counted_as_one_address(address: str | None, stands_for: str) ->
 
 def test_the_count_begins_anew_after_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000_000.0]
-    monkeypatch.setattr(limits.time, "time", lambda: clock[0])
+    monkeypatch.setattr("storage.limits.time.time", lambda: clock[0])
     failures = Failures(tmp_path / "failures", 3)
     assert [failures.add("a") for _ in range(3)] == [0, 0, 0]
     clock[0] += 20
@@ -49,7 +48,7 @@ def test_the_count_begins_anew_after_a_minute(tmp_path: Path, monkeypatch: pytes
 
 def test_a_clock_set_back_does_not_lock_anyone_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000_000.0]
-    monkeypatch.setattr(limits.time, "time", lambda: clock[0])
+    monkeypatch.setattr("storage.limits.time.time", lambda: clock[0])
     failures = Failures(tmp_path / "failures", 1)
     failures.add("a")
     assert failures.add("a") > 0
