@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from scim.commands import backup, deployment, faults, fuse, journal, keys, quirks, roles, traffic
+from scim.commands import backup, deployment, faults, fuse, journal, keys, okta, quirks, roles, traffic
 
-WATCHING = (traffic.group, quirks.COMMAND, faults.group)
+WATCHING = (traffic.group, quirks.COMMAND, faults.group, okta.group)
 
 
 def register(app: Flask) -> None:

@@ -46,7 +46,7 @@ class Exchange:
 
     @property
     def detail(self) -> str:
-        """Return the server's own words: the `detail` of an Error (RFC 7644 section 3.12), else the text's beginning."""
+        """Return the server's words: the `detail` of an Error (RFC 7644 section 3.12), else the text's beginning."""
         document = self.document
         told = document.get("detail") if isinstance(document, dict) else None
         return str(told) if told else " ".join(self.text.split())[:200]
@@ -90,7 +90,11 @@ class OktaClient:
         headers: Mapping[str, str | None] | None = None,
     ) -> Exchange:
         """Send one request; a body given as `bytes` goes out as it is, a header given as None is left out."""
-        url = self.base + path + ("?" + "&".join(f"{k}={quote(str(v), safe='')}" for k, v in query.items()) if query else "")
+        url = (
+            self.base
+            + path
+            + ("?" + "&".join(f"{k}={quote(str(v), safe='')}" for k, v in query.items()) if query else "")
+        )
         shown = path + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")
         sent: dict[str, str | None] = {**HEADERS, "Authorization": self.authorization, **(headers or {})}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()

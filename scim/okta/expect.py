@@ -25,7 +25,9 @@ def document(exchange: Exchange) -> Document:
     if isinstance(found, dict):
         return found
     kind = exchange.headers.get("Content-Type", "no Content-Type")
-    raise Broken(f"{exchange.status}, {kind}, {exchange.text[:60]!r}" if exchange.text else f"{exchange.status}, no body")
+    raise Broken(
+        f"{exchange.status}, {kind}, {exchange.text[:60]!r}" if exchange.text else f"{exchange.status}, no body"
+    )
 
 
 def resources(exchange: Exchange) -> list[Document]:

@@ -49,7 +49,7 @@ class WsgiAdapter(BaseAdapter):
             query_string=url.query,
             method=request.method or "GET",
             base_url=f"{url.scheme}://{url.netloc}/",
-            headers=dict(request.headers),
+            headers=list(request.headers.items()),
             data=body,
         )
         try:

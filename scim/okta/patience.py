@@ -54,8 +54,8 @@ class Patient:
 
     def _wait(self, exchange: Exchange, seconds: int) -> None:
         self.waits += 1
-        status = exchange.status or "no answer"
-        self.notice(f"{exchange.request}: {status}; waiting {seconds} s as Okta would.")
+        told = f"{exchange.status or ''} {exchange.detail}".strip()
+        self.notice(f"{exchange.request}: {told}; waiting {seconds} s as Okta would.")
         self.sleep(seconds * self.scale)
 
 

@@ -64,9 +64,7 @@ class Step:
 
         def enter(run: Run) -> Run:
             name = getattr(run, "__name__", "check")
-            self.checks.append(
-                Check(f"{self.name}.{name}", title, expected, otherwise, source, run, apps, warning)
-            )
+            self.checks.append(Check(f"{self.name}.{name}", title, expected, otherwise, source, run, apps, warning))
             return run
 
         return enter
@@ -133,16 +131,25 @@ class Play:
         return f"Okta test {self.mark} {what}"
 
     def person(self, what: str, **more: Any) -> str:
-        """Return the id of a person made for a step from the suite's smallest body."""
-        return self.once(f"person {what}", lambda: self._make("/Users", {**self.body(what), **more}))
+        """Return the id of a person made for a step from the suite's smallest body, changed by `more`."""
+        return self._kept(f"person {what}", "/Users", {**self.body(what), **more})
 
     def group(self, what: str, members: Sequence[Document] = ()) -> str:
         """Return the id of a group made for a step."""
-        return self.once(f"group {what}", lambda: self._make("/Groups", bodies.group(self.group_name(what), members)))
+        return self._kept(f"group {what}", "/Groups", bodies.group(self.group_name(what), members))
 
     def body(self, what: str) -> Document:
         """Return the suite's smallest user."""
         return bodies.suite_user(self.name(what), "Ada", f"Test-{what}")
+
+    def adopt(self, what: str, identifier: str) -> str:
+        """Know a person that a check created itself by a name, too."""
+        return str(self._shared.setdefault(f"person {what}", identifier))
+
+    def _kept(self, name: str, path: str, body: Document) -> str:
+        if name not in self._shared:
+            self._shared[name] = self._make(path, body)
+        return str(self._shared[name])
 
     def _make(self, path: str, body: Document) -> str:
         exchange = self.send("POST", path, body=body)
@@ -152,9 +159,7 @@ class Play:
         return str(document["id"])
 
 
-def perform(
-    play: Play, steps: Sequence[Step], show: Callable[[Result], None] = lambda result: None
-) -> list[Result]:
+def perform(play: Play, steps: Sequence[Step], show: Callable[[Result], None] = lambda result: None) -> list[Result]:
     """Make all checks of the app's dialect in order; `show` sees each result at once.
 
     :raises Unreachable: when the server stops answering.
@@ -185,9 +190,7 @@ def _made(play: Play, step: Step, check: Check) -> Result:
     last: Exchange | None = play.last
     status = str(last.status) if last else ""
     request = last.request if last else ""
-    return Result(
-        check.id, step.title, check.title, request, check.expected, got or status, outcome, otherwise, source
-    )
+    return Result(check.id, step.title, check.title, request, check.expected, got or status, outcome, otherwise, source)
 
 
 def clean_up(play: Play) -> list[str]:

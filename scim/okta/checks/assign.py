@@ -2,8 +2,7 @@
 
 from scim.okta import bodies, expect
 from scim.okta.client import Exchange, look_up
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Skipped, Step
+from scim.okta.play import Broken, Play, Skipped, Step
 
 STEP = Step("assign", "Assign a person")
 TASK = "The assignment fails and waits in Okta's task list."
@@ -157,7 +156,8 @@ def duplicate(play: Play) -> None:
 
 @STEP.check(
     "a second POST in other case is refused", "409",
-    "One person gets two accounts that differ in case.", "RFC 7643 section 8.7.1: userName is unique and not caseExact.",
+    "One person gets two accounts that differ in case.",
+    "RFC 7643 section 8.7.1: userName is unique and not caseExact.",
 )  # fmt: skip
 def duplicate_case(play: Play) -> None:
     pushed_id(play)
@@ -170,6 +170,13 @@ def duplicate_case(play: Play) -> None:
     "RFC 7643 section 2.5: null, an empty array and an absent attribute are all unassigned.",
 )  # fmt: skip
 def empty_values(play: Play) -> None:
-    empty = {"title": None, "nickName": "", "phoneNumbers": [], "addresses": None, "profileUrl": None, "locale": None}
+    empty: bodies.Document = {
+        "title": None,
+        "nickName": "",
+        "phoneNumbers": [],
+        "addresses": None,
+        "profileUrl": None,
+        "locale": None,
+    }
     body = bodies.user(play.name("empty"), "Nil", "Test-Empty", mapped=empty)
     expect.status(play.send("POST", "/Users", body=body), 201)

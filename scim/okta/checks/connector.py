@@ -2,8 +2,7 @@
 
 from scim.okta import expect
 from scim.okta.client import Exchange, look_up
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Step
+from scim.okta.play import Broken, Play, Step
 
 STEP = Step("connector", "Test Connector Configuration")
 REFUSES = "Test Connector Configuration fails; the connection cannot be saved."

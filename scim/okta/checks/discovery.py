@@ -2,8 +2,7 @@
 
 from scim.okta import expect
 from scim.okta.client import Exchange
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Skipped, Step
+from scim.okta.play import Broken, Play, Skipped, Step
 
 STEP = Step("discovery", "Discover entitlements")
 KINDS = ("urn:okta:scim:schemas:core:1.0:Role", "urn:okta:scim:schemas:core:1.0:Entitlement")

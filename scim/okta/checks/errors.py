@@ -86,7 +86,8 @@ def no_key(play: Play) -> None:
 
 @STEP.check(
     "a filter that is none is refused", f"400 {EXPECTED}",
-    "A mistyped filter gives everybody, and Okta links the wrong person.", "RFC 7644 section 3.12: invalidFilter is 400.",
+    "A mistyped filter gives everybody, and Okta links the wrong person.",
+    "RFC 7644 section 3.12: invalidFilter is 400.",
 )  # fmt: skip
 def bad_filter(play: Play) -> None:
     expect.error(play.send("GET", "/Users", query={"filter": "userName eq", "startIndex": 1, "count": 100}), 400)

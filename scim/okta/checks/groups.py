@@ -6,8 +6,7 @@ from typing import Any
 from scim.okta import bodies, expect
 from scim.okta.checks.update import CUSTOM, OIN
 from scim.okta.client import Exchange, look_up
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Skipped, Step
+from scim.okta.play import Broken, Play, Skipped, Step
 
 STEP = Step("groups", "Push groups")
 ERROR_STATE = "The push mapping goes into the error state; changes of the group do not arrive until it is pushed anew."
@@ -227,7 +226,8 @@ def unlink_gone(play: Play) -> None:
 
 @STEP.check(
     "the people stay", "200, active true",
-    "Unlinking a group takes the accounts of all its members away.", "Fact; RFC 7643 section 4.2: members are references.",
+    "Unlinking a group takes the accounts of all its members away.",
+    "Fact; RFC 7643 section 4.2: members are references.",
 )  # fmt: skip
 def unlink_people(play: Play) -> None:
     unlinked(play)

@@ -3,8 +3,7 @@
 from scim.okta import bodies, expect
 from scim.okta.checks.update import CUSTOM, OIN, put, read
 from scim.okta.client import Exchange, look_up
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Skipped, Step
+from scim.okta.play import Broken, Play, Skipped, Step
 
 DEACTIVATE = Step("deactivate", "Deactivate a person")
 REPROVISION = Step("reprovision", "Provision a deactivated person anew")
@@ -19,8 +18,12 @@ def deactivated(play: Play, what: str = "leaver") -> Exchange:
 
 def reactivated(play: Play) -> Exchange:
     """Return the request that activates the person again."""
-    _gone(play, "returner")
-    return play.once("reactivation", lambda: _set_active(play, "returner", True))
+    return play.once("reactivation", lambda: _reactivate(play))
+
+
+def _reactivate(play: Play) -> Exchange:
+    gone(play, "returner")
+    return _set_active(play, "returner", True)
 
 
 def _set_active(play: Play, what: str, active: bool) -> Exchange:
@@ -29,7 +32,7 @@ def _set_active(play: Play, what: str, active: bool) -> Exchange:
     return play.send("PATCH", f"/Users/{play.person(what)}", body=bodies.activation(active))
 
 
-def _gone(play: Play, what: str) -> str:
+def gone(play: Play, what: str) -> str:
     """Return the id of a person who is deactivated; without an effect of the request there is nothing to check."""
     deactivated(play, what)
     exchange = play.client.send("GET", f"/Users/{play.person(what)}")
@@ -89,7 +92,7 @@ def profile(play: Play) -> None:
     "Fact: deactivated users are part of every list; RFC 7644 section 3.4.2.2.",
 )  # fmt: skip
 def lookup(play: Play) -> None:
-    identifier = _gone(play, "returner")
+    identifier = gone(play, "returner")
     found = expect.only(play.send("GET", "/Users", query=look_up("userName", play.name("returner"))), identifier)
     expect.same(found, {"active": False})
 
@@ -99,7 +102,7 @@ def lookup(play: Play) -> None:
     "RFC 7644 section 3.4.1: a deactivated user is a resource like any other.",
 )  # fmt: skip
 def readable(play: Play) -> None:
-    identifier = _gone(play, "returner")
+    identifier = gone(play, "returner")
     expect.status(play.send("GET", f"/Users/{identifier}"), 200)
 
 
@@ -127,7 +130,7 @@ def activate_kept(play: Play) -> None:
     "Fact: the most reported failure of re-provisioning (RFC 7644 section 3.3 allows the 409).", warning=True,
 )  # fmt: skip
 def post(play: Play) -> None:
-    identifier = _gone(play, "forgotten")
+    identifier = gone(play, "forgotten")
     body = bodies.user(play.name("forgotten"), "Ada", "Test-forgotten")
     found = expect.document(expect.status(play.send("POST", "/Users", body=body), 201, 200))
     if found.get("active") is not True:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from scim.okta import bodies, expect
 from scim.okta.checks.update import put, read
 from scim.okta.client import Exchange
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Skipped, Step
+from scim.okta.play import Broken, Play, Skipped, Step
 
 STEP = Step("roles", "Map roles")
 SHAPE = "Okta checks the type against its profile: a string array wants strings ('Invalid value data type')."
@@ -39,11 +38,10 @@ def _person(play: Play) -> str:
     document = assigned(play).document
     if not assigned(play).ok or not isinstance(document, dict) or "id" not in document:
         raise Skipped(f"the POST with roles answered {assigned(play).status} {assigned(play).detail}")
-    identifier = str(document["id"])
-    return play.once("person roles", lambda: identifier)
+    return play.adopt("roles", str(document["id"]))
 
 
-def held(found: Sequence[object] | None) -> list[object]:
+def held(found: Sequence[object] | None) -> list[str]:
     """Return the slugs in an answer of either shape, sorted."""
     return sorted(str(role.get("value") if isinstance(role, dict) else role) for role in found or [])
 

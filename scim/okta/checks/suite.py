@@ -2,8 +2,7 @@
 
 from scim.okta import bodies, expect
 from scim.okta.client import Exchange
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Skipped, Step
+from scim.okta.play import Broken, Play, Skipped, Step
 
 STEP = Step("suite", "Okta's public suite")
 JSON_HEADERS = {

@@ -3,8 +3,7 @@
 from scim.okta import bodies, expect
 from scim.okta.bodies import Document
 from scim.okta.client import Exchange, look_up
-from scim.okta.expect import Broken
-from scim.okta.play import Play, Step
+from scim.okta.play import Broken, Play, Step
 
 STEP = Step("update", "Update a profile")
 CUSTOM, OIN = ("custom",), ("oin",)
@@ -105,7 +104,7 @@ def put_without_active_left(play: Play) -> None:
 )  # fmt: skip
 def put_user_name(play: Play) -> None:
     name = play.name("married")
-    identifier = play.person("maiden")
+    identifier = play.person("maiden", active=False)
     expect.same(expect.document(expect.status(put(play, "maiden", userName=name), 200)), {"userName": name})
     expect.only(play.send("GET", "/Users", query=look_up("userName", name)), identifier)
     expect.nobody(play.send("GET", "/Users", query=look_up("userName", play.name("maiden"))))
@@ -116,7 +115,7 @@ def put_user_name(play: Play) -> None:
     "Two people share one account.", "RFC 7644 section 3.5.1 and table 9: 409 uniqueness.", CUSTOM,
 )  # fmt: skip
 def put_taken(play: Play) -> None:
-    play.person("holder")
+    play.person("holder", active=False)
     expect.status(put(play, "update", userName=play.name("holder")), 409)
 
 
