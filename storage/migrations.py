@@ -48,12 +48,14 @@ def m002_resources(db: SqliteUtils) -> None:
             version INTEGER NOT NULL,
             created TEXT NOT NULL,
             lastModified TEXT NOT NULL,
-            userName TEXT UNIQUE,
+            userName TEXT,
             displayName TEXT,
             externalId TEXT,
             active INTEGER,
             document TEXT NOT NULL
         );
+
+        CREATE UNIQUE INDEX resources_userName ON resources (type, userName);
 
         CREATE UNIQUE INDEX resources_group_name ON resources (displayName) WHERE type = 'Group';
 
