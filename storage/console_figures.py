@@ -45,16 +45,15 @@ def figures(connection: sqlite3.Connection) -> Figures:
         "WHERE r.type = 'User'"
     ).fetchone()
     groups = search.total(connection, Query((Selection("Group"),)))
-    return Figures(
-        people, active, may_log_in, people - holders, groups, _one(connection, "SELECT count(*) FROM roles")
-    )
+    return Figures(people, active, may_log_in, people - holders, groups, _one(connection, "SELECT count(*) FROM roles"))
 
 
 def progress(connection: sqlite3.Connection, now: str) -> Progress:
     """Return what has been done; `now` is the present instant as stored text."""
     found = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)), "
-        "EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) OR EXISTS (SELECT 1 FROM journal WHERE actor LIKE 'key:%'), "
+        "EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) "
+        "OR EXISTS (SELECT 1 FROM journal WHERE actor LIKE 'key:%'), "
         "EXISTS (SELECT 1 FROM resources WHERE type = 'User'), "
         "EXISTS (SELECT 1 FROM assignments WHERE source IN ('direct', 'group')), "
         "EXISTS (SELECT 1 FROM resources WHERE type = 'Group')",

@@ -1,4 +1,4 @@
-"""Sorted, filtered pages of people and groups for the console, from the same compiled filters that SCIM's search uses."""
+"""Sorted, filtered pages of people and groups for the console, by the compiled filters of SCIM's own search."""
 
 import sqlite3
 from collections.abc import Sequence

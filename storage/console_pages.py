@@ -24,7 +24,7 @@ class JournalQuery:
 def members_page(connection: sqlite3.Connection, group: int, offset: int, count: int) -> list[Row]:
     """Return `count` members of a group after the first `offset`, in the order of their creation."""
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM (SELECT member FROM members WHERE \"group\" = ? ORDER BY member LIMIT ? OFFSET ?) m "
+        f'SELECT {COLUMNS} FROM (SELECT member FROM members WHERE "group" = ? ORDER BY member LIMIT ? OFFSET ?) m '
         "CROSS JOIN resources r ON r.seq = m.member ORDER BY r.seq",
         (group, count, offset),
     )
@@ -43,14 +43,14 @@ def member_counts(connection: sqlite3.Connection, group_seqs: list[int]) -> dict
 def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Return, for each role that is assigned, how many assignments of each source it has."""
     found: dict[str, dict[str, int]] = {}
-    for role, source, count in connection.execute("SELECT role, source, count(*) FROM assignments GROUP BY role, source"):
+    for role, source, count in connection.execute(
+        "SELECT role, source, count(*) FROM assignments GROUP BY role, source"
+    ):
         found.setdefault(role, {})[source] = count
     return found
 
 
-def holders_page(
-    connection: sqlite3.Connection, slug: str, offset: int, count: int
-) -> list[tuple[Row, str, str, str]]:
+def holders_page(connection: sqlite3.Connection, slug: str, offset: int, count: int) -> list[tuple[Row, str, str, str]]:
     """Return who was assigned a role, groups first, each with source, since when and by whom."""
     rows = connection.execute(
         f"SELECT {COLUMNS}, h.source, h.since, h.actor FROM ("

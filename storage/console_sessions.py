@@ -35,7 +35,7 @@ def take_attempt(connection: sqlite3.Connection, address: str, limit: int, windo
         "SELECT count(*), min(at) FROM console_attempts WHERE address = ?", (address,)
     ).fetchone()
     if spent >= limit:
-        return max(1, round(oldest + window - now))
+        return max(1, int(oldest + window - now))
     connection.execute("INSERT INTO console_attempts (address, at) VALUES (?, ?)", (address, now))
     return 0
 

@@ -1,15 +1,5 @@
 """The console: an administrator's web pages, rendered on the server, on top of the same services as SCIM."""
 
-from flask import Flask
+from scim.console.pages import register
 
-from scim.console import connector, groups, journal, keys, overview, requests, roles, setup, signing, users
-from scim.console.blueprint import console, root
-
-PAGES = (connector, groups, journal, keys, overview, requests, roles, setup, signing, users)
-
-
-def register(app: Flask) -> None:
-    """Give the application its console; importing the pages above has given them their addresses."""
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.register_blueprint(console)
-    app.register_blueprint(root)
+__all__ = ["register"]

@@ -25,15 +25,11 @@ def groups() -> Response:
     """List groups."""
     wanted = asked()
     with database().read() as connection:
-        rows, total = console_lists.page(
-            connection, listing(GROUP, wanted), (wanted.page - 1) * PER_PAGE, PER_PAGE
-        )
+        rows, total = console_lists.page(connection, listing(GROUP, wanted), (wanted.page - 1) * PER_PAGE, PER_PAGE)
         seqs = [row.seq for row in rows]
         sizes = console_pages.member_counts(connection, seqs)
         given = roles.assigned(connection, seqs)
-    listed = [
-        {"row": row, "name": _name(row), "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows
-    ]
+    listed = [{"row": row, "name": _name(row), "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows]
     pager = Pager(wanted.page, len(rows), total)
     return page("groups.html", groups=listed, wanted=wanted, pager=pager, sorted_by=sorted_by)
 

@@ -137,4 +137,4 @@ def _refuse_forged() -> None:
     foreign = site not in (None, "same-origin", "none") or (sender is not None and urlsplit(sender).netloc not in ours)
     sent = request.form.get("form_token", "").encode("utf-8", "replace")
     if foreign or not hmac.compare_digest(sent, g.console_pass.form_token.encode()):
-        raise Forbidden("This form did not come from this page, or it is from before you signed in. Load the page again.")
+        raise Forbidden("This form did not come from this page, or is from before you signed in. Load the page again.")

@@ -19,9 +19,11 @@ def overview() -> Response:
         figures = console_figures.figures(connection)
         progress = console_figures.progress(connection, now())
         changes = console_pages.journal_page(connection, JournalQuery(), SHOWN)
-        actors = console_pages.actors(connection)
-    recent = traffic.latest(SHOWN)
-    failed = traffic.latest(SHOWN, errors=True)
     return page(
-        "overview.html", figures=figures, progress=progress, changes=changes, actors=actors, recent=recent, failed=failed
+        "overview.html",
+        figures=figures,
+        progress=progress,
+        changes=changes,
+        recent=traffic.latest(SHOWN),
+        failed=traffic.latest(SHOWN, errors=True),
     )

@@ -62,7 +62,8 @@ def _form(status: int, problem: str = "") -> Response:
 
 def _wanted(path: str) -> str:
     """Return the page to go to, never one of another site."""
-    return path if path.startswith("/console/") and "\\" not in path and "//" not in path else url_for("console.overview")
+    ours = path.startswith("/console/") and "\\" not in path and "//" not in path
+    return path if ours else url_for("console.overview")
 
 
 def _in_words(seconds: int) -> str:

@@ -83,7 +83,9 @@ def leave_notice(response: BaseResponse, message: str, tone: str) -> None:
 
 def _notice() -> dict[str, str] | None:
     body, _, mac = request.cookies.get(NOTICE, "").partition(".")
-    if not body or "console_secret" not in g or not hmac.compare_digest(mac.encode("utf-8", "replace"), _sign(body).encode()):
+    if not body or "console_secret" not in g:
+        return None
+    if not hmac.compare_digest(mac.encode("utf-8", "replace"), _sign(body).encode()):
         return None
     tone, message = json.loads(base64.urlsafe_b64decode(body))
     return {"tone": tone, "message": message}

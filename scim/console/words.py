@@ -1,6 +1,5 @@
 """Plain words for what the file keeps as codes: actions, sources, providers, instants, numbers."""
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -63,13 +62,36 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def value(found: Any) -> str:
-    """Return any JSON value as text for people."""
+    """Return any JSON value as text for people, on one line."""
     if found is None or found == [] or found == {}:
         return ""
     if isinstance(found, bool):
         return "yes" if found else "no"
-    if isinstance(found, str | int | float):
-        return str(found)
-    if isinstance(found, list) and all(isinstance(item, str) for item in found):
-        return ", ".join(found)
-    return json.dumps(found, ensure_ascii=False, indent=1)
+    if isinstance(found, list):
+        return ("; " if any(isinstance(item, dict) for item in found) else ", ").join(map(value, found))
+    if isinstance(found, dict):
+        named = [f"{name} {value(item)}" for name, item in found.items() if name != "value" and item is not None]
+        return ", ".join([value(found["value"]), *named] if "value" in found else named)
+    return str(found)
+
+
+def steps(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the changes of a journal entry as lines: attribute, before, after; complex attributes part by part."""
+    found = []
+    for name, change in changes.items():
+        if isinstance(change, dict) and ("before" in change or "after" in change):
+            found += _compared(name.rpartition("extension:")[2], change.get("before"), change.get("after"))
+        elif isinstance(change, dict) and "added" in change:
+            lost = count(change["removed"], "member") + " removed" if change.get("removed") else ""
+            found.append((name, lost, count(change["added"], "member") + " added" if change["added"] else ""))
+        else:
+            found.append((name, "", value(change)))
+    return found
+
+
+def _compared(name: str, before: Any, after: Any) -> list[tuple[str, str, str]]:
+    whole = (before or {}, after or {})
+    if not all(isinstance(each, dict) for each in whole) or not any(whole):
+        return [(name, value(before), value(after))]
+    parts = [part for part in {**whole[0], **whole[1]} if whole[0].get(part) != whole[1].get(part)]
+    return [(f"{name}.{part}", value(whole[0].get(part)), value(whole[1].get(part))) for part in parts]
