@@ -11,6 +11,7 @@ from scim import bulk, discovery, endpoints, faults, health, me, traffic
 from scim.auth import Gate, authorise
 from scim.context import Context
 from scim.errors import is_scim
+from scim.retention import Retention
 from scim.traffic import Traffic
 from scim.wire import base_url, drop_unread
 from storage import workspace
@@ -61,6 +62,8 @@ def register(app: Flask, perch: Perch) -> None:
     app.extensions["perch"] = perch
     app.register_blueprint(scim_blueprint())
     app.register_blueprint(health.blueprint)
+    retention = Retention(perch.database, perch.settings["PERCH_JOURNAL_DAYS"])
+    app.extensions["perch.retention"] = retention
     window = app.extensions["perch.traffic"] = Traffic(perch.settings, perch.database)
 
     @app.before_request
@@ -73,6 +76,7 @@ def register(app: Flask, perch: Perch) -> None:
 
     app.after_request(window.record)
     app.after_request(drop_unread)
+    app.after_request(retention.after)
     app.teardown_request(traffic.end)
 
 

@@ -26,6 +26,8 @@ PRAGMAS = (
     "PRAGMA fullfsync = ON",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -8000",
+    # What is deleted is overwritten: people can be forgotten.
+    "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
 )
 

@@ -2,12 +2,13 @@
 
 from flask import Flask
 
-from scim.commands import backup, deployment, faults, fuse, journal, keys, okta, quirks, roles, traffic
+from scim.commands import backup, deployment, faults, forget, fuse, journal, keys, okta, quirks, roles, traffic
 
+KEEPING = (journal.COMMAND, forget.COMMAND, fuse.group)
 WATCHING = (traffic.group, quirks.COMMAND, faults.group, okta.group)
 
 
 def register(app: Flask) -> None:
     """Give the application its commands."""
-    for command in (*deployment.COMMANDS, *backup.COMMANDS, keys.group, roles.group, fuse.group, journal.COMMAND, *WATCHING):
+    for command in (*deployment.COMMANDS, *backup.COMMANDS, keys.group, roles.group, *KEEPING, *WATCHING):
         app.cli.add_command(command)

@@ -1,0 +1,42 @@
+"""The journal's age, kept without a service of its own: now and then a write takes some old entries along."""
+
+import threading
+import time
+
+from flask import Response, request
+
+from schemas.errors import ScimError
+from scim.auth import READING
+from storage import retention
+from storage.database import Database
+
+# Seconds between two looks of one process, and while there are more entries to delete than one look takes.
+EVERY, SOON = 3600.0, 5.0
+
+
+class Retention:
+    """Deletes journal entries older than PERCH_JOURNAL_DAYS, a few at a time, after requests that wrote."""
+
+    def __init__(self, database: Database, days: int) -> None:
+        self.database = database
+        self.days = days
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def after(self, response: Response) -> Response:
+        """Prune when it is time and the writer is free; an answer never fails or waits for it."""
+        if request.method not in READING and response.status_code < 400 and self._is_time():
+            try:
+                with self.database.write(wait=0) as connection:
+                    more = retention.prune(connection, self.days)
+            except ScimError:
+                more = True
+            self._next = time.monotonic() + (SOON if more else EVERY)
+        return response
+
+    def _is_time(self) -> bool:
+        with self._lock:
+            if time.monotonic() < self._next:
+                return False
+            self._next = time.monotonic() + SOON
+            return True

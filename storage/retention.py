@@ -1,0 +1,116 @@
+"""How long personal data is kept: the journal's old entries go, and a deleted person can be forgotten at once."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from schemas.errors import Conflict
+from storage import traffic
+from storage.instants import now
+
+PRUNED_AT_ONCE = 500
+FORGOTTEN = "forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many entries of the journal and of the traffic were erased, and from how many others a person was taken."""
+
+    journal: int
+    mentions: int
+    traffic: int
+
+    def __bool__(self) -> bool:
+        return bool(self.journal or self.mentions or self.traffic)
+
+
+def prune(connection: sqlite3.Connection, days: int) -> bool:
+    """Delete the journal's entries older than some days, a bounded number; tell whether there may be more."""
+    done = connection.execute(
+        "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE at < ? ORDER BY at LIMIT ?)",
+        (now(-timedelta(days=days)), PRUNED_AT_ONCE),
+    )
+    return done.rowcount == PRUNED_AT_ONCE
+
+
+def forget(connection: sqlite3.Connection, name: str) -> Erased:
+    """Erase a deleted person, by any userName that they had, in any case, from journal, traffic and quirks.
+
+    :raises Conflict: while the person exists, under this or another name.
+    """
+    held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (name.casefold(),)).fetchone()
+    if held:
+        raise Conflict(f"'{name}' exists; delete the user first, then what was kept can be forgotten.")
+    ids = [
+        identifier
+        for (identifier,) in connection.execute(
+            "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?", (name.casefold(),)
+        )
+    ]
+    for identifier in ids:
+        _check_gone(connection, name, identifier)
+    words = sorted({name, *ids, *_words(connection, ids)})
+    entries = sum(_delete(connection, identifier) for identifier in ids)
+    mentions = sum(_blank(connection, word) for word in words)
+    seen = traffic.forget(connection, words)
+    _blank_examples(connection, words)
+    return Erased(entries, mentions, seen)
+
+
+def _check_gone(connection: sqlite3.Connection, name: str, identifier: str) -> None:
+    row = connection.execute(
+        "SELECT json_extract(document, '$.userName') FROM resources WHERE id = ?", (identifier,)
+    ).fetchone()
+    if row:
+        raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
+
+
+def _words(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[str]:
+    """Yield what else a person was called: every userName, externalId and email address that the journal knows."""
+    for identifier in ids:
+        for name, changes in connection.execute("SELECT name, changes FROM journal WHERE resource = ?", (identifier,)):
+            yield name
+            for attribute, change in json.loads(changes).items():
+                if attribute in ("userName", "externalId", "emails"):
+                    yield from _texts([change.get("before"), change.get("after")])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts of an attribute, and of a list of objects their values."""
+    if isinstance(value, str) and value:
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        yield from _texts(value.get("value"))
+
+
+def _delete(connection: sqlite3.Connection, identifier: str) -> int:
+    return connection.execute("DELETE FROM journal WHERE type = 'User' AND resource = ?", (identifier,)).rowcount
+
+
+def _blank(connection: sqlite3.Connection, word: str) -> int:
+    """Take a word out of other entries, such as those of groups, where it is a whole value."""
+    value = json.dumps(word, ensure_ascii=False)
+    return connection.execute(
+        "UPDATE journal SET changes = replace(changes, ?1, ?2) WHERE instr(changes, ?1)",
+        (value, json.dumps(FORGOTTEN)),
+    ).rowcount
+
+
+def _blank_examples(connection: sqlite3.Connection, words: Iterable[str]) -> None:
+    for word in words:
+        connection.execute(
+            "UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (json.dumps(word)[1:-1],)
+        )
+        connection.execute("UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (word,))
+
+
+def overwrite(connection: sqlite3.Connection) -> bool:
+    """Empty the write-ahead log, where erased pages still stand; return False when a reader prevented it."""
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
