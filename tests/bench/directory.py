@@ -1,0 +1,63 @@
+"""A directory of any size, put into the file through the repository, not through a million POSTs."""
+
+import random
+from typing import Any
+
+from schemas.resource_types import GROUP, USER
+from storage import members, resources, roles
+from storage.database import Database
+
+ROLES = ("managed:admin", "managed:editor", "managed:viewer", "managed:inbox_agent")
+GROUP_SIZE = 100
+CHUNK = 10_000
+
+
+def person(number: int) -> dict[str, Any]:
+    """Return what Okta would send for a person, without the password."""
+    return {
+        "schemas": [USER.urn],
+        "userName": f"person{number}@example.com",
+        "externalId": f"00u{number:08d}",
+        "name": {"givenName": f"Given{number % 977}", "familyName": f"Family{number % 7919}"},
+        "displayName": f"Given{number % 977} Family{number % 7919}",
+        "emails": [{"value": f"person{number}@example.com", "type": "work", "primary": True}],
+        "locale": "en-US",
+        "title": "Engineer",
+        "active": number % 20 != 0,
+        "roles": [{"value": ROLES[number % len(ROLES)]}],
+    }
+
+
+def seed(database: Database, people: int, big_group: int) -> tuple[list[str], dict[str, str]]:
+    """Put people in, each in a group of 100, and two groups of 100 and of `big_group`; return ids, and group ids."""
+    ids: list[str] = []
+    for first in range(0, people, CHUNK):
+        with database.write() as connection:
+            for number in range(first, min(first + CHUNK, people)):
+                document = USER.load(person(number))
+                direct = document.pop("roles")
+                seq, identifier = resources.insert(connection, "User", document)
+                roles.set_direct(connection, seq, direct, "bench")
+                ids.append(identifier)
+    groups = {"small": ids[:100], "big": ids[:big_group]}
+    for first in range(0, people, GROUP_SIZE):
+        groups[f"team {first // GROUP_SIZE}"] = ids[first : first + GROUP_SIZE]
+    return ids, _seed_groups(database, groups)
+
+
+def _seed_groups(database: Database, groups: dict[str, list[str]]) -> dict[str, str]:
+    found = {}
+    names = list(groups)
+    for first in range(0, len(names), 1000):
+        with database.write() as connection:
+            for name in names[first : first + 1000]:
+                seq, found[name] = resources.insert(connection, "Group", GROUP.load({"displayName": name}))
+                members.add(connection, seq, groups[name], members.Change())
+                if seq % 10 == 0:
+                    roles.assign(connection, seq, roles.GROUP, "managed:analyst", "bench")
+    return found
+
+
+def pick(people: int, turn: int) -> int:
+    """Return a person's number that looks random and is the same in every run."""
+    return random.Random(turn).randrange(people)
