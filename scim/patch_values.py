@@ -122,7 +122,8 @@ def _set_all(elements: list[Element], op: str, target: Target, field: Complex, v
         same = held.setdefault(_identity(field, element), element)
         if same is element:
             kept.append(element)
-        same.update(element)
+        # Text that only differs in case is the same value, and stays as it is (RFC 7644 section 3.5.2.1).
+        same.update(element if _is_named_by_value(field) else _primary_of(element))
         if element.get("primary"):
             touched.append(same)
     return _with_one_primary(kept, touched, target)
@@ -238,7 +239,12 @@ def _identity(field: Complex, element: Element) -> Any:
     """Return what makes an element the same as another: a required `value` alone, else all but `primary`."""
     if _is_named_by_value(field):
         return element.get("value")
-    return tuple(sorted((name, value) for name, value in element.items() if name != "primary"))
+    names = sorted(element.keys() - {"primary"})
+    return tuple(zip(names, _comparable(field, element, names), strict=True))
+
+
+def _primary_of(element: Element) -> Element:
+    return {"primary": element["primary"]} if "primary" in element else {}
 
 
 def _is_named_by_value(field: Complex) -> bool:
