@@ -11,6 +11,7 @@ from scim import bulk, discovery, endpoints, faults, health, me, traffic
 from scim.auth import Gate, authorise
 from scim.context import Context
 from scim.errors import is_scim
+from scim.redaction import redacted_text
 from scim.retention import Retention
 from scim.traffic import Traffic
 from scim.wire import base_url, drop_unread
@@ -96,7 +97,7 @@ def _admit(perch: Perch) -> Response | None:
 def _context(perch: Perch) -> Context:
     mark = traffic.replayed()
     key = mark.key if mark else perch.gate.admit(request.headers.get("Authorization"), request.remote_addr)
-    identifier = request.headers.get("X-Request-Id", "")[:100] or secrets.token_hex(8)
+    identifier = redacted_text(request.headers.get("X-Request-Id", ""))[:100] or secrets.token_hex(8)
     traffic.admitted(key, identifier)
     authorise(key, request.method, request.path)
     author = Author("console" if mark else f"key:{key.id}", identifier)

@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from schemas.errors import BadRequest, InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
+from scim.redaction import KEY, MARK
 from scim.wire import error_response
 
 SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
@@ -33,6 +34,8 @@ def answer_exception(error: Exception) -> Response | HTTPException:
 def as_scim_error(error: Exception) -> ScimError:
     """Return an exception as a ScimError; of a bug nothing is told but that it was logged."""
     if isinstance(error, ScimError):
+        # Whoever sends a key in the wrong place need not see it again on an administrator's screen.
+        error.detail = KEY.sub(rf"\1{MARK}", error.detail)
         return error
     if isinstance(error, HTTPException):
         return _from_http(error)
