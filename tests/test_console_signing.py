@@ -1,0 +1,294 @@
+"""Signing in and out of the console, and who is kept out."""
+
+import re
+
+import pytest
+from flask import Flask
+
+from tests.conftest import MakeApp
+from tests.support.commands import run_command
+from tests.support.console import PASSWORD, Console, text_of
+
+PAGES = ["/", "/keys", "/users", "/groups", "/roles", "/okta", "/entra", "/requests", "/requests/quirks", "/journal"]
+
+
+@pytest.fixture
+def console_app(make_app: MakeApp) -> Flask:
+    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
+
+
+@pytest.fixture
+def console(console_app: Flask) -> Console:
+    return Console(console_app)
+
+
+@pytest.fixture
+def admin(console: Console) -> Console:
+    console.sign_in()
+    return console
+
+
+def test_the_root_leads_to_the_console(console: Console) -> None:
+    answer = console.client.get("/")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/console/"
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/users/x", "/role?slug=x", "/nothing/here", "/keys/x/revoke"])
+def test_a_visitor_sees_the_sign_in_page_only(console: Console, path: str) -> None:
+    answer = console.get(path)
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/console/sign-in?next=")
+
+
+@pytest.mark.parametrize("path", ["/keys", "/users/x/roles", "/sign-out", "/okta/test", "/requests/1/replay"])
+def test_a_visitor_can_send_no_form(console: Console, path: str) -> None:
+    console.get("/sign-in")
+    assert console.post(path, follow=False).status_code == 303
+
+
+def test_the_password_opens_and_leads_to_the_page_that_was_asked_for(console: Console) -> None:
+    console.get("/roles")
+    answer = console.sign_in(next="/console/roles")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/console/roles"
+    assert all(console.get(path).status_code == 200 for path in PAGES)
+    assert console.get("/sign-in").headers["Location"] == "/console/"
+
+
+@pytest.mark.parametrize(
+    "next_page", ["https://evil.example/", "//evil.example", "/console//evil", "/\\evil", "/x", ""]
+)
+def test_signing_in_leads_to_no_other_site(console: Console, next_page: str) -> None:
+    assert console.sign_in(next=next_page).headers["Location"] == "/console/"
+
+
+@pytest.mark.parametrize("password", ["", "wrong", PASSWORD + " ", PASSWORD.upper(), "x" * 5000, "\udce9\u2603"])
+def test_another_password_opens_nothing(console: Console, password: str) -> None:
+    answer = console.sign_in(password.encode("utf-8", "replace").decode())
+    assert answer.status_code == 401
+    assert "That is not the password." in text_of(answer)
+    assert "perch_console" not in {cookie.key for cookie in console.client._cookies.values()}
+
+
+def test_the_password_that_flask_init_made_opens(app: Flask) -> None:
+    password = re.search(r"Console password:\s+(\S+)", run_command(app, "init"))
+    assert password
+    assert Console(app).sign_in(password[1]).status_code == 303
+
+
+def test_without_a_password_the_page_says_how_to_set_one(app: Flask) -> None:
+    visitor = Console(app)
+    assert "flask admin-password" in text_of(visitor.get("/sign-in"))
+    assert "No console password is set yet" in text_of(visitor.get("/sign-in"))
+    assert visitor.sign_in("").status_code == 401
+
+
+def test_attempts_are_limited_and_the_right_password_waits_too(console: Console) -> None:
+    answers = [console.sign_in("wrong").status_code for _ in range(10)]
+    assert answers == [401] * 8 + [429] * 2
+    refused = console.sign_in()
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= 600
+    assert "Too many attempts from your address" in text_of(refused)
+
+
+def test_the_limit_holds_for_all_workers_together(make_app: MakeApp) -> None:
+    workers = [Console(make_app(PERCH_ADMIN_PASSWORD=PASSWORD)) for _ in range(3)]
+    answers = [workers[turn % 3].sign_in("wrong").status_code for turn in range(12)]
+    assert answers == [401] * 8 + [429] * 4
+
+
+def test_another_address_is_not_locked_out_and_success_gives_the_attempts_back(console: Console) -> None:
+    for _ in range(8):
+        console.sign_in("wrong")
+    console.client.environ_base = {**console.client.environ_base, "REMOTE_ADDR": "192.0.2.7"}
+    for _ in range(7):
+        assert console.sign_in("wrong").status_code == 401
+    assert console.sign_in().status_code == 303
+    console.post("/sign-out")
+    assert console.sign_in("wrong").status_code == 401
+
+
+def test_the_cookie_is_locked_down(console: Console) -> None:
+    cookie = console.sign_in().headers["Set-Cookie"]
+    assert cookie.startswith("perch_console=")
+    assert {"HttpOnly", "SameSite=Lax", "Path=/console", "Max-Age=43200"} <= set(cookie.split("; "))
+    assert "Secure" not in cookie
+
+
+def test_the_cookie_is_for_https_alone_where_the_origin_is(make_app: MakeApp, console_app: Flask) -> None:
+    behind = make_app(PERCH_ADMIN_PASSWORD=PASSWORD, PERCH_PUBLIC_URL="https://perch.example")
+    for visitor in (Console(console_app, secure=True), Console(behind)):
+        answer = visitor.sign_in()
+        assert answer.status_code == 303
+        assert all("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie") if "Max-Age=43200" in cookie)
+
+
+def test_signing_out_kills_the_session_for_who_copied_the_cookie_too(admin: Console, console_app: Flask) -> None:
+    stolen = admin.client.get_cookie("perch_console", path="/console")
+    assert stolen
+    thief = console_app.test_client()
+    thief.set_cookie("perch_console", stolen.value, path="/console")
+    assert thief.get("/console/keys").status_code == 200
+    assert "You are signed out." in text_of(admin.post("/sign-out"))
+    assert admin.get("/keys").status_code == 303
+    assert thief.get("/console/keys").status_code == 303
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(app: Flask) -> None:
+    visitor = Console(app)
+    visitor.sign_in(run_command(app, "admin-password").strip())
+    assert visitor.get("/keys").status_code == 200
+    second = run_command(app, "admin-password").strip()
+    assert visitor.get("/keys").status_code == 303
+    assert visitor.sign_in(second).status_code == 303
+
+
+def test_a_session_ends_by_itself(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    from storage import console_sessions
+
+    now = console_sessions.time.time()
+    monkeypatch.setattr(console_sessions.time, "time", lambda: now + 12 * 3600 - 10)
+    assert admin.get("/keys").status_code == 200
+    monkeypatch.setattr(console_sessions.time, "time", lambda: now + 12 * 3600 + 10)
+    assert admin.get("/keys").status_code == 303
+
+
+@pytest.mark.parametrize("value", ["", "x", "x.y", "." * 50, "a" * 43 + "." + "0" * 64, "\u2603.x"])
+def test_a_made_up_cookie_opens_nothing(console_app: Flask, value: str) -> None:
+    visitor = console_app.test_client()
+    visitor.set_cookie("perch_console", value, path="/console")
+    assert visitor.get("/console/keys").status_code == 303
+
+
+def test_the_token_of_the_sign_in_page_is_not_one_of_the_session(console: Console) -> None:
+    console.get("/sign-in")
+    before = console.token
+    console.sign_in()
+    assert console.token != before
+    console.token = before
+    assert console.post("/keys", {"name": "x"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_of_another_site_is_refused_even_with_the_token(admin: Console, headers: dict[str, str]) -> None:
+    answer = admin.post("/sign-out", headers=headers)
+    assert answer.status_code == 403
+    assert "Load the page again" in text_of(answer)
+    assert admin.get("/keys").status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}])
+def test_a_form_of_this_site_is_taken(admin: Console, headers: dict[str, str]) -> None:
+    assert admin.post("/sign-out", headers=headers).status_code == 200
+    assert admin.get("/keys").status_code == 303
+
+
+def test_behind_a_proxy_the_public_origin_is_this_site(make_app: MakeApp) -> None:
+    visitor = Console(make_app(PERCH_ADMIN_PASSWORD=PASSWORD, PERCH_PUBLIC_URL="https://perch.example"))
+    visitor.base = "https://perch.example"
+    visitor.sign_in()
+    answer = visitor.post("/sign-out", headers={"Origin": "https://perch.example"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "x", "0" * 64, "\u2603"])
+@pytest.mark.parametrize(
+    "path",
+    ["/sign-out", "/keys", "/keys/x/revoke", "/roles", "/role?slug=managed:admin", "/role/remove?slug=managed:admin",
+     "/users/x/roles", "/users/x/roles/withdraw", "/groups/x/roles", "/groups/x/roles/withdraw", "/okta/test",
+     "/requests/1/replay"],
+)  # fmt: skip
+def test_every_form_needs_the_token(admin: Console, path: str, token: str) -> None:
+    assert admin.post(path, {"form_token": token}).status_code == 403
+
+
+def test_every_form_of_every_page_that_changes_something_carries_the_token(admin: Console) -> None:
+    for path in [*PAGES, "/role?slug=managed:admin", "/role/remove?slug=managed:admin"]:
+        for form in re.findall(r'<form method="post".*?</form>', admin.get(path).text, re.DOTALL):
+            assert 'name="form_token"' in form, (path, form)
+
+
+def test_every_post_route_of_the_console_is_in_the_list_of_forms_above(console_app: Flask) -> None:
+    rules = {
+        r.endpoint for r in console_app.url_map.iter_rules() if "POST" in (r.methods or ()) and "console." in r.endpoint
+    }
+    assert rules == {
+        "console.sign_in", "console.sign_out", "console.create_key", "console.revoke", "console.create_role",
+        "console.edit_role", "console.remove_role", "console.assign_to_user", "console.withdraw_from_user",
+        "console.assign_to_group", "console.withdraw_from_group", "console.test_connector", "console.send_again",
+        "console.nowhere",
+    }  # fmt: skip
+
+
+def test_pages_allow_no_foreign_and_no_inline_code(admin: Console) -> None:
+    for path in [*PAGES, "/nothing"]:
+        answer = admin.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", answer.text), path
+        assert re.findall(r'(?:src|href|action)="(?!/console/|#)([^"]*)"', answer.text) == [], path
+
+
+def test_static_files_are_cached_and_nothing_else(console: Console) -> None:
+    answer = console.get("/static/console.css")
+    assert answer.status_code == 200
+    assert "no-store" not in answer.headers.get("Cache-Control", "")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert console.get("/static/../guard.py").status_code in (303, 404)
+
+
+def test_a_form_that_is_too_large_is_refused(admin: Console) -> None:
+    answer = admin.post("/keys", {"name": "x" * 300_000})
+    assert answer.status_code == 413
+    assert "larger than the console takes" in text_of(answer)
+
+
+def test_errors_are_pages(admin: Console) -> None:
+    for path in (
+        "/nothing",
+        "/users/nobody",
+        "/groups/nothing",
+        "/role?slug=none",
+        "/requests/99",
+        "/keys/none/revoke",
+    ):
+        answer = admin.get(path)
+        assert answer.status_code == 404, path
+        assert answer.mimetype == "text/html"
+        assert "Nothing here" in text_of(answer)
+    assert admin.get("/sign-out").status_code == 404
+
+
+def test_a_bug_is_a_page_that_says_nothing_of_it(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    from storage import console_figures
+
+    def broken(connection: object) -> None:
+        raise RuntimeError("secret internals")
+
+    monkeypatch.setattr(console_figures, "figures", broken)
+    answer = admin.get("/")
+    assert answer.status_code == 500
+    assert "the server's log has the cause" in text_of(answer)
+    assert "secret internals" not in answer.text
+
+
+def test_the_forms_of_scim_and_of_the_console_do_not_mix(admin: Console) -> None:
+    answer = admin.client.get("/console/nothing")
+    assert answer.mimetype == "text/html"
+    answer = admin.client.get("/elsewhere/scim/v2/Users")
+    assert answer.status_code == 401
+    assert answer.mimetype == "application/scim+json"
