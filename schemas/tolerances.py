@@ -52,11 +52,15 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
 
 
 class Used(dict[Tolerance, str]):
-    """The tolerances that a request needed, each with its first example, and the attributes that Perch ignored."""
+    """The tolerances that a request needed, each with its first example, and the attributes that Perch ignored.
+
+    `expected` are no deviations: the schemas that the client was given ask for them.
+    """
 
     def __init__(self, strict: bool = False) -> None:
         super().__init__()
         self.strict = strict
+        self.expected: frozenset[tuple[Tolerance, str]] = frozenset()
         self.ignored: dict[str, None] = {}
 
 
@@ -69,7 +73,7 @@ def note(tolerance: Tolerance, example: str = "") -> None:
     :raises ScimError: of the kind that the RFC names, when the collector is strict; the detail names the section.
     """
     used = _used.get()
-    if used is None:
+    if used is None or (tolerance, example) in used.expected:
         return
     if used.strict:
         shown = f" ({example[:LONGEST_NAME]})" if example else ""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
@@ -16,12 +17,15 @@ SECRET = re.compile(
     r"passw|passphrase|passcode|pwd|secret(?!ar)|token|credential|authori[sz]ation|(?:api|access)[-_ ]?key"
 )
 COMPARED = re.compile(
-    r"((?:passw|pwd|secret|token)[\w.:-]*[\s+]+(?:eq|ne|co|sw|ew|gt|ge|lt|le)[\s+]+)(\"(?:[^\"\\]|\\.)*\"?|\S+)", re.I
+    rf"((?:{SECRET.pattern})[\w.:-]*[\s+]+(?:eq|ne|co|sw|ew|gt|ge|lt|le)[\s+]+)(\"(?:[^\"\\]|\\.)*\"?|\S+)", re.I
 )
-# Without any of these a body holds nothing to redact, and need not be parsed; a backslash may hide a letter.
-SIGNS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"authori", b"key", b"perch_", b"\\")
+# Without any of these a body holds nothing to redact, and need not be parsed; \\u may hide a letter.
+SIGNS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"authori", b"key", b"perch_", b"\\u")
+TEXT_SIGNS = tuple(sign.decode() for sign in SIGNS)
+ESCAPED_LETTER = re.compile(r"%[4-7]")
 
 
+@lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Tell whether an attribute, a parameter or a PATCH path of that name holds a secret."""
     return SECRET.search(name.casefold()) is not None
@@ -37,10 +41,16 @@ def body_text(data: bytes, size: int) -> str | None:
     whole = len(data) == size
     seen = data if whole else data[:KEPT_BYTES]
     lowered = seen.lower()
-    if any(sign in lowered for sign in SIGNS):
+    if any(map(lowered.__contains__, SIGNS)):
         text = redacted_json(seen) if whole else None
         return _cut(_without_secrets(seen) if text is None else text, size)
     return _cut(seen[: KEPT_BYTES + 1].decode("utf-8", "replace"), size)
+
+
+def answer_text(data: bytes, size: int) -> str:
+    """Return what is kept of an answer that holds stored documents only: keys in their texts are redacted."""
+    text = data[: KEPT_BYTES + 100].decode("utf-8", "replace")
+    return _cut(KEY.sub(rf"\1{MARK}", text) if "perch_" in text else text, size)
 
 
 def redacted_json(data: bytes) -> str | None:
@@ -99,15 +109,18 @@ def redacted_text(text: str) -> str:
     """Return text without keys, without secrets that a filter compares with, and without those of JSON inside it."""
     if "perch_" in text:
         text = KEY.sub(rf"\1{MARK}", text)
-    if is_secret(text):
-        if text.lstrip()[:1] in ("{", "["):
+    if text[:1].isspace() or text[:1] in ("{", "["):
+        if SECRET.search(text.casefold()) or "\\u" in text:
             return redacted_json(text.encode("utf-8", "surrogatepass")) or MARK
+    elif " " in text and SECRET.search(text.casefold()):
         text = COMPARED.sub(rf"\1{MARK}", text)
     return text
 
 
 def redacted_path(path: str) -> str:
     """Return a path with query as it was sent, without keys and secrets in it."""
+    if not ESCAPED_LETTER.search(path) and not any(map(path.lower().__contains__, TEXT_SIGNS)):
+        return path
     plain = unquote_plus(path)
     if "perch_" not in plain and not is_secret(plain):
         return path

@@ -6,6 +6,7 @@ import shlex
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -15,7 +16,7 @@ from schemas.errors import Conflict, InvalidValue, NotFound
 from schemas.settings import Settings
 from schemas.tolerances import Tolerance, Used
 from scim.activity import below_base
-from scim.redaction import KEPT_BYTES, PARSED_BYTES, WITHHELD, body_text, redacted_path, redacted_text
+from scim.redaction import KEPT_BYTES, PARSED_BYTES, WITHHELD, answer_text, body_text, redacted_path, redacted_text
 from scim.traffic_writer import Prepared, Writer
 from storage import keys, traffic
 from storage.database import Connection, Database
@@ -34,6 +35,8 @@ KEPT_HEADERS = {
 LONGEST_HEADER = 200
 LONGEST_PATH = 8190
 REPLAY = "perch.replay"
+# To a key that gets roles as strings, /Schemas describes them as strings.
+ROLE_STRINGS = frozenset({(Tolerance.BARE_VALUE, "roles")})
 FAILED_OPERATION = re.compile(rb'"status": ?"[45]')
 
 
@@ -90,7 +93,7 @@ class Traffic:
         if exchange is not None:
             exchange.keep = self._is_kept(exchange, response)
             if exchange.keep or (exchange.used or exchange.used.ignored) and exchange.key is not None:
-                _complete(exchange, response)
+                _complete(exchange, request._get_current_object(), response)  # type: ignore[attr-defined]
                 self.writer.put(exchange, len(exchange.body) + len(exchange.answer))
         return response
 
@@ -116,6 +119,8 @@ def admitted(key: Key, request_id: str) -> None:
     exchange: Exchange = g.exchange
     exchange.key, exchange.request_id = key, request_id
     exchange.used.strict = bool(key.strict)
+    if key.rolesAs == "strings":
+        exchange.used.expected = ROLE_STRINGS
     if request.path.endswith("/"):
         tolerances.note(Tolerance.TRAILING_SLASH, below_base(request.path))
 
@@ -126,20 +131,20 @@ def replayed() -> Replay | None:
     return found
 
 
-def _complete(exchange: Exchange, response: Response) -> None:
+def _complete(exchange: Exchange, sent: Request, response: Response) -> None:
     """Note what the request was and what it came to; the work on it is the writer's."""
     exchange.duration = (time.perf_counter() - exchange.started) * 1000
     exchange.at = time.time()
-    exchange.method = request.method
-    exchange.request_id = exchange.request_id or request.headers.get("X-Request-Id", "")[:100]
+    exchange.method = sent.method
+    exchange.request_id = exchange.request_id or sent.headers.get("X-Request-Id", "")[:100]
     exchange.status = 0 if exchange.dropped else response.status_code
-    environ = request.environ
-    exchange.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or request.full_path
+    environ = sent.environ
+    exchange.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or sent.full_path
     if not exchange.keep:
         return
     exchange.headers = {name: environ[variable] for variable, name in KEPT_HEADERS.items() if environ.get(variable)}
-    body, answer = _body_of(request, exchange), _answer_of(response)
-    exchange.body_size, exchange.answer_size = len(body) or request.content_length or 0, len(answer)
+    body, answer = _body_of(sent, exchange), _answer_of(response)
+    exchange.body_size, exchange.answer_size = len(body) or sent.content_length or 0, len(answer)
     exchange.body = body if len(body) <= PARSED_BYTES else body[: PARSED_BYTES + 1]
     exchange.answer = answer if len(answer) <= PARSED_BYTES else answer[: PARSED_BYTES + 1]
 
@@ -182,10 +187,10 @@ def _entry(exchange: Exchange, at: str) -> Entry:
         path=redacted_path(exchange.path)[:LONGEST_PATH],
         status=exchange.status,
         duration=round(exchange.duration, 3),
-        headers={name: redacted_text(text)[:LONGEST_HEADER] for name, text in exchange.headers.items()},
+        headers=dict(_headers(tuple(exchange.headers.items()))),
         request=body_text(exchange.body, exchange.body_size),
         requestSize=exchange.body_size,
-        response=body_text(exchange.answer, exchange.answer_size),
+        response=_answer_text(exchange),
         responseSize=exchange.answer_size,
         requestId=redacted_text(exchange.request_id),
         tolerances={tolerance.name: redacted_text(example) for tolerance, example in exchange.used.items()},
@@ -194,6 +199,18 @@ def _entry(exchange: Exchange, at: str) -> Entry:
         fault=exchange.fault,
         replayOf=exchange.replay.seq if exchange.replay else None,
     )
+
+
+def _answer_text(exchange: Exchange) -> str | None:
+    """Return what is kept of the answer; but for errors, which may quote the request, it has no secret attributes."""
+    if exchange.status >= 400 or not exchange.answer or "/Bulk" in exchange.path:
+        return body_text(exchange.answer, exchange.answer_size)
+    return answer_text(exchange.answer, exchange.answer_size)
+
+
+@lru_cache(maxsize=256)
+def _headers(sent: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, redacted_text(text)[:LONGEST_HEADER]) for name, text in sent)
 
 
 def _reason(exchange: Exchange) -> str | None:
