@@ -33,16 +33,21 @@ def answer_exception(error: Exception) -> Response | HTTPException:
 
 def as_scim_error(error: Exception) -> ScimError:
     """Return an exception as a ScimError; of a bug nothing is told but that it was logged."""
+    found = _meaning(error)
+    # Whoever sends a key in the wrong place need not see it again on an administrator's screen.
+    found.detail = KEY.sub(rf"\1{MARK}", found.detail)
+    return found
+
+
+def _meaning(error: Exception) -> ScimError:
     if isinstance(error, ScimError):
-        # Whoever sends a key in the wrong place need not see it again on an administrator's screen.
-        error.detail = KEY.sub(rf"\1{MARK}", error.detail)
         return error
     if isinstance(error, HTTPException):
         return _from_http(error)
     if isinstance(error, RecursionError):
         return InvalidSyntax("The request is nested too deeply; no resource has more than a few levels.")
     # %r: a line break in a path must not begin a line of the log.
-    log.error("%s %r failed", request.method, request.path, exc_info=error)
+    log.error("%s %r failed", request.method, KEY.sub(rf"\1{MARK}", request.path), exc_info=error)
     return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 

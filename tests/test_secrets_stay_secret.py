@@ -48,7 +48,7 @@ def bodies(number: int, password: str) -> list[tuple[str, str, Any]]:
         ("PATCH", "/Users/{id}", qualified),
         ("PATCH", "/Users/{id}", {**patch, "schemas": ["urn:wrong"]}),
         ("POST", "/Bulk", bulk),
-        ("POST", "/Bulk", {**bulk, "Operations": [{**bulk["Operations"][0], "method": "NONE"}]}),  # type: ignore[index,dict-item]
+        ("POST", "/Bulk", {**bulk, "Operations": [{**bulk["Operations"][0], "method": "NONE"}]}),  # type: ignore[index]
         ("POST", "/Users/.search", {"filter": f"password eq {json.dumps(password)}"}),
     ]
 
