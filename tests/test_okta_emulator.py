@@ -1,16 +1,14 @@
 """The emulator: it passes against Perch, and finds each defect that is planted in a server."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 
 import pytest
-from flask import Flask
 
 from scim.okta.checks import STEPS
 from scim.okta.client import OktaClient
 from scim.okta.in_process import session_into
-from scim.okta.play import FAILED, PASSED, SKIPPED, WARNED, Play, Result, clean_up, perform
+from scim.okta.play import FAILED, SKIPPED, WARNED, Play, Result, clean_up, perform
 from tests.support.broken_server import DEFECTS, KEY, BrokenServer
 
 ORIGIN = "http://server.example"

@@ -52,7 +52,7 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("Give --url and --key together, or neither to play against this deployment.")
         return run(*args, connect=lambda: connection(url, key), base=(url or base_url()).rstrip("/"), **kwargs)
 
-    decorated = click.option("--key", help="The access key that the server expects.")(with_server)
+    decorated = click.option("--key", help="The access key that the server expects.")(command(with_server))
     return click.option("--url", metavar="BASE", help="Base URL of a SCIM server; default: this deployment.")(decorated)
 
 

@@ -132,9 +132,8 @@ class BrokenServer:
             time.sleep(0.65)
         if not identifier:
             return self._list(kind, request) if request.method == "GET" else self._create(kind, self._body(request))
-        if identifier.isdigit() and not self.has("numeric id"):
-            if self.has("digits 400") or self.has("digits 500"):
-                raise Refusal(400 if self.has("digits 400") else 500, "The number is too large.")
+        if identifier.isdigit() and (self.has("digits 400") or self.has("digits 500")):
+            raise Refusal(400 if self.has("digits 400") else 500, "The number is too large.")
         held = self._get(kind, identifier)
         if request.method == "GET":
             if self.has("deactivated 404") and held.get("active") is False:

@@ -31,6 +31,7 @@ def fill(play: Play) -> None:
 def _fill(play: Play) -> None:
     found = expect.value(play.send("GET", "/Users", query={"startIndex": 1, "count": 1}).document or {}, "totalResults")
     there = int(found) if str(found).isdecimal() else 0
+    play.person("import")
     for number in range(max(NEEDED - there, 0)):
         play.person(f"page{number:03}", active=False)
 
@@ -158,14 +159,15 @@ def deactivated(play: Play) -> None:
 )  # fmt: skip
 def values(play: Play) -> None:
     found, _ = walk(play)
-    for user in found:
-        if str(user.get("id")) in play.users:
-            if not isinstance(user.get("id"), str):
-                raise Broken(f"id is {user.get('id')!r}")
-            needed = ("userName", "name.givenName", "name.familyName", "active", "emails.0.value")
-            missing = [path for path in needed if expect.value(user, path) in (None, "")]
-            if missing:
-                raise Broken(f"{', '.join(missing)} missing of {user.get('userName')}")
+    user = next((user for user in found if str(user.get("id")) == play.person("import")), None)
+    if user is None:
+        raise Broken("a person of this run is not listed")
+    if not isinstance(user.get("id"), str):
+        raise Broken(f"id is {user.get('id')!r}")
+    needed = ("userName", "name.givenName", "name.familyName", "active", "emails.0.value")
+    missing = [path for path in needed if expect.value(user, path) in (None, "")]
+    if missing:
+        raise Broken(f"{', '.join(missing)} missing of {user.get('userName')}")
 
 
 @STEP.check(

@@ -140,8 +140,7 @@ def typed(play: Play) -> None:
 
 
 def _object(play: Play, role: bodies.Document) -> None:
-    _person(play)
-    expect.status(put(play, "roles", roles=[role]), 200)
-    found = read(play, "roles").get("roles")
+    expect.status(put(play, "objects", roles=[role]), 200)
+    found = read(play, "objects").get("roles")
     if held(found) != [role["value"]]:
         raise Broken(f"roles is {found!r}")
