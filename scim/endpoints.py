@@ -51,7 +51,10 @@ def _readable(kind: ResourceType) -> Blueprint:
     def search_by_post() -> Response:
         return answer_response(searching.search(context(), [kind], read_search(read_json())))
 
-    @blueprint.get("/<path:identifier>", strict_slashes=False)
+    # A slug may hold slashes; any other id ends before one, so that a trailing slash is no part of it.
+    rule = "/<path:identifier>" if kind is ROLE else "/<identifier>"
+
+    @blueprint.get(rule, strict_slashes=False)
     def retrieve(identifier: str) -> Response:
         return answer_response(service.retrieve(context(), kind, identifier, projection(kind), conditions()))
 
