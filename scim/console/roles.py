@@ -41,7 +41,7 @@ def edit_role() -> BaseResponse:
     """Change a role's name and description."""
     slug = parameter("slug")
     try:
-        catalogue.edit(database(), author(), slug, field("name"), field("description") or None)
+        catalogue.edit(database(), author(), slug, field("name"), field("description"))
     except InvalidValue as error:
         return _shown(slug, error.status, error.detail)
     return onward("role", "The role is saved.", slug=slug)

@@ -22,7 +22,7 @@ HTTP = {
 }
 ACTIONS = {
     "create": "created",
-    "replace": "replaced",
+    "replace": "updated",
     "patch": "changed",
     "delete": "deleted",
     "reactivate": "re-activated",
@@ -80,7 +80,7 @@ def steps(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
     found = []
     for name, change in changes.items():
         if isinstance(change, dict) and ("before" in change or "after" in change):
-            found += _compared(name.rpartition("extension:")[2], change.get("before"), change.get("after"))
+            found += _compared(name, change.get("before"), change.get("after"))
         elif isinstance(change, dict) and "added" in change:
             lost = count(change["removed"], "member") + " removed" if change.get("removed") else ""
             found.append((name, lost, count(change["added"], "member") + " added" if change["added"] else ""))
@@ -94,4 +94,5 @@ def _compared(name: str, before: Any, after: Any) -> list[tuple[str, str, str]]:
     if not all(isinstance(each, dict) for each in whole) or not any(whole):
         return [(name, value(before), value(after))]
     parts = [part for part in {**whole[0], **whole[1]} if whole[0].get(part) != whole[1].get(part)]
-    return [(f"{name}.{part}", value(whole[0].get(part)), value(whole[1].get(part))) for part in parts]
+    prefix = "" if name.startswith("urn:") else f"{name}."
+    return [(prefix + part, value(whole[0].get(part)), value(whole[1].get(part))) for part in parts]

@@ -36,9 +36,12 @@ def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
     server.flask("roles", "add", "billing:reader", "Billing reader", "--description", "Sees invoices, pays nothing.")
     chance = random.Random(7)
     ids = [_push(okta, person(number, chance)) for number in range(people)]
-    groups = [_push_group(okta, name, chance.sample(ids, 14)) for name in ("Support team", "Finance", "Contractors")]
+    groups = [
+        _push_group(okta, name, [ids[0], *chance.sample(ids[1:], 13)])
+        for name in ("Support team", "Finance", "Partners")
+    ]
     _push_group(okta, "Everybody", ids)
-    okta.put(f"/Groups/{groups[2]}", {"schemas": [GROUP], "displayName": "Contractors", "members": _members(ids[:5])})
+    okta.put(f"/Groups/{groups[2]}", {"schemas": [GROUP], "displayName": "Partners", "members": _members(ids[3:8])})
     server.flask("roles", "assign", "--group", "Support team", "managed:inbox_agent")
     server.flask("roles", "assign", "--group", "Finance", "billing:reader")
     server.flask("roles", "assign", "--user", "ada.lovelace.0@example.com", "managed:admin")

@@ -1,0 +1,345 @@
+"""Users, groups and roles in the console: filters, pages, reasons, roles by hand, and the journal of it all."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+
+from tests.conftest import MakeApp
+from tests.support.client import ScimClient, wsgi_transport
+from tests.support.commands import create_key, run_json, scim_path
+from tests.support.console import PASSWORD, Console, text_of
+
+MARKUP = "<img src=x onerror=alert(1)>&\"'"
+
+
+@pytest.fixture
+def console_app(make_app: MakeApp) -> Flask:
+    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
+
+
+@pytest.fixture
+def admin(console_app: Flask) -> Console:
+    console = Console(console_app)
+    console.sign_in()
+    return console
+
+
+@pytest.fixture
+def okta(console_app: Flask) -> ScimClient:
+    return ScimClient(wsgi_transport(console_app), scim_path(console_app), create_key(console_app, "Okta"), "okta")
+
+
+def person(client: ScimClient, name: str, **more: Any) -> str:
+    answer = client.post("/Users", {"userName": name, "displayName": name.partition("@")[0], **more})
+    assert answer.status == 201, answer
+    return str(answer.body["id"])
+
+
+def group(client: ScimClient, name: str, *ids: str) -> str:
+    answer = client.post("/Groups", {"displayName": name, "members": [{"value": identifier} for identifier in ids]})
+    assert answer.status == 201, answer
+    return str(answer.body["id"])
+
+
+def listed(admin: Console, query: str = "") -> list[str]:
+    """The people of a page, in its order."""
+    return re.findall(r'<th scope="row"><a href="/console/users/[^"]+">([^<]+)</a>', admin.get(f"/users{query}").text)
+
+
+@pytest.fixture
+def staff(okta: ScimClient, admin: Console) -> dict[str, str]:
+    ids = {
+        "ada": person(okta, "ada@x.example", roles=["managed:admin"], emails=[{"value": "countess@x.example"}]),
+        "ben": person(okta, "ben@x.example"),
+        "cyd": person(okta, "cyd@x.example", active=False, roles=["managed:editor"]),
+        "dan": person(okta, "Dan@x.example"),
+        "eve": person(okta, "eve@x.example"),
+    }
+    inner = group(okta, "Inner", ids["dan"])
+    outer = group(okta, "Outer", inner, ids["ben"])
+    admin.post(f"/groups/{outer}/roles", {"slug": "managed:viewer"})
+    return {**ids, "inner": inner, "outer": outer}
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["ada", "ben", "cyd", "Dan", "eve"]),
+        ("?state=active", ["ada", "ben", "Dan", "eve"]),
+        ("?state=deactivated", ["cyd"]),
+        ("?state=login", ["ada", "ben", "Dan"]),
+        ("?state=without", ["eve"]),
+        ("?state=nonsense", ["ada", "ben", "cyd", "Dan", "eve"]),
+        ("?role=managed:viewer", ["ben", "Dan"]),
+        ("?role=managed:admin", ["ada"]),
+        ("?role=nothing", []),
+        ("?group={inner}", ["Dan"]),
+        ("?group={outer}", ["ben", "Dan"]),
+        ("?q=da", ["Dan"]),
+        ("?q=DAN%40", ["Dan"]),
+        ("?q=countess", ["ada"]),
+        ("?q=lovelace", []),
+        ("?q=%22", []),
+        ("?q=%5C", []),
+        ("?q=e&state=without", ["eve"]),
+        ("?sort=name&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
+        ("?sort=userName", ["ada", "ben", "cyd", "Dan", "eve"]),
+        ("?sort=userName&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
+        ("?sort=created&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
+        ("?sort=document", ["ada", "ben", "cyd", "Dan", "eve"]),
+        ("?page=2", []),
+        ("?page=0", ["ada", "ben", "cyd", "Dan", "eve"]),
+        ("?page=99999999999999999999", ["ada", "ben", "cyd", "Dan", "eve"]),
+    ],
+)
+def test_the_list_of_people(admin: Console, staff: dict[str, str], query: str, names: list[str]) -> None:
+    assert listed(admin, query.format(**staff)) == names
+
+
+def test_pages_follow_each_other_and_keep_what_was_asked(admin: Console, okta: ScimClient) -> None:
+    for number in range(120):
+        person(okta, f"p{number:03}@x.example")
+    seen: list[str] = []
+    path = "/users?state=active&sort=userName"
+    for _ in range(3):
+        answer = admin.get(path)
+        seen += re.findall(r'<th scope="row"><a[^>]+>([^<]+)</a>', answer.text)
+        following = re.search(r'rel="next" href="/console([^"]+)"', answer.text)
+        path = following[1].replace("&amp;", "&") if following else ""
+    assert path == ""
+    assert seen == [f"p{number:03}" for number in range(120)]
+    assert "101 to 120 of 120 people" in text_of(answer)
+    assert "state=active" in answer.text
+
+
+def test_a_column_sorts_one_way_and_then_the_other(admin: Console, staff: dict[str, str]) -> None:
+    first = admin.get("/users").text
+    assert 'aria-sort="ascending"' in first
+    assert 'href="/console/users?sort=name&amp;dir=down"' in first
+    assert 'aria-sort="descending"' in admin.get("/users?sort=name&dir=down").text
+
+
+def test_a_person_has_each_role_with_its_reason(admin: Console, staff: dict[str, str]) -> None:
+    text = text_of(admin.get(f"/users/{staff['ada']}"))
+    assert "Admin managed:admin Assigned over SCIM by key Okta" in text
+    assert "May log in" in text
+    text = text_of(admin.get(f"/users/{staff['dan']}"))
+    assert "Viewer managed:viewer Through the groups Inner in Outer , given by the console" in text
+    assert "Inner member Outer through an inner group" in text
+    assert "No role, so eve may not log in." in text_of(admin.get(f"/users/{staff['eve']}"))
+    assert "Deactivated people may not log in" in text_of(admin.get(f"/users/{staff['cyd']}"))
+
+
+def test_a_role_is_applied_by_hand_and_withdrawn(admin: Console, okta: ScimClient, staff: dict[str, str]) -> None:
+    path = f"/users/{staff['eve']}"
+    assert "eve@x.example has the role 'managed:analyst' now." in text_of(
+        admin.post(f"{path}/roles", {"slug": "managed:analyst"})
+    )
+    text = text_of(admin.get(path))
+    assert "Analyst managed:analyst Applied by hand by the console since" in text
+    assert "Role assigned by the console" in text
+    assert "roles.manual after: managed:analyst" in text
+    access = okta.get(path[6:].join(("/Users", ""))).body["urn:perch:scim:schemas:extension:access:1.0:User"]
+    assert access["loginAllowed"] is True
+    assert "applied by hand already" in text_of(admin.post(f"{path}/roles", {"slug": "managed:analyst"}))
+    assert "is withdrawn" in text_of(admin.post(f"{path}/roles/withdraw", {"slug": "managed:analyst"}))
+    assert "was not applied by hand" in text_of(admin.post(f"{path}/roles/withdraw", {"slug": "managed:analyst"}))
+    assert "before: managed:analyst" in text_of(admin.get(path))
+
+
+def test_only_what_was_applied_by_hand_can_be_withdrawn(admin: Console, staff: dict[str, str]) -> None:
+    assert "Withdraw" not in text_of(admin.get(f"/users/{staff['ada']}"))
+    assert "was not applied by hand" in text_of(
+        admin.post(f"/users/{staff['ada']}/roles/withdraw", {"slug": "managed:admin"})
+    )
+    assert "Admin managed:admin Assigned over SCIM" in text_of(admin.get(f"/users/{staff['ada']}"))
+
+
+@pytest.mark.parametrize("path", ["/users/{eve}/roles", "/groups/{inner}/roles"])
+def test_an_unknown_role_is_a_friendly_error(admin: Console, staff: dict[str, str], path: str) -> None:
+    answer = admin.post(path.format(**staff), {"slug": "nothing"})
+    assert answer.status_code == 404
+    assert "There is no role 'nothing'" in text_of(answer)
+
+
+def test_history_shows_before_and_after(admin: Console, okta: ScimClient, staff: dict[str, str]) -> None:
+    okta.put(f"/Users/{staff['ben']}", {"userName": "ben@x.example", "name": {"familyName": "Old"}})
+    okta.put(f"/Users/{staff['ben']}", {"userName": "ben@x.example", "name": {"familyName": "New"}})
+    text = text_of(admin.get(f"/users/{staff['ben']}"))
+    assert "name.familyName before: Old → after: New" in text
+    assert "displayName before: ben" in text
+
+
+def test_a_long_history_has_pages(admin: Console, okta: ScimClient, staff: dict[str, str]) -> None:
+    for number in range(25):
+        okta.put(f"/Users/{staff['ben']}", {"userName": "ben@x.example", "title": f"title {number}"})
+    first = admin.get(f"/users/{staff['ben']}")
+    older = re.search(r'href="/console(/users/[^"]+before=\d+)#', first.text)
+    assert older
+    assert "title 24" in text_of(first) and "title 1 " not in text_of(first)
+    assert "title 1 " in text_of(admin.get(older[1]))
+
+
+def test_groups_show_members_and_what_they_get(admin: Console, staff: dict[str, str]) -> None:
+    text = text_of(admin.get("/groups"))
+    assert "Inner 1 none" in text
+    assert "Outer 2 Viewer" in text
+    outer = text_of(admin.get(f"/groups/{staff['outer']}"))
+    assert "Viewer managed:viewer From this group, given by the console" in outer
+    assert "inner group" in outer
+    inner = text_of(admin.get(f"/groups/{staff['inner']}"))
+    assert "Through the outer group Outer" in inner
+    assert "Dan@x.example" in inner
+    assert "This group gives no role." not in inner
+    assert re.findall(r'<th scope="row"><a[^>]+>([^<]+)', admin.get("/groups?q=in").text) == ["Inner"]
+
+
+def test_a_groups_role_reaches_its_members_and_leaves_them(admin: Console, staff: dict[str, str]) -> None:
+    path = f"/groups/{staff['inner']}/roles"
+    assert "Every member of Inner has the role 'managed:analyst' now." in text_of(
+        admin.post(path, {"slug": "managed:analyst"})
+    )
+    assert listed(admin, "?role=managed:analyst") == ["Dan"]
+    assert "gave that role already" in text_of(admin.post(path, {"slug": "managed:analyst"}))
+    assert "is withdrawn from Inner" in text_of(admin.post(f"{path}/withdraw", {"slug": "managed:analyst"}))
+    assert listed(admin, "?role=managed:analyst") == []
+
+
+def test_members_have_pages(admin: Console, okta: ScimClient) -> None:
+    ids = [person(okta, f"p{number:03}@x.example") for number in range(60)]
+    path = f"/groups/{group(okta, 'All', *ids)}"
+    assert "1 to 50 of 60 members" in text_of(admin.get(path))
+    second = text_of(admin.get(f"{path}?page=2"))
+    assert "51 to 60 of 60 members" in second
+    assert "p059@x.example" in second and "p000@x.example" not in second
+
+
+def test_the_catalogue_has_names_first_and_slugs_under_more_details(admin: Console) -> None:
+    page = admin.get("/roles").text
+    assert re.search(
+        r"<h2><a [^>]+>Inbox agent</a></h2>.*?<summary>More details</summary>.*?managed:inbox_agent", page, re.S
+    )
+    assert page.count("<summary>More details</summary>") == 5
+
+
+def test_a_role_is_created_edited_and_removed(admin: Console, console_app: Flask) -> None:
+    form = {"name": "Billing reader", "slug": "billing:reader", "description": "Sees invoices."}
+    assert "its slug is billing:reader" in text_of(admin.post("/roles", form))
+    edited = admin.post("/role?slug=billing:reader", {"name": "Reads bills", "description": ""})
+    assert "The role is saved." in text_of(edited)
+    found = {role["slug"]: role for role in run_json(console_app, "roles", "list")}
+    assert found["billing:reader"] == {"slug": "billing:reader", "name": "Reads bills", "description": None}
+    assert "Nobody has the role" in text_of(admin.get("/role/remove?slug=billing:reader"))
+    assert "is removed" in text_of(admin.post("/role/remove?slug=billing:reader"))
+    assert "billing:reader" not in [role["slug"] for role in run_json(console_app, "roles", "list")]
+    journal = text_of(admin.get("/journal?type=Role"))
+    assert "Billing reader created by the console" in journal and "Reads bills deleted by the console" in journal
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "told"),
+    [
+        ({"name": "X", "slug": "has space"}, 400, "without spaces"),
+        ({"name": "X", "slug": ""}, 400, "without spaces"),
+        ({"name": " ", "slug": "x"}, 400, "needs a name"),
+        ({"name": "X", "slug": "managed:admin"}, 409, "exists already"),
+    ],
+)
+def test_a_wrong_role_says_what_is_wrong_and_keeps_the_form(
+    admin: Console, form: dict[str, str], status: int, told: str
+) -> None:
+    answer = admin.post("/roles", form)
+    assert answer.status_code == status
+    assert told in text_of(answer)
+    assert f'value="{form["slug"]}"' in answer.text
+
+
+def test_an_empty_name_is_refused_on_edit(admin: Console) -> None:
+    answer = admin.post("/role?slug=managed:admin", {"name": " "})
+    assert answer.status_code == 400
+    assert "needs a name" in text_of(answer)
+
+
+def test_removing_a_held_role_must_be_confirmed(admin: Console, staff: dict[str, str]) -> None:
+    assert "2 people have the role managed:viewer" in text_of(admin.get("/role/remove?slug=managed:viewer"))
+    refused = text_of(admin.post("/role/remove?slug=managed:viewer"))
+    assert "is in use: group Outer" in refused
+    assert "is removed" in text_of(admin.post("/role/remove?slug=managed:viewer", {"force": "on"}))
+    assert listed(admin, "?state=login") == ["ada"]
+
+
+def test_a_role_names_its_holders_and_why(admin: Console, staff: dict[str, str]) -> None:
+    admin.post(f"/users/{staff['eve']}/roles", {"slug": "managed:viewer"})
+    text = text_of(admin.get("/role?slug=managed:viewer"))
+    assert "People in all 3 people" in text
+    assert "Outer All members of the group the console" in text
+    assert "eve Applied by hand the console" in text
+
+
+@pytest.mark.parametrize("slug", ["a/b", "a//b", "..", "a?b&c=d#e", "%2F", "\u2603", "<b>", '"', "a+b"])
+def test_any_slug_has_a_page(admin: Console, slug: str) -> None:
+    assert "is in the catalogue" in text_of(admin.post("/roles", {"name": "Odd", "slug": slug}))
+    link = f'href="/console/role?slug={quote(slug, safe="/:~._-!$()*,;@")}"'
+    assert admin.get(f"/role?slug={quote(slug, safe='')}").status_code == 200, link
+    assert "is saved" in text_of(admin.post(f"/role?slug={quote(slug, safe='')}", {"name": "Odder"}))
+
+
+def test_markup_stays_text_everywhere(admin: Console, okta: ScimClient) -> None:
+    identifier = person(okta, MARKUP, displayName=MARKUP, title=MARKUP, externalId=MARKUP, roles=["managed:admin"])
+    team = group(okta, MARKUP, identifier)
+    admin.post("/roles", {"name": MARKUP, "slug": "<script>x</script>", "description": MARKUP})
+    admin.post(f"/users/{identifier}/roles", {"slug": "<script>x</script>"})
+    admin.post(f"/groups/{team}/roles", {"slug": "<script>x</script>"})
+    for path in (
+        "/", "/users", f"/users/{identifier}", "/groups", f"/groups/{team}", "/roles", "/okta", "/journal",
+        "/role?slug=%3Cscript%3Ex%3C/script%3E", "/role/remove?slug=%3Cscript%3Ex%3C/script%3E",
+        f"/users?q={quote(MARKUP)}", f"/users?role={quote(MARKUP)}", f"/users?group={team}",
+        f"/journal?name={quote(MARKUP)}",
+    ):  # fmt: skip
+        answer = admin.get(path)
+        assert answer.status_code == 200, path
+        assert "<img src=x" not in answer.text and "<script>x" not in answer.text, path
+        assert "onerror=alert" not in re.sub(r"&lt;.*?&gt;", "", answer.text), path
+
+
+def test_the_journal_is_filtered(admin: Console, okta: ScimClient, staff: dict[str, str]) -> None:
+    okta.delete(f"/Users/{staff['eve']}")
+    assert "eve@x.example deleted by key Okta" in text_of(admin.get("/journal"))
+    assert "ada@x.example" not in text_of(admin.get("/journal?name=EVE@x.example"))
+    only = text_of(admin.get("/journal?action=delete"))
+    assert "eve@x.example deleted" in only and "created" not in only.partition("Search")[2]
+    assert "Inner created" in text_of(admin.get("/journal?type=Group"))
+    gone = text_of(admin.get(f"/journal?resource={staff['eve']}"))
+    assert "eve@x.example created" in gone and "Outer" not in gone
+    assert "no such entry" in text_of(admin.get("/journal?name=nobody"))
+    assert admin.get(f"/users/{staff['eve']}").status_code == 404
+
+
+def test_the_journal_has_pages(admin: Console, okta: ScimClient) -> None:
+    for number in range(60):
+        person(okta, f"p{number:03}@x.example")
+    older = re.search(r'href="/console(/journal\?before=\d+)"', admin.get("/journal").text)
+    assert older
+    page = text_of(admin.get(older[1]))
+    assert "p009@x.example" in page and "p010@x.example" not in page
+
+
+def test_the_overview_counts_and_its_checklist_fills_itself(admin: Console, console_app: Flask) -> None:
+    text = text_of(admin.get("/"))
+    assert "0 people 0 active 0 may log in 0 without a role 0 groups 5 roles" in text
+    assert text.count(": still open") == 5
+    assert scim_path(console_app) in text
+    okta = ScimClient(wsgi_transport(console_app), scim_path(console_app), create_key(console_app, "Okta"), "okta")
+    assert "Access key made : done" in text_of(admin.get("/"))
+    ada = person(okta, "ada@x.example")
+    text = text_of(admin.get("/"))
+    assert "Provider connected : done First person pushed : done Roles mapped : still open" in text
+    assert "1 person 1 active 0 may log in 1 without a role" in text
+    okta.patch(f"/Users/{ada}", {"Operations": [{"op": "add", "path": "roles", "value": ["managed:admin"]}]})
+    group(okta, "Team", ada)
+    text = text_of(admin.get("/"))
+    assert text.count(": done") == 5
+    assert "1 may log in 0 without a role 1 group 5 roles" in text
