@@ -1,9 +1,14 @@
 """The settings of a deployment: one declaration with default, unit and help for each environment variable."""
 
+import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+VERSION = "0.1.0"
+# What clients of a deployment are told by; the server does not know them.
+OF_CLIENTS = ("PERCH_BASE_URL", "PERCH_KEY")
 
 
 class WrongSetting(ValueError):
@@ -12,12 +17,16 @@ class WrongSetting(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An environment variable: its default as text, how text becomes a value, and help for operators."""
+    """An environment variable: its default as text, how text becomes a value, and help for operators.
+
+    The value of a `secret` one is never shown.
+    """
 
     name: str
     default: str
     read: Callable[[str], Any]
     help: str
+    secret: bool = False
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
@@ -66,7 +75,7 @@ SETTINGS = (
     Setting("PERCH_DATABASE", "perch.db", str, "Path of the SQLite file; a missing one is created."),
     Setting("PERCH_WORKSPACE", "", _workspace, "Workspace id in the base URL; empty: made at first start, kept."),
     Setting("PERCH_PUBLIC_URL", "", _origin, "Origin that clients reach Perch at; empty: taken from each request."),
-    Setting("PERCH_ADMIN_PASSWORD", "", str, "Console password; empty: the one that flask init made."),
+    Setting("PERCH_ADMIN_PASSWORD", "", str, "Console password; empty: the one that flask init made.", secret=True),
     Setting(
         "PERCH_UNKNOWN_ROLES", "reject", _choice("reject", "create", "ignore"),
         "What to do with role slugs that the catalogue lacks.",
@@ -86,15 +95,26 @@ SETTINGS = (
     Setting("PERCH_FAILED_KEYS", "120", _whole, "Failed access keys per minute and address before the answer is 429."),
     Setting("PERCH_TRUSTED_PROXIES", "0", _between(0, 16), "How many proxies' X-Forwarded-* headers are believed."),
     Setting("PERCH_JOURNAL_DAYS", "365", _between(1, 36500), "Days that journal entries are kept."),
+    Setting("PERCH_DISK_FREE", "100", _between(0, 10**9), "MiB that must be free beside the file for /readyz."),
+    Setting(
+        "PERCH_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
+        "The least that is logged; requests are info, failed ones (5xx) error.",
+    ),
+    Setting(
+        "PERCH_LOG_FORMAT", "auto", _choice("auto", "json", "text"),
+        "How the log is written; auto: text for people on a terminal, JSON elsewhere.",
+    ),
+    Setting("PERCH_LOG_PERSONAL", "off", _switch, "Whether the log names addresses and whole URLs of requests."),
     Setting("PERCH_FAULTS", "off", _switch, "Whether faults on demand may be set, for tests of clients."),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force, by their names in the environment."""
+    """The settings in force, by their names in the environment; `given` has the texts that are not defaults."""
 
     values: Mapping[str, Any]
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -112,4 +132,38 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             values[setting.name] = setting.read(text)
         except ValueError as error:
             raise WrongSetting(f"{setting.name}={text!r} {error}. {setting.help}") from None
-    return Settings(values)
+    given = {setting.name: environment[setting.name] for setting in SETTINGS if environment.get(setting.name)}
+    return Settings(values, given)
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """Return a line for each PERCH_* variable that Perch does not know: most likely a typing error."""
+    names = [setting.name for setting in SETTINGS]
+    return [
+        f"{name} is no setting of Perch and is ignored{_hint(name, names)}."
+        for name in sorted(environment)
+        if name.startswith("PERCH_") and name not in names and name not in OF_CLIENTS
+    ]
+
+
+def _hint(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {near[0]}" if near else ""
+
+
+def described(settings: Settings) -> list[dict[str, str]]:
+    """Return each setting with its value as text, where that comes from, its default and its help."""
+    return [
+        {
+            "name": setting.name,
+            "value": _shown(setting, settings.given.get(setting.name, setting.default)),
+            "source": "environment" if setting.name in settings.given else "default",
+            "default": setting.default,
+            "help": setting.help,
+        }
+        for setting in SETTINGS
+    ]
+
+
+def _shown(setting: Setting, text: str) -> str:
+    return "(hidden)" if setting.secret and text else text
