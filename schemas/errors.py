@@ -92,6 +92,10 @@ class Conflict(ScimError):
     status = 409
 
 
+class Gone(ScimError):
+    status = 410
+
+
 class PreconditionFailed(ScimError):
     status = 412
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from schemas.errors import Conflict, InvalidValue, NotFound
 from schemas.user import SLUG
+from scim.events import record
 from storage import journal, keys, members, resources, roles
 from storage.database import Connection, Database
 from storage.journal import Author
@@ -61,12 +62,14 @@ def remove(database: Database, author: Author, slug: str, *, force: bool = False
             named = ", ".join(f"{row.type.lower()} {name_of(row)} ({source})" for row, source in held[:SHOWN_HOLDERS])
             more = f" and {len(held) - SHOWN_HOLDERS} more" if len(held) > SHOWN_HOLDERS else ""
             raise Conflict(f"The role '{slug}' is in use: {named}{more}. Withdraw it first, or force its removal.")
+        reach = record.before(connection, [row.seq for row, _ in held], [slug])
         for row, source in held:
             roles.unassign(connection, row.seq, source, slug)
             if source == roles.DIRECT:
                 resources.touch(connection, row)
             _note(connection, author, "unassign", row, source, slug)
         roles.remove(connection, slug)
+        record.settle(author, connection, "unassign", reach, ("Role", slug, role.name), "role removed")
         journal.append(connection, author, "delete", ("Role", slug, role.name), {})
 
 
@@ -74,8 +77,10 @@ def assign(database: Database, author: Author, row: Row, slug: str) -> bool:
     """Assign a role by hand to a user, or to a group for all its members; False when it was there already."""
     with database.write() as connection:
         source = _source(row)
+        reach = record.before(connection, [row.seq], [slug])
         done = roles.assign(connection, row.seq, source, slug, author.actor)
         if done:
+            record.settle(author, connection, "assign", reach, (row.type, row.id, name_of(row)), "role assigned")
             _note(connection, author, "assign", row, source, slug)
     return done
 
@@ -84,8 +89,10 @@ def unassign(database: Database, author: Author, row: Row, slug: str) -> bool:
     """Withdraw a role that was assigned by hand; False when it was not there."""
     with database.write() as connection:
         source = _source(row)
+        reach = record.before(connection, [row.seq], [slug])
         done = roles.unassign(connection, row.seq, source, slug)
         if done:
+            record.settle(author, connection, "unassign", reach, (row.type, row.id, name_of(row)), "role withdrawn")
             _note(connection, author, "unassign", row, source, slug)
     return done
 

@@ -13,6 +13,7 @@ from scim import fuse
 from scim import patch as patching
 from scim.assignments import Accepted, accept, with_kept_details, withdrawn
 from scim.context import Answer, Context
+from scim.events import record
 from scim.patch import MemberEdit
 from scim.preconditions import check_if_match, check_if_none_match, etag, not_modified
 from scim.projection import Projection
@@ -57,9 +58,11 @@ def create(context: Context, kind: ResourceType, body: Any, projection: Projecti
             identifier = _reactivate(context, connection, kind, target.document, sent, taken)
             return _answer(context, connection, kind, identifier, projection, 201)
         roles.set_direct(connection, seq, accepted.roles, context.author.actor)
-        extra = _members_changed(connection, _edit_members(connection, seq, target.edits)) | accepted.journalled
+        change = _edit_members(connection, seq, target.edits)
+        extra = _members_changed(connection, change) | accepted.journalled
         after = _with_roles(target.document, accepted.roles)
         _record(context, connection, "create", (kind.name, identifier), {}, after, extra)
+        record.created(context.author, connection, (kind.name, seq, identifier), after, change)
         return _answer(context, connection, kind, identifier, projection, 201)
 
 
@@ -115,8 +118,10 @@ def delete(context: Context, kind: ResourceType, identifier: str, conditions: Co
         fuse.guard(context, connection, row, stays_active=False)
         before = stored_document(connection, row)
         extra = withdrawn(connection, row)
+        reach = record.before_deletion(connection, row)
         resources.delete(connection, row)
         _record(context, connection, "delete", (kind.name, identifier), before, {}, extra)
+        record.deleted(context.author, connection, row, before, reach)
         return Answer(204)
 
 
@@ -157,6 +162,7 @@ def _save(context: Context, connection: Connection, action: str, row: Row, befor
         roles.set_direct(connection, row.seq, accepted.roles, context.author.actor)
     extra = _members_changed(connection, change) | accepted.journalled
     _record(context, connection, action, (row.type, row.id), before, after, extra)
+    record.saved(context.author, connection, action, row, (before, after), change)
 
 
 def _with_roles(document: Document, direct: list[dict[str, Any]]) -> Document:

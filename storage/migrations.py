@@ -323,3 +323,78 @@ def m010_activity(db: SqliteUtils) -> None:
             DELETE FROM activity
             WHERE second < (SELECT max(second) FROM activity WHERE second < new.second - 86400); END""",
     )
+
+
+@perch()
+def m011_events(db: SqliteUtils) -> None:
+    """Keep what applications are told: the outbox."""
+    _run(
+        db,
+        """
+        CREATE TABLE events (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            tag TEXT NOT NULL,
+            at TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            type TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            action TEXT NOT NULL,
+            request TEXT NOT NULL,
+            data TEXT NOT NULL
+        )""",
+    )
+
+
+@perch()
+def m012_webhooks(db: SqliteUtils) -> None:
+    """Keep where events are pushed to, and what waits there."""
+    _run(
+        db,
+        """
+        CREATE TABLE webhooks (
+            id TEXT PRIMARY KEY,
+            url TEXT NOT NULL,
+            kinds TEXT NOT NULL,
+            format TEXT NOT NULL,
+            secret TEXT NOT NULL,
+            oldSecret TEXT,
+            oldUntil REAL,
+            created TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            paused TEXT,
+            reason TEXT,
+            failures INTEGER NOT NULL DEFAULT 0,
+            failingSince REAL,
+            nextTry REAL NOT NULL DEFAULT 0,
+            delivered INTEGER NOT NULL DEFAULT 0,
+            lastDelivered TEXT
+        ) WITHOUT ROWID;
+
+        CREATE TABLE webhook_queue (
+            webhook TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+            event INTEGER NOT NULL,
+            subject TEXT NOT NULL,
+            attempts INTEGER NOT NULL,
+            since REAL NOT NULL,
+            nextTry REAL NOT NULL,
+            PRIMARY KEY (webhook, event)
+        ) WITHOUT ROWID;
+
+        CREATE INDEX webhook_queue_subject ON webhook_queue (webhook, subject, event)""",
+    )
+
+
+@perch()
+def m013_security_events(db: SqliteUtils) -> None:
+    """Keep how far pollers of security event tokens are, and the keys that sign those."""
+    _run(
+        db,
+        """
+        CREATE TABLE event_streams (
+            key TEXT PRIMARY KEY, position INTEGER NOT NULL, tag TEXT NOT NULL, acknowledged TEXT NOT NULL
+        ) WITHOUT ROWID;
+
+        CREATE TABLE signing_keys (
+            kid TEXT PRIMARY KEY, created TEXT NOT NULL, private TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    )

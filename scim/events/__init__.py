@@ -1,0 +1,1 @@
+"""What applications are told: the outbox's events, asked for or pushed, plain or as security event tokens."""
