@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 import pytest
 from flask import Flask
 
-from scim import searching
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.statements import traced
@@ -186,7 +185,7 @@ def test_cursors_belong_to_their_query(client: ScimClient, monkeypatch: pytest.M
     answer = client.get(f"/Groups?{urlencode({'cursor': cursor, 'filter': 'displayName pr'})}")
     assert answer.body["scimType"] == "invalidCursor"
     later = time.time() + 3601
-    monkeypatch.setattr(searching.time, "time", lambda: later)
+    monkeypatch.setattr("scim.searching.time.time", lambda: later)
     answer = client.get(f"/Users?{urlencode(good)}")
     assert (answer.status, answer.body["scimType"]) == (400, "expiredCursor")
 
@@ -227,7 +226,8 @@ def test_the_root_searches_everything_by_index(mixed: ScimClient) -> None:
 
 def test_the_root_searches_everything_by_cursor(mixed: ScimClient) -> None:
     for order in ({}, {"sortBy": "displayName", "sortOrder": "descending"}, {"sortBy": "title"}):
-        found, cursor = [], ""
+        found: list[str] = []
+        cursor: str | None = ""
         while cursor is not None:
             body = search(mixed, cursor=cursor, count=2, **order)
             found += names_of(body)
