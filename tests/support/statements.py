@@ -16,3 +16,8 @@ def traced(app: Flask) -> Iterator[list[str]]:
         yield statements
     finally:
         connection.set_trace_callback(None)
+
+
+def about_resources(statements: list[str]) -> list[str]:
+    """Those that read or write people, groups and roles; not keys, traffic and the like, which vary with the time."""
+    return [text for text in statements if any(table in text for table in ("resources", "members", "assignments"))]
