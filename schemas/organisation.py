@@ -39,13 +39,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """People, groups, and the app: roles by assigned group and by assigned login, and the names of pushed groups."""
+    """People, groups, and the app: roles by assigned group and by assigned login, and the names of pushed groups.
+
+    `maps_roles` tells whether the app maps the roles attribute: some assignment names roles, if only none of them.
+    """
 
     people: Sequence[Person]
     groups: Sequence[Group]
     group_roles: Mapping[str, Sequence[str]]
     person_roles: Mapping[str, Sequence[str]]
     pushed: Sequence[str]
+    maps_roles: bool
 
     def assigned(self) -> dict[str, list[str]]:
         """Return the roles of each assigned login: the individual assignment's own, else all groups' combined."""
@@ -58,11 +62,6 @@ class Organisation:
         found.update({login: list(dict.fromkeys(roles)) for login, roles in self.person_roles.items()})
         active = {person.login for person in self.people if person.status == ACTIVE}
         return {login: roles for login, roles in found.items() if login in active}
-
-    @property
-    def maps_roles(self) -> bool:
-        """Tell whether the app maps the roles attribute at all."""
-        return any(self.group_roles.values()) or any(self.person_roles.values())
 
 
 _text = validate.Length(min=1, error="must not be empty")
@@ -103,12 +102,12 @@ class _GroupSchema(_Strict):
 
 class _GroupAssignment(_Strict):
     group = _required()
-    roles = fields.List(fields.String(validate=_text), load_default=list)
+    roles = fields.List(fields.String(validate=_text), load_default=None)
 
 
 class _PersonAssignment(_Strict):
     person = _required()
-    roles = fields.List(fields.String(validate=_text), load_default=list)
+    roles = fields.List(fields.String(validate=_text), load_default=None)
 
 
 class _AppSchema(_Strict):
@@ -139,9 +138,10 @@ def read_organisation(document: Any) -> Organisation:
     return Organisation(
         found["people"],
         found["groups"],
-        {assignment["group"]: assignment["roles"] for assignment in app["groups"]},
-        {assignment["person"]: assignment["roles"] for assignment in app["people"]},
+        {assignment["group"]: assignment["roles"] or [] for assignment in app["groups"]},
+        {assignment["person"]: assignment["roles"] or [] for assignment in app["people"]},
         app["push"],
+        any(assignment["roles"] is not None for assignment in (*app["groups"], *app["people"])),
     )
 
 

@@ -68,14 +68,15 @@ def _group_name(number: int) -> str:
 def _app(
     random_: random.Random, persons: Sequence[Document], groups: Sequence[Document], roles: Sequence[str]
 ) -> Document:
-    def some(most: int) -> list[str]:
-        return sorted(random_.sample(list(roles), k=min(len(roles), random_.randint(1, most))))
+    def some(most: int) -> Document:
+        chosen = random_.sample(list(roles), k=min(len(roles), random_.randint(1, most)))
+        return {"roles": sorted(chosen)} if roles else {}
 
     assigned = [group for number, group in enumerate(groups) if number == 0 or random_.random() < ASSIGNED]
     singled = [person for person in persons if random_.random() < INDIVIDUAL]
     return {
-        "groups": [{"group": group["name"], "roles": some(2)} for group in assigned],
-        "people": [{"person": person["login"], "roles": some(3)} for person in singled],
+        "groups": [{"group": group["name"], **some(2)} for group in assigned],
+        "people": [{"person": person["login"], **some(3)} for person in singled],
         "push": [group["name"] for group in assigned if random_.random() < PUSHED],
     }
 

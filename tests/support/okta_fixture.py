@@ -54,8 +54,9 @@ class OktaWorld:
         return json.loads(result.stdout) if "--json" in arguments else result.stdout
 
     def role(self, slug: str, name: str) -> None:
-        """Put a role into the catalogue."""
-        self.flask("roles", "add", slug, name)
+        """Put a role into the catalogue, unless it is there."""
+        if slug not in {role["slug"] for role in self.flask("roles", "list", "--json")}:
+            self.flask("roles", "add", slug, name)
 
     def assign(self, login: str, given: str = "Ada", family: str = "Roe", roles: Sequence[str] = ()) -> str:
         """Assign a person to the app, with roles when the assignment gives some; the id in Perch."""
