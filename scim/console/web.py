@@ -3,7 +3,6 @@
 import base64
 import hmac
 import json
-import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,7 +32,7 @@ def database() -> Database:
 
 def author() -> Author:
     """Return who signs the journal for a change made in the console."""
-    return Author("console", request.headers.get("X-Request-Id", "")[:100] or secrets.token_hex(8))
+    return Author("console", g.request_id)
 
 
 def origin() -> str:

@@ -1,0 +1,73 @@
+"""Every page of the console held against axe-core, in light, in dark and on a phone."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.browser.conftest import PASSWORD, Visitors
+from tests.browser.demo import populate
+from tests.support.server import PerchServer
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+PHONE = {"width": 390, "height": 844}
+LOOKS: list[dict[str, Any]] = [{}, {"color_scheme": "dark"}, {"viewport": PHONE}]
+PAGES = (
+    "/", "/keys", "/users", "/users?q=nobody", "/users/{user}", "/groups", "/groups/{group}", "/roles",
+    "/role?slug=managed%3Ainbox_agent", "/role/remove?slug=managed%3Ainbox_agent", "/okta", "/entra", "/requests",
+    "/requests/1", "/requests/quirks", "/journal", "/keys/{key}/revoke", "/nothing",
+)  # fmt: skip
+RUN = "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds serious or critical on a page, each with the first place."""
+    page.evaluate(AXE)
+    found = page.evaluate(RUN)["violations"]
+    return [
+        f"{page.url}: {finding['id']}: {finding['help']}: {finding['nodes'][0]['html'][:200]}"
+        for finding in found
+        if finding["impact"] in ("serious", "critical")
+    ]
+
+
+def overflow(page: Page) -> list[str]:
+    """Whether a page is wider than the window."""
+    wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    return [f"{page.url} is wider than the window"] if wide else []
+
+
+def test_no_page_has_serious_findings(visitors: Visitors, server: PerchServer) -> None:
+    seen = populate(server, people=12)
+    seen["key"] = server.flask_json("keys", "list")[0]["id"]
+    found: list[str] = []
+    for look in LOOKS:
+        page = visitors.open(**look)
+        page.goto(f"{server.origin}/console/")
+        found += serious(page)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        for path in PAGES:
+            page.goto(server.origin + "/console" + path.format(**seen))
+            found += [*serious(page), *overflow(page)]
+    assert found == []
+
+
+def test_answers_to_forms_have_no_serious_findings(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    page.goto(f"{server.origin}/console/okta")
+    page.get_by_role("button", name="Test connector").click()
+    page.get_by_text("All passed").wait_for()
+    found = serious(page)
+    page.goto(f"{server.origin}/console/keys")
+    page.get_by_label("Name", exact=True).fill("Okta")
+    page.get_by_role("button", name="Create access key").click()
+    page.get_by_role("heading", name="Copy the key now").wait_for()
+    found += serious(page)
+    page.goto(f"{server.origin}/console/roles")
+    page.get_by_label("Name", exact=True).fill("Twice")
+    page.get_by_label("Slug").fill("managed:admin")
+    page.get_by_role("button", name="Create role").click()
+    page.get_by_role("alert").wait_for()
+    found += serious(page)
+    assert found == []

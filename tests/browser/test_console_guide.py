@@ -1,0 +1,193 @@
+"""The whole guide, walked in Chromium against a gunicorn with two workers."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, Visitors
+from tests.support.client import ScimClient, http_transport
+from tests.support.server import PerchServer
+
+MARKUP = "<b>Bold</b> & <script>document.title='hacked'</script>"
+KEY = re.compile(r"perch_[0-9a-f]{10}_[A-Za-z0-9_-]{43}")
+NAVIGATION = ["Overview", "Access keys", "Users", "Groups", "Roles", "Okta setup", "Requests", "Journal"]
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("navigation", name="Console").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def create_key(page: Page, name: str) -> str:
+    go(page, "Access keys")
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Create access key").click()
+    found = KEY.search(page.get_by_text(KEY).first.inner_text())
+    assert found
+    return found[0]
+
+
+def client(server: PerchServer, key: str) -> ScimClient:
+    return ScimClient(http_transport(server.origin), server.scim_path, key, "okta")
+
+
+def test_from_signing_in_to_a_revoked_key(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.open()
+    page.goto(server.origin)
+    expect(page).to_have_title("Sign in · Perch")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    assert page.get_by_role("navigation", name="Console").get_by_role("link").all_inner_texts() == NAVIGATION
+    expect(page.get_by_text(server.scim_path).first).to_be_visible()
+
+    key = create_key(page, "Okta production")
+    okta = client(server, key)
+    assert okta.get("/Users?startIndex=1&count=2").status == 200
+    page.reload()
+    expect(page.get_by_text("no second key was made")).to_be_visible()
+    expect(page.get_by_text(KEY)).to_have_count(0)
+    assert len(server.flask_json("keys", "list")) == 1
+
+    made = okta.post("/Users", {"userName": "grace@example.com", "displayName": MARKUP})
+    assert made.status == 201
+    go(page, "Users")
+    page.get_by_role("link", name=MARKUP).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
+    expect(page).to_have_title("grace@example.com · Perch")
+    expect(page.get_by_text("may not log in.")).to_be_visible()
+
+    page.get_by_label("Role", exact=True).select_option("managed:inbox_agent")
+    page.get_by_role("button", name="Assign role").click()
+    expect(page.get_by_role("status").first).to_contain_text("has the role 'managed:inbox_agent' now")
+    expect(page.get_by_text("Applied by hand by the console")).to_be_visible()
+    access = okta.get(f"/Users/{made.body['id']}").body["urn:perch:scim:schemas:extension:access:1.0:User"]
+    assert access["loginAllowed"] is True
+    page.get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_text("is withdrawn")).to_be_visible()
+
+    go(page, "Access keys")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("heading", name="Revoke 'Okta production'?")).to_be_visible()
+    assert okta.get("/Users").status == 200
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("is revoked")).to_be_visible()
+    refused = okta.get("/Users")
+    assert refused.status == 401
+    assert "revoked" in refused.body["detail"]
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_roles_groups_and_the_journal(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    okta = client(server, create_key(page, "Okta"))
+    go(page, "Roles")
+    page.get_by_label("Name", exact=True).fill("Billing reader")
+    page.get_by_label("Slug").fill("billing:reader")
+    page.get_by_role("button", name="Create role").click()
+    card = page.get_by_role("listitem").filter(has_text="Billing reader")
+    expect(card.get_by_text("billing:reader")).not_to_be_visible()
+    card.get_by_text("More details").click()
+    expect(card.get_by_text("billing:reader")).to_be_visible()
+
+    ada = okta.post("/Users", {"userName": "ada@example.com", "displayName": "Ada"}).body["id"]
+    okta.post("/Groups", {"displayName": "Finance", "members": [{"value": ada}]})
+    go(page, "Groups")
+    page.get_by_role("link", name="Finance").click()
+    page.get_by_label("Role", exact=True).select_option("billing:reader")
+    page.get_by_role("button", name="Assign role").click()
+    expect(page.get_by_text("Every member of Finance has the role")).to_be_visible()
+    page.get_by_role("link", name="Ada").click()
+    reason = page.get_by_role("listitem").filter(has_text="Through the group")
+    expect(reason.last).to_contain_text("Finance")
+    go(page, "Journal")
+    expect(page.get_by_text("Role assigned").or_(page.get_by_text("role assigned")).first).to_be_visible()
+
+
+def test_test_connector_passes_and_a_bad_key_does_not(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    go(page, "Okta setup")
+    page.get_by_role("button", name="Test connector").click()
+    results = page.get_by_role("list", name="Test results").get_by_role("listitem")
+    expect(results).to_have_count(4)
+    expect(page.get_by_text("All passed")).to_be_visible()
+    page.get_by_label("Access key to test").fill("perch_0123456789_nothing")
+    page.get_by_role("button", name="Test connector").click()
+    expect(page.get_by_text("Okta would refuse to save this connection.")).to_be_visible()
+    assert server.flask_json("keys", "list") == []
+
+
+def test_search_as_you_type_and_requests_as_they_come(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    okta = client(server, create_key(page, "Okta"))
+    for name in ("grace", "ada", "graham"):
+        okta.post("/Users", {"userName": f"{name}@example.com", "displayName": name.title()})
+    go(page, "Users")
+    rows = page.get_by_role("row")
+    expect(rows).to_have_count(4)
+    page.get_by_label("Search").press_sequentially("gra")
+    expect(rows).to_have_count(3)
+    expect(page).to_have_url(re.compile(r"\?q=gra$"))
+    expect(page.locator("#said")).to_have_text("1 to 2 of 2 people")
+    page.get_by_label("Show").select_option("deactivated")
+    expect(page.get_by_text("Nobody matches.")).to_be_visible()
+
+    go(page, "Requests")
+    expect(page.get_by_role("button", name="Live")).to_have_attribute("aria-pressed", "true")
+    assert okta.get("/Users/nobody-of-that-id").status == 404
+    failed = page.get_by_role("row").filter(has_text="404")
+    expect(failed).to_have_count(1)
+    failed.get_by_role("link").click()
+    expect(page.get_by_text("nobody-of-that-id").first).to_be_visible()
+    expect(page.get_by_text("curl -X GET")).to_be_visible()
+    page.get_by_role("button", name="Replay").click()
+    expect(page.get_by_text("Sent again; the answer was 404.")).to_be_visible()
+
+
+def test_copy_buttons_copy(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in(permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == server.base_url
+    expect(page.locator("#said")).to_have_text("Copied")
+
+
+def test_the_keyboard_reaches_the_content_first(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    page.goto(f"{server.origin}/console/users")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Search")).to_be_focused()
+
+
+def test_everything_works_without_javascript(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in(java_script_enabled=False)
+    okta = client(server, create_key(page, "Plain"))
+    okta.post("/Users", {"userName": "grace@example.com", "displayName": "Grace"})
+    okta.post("/Users", {"userName": "ada@example.com", "displayName": "Ada"})
+    expect(page.get_by_role("button", name="Copy key")).not_to_be_visible()
+    go(page, "Users")
+    page.get_by_label("Search").fill("gra")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_role("link", name="Grace").click()
+    page.get_by_role("button", name="Assign role").click()
+    expect(page.get_by_text("Applied by hand by the console")).to_be_visible()
+    page.get_by_role("button", name="Withdraw").click()
+    go(page, "Roles")
+    page.get_by_text("More details").first.click()
+    expect(page.get_by_text("managed:admin")).to_be_visible()
+    go(page, "Access keys")
+    page.get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoke").click()
+    assert okta.get("/Users").status == 401
