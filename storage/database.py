@@ -4,12 +4,12 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from schemas.errors import ScimError, Unavailable
-from storage.failures import busy, gone, os_faults, replaced, sqlite_faults
+from storage.failures import busy, gone, os_faults, read_only, replaced, sqlite_faults
 from storage.filter_sql import register_functions
 from storage.fitness import refuse_foreign, utilities
 from storage.locks import turn
@@ -50,6 +50,8 @@ class Database:
         self.write_wait = write_wait
         # SQLite keeps its log beside the file that a link leads to, so the locks are kept there, too.
         self.file = Path(os.path.realpath(self.path))
+        # Called with how many seconds each write waited for its turn.
+        self.on_turn: Callable[[float], object] = _ignore
         self._thread = _OfThread()
         self._queue = threading.Lock()
         self._opened: tuple[int, str] | None = None
@@ -96,6 +98,9 @@ class Database:
             self._usage, self._opened = usage, opened
 
     def _connect(self) -> sqlite3.Connection:
+        if self.file.exists() and not os.access(self.file, os.W_OK):
+            # SQLite would open it all the same, for reading, and a connection that does so never recovers.
+            raise read_only(self.file)
         address = f"{self.file.as_uri()}?mode=rw"
         connection = sqlite3.connect(
             address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -146,12 +151,13 @@ class Database:
         if connection.in_transaction:
             raise RuntimeError("A write cannot begin inside a read: it would be rolled back with it.")
         wait = self.write_wait if wait is None else wait
-        deadline = time.monotonic() + wait
+        begun = time.monotonic()
+        deadline = begun + wait
         if not self._queue.acquire(timeout=wait):
             raise busy()
         try:
             with turn(self._lock_path, deadline), sqlite_faults(self.file):
-                yield from self._transaction(connection, deadline)
+                yield from self._transaction(connection, begun, deadline)
         finally:
             self._queue.release()
 
@@ -159,9 +165,10 @@ class Database:
     def _lock_path(self) -> Path:
         return self.file.with_name(self.file.name + ".lock")
 
-    def _transaction(self, connection: sqlite3.Connection, deadline: float) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, connection: sqlite3.Connection, begun: float, deadline: float) -> Iterator[Connection]:
         thread = self._thread
         _begin(connection, deadline)
+        self.on_turn(time.monotonic() - begun)
         thread.writing, thread.lost = True, None
         try:
             yield connection
@@ -201,6 +208,10 @@ class Database:
         if self._thread.connection is not None:
             self._thread.connection.close()
             self._thread.connection = None
+
+
+def _ignore(seconds: float) -> None:
+    """Leave the wait unnoted."""
 
 
 def _begin(connection: sqlite3.Connection, deadline: float) -> None:

@@ -42,6 +42,11 @@ def replaced(path: Path) -> UnusableFile:
     )
 
 
+def read_only(path: Path) -> UnusableFile:
+    """Return the error of a file that Perch may not write."""
+    return UnusableFile(f"Perch may not write to its database file {path}; nothing was changed.", LATER)
+
+
 def leftover(path: Path) -> UnusableFile:
     """Return the error of a database that was replaced without the write-ahead log of the one before."""
     return UnusableFile(

@@ -1,0 +1,288 @@
+"""`flask backup` out of a running deployment, `flask restore` into a stopped one."""
+
+import os
+import sqlite3
+import subprocess
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeServer
+from tests.support.client import Answer, ScimClient
+from tests.support.server import PerchServer, run_flask
+from tests.support.writers import check_file, in_threads, make_writers
+
+PATHS = (
+    "/Users?count=1000",
+    "/Groups?count=1000",
+    "/Roles",
+    "/Schemas",
+    "/Users?filter=roles%20pr",
+    "/Users?sortBy=title",
+)
+
+
+def tables(database: Path) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    with closing(sqlite3.connect(database)) as connection:
+        names = [
+            name
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+            if not name.startswith("sqlite_stat")
+        ]
+        return {name: sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr) for name in names}
+
+
+def answers(client: ScimClient) -> list[tuple[int, str | None, Any]]:
+    """What SCIM says about everything there is."""
+    found: list[Answer] = [client.get(path) for path in PATHS]
+    found += [client.get(f"/Users/{user['id']}") for user in found[0].body["Resources"]]
+    return [(answer.status, answer.headers.get("ETag"), answer.body) for answer in found]
+
+
+def populate(server: PerchServer) -> None:
+    client = server.client(key=server.key)
+    people = []
+    for number in range(10):
+        user = {"userName": f"p{number}@example.com", "title": "a" * number, "roles": [{"value": "managed:viewer"}]}
+        people.append(client.post("/Users", user).body["id"])
+    client.post("/Groups", {"displayName": "G", "members": [{"value": person} for person in people]})
+    client.delete(f"/Users/{people[0]}")
+    server.flask("roles", "assign", "--group", "G", "managed:editor")
+
+
+def restore(server: PerchServer, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_flask(server.database, "restore", *arguments)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.endswith((".part", ".part-wal", ".part-shm"))]
+
+
+def test_what_is_restored_is_what_was_backed_up(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    populate(server)
+    backup = server.folder / "backup.db"
+    client = server.client(key=server.key)
+    before = answers(client)
+    server.flask("backup", str(backup))
+    assert sorted(path.name for path in server.folder.glob("backup*")) == ["backup.db"], "no log is needed beside it"
+    client.delete(f"/Users/{before[0][2]['Resources'][0]['id']}")
+    assert answers(client) != before
+    server.stop()
+    replaced = tables(server.database)
+    assert restore(server, str(backup)).returncode != 0, "there is a file to overwrite"
+    assert tables(server.database) == replaced
+    result = restore(server, str(backup), "--force")
+    assert result.returncode == 0, result.stderr
+    assert tables(server.database) == tables(backup)
+    server.start()
+    assert answers(client) == before
+    (kept,) = server.folder.glob("perch.db.before-restore-*")
+    assert str(kept) in result.stdout
+    assert tables(kept) == replaced
+    assert not leftovers(server.folder)
+
+
+def test_a_backup_while_all_write_is_one_moment(make_server: MakeServer) -> None:
+    server = make_server(workers=2, settings={"PERCH_FUSE": "off"})
+    server.start()
+    writers = make_writers(server.client(key=server.key), 6, 1)
+    stop = threading.Event()
+    threads = in_threads(server, writers, stop)
+    copies = [server.folder / f"copy-{number}.db" for number in range(3)]
+    for copy in copies:
+        server.flask("backup", str(copy))
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    assert not [answer for writer in writers for answer in writer.refused], "a backup keeps nobody from writing"
+    counts = []
+    for copy in copies:
+        check_file(copy)
+        held = tables(copy)
+        counts.append(len(held["journal"]))
+        journalled = {row[6]: 0 for row in held["journal"]}
+        ids = {row[1] for row in held["resources"]}
+        assert ids <= journalled.keys(), "a resource without the journal entry of its own transaction"
+    assert counts == sorted(counts) and counts[-1] > counts[0]
+
+
+def test_restore_refuses_a_running_deployment_even_by_one_process(make_server: MakeServer) -> None:
+    server = make_server(workers=2)
+    server.start()
+    populate(server)
+    backup = server.folder / "backup.db"
+    server.flask("backup", str(backup))
+    before = server.database.stat().st_ino
+    result = restore(server, str(backup), "--force")
+    assert result.returncode != 0
+    assert "Perch is running" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert server.database.stat().st_ino == before
+    assert server.client(key=server.key).get("/Users").status == 200
+    server.kill()
+    assert restore(server, str(backup), "--force").returncode == 0, "killed processes leave no lock behind"
+
+
+def test_restore_refuses_while_another_program_has_the_file_open(make_server: MakeServer) -> None:
+    server = make_server()
+    server.flask("init")
+    backup = server.folder / "backup.db"
+    server.flask("backup", str(backup))
+    with closing(sqlite3.connect(server.database)) as connection:
+        connection.execute("SELECT * FROM workspace").fetchall()
+        result = restore(server, str(backup), "--force")
+        assert result.returncode != 0 and "Another program" in result.stderr
+    assert restore(server, str(backup), "--force", "--discard").returncode == 0
+    assert not list(server.folder.glob("*before-restore*"))
+
+
+def damage(backup: Path) -> None:
+    data = bytearray(backup.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 8192] = b"\xa5" * 8192
+    backup.write_bytes(data)
+
+
+def garbage(backup: Path) -> None:
+    backup.write_bytes(b"no database" * 1000)
+
+
+def empty(backup: Path) -> None:
+    backup.write_bytes(b"")
+
+
+def foreign(backup: Path) -> None:
+    backup.unlink()
+    with closing(sqlite3.connect(backup)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+
+
+def newer(backup: Path) -> None:
+    with closing(sqlite3.connect(backup)) as connection, connection:
+        connection.execute("INSERT INTO _sqlite_migrations SELECT 999, 'perch', 'm999_next', '2030-01-01'")
+
+
+def dangling(backup: Path) -> None:
+    with closing(sqlite3.connect(backup)) as connection, connection:
+        connection.execute("INSERT INTO members VALUES (998, 999, 0)")
+
+
+def absent(backup: Path) -> None:
+    backup.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (damage, "damaged"),
+        (garbage, "damaged"),
+        (empty, "empty"),
+        (foreign, "another program"),
+        (newer, "m999_next"),
+        (dangling, "damaged"),
+        (absent, "no file"),
+    ],
+)
+def test_restore_refuses_what_it_cannot_trust(spoil: Any, words: str, make_server: MakeServer) -> None:
+    server = make_server()
+    server.flask("init")
+    backup = server.folder / "backup.db"
+    server.flask("backup", str(backup))
+    before = server.database.read_bytes()
+    spoil(backup)
+    result = restore(server, str(backup), "--force")
+    assert result.returncode != 0
+    assert words in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+    assert server.database.read_bytes() == before
+    assert not leftovers(server.folder) and not list(server.folder.glob("*before-restore*"))
+
+
+def test_restore_takes_the_log_beside_a_copied_file_along(make_server: MakeServer) -> None:
+    """A copy of the file and its write-ahead log, as left by a killed server, is a backup as well."""
+    server, other = make_server(), make_server()
+    server.start()
+    populate(server)
+    server.kill()
+    assert (server.folder / "perch.db-wal").stat().st_size > 0
+    before = {name: (server.folder / name).read_bytes() for name in ("perch.db", "perch.db-wal")}
+    assert restore(other, str(server.database)).returncode == 0
+    assert {name: (server.folder / name).read_bytes() for name in before} == before, "the source is only read"
+    server.start()
+    server.stop()
+    assert tables(other.database) == tables(server.database)
+
+
+def test_restore_over_a_damaged_or_missing_file(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    populate(server)
+    backup = server.folder / "backup.db"
+    server.flask("backup", str(backup))
+    server.kill()
+    damage(server.database)
+    broken = server.database.read_bytes()
+    assert restore(server, str(backup), "--force").returncode == 0
+    (kept,) = server.folder.glob("perch.db.before-restore-????????T??????Z")
+    assert kept.stat().st_size >= len(broken) - 8192
+    assert tables(server.database) == tables(backup)
+    server.database.unlink()
+    assert restore(server, str(backup)).returncode == 0, "nothing to overwrite, nothing to force"
+    assert tables(server.database) == tables(backup)
+
+
+def test_restore_does_not_mix_in_the_log_of_a_file_that_was_moved_away(make_server: MakeServer) -> None:
+    server, other = make_server(), make_server()
+    server.start()
+    populate(server)
+    backup = server.folder / "backup.db"
+    server.flask("backup", str(backup))
+    server.kill()
+    other.flask("init")
+    server.database.rename(server.folder / "moved.db")
+    os.replace(other.database, server.database)
+    moved_in = server.database.read_bytes()
+    assert restore(server, str(backup), "--force").returncode == 0
+    (kept,) = server.folder.glob("perch.db.before-restore-????????T??????Z")
+    assert kept.read_bytes() == moved_in
+    assert tables(server.database) == tables(backup)
+
+
+def test_backup_overwrites_only_when_told_and_never_the_deployment(make_server: MakeServer) -> None:
+    server = make_server()
+    server.flask("init")
+    backup = server.folder / "backup.db"
+    backup.write_text("precious")
+    result = run_flask(server.database, "backup", str(backup))
+    assert result.returncode != 0 and "--force" in result.stderr
+    assert backup.read_text() == "precious"
+    server.flask("backup", str(backup), "--force")
+    check_file(backup)
+    own = run_flask(server.database, "backup", str(server.database), "--force")
+    assert own.returncode != 0
+    check_file(server.database)
+    nowhere = run_flask(server.database, "backup", str(server.folder / "missing" / "backup.db"))
+    assert nowhere.returncode != 0 and len(nowhere.stderr.splitlines()) == 1
+    missing = run_flask(server.folder / "none.db", "backup", str(server.folder / "b.db"))
+    assert missing.returncode != 0 and "no database" in missing.stderr
+    assert not (server.folder / "none.db").exists() and not leftovers(server.folder)
+
+
+def test_a_deleted_person_is_not_in_the_backup(make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    client = server.client(key=server.key)
+    user = client.post("/Users", {"userName": "x@example.com", "nickName": "rosebud"}).body["id"]
+    client.delete(f"/Users/{user}")
+    time.sleep(0.1)
+    server.stop()
+    with closing(sqlite3.connect(server.database)) as connection, connection:
+        connection.execute("DELETE FROM journal")
+    backup = server.folder / "backup.db"
+    server.flask("backup", str(backup))
+    assert b"rosebud" not in backup.read_bytes()
