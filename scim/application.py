@@ -1,17 +1,15 @@
 """The deployment behind the application: settings, database, workspace; and what happens before each request."""
 
-import secrets
 from dataclasses import dataclass, field
 
 from flask import Blueprint, Flask, Response, g, request
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
-from scim import bulk, discovery, endpoints, faults, health, me, traffic
+from scim import bulk, discovery, endpoints, faults, health, me, metrics, observing, traffic
 from scim.auth import Gate, authorise
 from scim.context import Context
 from scim.errors import is_scim
-from scim.redaction import redacted_text
 from scim.retention import Retention
 from scim.traffic import Traffic
 from scim.wire import base_url, drop_unread
@@ -62,7 +60,9 @@ def register(app: Flask, perch: Perch) -> None:
     """Make the application serve the deployment."""
     app.extensions["perch"] = perch
     app.register_blueprint(scim_blueprint())
-    app.register_blueprint(health.blueprint)
+    health.register(app, perch.settings, perch.database, perch.gate)
+    perch.database.on_turn = metrics.waited
+    observing.register(app)
     retention = Retention(perch.database, perch.settings["PERCH_JOURNAL_DAYS"])
     app.extensions["perch.retention"] = retention
     window = app.extensions["perch.traffic"] = Traffic(perch.settings, perch.database)
@@ -97,8 +97,7 @@ def _admit(perch: Perch) -> Response | None:
 def _context(perch: Perch) -> Context:
     mark = traffic.replayed()
     key = mark.key if mark else perch.gate.admit(request.headers.get("Authorization"), request.remote_addr)
-    identifier = redacted_text(request.headers.get("X-Request-Id", ""))[:100] or secrets.token_hex(8)
-    traffic.admitted(key, identifier)
+    traffic.admitted(key, g.request_id)
     authorise(key, request.method, request.path)
-    author = Author("console" if mark else f"key:{key.id}", identifier)
+    author = Author("console" if mark else f"key:{key.id}", g.request_id)
     return Context(perch.database, perch.settings, base_url(), key, author)

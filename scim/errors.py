@@ -46,8 +46,8 @@ def _meaning(error: Exception) -> ScimError:
         return _from_http(error)
     if isinstance(error, RecursionError):
         return InvalidSyntax("The request is nested too deeply; no resource has more than a few levels.")
-    # %r: a line break in a path must not begin a line of the log.
-    log.error("%s %r failed", request.method, KEY.sub(rf"\1{MARK}", request.path), exc_info=error)
+    # The route, not the path: people put names and keys where ids belong.
+    log.error("%s %s failed", request.method, request.url_rule, exc_info=error)
     return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 

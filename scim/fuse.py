@@ -17,6 +17,7 @@ from storage.journal import Author
 from storage.resources import Row
 
 SUBJECT = ("Workspace", "fuse", "safety fuse")
+STATES = ("off", "ready", "blown", "released")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,6 +46,15 @@ def limit(settings: Settings, active: int) -> int:
 def read(connection: Connection, settings: Settings) -> Reading:
     """Return the fuse's state over the window that the settings name."""
     return fuse.read(connection, int(time.time()) - settings["PERCH_FUSE_MINUTES"] * 60)
+
+
+def state_of(settings: Settings, found: Reading) -> str:
+    """Return which of STATES the fuse is in."""
+    if not settings["PERCH_FUSE"]:
+        return "off"
+    if found.blown:
+        return "blown"
+    return "released" if found.released_until > time.time() else "ready"
 
 
 def guard(context: Context, connection: Connection, row: Row, stays_active: bool) -> None:

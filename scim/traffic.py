@@ -136,7 +136,7 @@ def _complete(exchange: Exchange, sent: Request, response: Response) -> None:
     exchange.duration = (time.perf_counter() - exchange.started) * 1000
     exchange.at = time.time()
     exchange.method = sent.method
-    exchange.request_id = exchange.request_id or sent.headers.get("X-Request-Id", "")[:100]
+    exchange.request_id = exchange.request_id or g.request_id
     exchange.status = 0 if exchange.dropped else response.status_code
     environ = sent.environ
     exchange.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or sent.full_path

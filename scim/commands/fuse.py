@@ -54,9 +54,8 @@ def release(minutes: int) -> None:
 def described(settings: Settings, found: Reading) -> dict[str, Any]:
     """Return the state of the fuse as a document."""
     released = found.released_until > time.time()
-    state = "blown" if found.blown else "released" if released else "ready"
     return {
-        "state": state if settings["PERCH_FUSE"] else "off",
+        "state": fuse.state_of(settings, found),
         "lost": found.lost,
         "active": found.active,
         "limit": fuse.limit(settings, found.active),
