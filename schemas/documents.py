@@ -11,6 +11,16 @@ CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 
+PROV = "urn:ietf:params:scim:event:prov"
+EVENT_URIS = (
+    f"{PROV}:create:notice",
+    f"{PROV}:patch:notice",
+    f"{PROV}:put:notice",
+    f"{PROV}:delete",
+    f"{PROV}:activate",
+    f"{PROV}:deactivate",
+)
+
 MAX_RESULTS = 1000
 MAX_OPERATIONS = 1000
 CURSOR_TIMEOUT = 3600
@@ -19,7 +29,7 @@ Document = dict[str, Any]
 
 
 def service_provider_config(base: str, max_payload: int) -> Document:
-    """Return what Perch supports (RFC 7643 section 5, RFC 9865 section 4); `max_payload` is in bytes."""
+    """Return what Perch supports (RFC 7643 section 5, RFCs 9865 and 9967 sections 4); `max_payload` is in bytes."""
     return {
         "schemas": [CONFIG_URN],
         "patch": {"supported": True},
@@ -36,6 +46,7 @@ def service_provider_config(base: str, max_payload: int) -> Document:
             "maxPageSize": MAX_RESULTS,
             "cursorTimeout": CURSOR_TIMEOUT,
         },
+        "securityEvents": {"asyncRequest": "none", "eventUris": list(EVENT_URIS)},
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",

@@ -71,6 +71,13 @@ def _origin(text: str) -> str:
     return text.rstrip("/")
 
 
+def _hosts(text: str) -> frozenset[str]:
+    hosts = [part.strip().lower() for part in text.split(",") if part.strip()]
+    if not all(re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host) for host in hosts):
+        raise ValueError("must be host names such as app.example.com, with commas between, without schemes and ports")
+    return frozenset(hosts)
+
+
 SETTINGS = (
     Setting("PERCH_DATABASE", "perch.db", str, "Path of the SQLite file; a missing one is created."),
     Setting("PERCH_WORKSPACE", "", _workspace, "Workspace id in the base URL; empty: made at first start, kept."),
@@ -95,6 +102,13 @@ SETTINGS = (
     Setting("PERCH_FAILED_KEYS", "120", _whole, "Failed access keys per minute and address before the answer is 429."),
     Setting("PERCH_TRUSTED_PROXIES", "0", _between(0, 16), "How many proxies' X-Forwarded-* headers are believed."),
     Setting("PERCH_JOURNAL_DAYS", "365", _between(1, 36500), "Days that journal entries are kept."),
+    Setting("PERCH_EVENTS_DAYS", "30", _between(1, 3650), "Days that events for applications are kept."),
+    Setting(
+        "PERCH_WEBHOOKS_ALLOW_PRIVATE", "off", _switch,
+        "Whether webhooks may lead to private addresses and use plain http.",
+    ),
+    Setting("PERCH_WEBHOOK_HOSTS", "", _hosts, "Hosts, commas between, that webhooks may lead to wherever they are."),
+    Setting("PERCH_WEBHOOK_TIMEOUT", "10", _between(1, 60), "Seconds in which a webhook must be answered."),
     Setting("PERCH_DISK_FREE", "100", _between(0, 10**9), "MiB that must be free beside the file for /readyz."),
     Setting(
         "PERCH_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),

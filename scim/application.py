@@ -9,7 +9,8 @@ from schemas.settings import Settings
 from scim import bulk, discovery, endpoints, faults, health, me, metrics, observing, traffic
 from scim.auth import Gate, authorise
 from scim.context import Context
-from scim.errors import is_scim
+from scim.errors import is_events, is_scim
+from scim.events import endpoint as events
 from scim.retention import Retention
 from scim.traffic import Traffic
 from scim.wire import base_url, drop_unread
@@ -17,7 +18,7 @@ from storage import workspace
 from storage.database import Database
 from storage.journal import Author
 
-PUBLIC = "discovery.service_provider_config"
+PUBLIC = ("discovery.service_provider_config", "events.jwks")
 
 
 @dataclass(slots=True)
@@ -60,19 +61,21 @@ def register(app: Flask, perch: Perch) -> None:
     """Make the application serve the deployment."""
     app.extensions["perch"] = perch
     app.register_blueprint(scim_blueprint())
+    app.register_blueprint(events.blueprint)
     health.register(app, perch.settings, perch.database, perch.gate)
     perch.database.on_turn = metrics.waited
     observing.register(app)
-    retention = Retention(perch.database, perch.settings["PERCH_JOURNAL_DAYS"])
-    app.extensions["perch.retention"] = retention
+    days = perch.settings["PERCH_JOURNAL_DAYS"], perch.settings["PERCH_EVENTS_DAYS"]
+    retention = app.extensions["perch.retention"] = Retention(perch.database, *days)
     window = app.extensions["perch.traffic"] = Traffic(perch.settings, perch.database)
 
     @app.before_request
     def admit() -> Response | None:
         g.settings = perch.settings
-        if not is_scim(request.path):
+        if is_scim(request.path):
+            window.begin()
+        elif not is_events(request.path):
             return None
-        window.begin()
         return _admit(perch)
 
     app.after_request(window.record)
@@ -89,7 +92,7 @@ def _admit(perch: Perch) -> Response | None:
         g.context = _context(perch)
     if request.path.split("/", 2)[1] != g.workspace:
         raise NotFound("There is no such workspace; copy the base URL again from Perch.")
-    if perch.settings["PERCH_FAULTS"]:
+    if perch.settings["PERCH_FAULTS"] and is_scim(request.path):
         return faults.meet(perch.database, None if public else g.context.key.id)
     return None
 
@@ -97,7 +100,8 @@ def _admit(perch: Perch) -> Response | None:
 def _context(perch: Perch) -> Context:
     mark = traffic.replayed()
     key = mark.key if mark else perch.gate.admit(request.headers.get("Authorization"), request.remote_addr)
-    traffic.admitted(key, g.request_id)
+    if is_scim(request.path):
+        traffic.admitted(key, g.request_id)
     authorise(key, request.method, request.path)
     author = Author("console" if mark else f"key:{key.id}", g.request_id)
     return Context(perch.database, perch.settings, base_url(), key, author)

@@ -19,6 +19,8 @@ from storage.limits import Failures
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
 READING = ("GET", "HEAD", "OPTIONS")
+# Searching, and polling for security event tokens (RFC 8936).
+READING_POSTS = ("/.search", "/events/poll")
 PREFIX = "perch"
 NOBODY = bytes(32)
 # Seconds between two notes of a key's use by one process, and until the next attempt when the writer was busy.
@@ -100,7 +102,7 @@ def authorise(key: Key, method: str, path: str) -> None:
 
     :raises Forbidden: naming the key.
     """
-    if key.access == "read" and method not in READING and not (method == "POST" and path.endswith("/.search")):
+    if key.access == "read" and method not in READING and not (method == "POST" and path.endswith(READING_POSTS)):
         raise Forbidden(f"The access key '{key.name}' may only read; use a key with provision access.")
 
 

@@ -11,6 +11,7 @@ from scim.redaction import KEY, MARK
 from scim.wire import error_response
 
 SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
+EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json$)")
 log = logging.getLogger("perch")
 
 
@@ -24,9 +25,14 @@ def is_scim(path: str) -> bool:
     return SCIM_PATH.match(path) is not None
 
 
+def is_events(path: str) -> bool:
+    """Tell whether a path is one of those where applications ask for events, beside the base URL."""
+    return EVENTS_PATH.match(path) is not None
+
+
 def answer_exception(error: Exception) -> Response | HTTPException:
     """Return a SCIM Error for whatever went wrong; pages outside the base URL keep Flask's own answers."""
-    if isinstance(error, HTTPException) and not is_scim(request.path):
+    if isinstance(error, HTTPException) and not (is_scim(request.path) or is_events(request.path)):
         return error
     return error_response(as_scim_error(error))
 

@@ -1,4 +1,4 @@
-"""The journal's age, kept without a service of its own: now and then a write takes some old entries along."""
+"""The age of journal and events, kept without a service of its own: now and then a write takes some old ones along."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from flask import Response, request
 
 from schemas.errors import ScimError
 from scim.auth import READING
-from storage import retention
+from storage import outbox, retention
 from storage.database import Database
 
 # Seconds between two looks of one process, and while there are more entries to delete than one look takes.
@@ -15,11 +15,12 @@ EVERY, SOON = 3600.0, 5.0
 
 
 class Retention:
-    """Deletes journal entries older than PERCH_JOURNAL_DAYS, a few at a time, after requests that wrote."""
+    """Deletes journal entries and events beyond their days, a few at a time, after requests that wrote."""
 
-    def __init__(self, database: Database, days: int) -> None:
+    def __init__(self, database: Database, days: int, events_days: int) -> None:
         self.database = database
         self.days = days
+        self.events_days = events_days
         self._next = 0.0
         self._lock = threading.Lock()
 
@@ -29,6 +30,7 @@ class Retention:
             try:
                 with self.database.write(wait=0) as connection:
                     more = retention.prune(connection, self.days)
+                    more = outbox.prune(connection, self.events_days) or more
             except ScimError:
                 more = True
             self._next = time.monotonic() + (SOON if more else EVERY)

@@ -391,7 +391,7 @@ def m013_security_events(db: SqliteUtils) -> None:
         db,
         """
         CREATE TABLE event_streams (
-            key TEXT PRIMARY KEY, position INTEGER NOT NULL, tag TEXT NOT NULL, acknowledged TEXT NOT NULL
+            key TEXT PRIMARY KEY, position INTEGER NOT NULL, acknowledged TEXT NOT NULL
         ) WITHOUT ROWID;
 
         CREATE TABLE signing_keys (

@@ -49,6 +49,12 @@ class Event(NamedTuple):
         """The event's id, which also is the cursor behind it; the tag tells it from one of a restored past."""
         return f"evt_{self.seq}_{self.tag}"
 
+    @property
+    def named(self) -> dict[str, Any]:
+        """How the event names its subject."""
+        found: dict[str, Any] = json.loads(self.data).get(self.type.lower(), {})
+        return found
+
 
 def append(connection: sqlite3.Connection, author: Author, action: str, events: Iterable[New]) -> None:
     """Write the events of one change; all of it is committed or nothing."""

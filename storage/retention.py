@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas.errors import Conflict
-from storage import traffic
+from storage import outbox, traffic
 from storage.instants import now
 
 PRUNED_AT_ONCE = 500
@@ -53,6 +53,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     for identifier in ids:
         _check_gone(connection, name, identifier)
     words = sorted({name, *ids, *_words(connection, ids)})
+    outbox.forget(connection, ids)
     entries = sum(_delete(connection, identifier) for identifier in ids)
     mentions = sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)

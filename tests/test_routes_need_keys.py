@@ -16,7 +16,9 @@ PUBLIC = {
     "/healthz",
     "/readyz",
     "/metrics",
+    "/<workspace>/jwks.json",
 }
+EVENTS = "/<workspace>/events"
 # What the console shows before anybody is logged in.
 LOGIN = ("/console/sign-in", "/console/sign-out", "/console/static/<path:filename>")
 # The methods that Flask or a proxy may add by themselves.
@@ -29,7 +31,7 @@ def rules(app: Flask, prefix: str) -> list[Rule]:
 
 def urls(app: Flask, rule: Rule) -> Iterator[tuple[str, str]]:
     """Yield each method and a URL of a rule."""
-    path = rule.rule.replace(BASE, scim_path(app))
+    path = rule.rule.replace(BASE, scim_path(app)).replace(EVENTS, scim_path(app)[:-8] + "/events")
     for name in rule.arguments:
         for converter in (f"<{name}>", f"<path:{name}>", f"<int:{name}>", f"<string:{name}>"):
             path = path.replace(converter, "1")
@@ -38,14 +40,14 @@ def urls(app: Flask, rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def test_every_route_is_scim_console_or_public(app: Flask) -> None:
-    known = (BASE, "/console")
+    known = (BASE, "/console", EVENTS)
     strange = [rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith(known)]
     assert set(strange) <= PUBLIC
 
 
 def test_every_scim_route_needs_a_key(app: Flask) -> None:
     client = app.test_client()
-    found = [rule for rule in rules(app, BASE) if rule.rule not in PUBLIC]
+    found = [rule for rule in [*rules(app, BASE), *rules(app, EVENTS)] if rule.rule not in PUBLIC]
     assert len(found) > 10
     for rule in found:
         for method, path in urls(app, rule):

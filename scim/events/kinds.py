@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from schemas import access
+from schemas.documents import EVENT_URIS
 from storage.instants import to_json
 from storage.outbox import Event
 
@@ -31,10 +32,8 @@ KINDS = {
     GROUP_DELETED: "A group was deleted.",
 }
 
-PROV = "urn:ietf:params:scim:event:prov"
 OWN = "urn:perch:scim:event"
-CREATE_NOTICE, PATCH_NOTICE, PUT_NOTICE = f"{PROV}:create:notice", f"{PROV}:patch:notice", f"{PROV}:put:notice"
-DELETE, ACTIVATE, DEACTIVATE = f"{PROV}:delete", f"{PROV}:activate", f"{PROV}:deactivate"
+CREATE_NOTICE, PATCH_NOTICE, PUT_NOTICE, DELETE, ACTIVATE, DEACTIVATE = EVENT_URIS
 EFFECTIVE = f"{access.USER_URN}:effectiveRoles"
 
 PLAIN = {LOGIN_ALLOWED: ACTIVATE, LOGIN_WITHDRAWN: DEACTIVATE, USER_DELETED: DELETE, GROUP_DELETED: DELETE}

@@ -1,0 +1,18 @@
+"""The deployment's keys for signing security event tokens; the newest signs, all are published."""
+
+import json
+import sqlite3
+from typing import Any
+
+from storage.instants import now
+
+
+def every(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return all keys as private JWKs (RFC 7517), the newest first."""
+    rows = connection.execute("SELECT private FROM signing_keys ORDER BY created DESC, kid")
+    return [json.loads(text) for (text,) in rows]
+
+
+def insert(connection: sqlite3.Connection, jwk: dict[str, Any]) -> None:
+    """Keep a new key, which signs from now on."""
+    connection.execute("INSERT INTO signing_keys VALUES (?, ?, ?)", (jwk["kid"], now(), json.dumps(jwk)))
