@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from schemas.settings import WrongSetting, read_settings
+from schemas.settings import WrongSetting, read_settings, unknown_settings
 from scim import application, commands, console, errors, proxy
 from scim.application import Perch
 from storage.database import Database
@@ -29,10 +29,16 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
 
 
 def _start() -> Flask:
+    # gunicorn's master has said these already, once for all workers.
+    if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+        for line in unknown_settings(os.environ):
+            print(f"perch: {line}", file=sys.stderr)
     try:
         return create_app()
     except WrongSetting as error:
-        sys.exit(f"perch: {error}")
+        print(f"perch: {error}", file=sys.stderr)
+        # gunicorn tries for ever to start a worker that ends with another code.
+        sys.exit(4)
 
 
 app = _start()

@@ -37,7 +37,7 @@ class JsonLines(JsonFormatter):
     """Events as JSON, with the id of the request that they happened in."""
 
     def __init__(self) -> None:
-        super().__init__("{levelname}{message}", style="{", rename_fields={"levelname": "level"})
+        super().__init__("{time}{levelname}{message}", style="{", rename_fields={"levelname": "level"})
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, whatever the record holds: line breaks of a traceback are escaped."""
