@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import cache
 from itertools import chain
 from typing import Any
+from urllib.parse import unquote_plus
 
 from schemas.errors import NotFound
 from storage.instants import now, to_json
@@ -156,16 +157,24 @@ def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
 
 def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
     """Delete every entry that mentions one of the names, whatever the case of ASCII letters; return how many."""
-    count = 0
+    found = _with_path_naming(connection, names)
     for name in names:
-        wanted = [json.dumps(name)[1:-1].lower(), name.lower()]
-        count += connection.execute(
-            "DELETE FROM traffic WHERE EXISTS (SELECT 1 FROM (SELECT ? AS x UNION SELECT ?) WHERE "
-            "instr(lower(path), x) OR instr(lower(ifnull(request, '')), x) OR instr(lower(ifnull(response, '')), x) "
-            "OR instr(lower(ifnull(reason, '')), x) OR instr(lower(tolerances), x))",
-            wanted,
-        ).rowcount
-    return count
+        rows = connection.execute(
+            "SELECT seq FROM traffic, (SELECT ? AS word UNION SELECT ?) WHERE instr(lower(ifnull(request, '')), word) "
+            "OR instr(lower(ifnull(response, '')), word) OR instr(lower(ifnull(reason, '')), word) "
+            "OR instr(lower(tolerances), word)",
+            [json.dumps(name)[1:-1].lower(), json.dumps(name, ensure_ascii=False)[1:-1].lower()],
+        )
+        found.update(seq for (seq,) in rows)
+    connection.executemany("DELETE FROM traffic WHERE seq = ?", [(seq,) for seq in found])
+    return len(found)
+
+
+def _with_path_naming(connection: sqlite3.Connection, names: Sequence[str]) -> set[int]:
+    """Return the entries whose path names somebody, however it is percent-encoded."""
+    words = [name.casefold() for name in names]
+    paths = ((seq, unquote_plus(path).casefold()) for seq, path in connection.execute("SELECT seq, path FROM traffic"))
+    return {seq for seq, path in paths if any(word in path for word in words)}
 
 
 def relax(connection: sqlite3.Connection) -> None:

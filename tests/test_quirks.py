@@ -167,7 +167,8 @@ def test_report(make_app: MakeApp, make_client: MakeClient, mode: str) -> None:
     for number in range(3):
         one.post("/Users", {"userName": f"u{number}", "active": "True", "shoe": number})
     other.post("/Users", {"schemas": [USER], "userName": "x", "hat": 1, "name": {"nick": 2}})
-    first, second = sorted(quirks_of(app), key=lambda found: str(found["name"]))[::-1]
+    found: list[dict[str, Any]] = quirks_of(app)
+    first, second = sorted(found, key=lambda one: str(one["name"]), reverse=True)
     assert first["key"] == identifier(one)
     shown = [(quirk["name"], quirk["count"], quirk["example"]) for quirk in first["tolerances"]]
     assert shown == [("MISSING_SCHEMAS", 3, ""), ("TEXT_BOOLEAN", 3, "active: 'True'")]

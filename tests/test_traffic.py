@@ -205,10 +205,13 @@ def test_entries_are_found_by_key_errors_and_number(
 
 def test_forgetting_a_person(watched: Flask, client: ScimClient) -> None:
     client.post("/Users", person("Zoë@Example.com"))
+    client.get("/Users?filter=userName%20eq%20%22zo%c3%ab%40example.com%22")
+    client.get("/Users?filter=userName+eq+%22Zo%C3%AB@example.com%22")
+    client.get("/Users")
     client.get("/Users?filter=userName%20eq%20%22bob%22")
     kept(watched)
     with watched.extensions["perch"].database.write() as connection:
-        assert traffic.forget(connection, ["Zoë@example.com"]) == 1
+        assert traffic.forget(connection, ["Zoë@Example.com"]) == 4
     assert [entry.method for entry in kept(watched)] == ["GET"]
 
 

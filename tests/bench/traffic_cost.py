@@ -62,9 +62,9 @@ def compare(
         cost = statistics.median(costs[mode])
         ratio = statistics.median(a / b for a, b in zip(rates[mode], rates["off"], strict=True))
         cpu = statistics.median(a / b for a, b in zip(costs[mode], costs["off"], strict=True))
-        least = min(costs[mode]) / min(costs["off"])
+        least, most = min(costs[mode]) / min(costs["off"]), max(rates[mode]) / max(rates["off"])
         print(
-            f"{name:<5} {mode:<7} {rate:7.0f} req/s ({ratio:6.1%} of off)  "
+            f"{name:<5} {mode:<7} {rate:7.0f} req/s (median {ratio:6.1%}, most {most:6.1%} of off)  "
             f"{cost:6.0f} us CPU/request (median {cpu:6.1%}, least {least:6.1%} of off)"
         )
 
