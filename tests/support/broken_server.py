@@ -396,7 +396,8 @@ class BrokenServer:
         return self._json(self._shown(kind, held)) if kind == "Users" else Response(status=204)
 
     def _operate(self, kind: str, held: Document, operation: Document) -> None:
-        path, value = operation.get("path"), operation.get("value")
+        path: str | None = operation.get("path")
+        value: Any = operation.get("value")
         if path is None:
             self._operate_without_path(kind, held, value)
         elif operation["op"] == "remove":

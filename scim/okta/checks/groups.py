@@ -28,8 +28,10 @@ def group_id(play: Play) -> str:
 
 
 def people(play: Play) -> list[dict[str, str]]:
-    """Return three people as Okta writes members."""
-    return [bodies.member(play.person(what), play.name(what)) for what in ("member1", "member2", "member3")]
+    """Return three people as Okta writes members; the first is active."""
+    active = bodies.member(play.person("update"), play.name("update"))
+    others = [(play.person(what, active=False), play.name(what)) for what in ("member2", "member3")]
+    return [active, *(bodies.member(identifier, name) for identifier, name in others)]
 
 
 def members(play: Play, group: str) -> list[str]:
@@ -225,11 +227,12 @@ def unlink_gone(play: Play) -> None:
 
 
 @STEP.check(
-    "the people stay", "200, active true",
+    "the people stay", "200, not deactivated",
     "Unlinking a group takes the accounts of all its members away.",
     "Fact; RFC 7643 section 4.2: members are references.",
 )  # fmt: skip
 def unlink_people(play: Play) -> None:
     unlinked(play)
     found = expect.document(expect.status(play.send("GET", f"/Users/{people(play)[0]['value']}"), 200))
-    expect.same(found, {"active": True})
+    if found.get("active") is False:
+        raise Broken("active is False")

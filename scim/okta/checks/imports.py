@@ -31,7 +31,8 @@ def fill(play: Play) -> None:
 def _fill(play: Play) -> None:
     found = expect.value(play.send("GET", "/Users", query={"startIndex": 1, "count": 1}).document or {}, "totalResults")
     there = int(found) if str(found).isdecimal() else 0
-    play.person("import")
+    for what in ("import", "listed"):
+        play.person(what, active=False)
     for number in range(max(NEEDED - there, 0)):
         play.person(f"page{number:03}", active=False)
 
@@ -145,7 +146,7 @@ def everybody(play: Play) -> str:
     "Okta takes them for deleted and creates them anew.", "Fact: an import expects them; `active` tells.",
 )  # fmt: skip
 def deactivated(play: Play) -> None:
-    identifier = lifecycle.gone(play, "leaver")
+    identifier = lifecycle.gone(play, "listed")
     found, _ = walk(play)
     listed = [user for user in found if str(user.get("id")) == identifier]
     if not listed:

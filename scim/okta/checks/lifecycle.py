@@ -12,7 +12,7 @@ LOOP = "Okta can neither create nor reach the person: the assignment fails for e
 
 
 def deactivated(play: Play, what: str = "leaver") -> Exchange:
-    """Return the request that deactivates a person in the app's dialect."""
+    """Return the request that deactivates an active person in the app's dialect."""
     return play.once(f"deactivation {what}", lambda: _set_active(play, what, False))
 
 
@@ -33,12 +33,22 @@ def _set_active(play: Play, what: str, active: bool) -> Exchange:
 
 
 def gone(play: Play, what: str) -> str:
-    """Return the id of a person who is deactivated; without an effect of the request there is nothing to check."""
-    deactivated(play, what)
-    exchange = play.client.send("GET", f"/Users/{play.person(what)}")
-    if exchange.status == 404 or (isinstance(exchange.document, dict) and exchange.document.get("active") is False):
-        return play.person(what)
-    raise Skipped("needs a deactivated person, and deactivation has no effect")
+    """Return the id of a person who is deactivated, created so where the server lets it.
+
+    :raises Skipped: when nobody can be deactivated.
+    """
+    identifier = play.person(what, active=False)
+    if _is_active(play, identifier):
+        deactivated(play, what)
+    if _is_active(play, identifier):
+        raise Skipped("needs a deactivated person, and deactivation has no effect")
+    return identifier
+
+
+def _is_active(play: Play, identifier: str) -> bool:
+    exchange = play.client.send("GET", f"/Users/{identifier}")
+    found = exchange.document
+    return exchange.status != 404 and not (isinstance(found, dict) and found.get("active") is False)
 
 
 @DEACTIVATE.check(

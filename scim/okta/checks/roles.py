@@ -140,6 +140,7 @@ def typed(play: Play) -> None:
 
 
 def _object(play: Play, role: bodies.Document) -> None:
+    play.person("objects", active=False)
     expect.status(put(play, "objects", roles=[role]), 200)
     found = read(play, "objects").get("roles")
     if held(found) != [role["value"]]:

@@ -90,7 +90,7 @@ def put_without_active(play: Play) -> None:
     CUSTOM,
 )  # fmt: skip
 def put_without_active_left(play: Play) -> None:
-    expect.status(put(play, "left", active=False), 200)
+    play.person("left", active=False)
     body = bodies.edited(read(play, "left"), {"title": "Gone"})
     body.pop("active", None)
     expect.status(play.send("PUT", f"/Users/{play.person('left')}", body=body), 200)
