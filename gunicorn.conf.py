@@ -16,8 +16,8 @@ from gunicorn.errors import AppImportError
 # gunicorn reads this file before it looks for the application.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from schemas.settings import VERSION, WrongSetting, read_settings, unknown_settings  # noqa: E402
-from scim import logs  # noqa: E402
+from schemas.settings import VERSION, WrongSetting, read_settings, unknown_settings
+from scim import logs
 
 APP_LOAD_ERROR = 4
 ROOMS = ("schemas", "storage", "scim")

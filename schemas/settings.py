@@ -154,7 +154,7 @@ def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Return a line for each PERCH_* variable that Perch does not know: most likely a typing error."""
     names = [setting.name for setting in SETTINGS]
     return [
-        f"{name} is no setting of Perch and is ignored{_hint(name, names)}."
+        f"{name} is no setting of Perch and is ignored{_hint(name, names)}"
         for name in sorted(environment)
         if name.startswith("PERCH_") and name not in names and name not in OF_CLIENTS
     ]
@@ -162,7 +162,7 @@ def unknown_settings(environment: Mapping[str, str]) -> list[str]:
 
 def _hint(name: str, names: list[str]) -> str:
     near = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {near[0]}" if near else ""
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def described(settings: Settings) -> list[dict[str, str]]:

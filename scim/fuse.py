@@ -81,7 +81,7 @@ def recorded(operation: Callable[Concatenate[Context, P], T]) -> Callable[Concat
     """Keep that the fuse has blown and journal it, once the write that it holds is rolled back."""
 
     @wraps(operation)
-    def run(context: Context, *args: P.args, **kwargs: P.kwargs) -> T:
+    def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return operation(context, *args, **kwargs)
         except FuseBlown as blown:
