@@ -9,8 +9,8 @@ from storage.filter_sources import Sql
 from storage.resources import COLUMNS, Row
 from storage.search import Query, Selection
 
-# Each order ends in `seq`, as the index does, so that no page needs sorting; only groups and users have these columns.
-ORDERS = {"name": "displayName", "userName": "userName", "created": "created", "changed": "lastModified"}
+# Each is an index after the type and ends in `seq`, so that no page needs sorting; creation is the order of `seq`.
+ORDERS = {"name": "displayName", "userName": "userName", "created": "seq", "changed": "lastModified"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def total(connection: sqlite3.Connection, listing: Listing) -> int:
     """Return how many resources match."""
     if not listing.conditions and not listing.any_of:
         return search.total(connection, Query((Selection(listing.type),)))
-    source, where = _source(listing), _where(listing, Sql("r.type = ?", (listing.type,)))
+    source, where = _source(listing), _where(listing)
     found: int = connection.execute(
         f"SELECT count(*) FROM {source.text} WHERE {where.text}", source.parameters + where.parameters
     ).fetchone()[0]
@@ -48,11 +48,10 @@ def statement(listing: Listing) -> tuple[str, tuple[object, ...]]:
     """Return the SELECT of a listing, without its limits, and its values."""
     column = ORDERS[listing.order]
     source = _source(listing)
-    # Users alone have a userName; to name the type as well would make SQLite take the index of types, and sort.
-    kind = Sql("r.userName IS NOT NULL") if column == "userName" else Sql("r.type = ?", (listing.type,))
-    where = _where(listing, kind)
+    where = _where(listing)
     direction = " DESC" if listing.descending else ""
-    order = f"r.{column}{direction}{' NULLS LAST' if column == 'displayName' else ''}, r.seq{direction}"
+    missing = " NULLS LAST" if column == "displayName" else ""
+    order = f"r.{column}{direction}{missing}, r.seq{direction}" if column != "seq" else f"r.seq{direction}"
     sql = f"SELECT {COLUMNS} FROM {source.text} WHERE {where.text} ORDER BY {order}"
     return sql, source.parameters + where.parameters
 
@@ -71,8 +70,8 @@ def _source(listing: Listing) -> Sql:
     return Sql("(") + union + ") found CROSS JOIN resources r ON r.seq = found.seq"
 
 
-def _where(listing: Listing, kind: Sql) -> Sql:
-    where = kind
+def _where(listing: Listing) -> Sql:
+    where = Sql("r.type = ?", (listing.type,))
     for condition in listing.conditions:
         where = where + " AND (" + condition + ")"
     return where

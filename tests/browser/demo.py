@@ -37,7 +37,7 @@ def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
     chance = random.Random(7)
     ids = [_push(okta, person(number, chance)) for number in range(people)]
     groups = [
-        _push_group(okta, name, [ids[0], *chance.sample(ids[1:], 13)])
+        _push_group(okta, name, [ids[0], *chance.sample(ids[1:], min(13, people - 1))])
         for name in ("Support team", "Finance", "Partners")
     ]
     _push_group(okta, "Everybody", ids)
