@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 VERSION = "0.1.0"
-# What clients of a deployment are told by; the server does not know them.
-OF_CLIENTS = ("PERCH_BASE_URL", "PERCH_KEY")
+# What clients of a deployment and its backup are told by; the server does not know them.
+OF_OTHERS = ("PERCH_BASE_URL", "PERCH_KEY", "PERCH_REPLICA")
 
 
 class WrongSetting(ValueError):
@@ -156,7 +156,7 @@ def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     return [
         f"{name} is no setting of Perch and is ignored{_hint(name, names)}"
         for name in sorted(environment)
-        if name.startswith("PERCH_") and name not in names and name not in OF_CLIENTS
+        if name.startswith("PERCH_") and name not in names and name not in OF_OTHERS
     ]
 
 

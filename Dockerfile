@@ -1,0 +1,36 @@
+# Perch in one container: gunicorn as process 1, nobody's privileges, one volume with one file.
+# docker build -t perch . && docker run -d --name perch -p 8000:8000 -v perch-data:/data perch
+# Then, once: docker exec perch flask init (prints URLs, console password and a first access key).
+FROM python:3.11-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PERCH_DATABASE=/data/perch.db
+
+WORKDIR /perch
+
+# The file belongs to a user of its own, by number so that an orchestrator can see that it is not root.
+RUN groupadd --gid 10001 perch \
+    && useradd --uid 10001 --gid perch --no-create-home --home-dir /data --shell /usr/sbin/nologin perch \
+    && install --directory --owner perch --group perch --mode 0700 /data
+
+# One layer, made anew only when a requirement changes; every file is checked against its hash.
+COPY requirements.txt ./
+RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.txt
+
+COPY app.py gunicorn.conf.py ./
+COPY schemas/ schemas/
+COPY storage/ storage/
+COPY scim/ scim/
+RUN python -m compileall -q app.py schemas storage scim
+
+USER 10001:10001
+VOLUME /data
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+
+# Twice the longest wait of /readyz for the writer. urllib is there, curl is not.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=9)"]
+
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "app:app"]
