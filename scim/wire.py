@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from flask import Response, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from schemas.errors import InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.messages import error_document
@@ -60,15 +60,21 @@ def read_bytes() -> bytes:
     :raises PayloadTooLarge: before a larger body is read.
     :raises InvalidSyntax: when the body does not arrive whole.
     """
-    limit = g.settings["PERCH_MAX_BODY"]
-    request.max_content_length = limit
+    limit, announced = g.settings["PERCH_MAX_BODY"], request.content_length
+    # Of chunks, werkzeug gives just as many bytes as this, be there more or not.
+    request.max_content_length = limit + 1
     try:
-        return request.get_data(cache=True)
-    except RequestEntityTooLarge:
-        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.") from None
+        data = b"" if (announced or 0) > limit else request.get_data(cache=True)
+    except HTTPException:
+        raise
     except Exception:
         # What a server raises for a body cut short or for bad chunks is its own affair.
         raise InvalidSyntax("The body did not arrive whole; send it again.") from None
+    if max(announced or 0, len(data)) > limit:
+        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.")
+    if len(data) < (announced or 0):
+        raise InvalidSyntax("The body did not arrive whole; send it again.")
+    return data
 
 
 def drop_unread(response: Response) -> Response:
