@@ -160,7 +160,18 @@ def test_a_right_server_passes(app: str) -> None:
     assert server.kept == {"Users": {}, "Groups": {}}
 
 
-@pytest.mark.parametrize("defect", sorted(DEFECTS))
+@pytest.mark.parametrize("app", dialects())
+def test_where_nobody_can_be_deleted_all_are_deactivated(app: str) -> None:
+    server = BrokenServer({"people cannot be deleted"}, people=100)
+    play, results = played(server, app)
+    left = clean_up(play)
+    assert of(FAILED, results) == {}
+    assert len(left) > 10
+    assert all(line.endswith("405 Okta never deletes people.; deactivated instead") for line in left)
+    assert len([user for user in server.kept["Users"].values() if user["active"]]) == 100
+
+
+@pytest.mark.parametrize("defect", sorted(DEFECTS - {"people cannot be deleted"}))
 def test_a_planted_defect_is_found(defect: str) -> None:
     wanted = FOUND_BY[defect]
     app = next(name for name in dialects() if any(check.id == wanted and name in check.apps for check in all_checks()))

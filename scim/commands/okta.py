@@ -31,6 +31,7 @@ from storage import keys, roles
 from storage.instants import now
 
 TEMPORARY_DAYS = 1.0
+SHOWN_LEFT = 5
 
 group = AppGroup("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")
 app_option = click.option(
@@ -113,9 +114,17 @@ def test(connect: Connect, base: str, app: str, roles_: tuple[str, ...], as_json
         print_json({**found, "leftOver": left, "results": [result.as_json() for result in results]})
     else:
         click.echo(f"\n{app} app, {base}: {report.in_words(results)}")
-        for line in [*([error] if error else []), *(f"could not be deleted: {resource}" for resource in left)]:
-            click.echo(line, err=True)
+        _say_what_went_wrong(error, left)
     raise SystemExit(0 if passed else 1)
+
+
+def _say_what_went_wrong(error: str | None, left: list[str]) -> None:
+    if error:
+        click.echo(error, err=True)
+    for resource in left[:SHOWN_LEFT]:
+        click.echo(f"could not be deleted: {resource}", err=True)
+    if len(left) > SHOWN_LEFT:
+        click.echo(f"and {len(left) - SHOWN_LEFT} more", err=True)
 
 
 def _both(results: list[Result], show: Callable[[Result], None]) -> Callable[[Result], None]:

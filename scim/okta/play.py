@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from scim.okta import bodies
 from scim.okta.bodies import Document
 from scim.okta.client import UNREACHABLE, Exchange, OktaClient
-from scim.okta.flows import APPS
+from scim.okta.flows import APPS, Flows, Refused
 
 PASSED, FAILED, WARNED, SKIPPED = "passed", "failed", "warning", "skipped"
 T = TypeVar("T")
@@ -200,6 +200,15 @@ def clean_up(play: Play) -> list[str]:
         for identifier in reversed(made):
             exchange = play.client.send("DELETE", f"{path}/{identifier}")
             if not exchange.ok and exchange.status != 404:
-                left.append(f"{path}/{identifier}: {exchange.status} {exchange.detail}")
+                instead = _deactivated(play, identifier) if path == "/Users" else ""
+                left.append(f"{path}/{identifier}: {exchange.status} {exchange.detail}{instead}")
         made.clear()
     return left
+
+
+def _deactivated(play: Play, identifier: str) -> str:
+    try:
+        Flows(play.client, play.app).activate(identifier, False)
+    except Refused:
+        return ""
+    return "; deactivated instead"

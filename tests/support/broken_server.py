@@ -40,7 +40,8 @@ DEFECTS = frozenset(
         "PUT without active deactivates", "PUT without active activates", "PUT of active without effect",
         "PUT userName without effect", "PUT duplicate accepted", "PUT refuses readOnly", "userName lower-cased",
         "password refused", "password returned", "nulls refused", "externalId lost", "group deletes people",
-        "delete without effect", "delete 500", "slow groups", "reactivation refused", "deactivated for ever",
+        "delete without effect", "delete 500",
+        "people cannot be deleted", "slow groups", "reactivation refused", "deactivated for ever",
         "deactivation blanks", "bad filter accepted", "bad JSON 500", "no userName accepted", "beyond the end 400",
         "group members hidden in lists", "entitlement page size", "entitlements empty", "groups 404",
         "json type refused", "users 400", "role without displayName", "schemas 404", "resource types without Resources",
@@ -422,6 +423,8 @@ class BrokenServer:
         held.update(self._checked(kind, taken))
 
     def _delete(self, kind: str, held: Document, request: Request) -> Response:
+        if kind == "Users" and self.has("people cannot be deleted"):
+            raise Refusal(405, "Okta never deletes people.")
         if self.has("delete 500"):
             raise Refusal(500, "Something went wrong.")
         if kind == "Groups" and self.has("group deletes people"):
