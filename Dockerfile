@@ -33,4 +33,5 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=9)"]
 
-CMD ["gunicorn", "--bind", "0.0.0.0:8000", "app:app"]
+# The deliverer of webhooks ends with its parent, which becomes gunicorn: process 1.
+CMD ["sh", "-c", "flask deliver --with-parent & exec gunicorn --bind 0.0.0.0:8000 app:app"]

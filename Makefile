@@ -10,11 +10,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: run test test-long check lint types format clean
 .NOTPARALLEL:
 
-# The laptop's set of settings; whatever the environment already says wins.
+# The laptop's set of settings; whatever the environment already says wins. The deliverer ends with its parent, which
+# becomes gunicorn.
 run: $(VENV)/run.stamp
 	@export PERCH_TRAFFIC="$${PERCH_TRAFFIC-all}" PERCH_FUSE="$${PERCH_FUSE-off}" PERCH_FAULTS="$${PERCH_FAULTS-on}"; \
 	export PORT="$(PORT)"; \
-	$(BIN)/flask init && exec $(BIN)/gunicorn --bind "$(HOST):$(PORT)" app:app
+	$(BIN)/flask init && { $(BIN)/flask deliver --with-parent & exec $(BIN)/gunicorn --bind "$(HOST):$(PORT)" app:app; }
 
 check: lint types test
 

@@ -129,6 +129,8 @@ def post_worker_init(worker: Any) -> None:
     logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
     try:
         worker.wsgi.extensions["perch"].open()
+        # Applications that wait for events must not hold a stop.
+        worker.wsgi.extensions["perch.alive"] = lambda: worker.alive
     except Exception as error:
         if worker.age > 1:
             leave_it_to_the_first(worker)
