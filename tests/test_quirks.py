@@ -136,7 +136,7 @@ def test_re_activation_is_a_conflict_for_a_strict_key(app: Flask, okta: ScimClie
 
 def test_an_operation_of_bulk_is_refused_alone(app: Flask, generic: ScimClient) -> None:
     run_command(app, "keys", "set", identifier(generic), "--strict")
-    people = [{"userName": "ada"}, {"schemas": [USER], "userName": "bob"}]
+    people: list[dict[str, Any]] = [{"userName": "ada"}, {"schemas": [USER], "userName": "bob"}]
     operations = [{"method": "POST", "path": "/Users", "bulkId": p["userName"], "data": p} for p in people]
     message = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
     answer = generic.post("/Bulk", message)
