@@ -166,17 +166,27 @@ def _hint(name: str, names: list[str]) -> str:
 
 
 def described(settings: Settings) -> list[dict[str, str]]:
-    """Return each setting with its value as text, where that comes from, its default and its help."""
+    """Return each setting with its value as text, where that comes from, its default, what it takes and its help."""
     return [
         {
             "name": setting.name,
             "value": _shown(setting, settings.given.get(setting.name, setting.default)),
             "source": "environment" if setting.name in settings.given else "default",
             "default": setting.default,
+            "takes": _takes(setting),
             "help": setting.help,
         }
         for setting in SETTINGS
     ]
+
+
+def _takes(setting: Setting) -> str:
+    """Return what a setting takes, in the words that refuse anything else."""
+    try:
+        setting.read("\0")
+    except ValueError as error:
+        return str(error).removeprefix("must be ")
+    return "text"
 
 
 def _shown(setting: Setting, text: str) -> str:

@@ -29,12 +29,14 @@ def _paragraph(setting: dict[str, Any]) -> str:
     value = setting["value"] or "(empty)"
     source = f"default {setting['default'] or '(empty)'}" if setting["source"] == "environment" else "the default"
     place = "from the environment, " if setting["source"] == "environment" else ""
-    return f"\n{setting['name']}={value}  ({place}{source})\n    {setting['help']}"
+    return f"\n{setting['name']}={value}  ({place}{source})\n    {setting['help']} Takes {setting['takes']}."
 
 
 def table(found: list[dict[str, Any]]) -> str:
     """Return the settings as the README's table."""
-    rows = (f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} |" for each in found)
+    rows = (
+        f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |" for each in found
+    )
     return "\n".join(["| variable | default | what it does |", "|---|---|---|", *rows])
 
 

@@ -1,0 +1,135 @@
+"""`flask doctor`: each thing that can be wrong or forgotten is found, with what to do."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.conftest import MakeApp, MakeServer
+from tests.support.client import ScimClient
+from tests.support.commands import run_command
+from tests.support.server import run_flask
+
+
+def findings(app: Flask, expected: int = 0) -> dict[str, list[tuple[str, str]]]:
+    """The findings by check, as level and text; every one that is not ok has a remedy."""
+    result = app.test_cli_runner().invoke(args=["doctor", "--json"])
+    assert result.exit_code == expected, result.output
+    report = json.loads(result.stdout)
+    assert report["wrong"] is bool(expected)
+    assert all(bool(each["remedy"]) == (each["level"] != "ok") for each in report["findings"])
+    found: dict[str, list[tuple[str, str]]] = {}
+    for each in report["findings"]:
+        found.setdefault(each["check"], []).append((each["level"], each["text"]))
+    return found
+
+
+def execute(app: Flask, sql: str, *values: Any) -> None:
+    """Change the file behind Perch's back."""
+    with closing(sqlite3.connect(app.extensions["perch"].database.path)) as connection, connection:
+        connection.execute(sql, values)
+
+
+def test_a_sound_deployment(app: Flask, okta: ScimClient) -> None:
+    okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
+    found = findings(app)
+    levels = {check: level for check, [(level, _), *_] in found.items()}
+    for check in ("settings", "file", "schema", "pragmas", "integrity", "clock", "keys", "people", "disk"):
+        assert levels[check] == "ok", found[check]
+    assert levels["public URL"] == "look"
+
+
+def test_no_file(tmp_path: Path) -> None:
+    result = run_flask(tmp_path / "none.db", "doctor")
+    assert result.returncode == 1
+    assert "WRONG file: There is no file" in result.stdout
+    assert "-> Run flask init" in result.stdout
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_damaged_file(tmp_path: Path) -> None:
+    (tmp_path / "perch.db").write_bytes(b"this is no database" * 400)
+    result = run_flask(tmp_path / "perch.db", "doctor")
+    assert result.returncode == 1
+    assert "damaged" in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_rows_that_refer_to_nothing(app: Flask, okta: ScimClient) -> None:
+    okta.post("/Users", {"userName": "ada@example.com"})
+    execute(app, "INSERT INTO members VALUES (998, 999, 0)")
+    assert findings(app, 1)["integrity"][0] == (
+        "wrong",
+        "a row of members refers to a row of resources that is not there",
+    )
+
+
+def test_a_file_that_others_may_read(app: Flask) -> None:
+    run_command(app, "workspace")
+    app.extensions["perch"].database.path.chmod(0o644)
+    assert findings(app)["file"][0][0] == "look"
+
+
+def test_an_older_clock_than_the_file(app: Flask, okta: ScimClient) -> None:
+    okta.post("/Users", {"userName": "ada@example.com"})
+    execute(app, "UPDATE resources SET lastModified = '2999-01-01T00:00:00'")
+    assert findings(app, 1)["clock"][0][0] == "wrong"
+
+
+def test_keys_that_expire_soon_or_were_never_used(app: Flask) -> None:
+    run_command(app, "keys", "create", "ends", "--expires-in", "3")
+    run_command(app, "keys", "create", "idle")
+    execute(app, "UPDATE keys SET created = '2026-01-01T00:00:00' WHERE name = 'idle'")
+    texts = sorted(text for level, text in findings(app)["keys"] if level == "look")
+    assert len(texts) == 2
+    assert "'ends'" in texts[0] and "expires at" in texts[0]
+    assert "'idle'" in texts[1] and "never used" in texts[1]
+
+
+def test_no_key_for_a_provider(app: Flask) -> None:
+    run_command(app, "keys", "create", "app", "--access", "read")
+    assert findings(app)["keys"] == [("look", "No live key lets a provider in.")]
+
+
+def test_roles_and_people_without_each_other(app: Flask, okta: ScimClient) -> None:
+    okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
+    okta.post("/Users", {"userName": "bob@example.com"})
+    found = findings(app)
+    assert found["people"][0] == ("look", "1 of 2 active people have no role and may not log in.")
+    assert found["roles"][0][1].startswith("4 roles are held by nobody and no group: managed:admin")
+
+
+def test_little_space(make_app: MakeApp) -> None:
+    app = make_app(PERCH_DISK_FREE="1000000000")
+    run_command(app, "workspace")
+    assert findings(app, 1)["disk"][0][0] == "wrong"
+
+
+@pytest.fixture
+def public(make_app: MakeApp, make_server: MakeServer) -> Iterator[tuple[Flask, Flask]]:
+    """The deployment that a server's origin leads to, and another one that says that it does."""
+    server = make_server(workers=1)
+    server.start()
+    there = make_app(PERCH_DATABASE=str(server.database), PERCH_PUBLIC_URL=server.origin)
+    elsewhere = make_app(PERCH_PUBLIC_URL=server.origin)
+    run_command(elsewhere, "workspace")
+    yield there, elsewhere
+
+
+def test_the_public_url(public: tuple[Flask, Flask], make_app: MakeApp) -> None:
+    there, elsewhere = public
+    assert [level for level, _ in findings(there)["public URL"]] == ["look", "ok"]
+    assert findings(elsewhere, 1)["public URL"][-1][0] == "wrong"
+    nowhere = make_app(PERCH_PUBLIC_URL="http://127.0.0.1:9")
+    assert "ConnectionError" in findings(nowhere, 1)["public URL"][-1][1]
+
+
+def test_a_misspelt_setting(tmp_path: Path) -> None:
+    run_flask(tmp_path / "perch.db", "init")
+    result = run_flask(tmp_path / "perch.db", "doctor", PERCH_TRAFIC="all")
+    assert "look  settings: PERCH_TRAFIC" in result.stdout
