@@ -9,7 +9,8 @@ from scim.okta.checks import STEPS
 from scim.okta.client import OktaClient
 from scim.okta.in_process import session_into
 from scim.okta.play import FAILED, SKIPPED, WARNED, Play, Result, clean_up, perform
-from tests.support.broken_server import DEFECTS, KEY, BrokenServer
+from tests.support.broken_server import KEY, BrokenServer
+from tests.support.defects import DEFECTS
 
 ORIGIN = "http://server.example"
 

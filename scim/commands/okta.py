@@ -32,6 +32,10 @@ from storage.instants import now
 
 TEMPORARY_DAYS = 1.0
 SHOWN_LEFT = 5
+FUSE_NOTICE = (
+    "The few people that the run deactivated count for the safety fuse for a while ('flask fuse status'). "
+    "To leave a deployment alone, play on a scratch file: PERCH_DATABASE=scratch.db flask okta test"
+)
 
 group = AppGroup("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")
 app_option = click.option(
@@ -115,6 +119,8 @@ def test(connect: Connect, base: str, app: str, roles_: tuple[str, ...], as_json
     else:
         click.echo(f"\n{app} app, {base}: {report.in_words(results)}")
         _say_what_went_wrong(error, left)
+    if perch().settings["PERCH_FUSE"] and base == base_url():
+        click.echo(FUSE_NOTICE, err=True)
     raise SystemExit(0 if passed else 1)
 
 
