@@ -58,7 +58,7 @@ class BrokenServer:
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        return self._answered(request)(environ, start_response)  # type: ignore[no-any-return]
+        return self._answered(request)(environ, start_response)
 
     def _answered(self, request: Request) -> Response:
         try:
