@@ -1,8 +1,7 @@
-"""Failed access keys per address: one small table in memory that all processes of a deployment share."""
+"""Failed access keys per address: one small table that all processes of a deployment share."""
 
 import fcntl
 import hashlib
-import mmap
 import os
 import struct
 import threading
@@ -14,15 +13,16 @@ from pathlib import Path
 SLOT = struct.Struct("<8sII")
 SALT_BYTES = 16
 SETS, WAYS = 512, 8
-SIZE = SALT_BYTES + SETS * WAYS * SLOT.size
+SET_BYTES = WAYS * SLOT.size
+SIZE = SALT_BYTES + SETS * SET_BYTES
 WINDOW = 60
 
 
 class Failures:
     """Counts failures per address over a minute, exactly, in 64 KiB however many addresses there are.
 
-    The table is a file beside the database, mapped into the memory of every process, so that a failure costs no write
-    of the database. Where no such file can be made, each process counts alone.
+    The table is a file beside the database, so that a failure costs no write of the database. Where no such file can
+    be made or written, each process counts alone.
     """
 
     def __init__(self, path: str | Path, limit: int) -> None:
@@ -31,65 +31,75 @@ class Failures:
         self.limit = limit
         self._lock = threading.Lock()
         self._handle: int | None = None
-        self._table: mmap.mmap | None = None
+        self._memory: bytearray | None = None
 
     def add(self, address: str) -> int:
         """Count a failure; return 0, or past the limit the seconds until the address may fail again."""
-        with self._locked() as table:
-            salt = _salt(table)
-            name = hashlib.blake2b(address.encode("utf-8", "replace"), digest_size=12, key=salt).digest()
-            place = SALT_BYTES + int.from_bytes(name[8:]) % SETS * WAYS * SLOT.size
-            start, count = _count(table, place, name[:8], int(time.time()))
+        with self._locked():
+            name = hashlib.blake2b(address.encode("utf-8", "replace"), digest_size=12, key=self._salt()).digest()
+            place = SALT_BYTES + int.from_bytes(name[8:]) % SETS * SET_BYTES
+            slots = bytearray(self._read(place, SET_BYTES))
+            start, count = _count(slots, name[:8], int(time.time()))
+            self._write(place, slots)
         return 0 if count <= self.limit else max(1, start + WINDOW - int(time.time()))
 
     @contextmanager
-    def _locked(self) -> Iterator[mmap.mmap]:
+    def _locked(self) -> Iterator[None]:
         with self._lock:
-            if self._table is None:
-                self._table = self._open()
-            if self._handle is None:
-                yield self._table
+            if self._handle is None and self._memory is None:
+                self._open()
+            handle = self._handle
+            if handle is None:
+                yield
                 return
-            fcntl.flock(self._handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, fcntl.LOCK_EX)
             try:
-                yield self._table
+                yield
             finally:
-                fcntl.flock(self._handle, fcntl.LOCK_UN)
+                fcntl.flock(handle, fcntl.LOCK_UN)
 
-    def _open(self) -> mmap.mmap:
+    def _open(self) -> None:
         try:
-            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
-            return mmap.mmap(-1, SIZE)
+            self._memory = bytearray(SIZE)
+
+    def _salt(self) -> bytes:
+        """Return what keeps a caller from choosing addresses that push a certain other one out."""
+        salt = self._read(0, SALT_BYTES)
+        if not any(salt):
+            salt = os.urandom(SALT_BYTES)
+            self._write(0, salt)
+        return salt
+
+    def _read(self, place: int, size: int) -> bytes:
+        if self._memory is not None:
+            return bytes(self._memory[place : place + size])
+        return os.pread(self._handle or 0, size, place).ljust(size, b"\0")
+
+    def _write(self, place: int, data: bytes | bytearray) -> None:
         try:
-            os.truncate(handle, SIZE)
-            table = mmap.mmap(handle, SIZE)
+            if self._memory is None:
+                os.pwrite(self._handle or 0, data, place)
         except OSError:
-            os.close(handle)
-            return mmap.mmap(-1, SIZE)
-        self._handle = handle
-        return table
+            # A full disk must not end the counting.
+            self._memory = bytearray(self._read(0, SIZE))
+        if self._memory is not None:
+            self._memory[place : place + len(data)] = data
 
 
-def _salt(table: mmap.mmap) -> bytes:
-    """Return what keeps a caller from choosing addresses that push a certain other one out."""
-    if not any(table[:SALT_BYTES]):
-        table[:SALT_BYTES] = os.urandom(SALT_BYTES)
-    return table[:SALT_BYTES]
-
-
-def _count(table: mmap.mmap, place: int, name: bytes, now: int) -> tuple[int, int]:
+def _count(slots: bytearray, name: bytes, now: int) -> tuple[int, int]:
     """Count one more in a set of slots; the address with the fewest failures makes room for a new one."""
-    least, chosen = (now + 1, 0), place
-    for offset in range(place, place + WAYS * SLOT.size, SLOT.size):
-        kept, start, count = SLOT.unpack_from(table, offset)
+    least, chosen = (now + 1, 0), 0
+    for place in range(0, SET_BYTES, SLOT.size):
+        kept, start, count = SLOT.unpack_from(slots, place)
         over = not now - WINDOW < start <= now
         if kept == name:
             start, count = (now, 1) if over else (start, count + 1)
-            SLOT.pack_into(table, offset, name, start, count)
+            SLOT.pack_into(slots, place, name, start, count)
             return start, count
         rank = (0 if over else count, start)
-        if offset == place or rank < least:
-            least, chosen = rank, offset
-    SLOT.pack_into(table, chosen, name, now, 1)
+        if place == 0 or rank < least:
+            least, chosen = rank, place
+    SLOT.pack_into(slots, chosen, name, now, 1)
     return now, 1

