@@ -35,7 +35,7 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
     """
     (first,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if first != "ok":
-        raise UnusableFile(f"{path} is damaged: {first}.", 300)
+        raise UnusableFile(f"{path} is damaged: {first.splitlines()[-1].rstrip('.')}.", 300)
     if connection.execute("PRAGMA foreign_key_check").fetchone():
         raise UnusableFile(f"{path} is damaged: it refers to rows that it does not hold.", 300)
     refuse_foreign(connection, path)

@@ -50,7 +50,9 @@ class Litestream:
     def restore(self, target: Path) -> bool:
         """Bring what the replica has to a file; whether it has anything."""
         target.unlink(missing_ok=True)
-        command = [self.program, "restore", "-config", CONFIGURATION, "-o", target, self.database]
+        command = [
+            str(word) for word in (self.program, "restore", "-config", CONFIGURATION, "-o", target, self.database)
+        ]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
         return done.returncode == 0 and target.exists()
 

@@ -14,7 +14,6 @@ from flask.cli import with_appcontext
 
 from schemas.errors import ScimError
 from scim.application import Perch
-from storage.failures import NewerFile
 from storage.journal import Author
 
 P = ParamSpec("P")
@@ -57,8 +56,6 @@ def command(run: Callable[P, T]) -> Callable[P, T]:
             return run(*args, **kwargs)
         except ScimError as error:
             raise click.ClickException(error.detail) from None
-        except NewerFile as error:
-            raise click.ClickException(str(error)) from None
 
     return with_appcontext(in_one_line)
 
