@@ -136,7 +136,7 @@ def explain(database: Database, user: Row) -> list[Reason]:
     with database.read() as connection:
         paths = members.paths_above(connection, user.seq)
         assigned = roles.assigned(connection, [user.seq, *paths])
-        names = {f"key:{key.id}": f"key {key.name} ({key.id})" for key in keys.every(connection)}
+        names = keys.labels(connection)
     found = [
         Reason(
             role.role, role.name, role.source, role.since, role.actor,

@@ -61,6 +61,11 @@ def every(connection: sqlite3.Connection) -> list[Key]:
     return [Key(*row) for row in connection.execute(f"SELECT {COLUMNS} FROM keys ORDER BY created, id")]
 
 
+def labels(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return what to call each key where people read, by the actor that the journal has for it."""
+    return {f"key:{key.id}": f"key {key.name} ({key.id})" for key in every(connection)}
+
+
 def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Key:
     """Set columns of a key: name, expires, rolesAs, strict, revoked or lastUsed."""
     get(connection, identifier)

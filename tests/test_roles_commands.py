@@ -257,5 +257,5 @@ def test_the_journal_keeps_a_renamed_and_deleted_person(app: Flask, okta: ScimCl
     assert run_json(app, "journal", "--user", "nobody") == []
     assert len(run_json(app, "journal", "--limit", "2")) == 2
     table = run_command(app, "journal", "--user", "ann").splitlines()
-    assert table[0].split() == ["WHEN", "WHO", "WHAT", "ON", "CHANGES"]
+    assert table[0].split() == ["WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES"]
     assert len(table) == 4

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from scim.commands.common import command, json_option, perch, print_json, print_table
-from storage import journal
+from storage import journal, keys
 from storage.instants import to_json
 
 
@@ -21,13 +21,21 @@ def show(user: str | None, limit: int, as_json: bool) -> None:
     """Show the journal, the newest entry first."""
     with perch().database.read() as connection:
         found = list(journal.entries(connection, user=user, limit=limit))
+        names = keys.labels(connection)
     if as_json:
         print_json([{**asdict(entry), "at": to_json(entry.at)} for entry in found])
         return
     print_table(
-        ("WHEN", "WHO", "WHAT", "ON", "CHANGES"),
+        ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES"),
         [
-            (to_json(e.at), e.actor, e.action, f"{e.type} {e.name}", json.dumps(e.changes, ensure_ascii=False)[:200])
+            (
+                to_json(e.at),
+                names.get(e.actor, e.actor),
+                e.request,
+                e.action,
+                f"{e.type} {e.name}",
+                json.dumps(e.changes, ensure_ascii=False)[:200],
+            )
             for e in found
         ],
     )
