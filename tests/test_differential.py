@@ -13,7 +13,7 @@ from tests.support.client import ScimClient
 from tests.support.oracle import Outcome, Pair, oracle_client
 from tests.support.random_operations import Operation, Operations
 
-SEQUENCES, LENGTH = 15, 60
+SEQUENCES, LENGTH = 12, 60
 
 
 @dataclass(frozen=True)

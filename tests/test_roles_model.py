@@ -305,7 +305,7 @@ class RolesMachine(RuleBasedStateMachine):
 
 # Making a failing sequence smaller takes minutes; with Phase.shrink added it is done.
 RolesMachine.TestCase.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=20,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
