@@ -205,7 +205,7 @@ def test_behind_a_proxy_the_public_origin_is_this_site(make_app: MakeApp) -> Non
 @pytest.mark.parametrize(
     "path",
     ["/sign-out", "/keys", "/keys/x/revoke", "/roles", "/role?slug=managed:admin", "/role/remove?slug=managed:admin",
-     "/users/x/roles", "/users/x/roles/withdraw", "/groups/x/roles", "/groups/x/roles/withdraw", "/okta/test",
+     "/users/x/roles", "/users/x/roles/withdraw", "/groups/x/roles", "/groups/x/roles/withdraw", "/okta/test", "/fuse",
      "/requests/1/replay"],
 )  # fmt: skip
 def test_every_form_needs_the_token(admin: Console, path: str, token: str) -> None:
@@ -225,8 +225,8 @@ def test_every_post_route_of_the_console_is_in_the_list_of_forms_above(console_a
     assert rules == {
         "console.sign_in", "console.sign_out", "console.create_key", "console.revoke", "console.create_role",
         "console.edit_role", "console.remove_role", "console.assign_to_user", "console.withdraw_from_user",
-        "console.assign_to_group", "console.withdraw_from_group", "console.test_connector", "console.send_again",
-        "console.nowhere",
+        "console.assign_to_group", "console.withdraw_from_group", "console.test_connector",
+        "console.release_fuse", "console.send_again", "console.nowhere",
     }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from scim.console import traffic
+from scim.console import traffic, warnings
 from scim.console.blueprint import console
 from scim.console.web import database, page
 from storage import console_figures, console_pages
@@ -18,12 +18,14 @@ def overview() -> Response:
     with database().read() as connection:
         figures = console_figures.figures(connection)
         progress = console_figures.progress(connection, now())
+        warned = warnings.found(connection)
         changes = console_pages.journal_page(connection, JournalQuery(), SHOWN)
     return page(
         "overview.html",
         figures=figures,
         progress=progress,
         changes=changes,
+        warned=warned,
         recent=traffic.latest(SHOWN),
         failed=traffic.latest(SHOWN, errors=True),
     )

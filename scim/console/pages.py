@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from scim.console import connector, groups, journal, keys, overview, requests, roles, setup, signing, users
+from scim.console import connector, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings
 from scim.console.blueprint import console, root
 
-PAGES = (connector, groups, journal, keys, overview, requests, roles, setup, signing, users)
+PAGES = (connector, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings)
 
 
 def register(app: Flask) -> None:

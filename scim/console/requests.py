@@ -9,6 +9,7 @@ from schemas.errors import ScimError
 from schemas.tolerances import Tolerance
 from scim import activity
 from scim.activity import below_base
+from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.traffic import MODES, in_words, mode
 from scim.console.web import base_url, database, number, onward, origin, page, parameter
@@ -33,10 +34,11 @@ def show_requests() -> Response:
     with database().read() as connection:
         found = console_traffic.page(connection, query, PER_PAGE + 1)
         known = keys.every(connection)
+        warned = warnings.found(connection)
     entries = in_words(found[:PER_PAGE])
     return page(
         "requests.html", entries=entries, more=len(found) > PER_PAGE, query=query, keys=known, methods=METHODS,
-        mode=mode(), modes=MODES, below_base=below_base,
+        mode=mode(), modes=MODES, below_base=below_base, warned=warned,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ ACTIONS = {
     "reactivate": "re-activated",
     "assign": "role assigned",
     "unassign": "role withdrawn",
+    "forget": "erased",
 }
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Applied by hand", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
