@@ -162,7 +162,8 @@ def _save(context: Context, connection: Connection, action: str, row: Row, befor
         roles.set_direct(connection, row.seq, accepted.roles, context.author.actor)
     extra = _members_changed(connection, change) | accepted.journalled
     _record(context, connection, action, (row.type, row.id), before, after, extra)
-    record.saved(context.author, connection, action, row, (before, after), change)
+    moved = (change, extra["members"]) if change else None
+    record.saved(context.author, connection, action, row, (before, after), moved)
 
 
 def _with_roles(document: Document, direct: list[dict[str, Any]]) -> Document:

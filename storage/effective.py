@@ -110,11 +110,5 @@ def person(row: Row, document: dict[str, object]) -> Person:
     )  # fmt: skip
 
 
-def name(connection: sqlite3.Connection, seq: int) -> str:
-    """Return the displayName of a group."""
-    row = connection.execute("SELECT document ->> '$.displayName' FROM resources WHERE seq = ?", (seq,)).fetchone()
-    return str(row[0])
-
-
 def _listed(seqs: Iterable[int]) -> str:
     return json.dumps(list(seqs))

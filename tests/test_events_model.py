@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from scim.events import record
-from tests.conftest import MakeApp
+from tests.conftest import MakeApp, MakeServer
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
 from tests.support.picture import Picture, server_picture
@@ -153,9 +153,9 @@ class Writers:
         assert not self.failures
 
 
-def test_a_snapshot_misses_nothing_while_others_write(perch_server: PerchServer) -> None:
-    for slug in SLUGS:
-        perch_server.flask("roles", "add", slug, slug.upper())
+def test_a_snapshot_misses_nothing_while_others_write(make_server: MakeServer) -> None:
+    perch_server = make_server(settings={"PERCH_UNKNOWN_ROLES": "create"})
+    perch_server.start()
     client = perch_server.client(key=perch_server.key)
     listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
     writers = Writers(perch_server, 3)

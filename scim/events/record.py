@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scim.events import kinds
-from storage import effective, journal, members, outbox, roles
+from storage import effective, journal, outbox, roles
 from storage.database import Connection
 from storage.effective import Person, Reason, Reasons
 from storage.journal import Author
@@ -18,6 +18,8 @@ MANY = 500
 NONE: Reasons = frozenset()
 
 Document = dict[str, Any]
+# A change of members, and how the journal writes it.
+Moved = tuple[Change, Document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,19 @@ def created(
 
 
 def saved(
-    author: Author, connection: Connection, action: str, row: Row, states: tuple[Document, Document], change: Change
+    author: Author,
+    connection: Connection,
+    action: str,
+    row: Row,
+    states: tuple[Document, Document],
+    moved: Moved | None,
 ) -> None:
     """Tell how a resource changed from one document to another, and of its members' roles."""
     before, after = states
     if row.type == "Group":
-        outbox.append(connection, author, action, list(_group_changes(connection, row, before, after, change)))
-        _membership(author, connection, action, row, change)
+        outbox.append(connection, author, action, list(_group_changes(row, before, after, moved)))
+        if moved:
+            _membership(author, connection, action, (row.seq, row.id, after["displayName"]), moved[0])
         return
     person = effective.person(row, after)
     was, held = before.get("active") is True, before.get("roles") != after.get("roles")
@@ -116,11 +124,12 @@ def settle(
     outbox.append(connection, author, action, found)
 
 
-def _membership(author: Author, connection: Connection, action: str, row: Row, change: Change) -> None:
+def _membership(
+    author: Author, connection: Connection, action: str, group: tuple[int, str, str], change: Change
+) -> None:
     """Tell whose roles a change of a group's members has touched; nothing where no role is inherited through it."""
-    if not change:
-        return
-    slugs = effective.inherited_from(connection, row.seq)
+    seq, identifier, name = group
+    slugs = effective.inherited_from(connection, seq)
     if not slugs:
         return
     moved = change.added | change.removed
@@ -128,19 +137,16 @@ def _membership(author: Author, connection: Connection, action: str, row: Row, c
     if len(moved) > MANY or len(people) > MANY:
         reach = Reach(slugs, many=True)
     else:
-        reach = Reach(slugs, effective.reasons(connection, people, row.seq, change))
-    name = effective.name(connection, row.seq)
-    settle(author, connection, action, reach, (row.type, row.id, name), "members changed")
+        reach = Reach(slugs, effective.reasons(connection, people, seq, change))
+    settle(author, connection, action, reach, ("Group", identifier, name), "members changed")
 
 
-def _group_changes(
-    connection: Connection, row: Row, before: Document, after: Document, change: Change
-) -> Iterable[New]:
+def _group_changes(row: Row, before: Document, after: Document, moved: Moved | None) -> Iterable[New]:
     named = _group(row.id, after)
     if before["displayName"] != after["displayName"]:
         yield New(kinds.GROUP_RENAMED, "Group", row.id, {**named, "before": before["displayName"]})
-    if change:
-        yield New(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **members.journalled(connection, change)})
+    if moved:
+        yield New(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **moved[1]})
 
 
 def _effects(person: Person, had: tuple[bool, Reasons], has: tuple[bool, Reasons], why: str) -> list[New]:
