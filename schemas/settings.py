@@ -62,6 +62,8 @@ def _between(low: int, high: int) -> Callable[[str], int]:
 def _workspace(text: str) -> str:
     if text and not re.fullmatch(r"[A-Za-z0-9._~-]{1,64}", text):
         raise ValueError("must be 1 to 64 letters, digits, dots, dashes or underscores")
+    if text == "console":
+        raise ValueError("must not be console, where the console is")
     return text
 
 
