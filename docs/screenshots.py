@@ -1,4 +1,7 @@
-"""Make the screenshots again: `python docs/screenshots.py [FOLDER]`; it needs Chromium and the test requirements."""
+"""Make the screenshots again: `python docs/screenshots.py`; it needs Chromium and the test requirements.
+
+With `--all FOLDER` every page is pictured in light, dark and on a phone, for whoever changes the style sheet.
+"""
 
 import sys
 import tempfile
@@ -7,11 +10,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from playwright.sync_api import Page  # noqa: E402
+
 from tests.browser.chromium import chromium, new_page, sign_in  # noqa: E402
 from tests.browser.demo import populate  # noqa: E402
 from tests.support.server import PerchServer  # noqa: E402
 
 PASSWORD = "only for these pictures"
+SETTINGS = {
+    "PERCH_ADMIN_PASSWORD": PASSWORD,
+    "PERCH_TRAFFIC": "all",
+    "PERCH_WORKSPACE": "acme",
+    "PERCH_PUBLIC_URL": "https://perch.example.com",
+}
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 PAGES = {
@@ -29,34 +40,47 @@ PAGES = {
 }
 THEMES = (("light", WIDE), ("dark", WIDE), ("phone", PHONE))
 WHOLE = {"okta", "user", "group"}
+SHOWN = {
+    "overview-light", "overview-dark", "overview-phone", "keys-light", "users-light", "users-phone", "user-light",
+    "okta-light", "requests-light",
+}  # fmt: skip
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, chosen: set[str]) -> None:
     """Start a server, push a small organisation, walk the pages."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        server = PerchServer(Path(place), settings={"PERCH_ADMIN_PASSWORD": PASSWORD, "PERCH_TRAFFIC": "all"})
+        server = PerchServer(Path(place), settings=SETTINGS)
         server.start()
         try:
-            walk(server, folder)
+            walk(server, folder, chosen)
         finally:
             server.kill()
 
 
-def walk(server: PerchServer, folder: Path) -> None:
-    """Take every picture."""
+def walk(server: PerchServer, folder: Path, chosen: set[str]) -> None:
+    """Take the chosen pictures, all if none is chosen."""
     seen = populate(server)
     with chromium() as browser:
         for theme, size in THEMES:
             page = new_page(browser, viewport=size, color_scheme="dark" if theme == "dark" else "light")
             page.goto(f"{server.origin}/console/")
-            page.screenshot(path=folder / f"sign-in-{theme}.png")
+            take(page, folder, f"sign-in-{theme}", chosen)
             sign_in(page, server.origin, PASSWORD)
             for name, path in PAGES.items():
                 page.goto(server.origin + path.format(**seen))
-                page.screenshot(path=folder / f"{name}-{theme}.png", full_page=name in WHOLE)
+                take(page, folder, f"{name}-{theme}", chosen)
             page.context.close()
 
 
+def take(page: Page, folder: Path, name: str, chosen: set[str]) -> None:
+    """Take one picture, of the whole page where that says more."""
+    if not chosen or name in chosen:
+        page.screenshot(path=folder / f"{name}.png", full_page=name.partition("-")[0] in WHOLE)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots")
+    if sys.argv[1:2] == ["--all"]:
+        main(Path(sys.argv[2]), set())
+    else:
+        main(ROOT / "docs" / "screenshots", SHOWN)

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from schemas import user
+from schemas.settings import WrongSetting
 from scim.console import connector, words
 from scim.okta.client import Exchange
 from storage import planned_faults
@@ -227,3 +228,8 @@ def test_values_in_words(value: Any, text: str) -> None:
 )
 def test_changes_in_words(changes: dict[str, Any], steps: list[tuple[str, str, str]]) -> None:
     assert words.steps(changes) == steps
+
+
+def test_a_workspace_cannot_take_the_consoles_place(make_app: MakeApp) -> None:
+    with pytest.raises(WrongSetting, match="must not be console"):
+        make_app(PERCH_WORKSPACE="console")

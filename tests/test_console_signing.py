@@ -1,6 +1,7 @@
 """Signing in and out of the console, and who is kept out."""
 
 import re
+import time
 
 import pytest
 from flask import Flask
@@ -68,7 +69,7 @@ def test_another_password_opens_nothing(console: Console, password: str) -> None
     answer = console.sign_in(password.encode("utf-8", "replace").decode())
     assert answer.status_code == 401
     assert "That is not the password." in text_of(answer)
-    assert "perch_console" not in {cookie.key for cookie in console.client._cookies.values()}
+    assert console.client.get_cookie("perch_console", path="/console") is None
 
 
 def test_the_password_that_flask_init_made_opens(app: Flask) -> None:
@@ -146,12 +147,10 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(app: Flask) -> None:
 
 
 def test_a_session_ends_by_itself(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage import console_sessions
-
-    now = console_sessions.time.time()
-    monkeypatch.setattr(console_sessions.time, "time", lambda: now + 12 * 3600 - 10)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 12 * 3600 - 10)
     assert admin.get("/keys").status_code == 200
-    monkeypatch.setattr(console_sessions.time, "time", lambda: now + 12 * 3600 + 10)
+    monkeypatch.setattr(time, "time", lambda: now + 12 * 3600 + 10)
     assert admin.get("/keys").status_code == 303
 
 
