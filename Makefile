@@ -1,4 +1,5 @@
 # make run: the server on a laptop.  make test: every test.  make check: lint, types, tests.
+# make test-long, test-min (oldest requirements), audit (known holes), requirements (pin anew), readme (tables anew).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -7,7 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test test-long check lint types format clean
+TOOLS := $(VENV)-tools
+MINIMUM := $(VENV)-min
+COMPILE := $(TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --annotation-style=line --no-header --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+.PHONY: run test test-long test-min check lint types format readme requirements audit clean
 .NOTPARALLEL:
 
 # The laptop's set of settings; whatever the environment already says wins. The deliverer ends with its parent, which
@@ -34,12 +40,28 @@ test: $(VENV)/dev.stamp
 test-long: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -m long
 
+# With the oldest versions that requirements.in allows; TESTS=tests/test_patch.py for some of them.
+test-min: $(MINIMUM)/stamp
+	@$(MINIMUM)/bin/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
+
+# Versions stay as they are, unless UPGRADE=--upgrade.
+requirements: $(TOOLS)/stamp
+	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
+
+# Asks a service for known holes in what is installed; a package that it cannot look up is a failure, too.
+audit: $(TOOLS)/stamp
+	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
+
+readme: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.support.readme
+
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -52,4 +74,15 @@ $(VENV)/run.stamp: requirements.txt $(BIN)/python
 
 $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 	$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+$(MINIMUM)/stamp: requirements-min.txt requirements-dev.txt
+	$(PYTHON) -m venv $(MINIMUM)
+	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-min.txt
+	@touch $@
+
+$(TOOLS)/stamp:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 pip-tools==7.6.2
 	@touch $@

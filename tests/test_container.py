@@ -1,0 +1,146 @@
+"""The container without a container engine: the Dockerfile's instructions followed here, linters, and compose.yaml."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.dockerfile import Image, instructions, reaches_the_builder
+from tests.support.server import ROOT
+
+START_SECONDS = 60.0
+
+
+def one(name: str) -> str:
+    """The text of the only instruction of a name."""
+    (found,) = [each.text for each in instructions(ROOT / "Dockerfile") if each.name == name]
+    return found
+
+
+def test_hadolint_finds_nothing() -> None:
+    program = shutil.which("hadolint") or Path(sys.prefix, "bin", "hadolint")
+    if not Path(program).exists():
+        pytest.skip("hadolint is not to be had for this kind of machine")
+    result = subprocess.run([str(program), "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+
+
+def test_the_image_is_slim_and_runs_as_nobody() -> None:
+    assert re.fullmatch(r"python:3\.\d+-slim-\w+", one("FROM"))
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", one("USER"))
+    assert one("VOLUME") == "/data"
+    assert one("STOPSIGNAL") == "SIGTERM"
+    assert "curl" not in one("HEALTHCHECK")
+    installs = [each.text for each in instructions(ROOT / "Dockerfile") if "pip install" in each.text]
+    assert len(installs) == 1 and "--require-hashes" in installs[0] and "--no-cache-dir" in installs[0]
+
+
+@pytest.mark.parametrize("path", [".git", ".env", "perch.db", "perch.db-wal", "tests", "README.md", ".venv"])
+def test_nothing_private_reaches_the_builder(path: str) -> None:
+    assert not reaches_the_builder(path)
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    """The Dockerfile followed in a folder that other users may enter, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp(prefix="perch-image-"))
+    folder.chmod(0o755)
+    yield Image(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        found: int = free.getsockname()[1]
+    return found
+
+
+def run(image: Image, command: list[str], port: int, log: Path) -> tuple[int, str]:
+    log.write_bytes(b"")
+    return image.start(command, port, log).wait(60), log.read_text()
+
+
+def test_the_container_from_start_to_stop(image: Image, port: int, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = image.start(image.command, port, log)
+    try:
+        wait_until_healthy(image, process, port, tmp_path)
+        assert "gunicorn" in Path(f"/proc/{process.pid}/cmdline").read_text(), "gunicorn must be process 1"
+        assert os.stat(f"/proc/{process.pid}").st_uid == image.user != 0
+        code, told = run(image, ["flask", "init"], port, tmp_path / "init")
+        assert code == 0, told
+        key = re.search(r"perch_\w{10}_\S{43}", told)
+        assert key and "Console password" in told
+        assert "perch_" not in log.read_text().replace("perch_server", "")
+        assert {path.stat().st_uid for path in image.data.iterdir()} == {image.user}
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(35) == 0, log.read_text()
+    finally:
+        end(process)
+    assert (image.data / "perch.db").stat().st_mode & 0o077 == 0
+    assert run(image, image.health, port, tmp_path / "health")[0] != 0
+
+
+def wait_until_healthy(image: Image, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    """Run the Dockerfile's HEALTHCHECK until it is content."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if run(image, image.health, port, folder / "health")[0] == 0:
+            return
+        time.sleep(0.2)
+    raise AssertionError((folder / "log").read_text())
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def test_compose_publishes_caddy_alone() -> None:
+    services = compose()["services"]
+    assert {name for name, service in services.items() if "ports" in service} == {"caddy"}
+    assert services["perch"]["environment"]["PERCH_TRUSTED_PROXIES"] == "1"
+    assert services["perch"]["read_only"] is True
+    assert services["litestream"]["profiles"] == ["litestream"]
+
+
+def test_compose_mounts_what_is_there() -> None:
+    found = compose()
+    for service in found["services"].values():
+        for volume in service["volumes"]:
+            source = volume.split(":")[0]
+            assert (ROOT / source).is_file() if source.startswith(".") else source in found["volumes"], volume
+
+
+def test_the_container_stops_later_than_gunicorn() -> None:
+    graceful = re.search(r"^graceful_timeout = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.MULTILINE)
+    assert graceful
+    assert int(compose()["services"]["perch"]["stop_grace_period"].removesuffix("s")) > int(graceful[1])
+
+
+def test_caddy_forwards_to_perch_and_keeps_monitoring_inside() -> None:
+    text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    assert "reverse_proxy perch:8000" in text
+    assert "path /metrics /readyz" in text
+    assert text.count("{") == text.count("}")
