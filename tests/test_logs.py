@@ -1,6 +1,7 @@
 """The log: one line per request with the id that the answer has, JSON or text, without personal data unless asked."""
 
 import json
+import logging
 import os
 import pty
 import re
@@ -24,7 +25,7 @@ STRANGE_IDS = ["", "a b", "x" * 101, 'quote"', "line\tbreak", "perch_0123456789_
 def no_log_afterwards() -> Iterator[None]:
     yield
     logs._requests.clear()
-    logs.logging.getLogger("perch").handlers.clear()
+    logging.getLogger("perch").handlers.clear()
 
 
 def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -121,7 +122,7 @@ def test_people_get_text(okta: ScimClient, capfd: pytest.CaptureFixture[str]) ->
     path = "/<workspace>/scim/v2/Users/01a20c66-5a0e-7d53-8d0c-54a1f4a3a0a5"
     text = capfd.readouterr().err
     assert re.fullmatch(rf"\d\d:\d\d:\d\d 404 GET    {path} [\d.]+ ms key \w+ \[{mark}\]\n", text), text
-    logs.logging.getLogger("perch").warning("something %s", "odd")
+    logging.getLogger("perch").warning("something %s", "odd")
     assert re.fullmatch(r"\d\d:\d\d:\d\d warning: something odd\n", capfd.readouterr().err)
 
 

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from tests.support.server import ROOT
 
@@ -58,7 +59,7 @@ def python_for(user: int) -> str | None:
     return None
 
 
-def as_user(user: int) -> dict[str, object]:
+def as_user(user: int) -> dict[str, Any]:
     """What makes subprocess start a process as another user, where this one may do that."""
     return {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
 
