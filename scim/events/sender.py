@@ -87,6 +87,8 @@ class Sender:
             try:
                 plain = socket.create_connection((address, self.target.port), max(0.1, end - time.monotonic()))
                 plain.settimeout(self.timeout)
+                # Head and body go out one after the other; without this the body would wait for an acknowledgement.
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection = http.client.HTTPConnection(self.target.host, self.target.port)
                 # Without this it would connect anew by itself, wherever the name leads by then.
                 connection.auto_open = 0

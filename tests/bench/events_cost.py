@@ -26,7 +26,8 @@ PARTS = ("created", "saved", "before_deletion", "deleted", "before", "settle")
 @contextmanager
 def without_events() -> Any:
     """Nothing is recorded."""
-    with mock.patch.multiple(record, **{name: lambda *_, **__: record.Reach() for name in PARTS}):
+    nothing: dict[str, Any] = {name: lambda *_, **__: record.Reach() for name in PARTS}
+    with mock.patch.multiple(record, **nothing):
         yield
 
 

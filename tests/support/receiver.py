@@ -14,8 +14,12 @@ from standardwebhooks.webhooks import Webhook
 Behaviour = Callable[[dict[str, Any]], int]
 
 
+# Instead of a status: the connection is closed without an answer, the event not taken, or taken.
+UNHEARD, TAKEN_UNHEARD = 0, 1
+
+
 class Receiver:
-    """Listens on a free port of 127.0.0.1; `behave` says with which status an event is answered, 0 for not at all."""
+    """Listens on a free port of 127.0.0.1; `behave` says with which status an event is answered."""
 
     def __init__(self, behave: Behaviour = lambda event: 204) -> None:
         self.behave = behave
@@ -40,7 +44,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = receiver.take(dict(self.headers), body)
-                if status == 0:
+                if status in (UNHEARD, TAKEN_UNHEARD):
                     self.connection.close()
                     self.close_connection = True
                     return
@@ -76,7 +80,7 @@ class Receiver:
             return 202
         event = Webhook(self.secret).verify(body, headers) if self.secret else json.loads(body)
         status = self.behave(event)
-        if 200 <= status < 300:
+        if 200 <= status < 300 or status == TAKEN_UNHEARD:
             with self._lock:
                 self.seen.append(event)
                 self.raw.append((headers, body))
@@ -90,8 +94,8 @@ class Receiver:
             time.sleep(0.02)
 
 
-def moody(seed: int, failing: float = 0.15, hanging: float = 0.02) -> Behaviour:
-    """A behaviour that fails or hangs now and then; after a hang it has taken the event, though nobody heard it."""
+def moody(seed: int, failing: float = 0.12, hanging: float = 0.01) -> Behaviour:
+    """A behaviour that fails or hangs now and then, or takes an event and dies before it says so."""
     mood, lock = random.Random(seed), threading.Lock()
 
     def behave(event: dict[str, Any]) -> int:
@@ -99,9 +103,9 @@ def moody(seed: int, failing: float = 0.15, hanging: float = 0.02) -> Behaviour:
             dice = mood.random()
         if dice < hanging:
             time.sleep(1.5)
-            return 204
+            return UNHEARD
         if dice < failing:
-            return mood.choice((0, 429, 500, 503))
+            return mood.choice((UNHEARD, TAKEN_UNHEARD, 429, 500, 503))
         return 204
 
     return behave
