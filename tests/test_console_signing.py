@@ -246,6 +246,7 @@ def test_static_files_are_cached_and_nothing_else(console: Console) -> None:
     answer = console.get("/static/console.css")
     assert answer.status_code == 200
     assert "no-store" not in answer.headers.get("Cache-Control", "")
+    assert "immutable" in console.get("/static/console.css?v=1").headers["Cache-Control"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert console.get("/static/../guard.py").status_code in (303, 404)
 

@@ -21,6 +21,7 @@ SESSION, SIGNING_IN = "perch_console", "perch_signing_in"
 LIFETIME_S = 12 * 3600
 MAX_FORM = 256 * 1024
 OPEN = {"console.sign_in", "console.sign_in_form", "console.static"}
+FOREVER = "public, max-age=31536000, immutable"
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
     "Content-Security-Policy": (
@@ -112,6 +113,8 @@ def protect(response: Response) -> Response:
     response.headers.update(HEADERS)
     if request.endpoint != "console.static":
         response.headers["Cache-Control"] = "no-store"
+    elif "v" in request.args and response.status_code == 200:
+        response.headers["Cache-Control"] = FOREVER
     return response
 
 
