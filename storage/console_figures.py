@@ -48,6 +48,15 @@ def figures(connection: sqlite3.Connection) -> Figures:
     return Figures(people, active, may_log_in, people - holders, groups, _one(connection, "SELECT count(*) FROM roles"))
 
 
+def state(connection: sqlite3.Connection) -> tuple[object, ...]:
+    """Return what differs after every change that figures could show: each moves the journal or the epoch."""
+    found: tuple[object, ...] = connection.execute(
+        "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'journal'), "
+        "(SELECT value FROM workspace WHERE name = 'epoch'), (SELECT value FROM workspace WHERE name = 'id')"
+    ).fetchone()
+    return found
+
+
 def progress(connection: sqlite3.Connection, now: str) -> Progress:
     """Return what has been done; `now` is the present instant as stored text."""
     found = connection.execute(

@@ -11,7 +11,8 @@ from schemas import user
 from schemas.settings import WrongSetting
 from scim.console import connector, words
 from scim.okta.client import Exchange
-from storage import planned_faults
+from storage import console_figures, planned_faults
+from storage.database import Connection
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, run_json, scim_path
@@ -233,3 +234,39 @@ def test_changes_in_words(changes: dict[str, Any], steps: list[tuple[str, str, s
 def test_a_workspace_cannot_take_the_consoles_place(make_app: MakeApp) -> None:
     with pytest.raises(WrongSetting, match="must not be console"):
         make_app(PERCH_WORKSPACE="console")
+
+
+def test_figures_are_kept_until_something_changes(make_admin: MakeAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, admin = make_admin()
+    okta = client(app)
+    counted: list[int] = []
+    count = console_figures.figures
+
+    def counting(connection: Connection) -> console_figures.Figures:
+        counted.append(1)
+        return count(connection)
+
+    monkeypatch.setattr(console_figures, "figures", counting)
+
+    def figures() -> str:
+        found = re.search(r"\d+ pe\w+ \d+ active \d+ may log in \d+ without a role", text_of(admin.get("/")))
+        assert found
+        return found[0]
+
+    assert figures() == figures() == "0 people 0 active 0 may log in 0 without a role"
+    assert len(counted) == 1
+    ada = okta.post("/Users", {"userName": "ada@x.example"}).body["id"]
+    assert figures() == "1 person 1 active 0 may log in 1 without a role"
+    okta.patch(f"/Users/{ada}", {"Operations": [{"op": "add", "path": "roles", "value": ["managed:admin"]}]})
+    assert figures() == "1 person 1 active 1 may log in 0 without a role"
+    okta.put(f"/Users/{ada}", {"userName": "ada@x.example"})
+    assert figures() == "1 person 1 active 0 may log in 1 without a role"
+    team = okta.post("/Groups", {"displayName": "Team", "members": [{"value": ada}]}).body["id"]
+    run_command(app, "roles", "assign", "--group", "Team", "managed:editor")
+    assert figures() == "1 person 1 active 1 may log in 0 without a role"
+    okta.patch(f"/Groups/{team}", {"Operations": [{"op": "remove", "path": f'members[value eq "{ada}"]'}]})
+    assert figures() == "1 person 1 active 0 may log in 1 without a role"
+    okta.patch(f"/Users/{ada}", {"Operations": [{"op": "replace", "value": {"active": False}}]})
+    assert figures() == "1 person 0 active 0 may log in 1 without a role"
+    okta.delete(f"/Users/{ada}")
+    assert figures() == "0 people 0 active 0 may log in 0 without a role"

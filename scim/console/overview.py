@@ -1,12 +1,14 @@
 """The overview: where Okta connects to, how many there are of what, what is left to do, what happened last."""
 
-from flask import Response
+from flask import Response, current_app
 
 from scim.console import traffic, warnings
 from scim.console.blueprint import console
 from scim.console.web import database, page
 from storage import console_figures, console_pages
+from storage.console_figures import Figures
 from storage.console_pages import JournalQuery
+from storage.database import Connection
 from storage.instants import now
 
 SHOWN = 6
@@ -16,7 +18,7 @@ SHOWN = 6
 def overview() -> Response:
     """Show the deployment at a glance."""
     with database().read() as connection:
-        figures = console_figures.figures(connection)
+        figures = _figures(connection)
         progress = console_figures.progress(connection, now())
         warned = warnings.found(connection)
         changes = console_pages.journal_page(connection, JournalQuery(), SHOWN)
@@ -29,3 +31,12 @@ def overview() -> Response:
         recent=traffic.latest(SHOWN),
         failed=traffic.latest(SHOWN, errors=True),
     )
+
+
+def _figures(connection: Connection) -> Figures:
+    """Return the figures; they cost a walk over everybody, so they are kept until something changes."""
+    state = console_figures.state(connection)
+    kept: tuple[object, Figures] | None = current_app.extensions.get("perch.figures")
+    if kept is None or kept[0] != state:
+        kept = current_app.extensions["perch.figures"] = (state, console_figures.figures(connection))
+    return kept[1]
