@@ -10,6 +10,7 @@ from flask import Flask
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
+from tests.support.server import PerchServer
 
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 
@@ -250,3 +251,19 @@ def test_a_rolled_back_change_tells_nothing(make_app: MakeApp, make_client: Make
     assert [event["data"]["user"]["userName"] for event in found] == ["ann", "bob"]
     numbers = [int(event["id"].split("_")[1]) for event in found]
     assert numbers[1] == numbers[0] + 1
+
+
+def test_waiting_applications_do_not_hold_a_stop(perch_server: PerchServer) -> None:
+    client = perch_server.client(key=perch_server.key)
+    listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
+    cursor = listener.get("/events?after=latest").body["cursor"]
+    answers: list[Any] = []
+    path = f"/events?after={cursor}&wait=30"
+    thread = threading.Thread(target=lambda: answers.append(listener.get(path)))
+    thread.start()
+    time.sleep(1)
+    began = time.monotonic()
+    assert perch_server.stop() == 0
+    thread.join()
+    assert time.monotonic() - began < 20
+    assert answers[0].status == 200 and answers[0].body["events"] == []
