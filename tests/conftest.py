@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, settings
 
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, scim_path
@@ -14,6 +15,10 @@ from tests.support.server import PerchServer
 # Nothing of the developer's own deployment may reach a test.
 for _name in [name for name in os.environ if name.startswith("PERCH_")]:
     del os.environ[_name]
+
+# How long examples take on a loaded machine is no finding.
+settings.register_profile("perch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("perch")
 
 MakeApp = Callable[..., Flask]
 MakeClient = Callable[..., ScimClient]
