@@ -31,7 +31,7 @@ def prepare(path: str, rows: int) -> None:
         made.execute("PRAGMA journal_mode = WAL")
         made.execute("CREATE TABLE blobs (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, document TEXT NOT NULL)")
         made.executemany(
-            "INSERT INTO blobs (id, document) VALUES (?, ?)", (("%032d" % n, BLOB % n) for n in range(1, rows + 1))
+            "INSERT INTO blobs (id, document) VALUES (?, ?)", ((f"{n:032d}", BLOB % n) for n in range(1, rows + 1))
         )
 
 

@@ -13,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app import create_app
 from tests.bench import baselines, report, rows, workloads
-from tests.bench.directory import seed
+from tests.bench.directory import pick, seed
 from tests.bench.load import Measured, Operation, run
 from tests.bench.servers import ROOT, Server
 from tests.bench.workloads import World
@@ -67,9 +68,7 @@ class Baselines:
         body = (baselines.BLOB % 7).encode()
         self.operations: dict[str, Operation] = {
             "B1": lambda c, turn: workloads.expect(c.ask("GET", "/b1")[0] == 200, "B1"),
-            "B2": lambda c, turn: workloads.expect(
-                c.ask("GET", f"/b2/{1 + workloads.pick(self.rows, turn)}")[0] == 200, "B2"
-            ),
+            "B2": lambda c, turn: workloads.expect(c.ask("GET", f"/b2/{1 + pick(self.rows, turn)}")[0] == 200, "B2"),
             "B3": lambda c, turn: workloads.expect(c.ask("POST", "/b3", body)[0] == 201, "B3"),
             "B5": lambda c, turn: workloads.expect(c.ask("GET", "/b5?start=1")[0] == 200, "B5"),
         }
@@ -103,14 +102,14 @@ def in_pairs(
     return pairs[len(pairs) // 2]
 
 
-def measure_rows(perch: Perch, base: Baselines, seconds: float, rounds: int) -> list[dict[str, Any]]:
-    """Hold every workload against its baseline, at each number of clients."""
+def measure_rows(perch: Perch, base: Baselines, seconds: float, rounds: int, only: str) -> list[dict[str, Any]]:
+    """Hold every workload whose name has `only` in it against its baseline, at each number of clients."""
     found = []
-    for row in (*rows.READS, *rows.WRITES, *rows.FILTERS):
+    for row in (row for row in (*rows.READS, *rows.WRITES, *rows.FILTERS) if only in row.name):
         for clients in CLIENTS:
             mine, other = in_pairs(
-                lambda: perch.measure(row.make, clients, seconds),
-                lambda: base.measure(row.baseline, clients, seconds),
+                partial(perch.measure, row.make, clients, seconds),
+                partial(base.measure, row.baseline, clients, seconds),
                 rounds,
             )
             found.append(
@@ -127,8 +126,8 @@ def measure_facts(perch: Perch, seconds: float, big_group: int) -> list[dict[str
     """Measure what is not a rate against a baseline: groups, bulk, memory, start."""
     facts = []
     for name, make in rows.GROUPS:
-        small = perch.measure(lambda world: make(world, "small"), 1, seconds).median
-        big = perch.measure(lambda world: make(world, "big"), 1, seconds).median
+        small = perch.measure(partial(make, group="small"), 1, seconds).median
+        big = perch.measure(partial(make, group="big"), 1, seconds).median
         facts.append(fact(f"{name}: {big_group:,} members over 100", f"{big / small:.2f} times", "≤ 1.5 times"))
     insert = _insert_rows(big_group)
     post = perch.measure(lambda world: workloads.post_group(world, big_group), 1, 1).median / 1000
@@ -182,6 +181,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, help="how many people the table is measured with")
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each run takes")
     parser.add_argument("--rounds", type=int, default=3, help="how many pairs of runs")
+    parser.add_argument("--only", default="", help="measure only the rows with this text in their name")
     parser.add_argument("--no-growth", action="store_true", help="leave the growth curves out")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmark", help="where to write the results")
     asked = parser.parse_args()
@@ -189,8 +189,8 @@ def main() -> None:
     people = asked.people or (100_000 if asked.full else sizes[-1])
     big_group = min(people, 100_000)
     with servers(people, big_group) as (perch, base):
-        found = measure_rows(perch, base, asked.seconds, asked.rounds)
-        facts = measure_facts(perch, asked.seconds, big_group)
+        found = measure_rows(perch, base, asked.seconds, asked.rounds, asked.only)
+        facts = [] if asked.only else measure_facts(perch, asked.seconds, big_group)
     growth = {} if asked.no_growth else measure_growth(sizes, asked.seconds)
     results = {
         "people": people, "sizes": list(sizes), "cores": os.cpu_count(), "sqlite": sqlite3.sqlite_version,

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -19,7 +20,8 @@ class Server:
 
     def __init__(self, application: str, environment: Mapping[str, str], log: Path, workers: int | None = None) -> None:
         """Start it; Perch with its own configuration, others with the same settings without Perch's hooks."""
-        command = [sys.executable, "-m", "gunicorn", application, "--bind", "127.0.0.1:0"]
+        self.port = _free_port()
+        command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}"]
         if application != "app:app":
             command += ["--config", str(SAME_SETTINGS)]
         if workers:
@@ -29,17 +31,6 @@ class Server:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
             )
-        self.port = self._port()
-
-    def _port(self) -> int:
-        for _ in range(400):
-            found = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", self.log.read_text(errors="replace"))
-            if found:
-                return int(found[1])
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        raise RuntimeError(f"the server did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
 
     def wait(self, path: str, headers: dict[str, str]) -> float:
         """Wait for the first answer below 500 at a path; return how many seconds that took."""
@@ -50,7 +41,8 @@ class Server:
                 if status < 500:
                     return time.perf_counter() - begin
             except OSError:
-                pass
+                if self.process.poll() is not None:
+                    break
             time.sleep(0.02)
         raise RuntimeError(f"no answer at {path}:\n{self.log.read_text(errors='replace')[-2000:]}")
 
@@ -63,6 +55,12 @@ class Server:
         """Stop it and wait for its end."""
         self.process.terminate()
         self.process.wait(40)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _pss(pid: str) -> float:
