@@ -79,7 +79,7 @@ class Gate:
     def _stored(self, identifier: str) -> Key | None:
         """Read the key anew for each request: a revocation counts at once, in every process."""
         try:
-            with self.database.read() as connection:
+            with self.database.read(once=True) as connection:
                 return keys.get(connection, identifier)
         except NotFound:
             return None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from schemas.errors import ScimError, Unavailable
 from storage.failures import busy, gone, os_faults, read_only, replaced, sqlite_faults
@@ -123,19 +124,12 @@ class Database:
             perch.apply(database)
             connection.execute("COMMIT")
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """Read one consistent snapshot of the file; inside a transaction, read within it."""
-        connection = self.connection
-        if connection.in_transaction:
-            yield connection
-            return
-        with sqlite_faults(self.file):
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.rollback()
+    def read(self, *, once: bool = False) -> "Reading":
+        """Read one consistent snapshot of the file; inside a transaction, read within it.
+
+        `once` promises one statement at most: that is a snapshot by itself and costs a third of a transaction.
+        """
+        return Reading(self, once)
 
     @contextmanager
     def write(self, wait: float | None = None) -> Iterator[sqlite3.Connection]:
@@ -208,6 +202,35 @@ class Database:
         if self._thread.connection is not None:
             self._thread.connection.close()
             self._thread.connection = None
+
+
+class Reading(sqlite_faults):
+    """A read of the database: a context manager that gives the connection."""
+
+    __slots__ = ("_connection", "_database", "_once")
+
+    def __init__(self, database: Database, once: bool) -> None:
+        """Say what to read, and whether with one statement only."""
+        super().__init__(database.file)
+        self._database = database
+        self._once = once
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> sqlite3.Connection:
+        """Begin a transaction unless there is one, or none is needed."""
+        connection = self._database.connection
+        if not self._once and not connection.in_transaction:
+            connection.execute("BEGIN")
+            self._connection = connection
+        return connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it."""
+        if self._connection is not None:
+            self._connection.rollback()
+        super().__exit__(kind, error, trace)
 
 
 def _ignore(seconds: float) -> None:

@@ -1,9 +1,8 @@
 """Access keys: kept as a SHA-256 digest of their secret, never the secret itself."""
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import NotFound
 from storage.instants import now
@@ -11,8 +10,7 @@ from storage.instants import now
 COLUMNS = "id, name, digest, idp, access, rolesAs, strict, created, expires, revoked, lastUsed"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """An access key; instants are stored text, None when they never come."""
 
     id: str

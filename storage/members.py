@@ -4,10 +4,11 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.errors import InvalidValue
 from storage import workspace
+from storage.among import among
 
 NAMED_IN_JOURNAL = 1000
 
@@ -36,7 +37,7 @@ class Membership(NamedTuple):
     group: int
     id: str
     display: str
-    direct: bool
+    direct: int
 
 
 def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: Change) -> None:
@@ -125,7 +126,24 @@ def as_json(connection: sqlite3.Connection, group: int, base: str) -> str:
 
 def groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Membership]]:
     """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2)."""
-    rows = connection.execute(
+    listed, values = among(seqs)
+    direct = connection.execute(
+        "SELECT m.member, m.\"group\", g.id, g.document ->> '$.displayName', 1, "
+        'EXISTS (SELECT 1 FROM members above WHERE above.member = m."group") '
+        f'FROM members m JOIN resources g ON g.seq = m."group" WHERE m.member IN {listed} '
+        'ORDER BY m.member, m."group"',
+        values,
+    ).fetchall()
+    # Few groups are inside others; without any, the recursion and its temporary tables are spared.
+    nested = any(row[-1] for row in direct)
+    found: dict[int, list[Membership]] = {}
+    for below, *membership in _nested_groups_above(connection, seqs) if nested else [row[:-1] for row in direct]:
+        found.setdefault(below, []).append(Membership(*membership))
+    return found
+
+
+def _nested_groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+    return connection.execute(
         """
         WITH RECURSIVE above (below, grp, direct) AS (
             SELECT m.member, m."group", 1 FROM json_each(?) s JOIN members m ON m.member = s.value
@@ -138,10 +156,6 @@ def groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[in
         """,
         (json.dumps(seqs),),
     )
-    found: dict[int, list[Membership]] = {}
-    for below, group, identifier, display, direct in rows:
-        found.setdefault(below, []).append(Membership(group, identifier, display, bool(direct)))
-    return found
 
 
 def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str, ...]]:

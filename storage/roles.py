@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.errors import Conflict, NotFound, Uniqueness
 from storage import workspace
+from storage.among import among
 from storage.instants import now
 from storage.resources import COLUMNS, Row
 
@@ -112,11 +113,12 @@ def unknown(connection: sqlite3.Connection, slugs: Iterable[str]) -> list[str]:
 
 def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
     """Return the assignments that hang on each of some users and groups themselves."""
+    listed, values = among(seqs)
     rows = connection.execute(
         'SELECT a.resource, a.source, a.role, c.name, a.display, a.type, a."primary", a.since, a.actor '
-        "FROM json_each(?) s JOIN assignments a ON a.resource = s.value JOIN roles c ON c.slug = a.role "
+        f"FROM assignments a JOIN roles c ON c.slug = a.role WHERE a.resource IN {listed} "
         "ORDER BY a.resource, a.source, a.position",
-        (json.dumps(seqs),),
+        values,
     )
     found: dict[int, list[Assignment]] = {}
     for row in rows:
