@@ -13,7 +13,7 @@ MINIMUM := $(VENV)-min
 COMPILE := $(TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --annotation-style=line --no-header --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
-.PHONY: run test test-long test-min check lint types format readme requirements audit clean
+.PHONY: run test test-long test-min bench check lint types format readme requirements audit clean
 .NOTPARALLEL:
 
 # The laptop's set of settings; whatever the environment already says wins. The deliverer ends with its parent, which
@@ -43,6 +43,10 @@ test-long: $(VENV)/dev.stamp
 # With the oldest versions that requirements.in allows; TESTS=tests/test_patch.py for some of them.
 test-min: $(MINIMUM)/stamp
 	@$(MINIMUM)/bin/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
+
+# Beside the bare minimum of the stack, in one run; BENCH=--full goes to a million people.
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.bench.run $(BENCH)
 
 # Versions stay as they are, unless UPGRADE=--upgrade.
 requirements: $(TOOLS)/stamp
