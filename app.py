@@ -8,7 +8,7 @@ from flask import Flask
 
 from schemas.settings import WrongSetting, read_settings, unknown_settings
 from scim import application, commands, console, errors, proxy
-from scim.application import Perch
+from scim.application import Application, Perch
 from storage.database import Database
 
 
@@ -17,7 +17,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
 
     :raises WrongSetting: naming the setting that has a wrong value.
     """
-    app = Flask("perch", static_folder=None)
+    app = Application("perch", static_folder=None)
     read = read_settings({**os.environ, **(settings or {})})
     perch = Perch(read, Database(read["PERCH_DATABASE"], read["PERCH_WRITE_WAIT"]))
     errors.register(app)

@@ -1,8 +1,10 @@
 """The deployment behind the application: settings, database, workspace; and what happens before each request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Flask, Request, Response, g
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
@@ -13,12 +15,20 @@ from scim.errors import is_events, is_scim
 from scim.events import endpoint as events
 from scim.retention import Retention
 from scim.traffic import Traffic
-from scim.wire import base_url, drop_unread
+from scim.wire import base_of, current, drop_unread
 from storage import workspace
 from storage.database import Database
 from storage.journal import Author
 
 PUBLIC = ("discovery.service_provider_config", "events.jwks")
+
+
+class Application(Flask):
+    """Flask without its look for coroutines, at every call, among views and hooks: Perch has none."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
 
 
 @dataclass(slots=True)
@@ -71,37 +81,43 @@ def register(app: Flask, perch: Perch) -> None:
 
     @app.before_request
     def admit() -> Response | None:
+        sent = current()
         g.settings = perch.settings
-        if is_scim(request.path):
-            window.begin()
-        elif not is_events(request.path):
-            return None
-        return _admit(perch)
+        scim = is_scim(sent.path)
+        if scim:
+            g.exchange = window.begin(sent)
+        return _admit(perch, sent, scim) if scim or is_events(sent.path) else None
 
-    app.after_request(window.record)
-    app.after_request(drop_unread)
-    app.after_request(retention.after)
+    @app.after_request
+    def end(response: Response) -> Response:
+        sent = current()
+        retention.after(sent, response)
+        drop_unread(sent, response, perch.settings["PERCH_MAX_BODY"])
+        window.record(sent, response)
+        return response
+
     app.teardown_request(traffic.end)
 
 
-def _admit(perch: Perch) -> Response | None:
+def _admit(perch: Perch, sent: Request, scim: bool) -> Response | None:
     """Let a request in: the key first, so that nobody without one learns which URLs exist, then the workspace."""
-    g.workspace = perch.workspace
-    public = (request.endpoint or "").endswith(PUBLIC)
+    workspace = g.workspace = perch.workspace
+    public = (sent.endpoint or "").endswith(PUBLIC)
     if not public:
-        g.context = _context(perch)
-    if request.path.split("/", 2)[1] != g.workspace:
+        g.context = _context(perch, sent, scim)
+    if sent.path.split("/", 2)[1] != workspace:
         raise NotFound("There is no such workspace; copy the base URL again from Perch.")
-    if perch.settings["PERCH_FAULTS"] and is_scim(request.path):
+    if perch.settings["PERCH_FAULTS"] and scim:
         return faults.meet(perch.database, None if public else g.context.key.id)
     return None
 
 
-def _context(perch: Perch) -> Context:
-    mark = traffic.replayed()
-    key = mark.key if mark else perch.gate.admit(request.headers.get("Authorization"), request.remote_addr)
-    if is_scim(request.path):
-        traffic.admitted(key, g.request_id)
-    authorise(key, request.method, request.path)
-    author = Author("console" if mark else f"key:{key.id}", g.request_id)
-    return Context(perch.database, perch.settings, base_url(), key, author)
+def _context(perch: Perch, sent: Request, scim: bool) -> Context:
+    mark = traffic.replayed(sent)
+    key = mark.key if mark else perch.gate.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
+    identifier = g.request_id
+    if scim:
+        traffic.admitted(g.exchange, key, identifier, sent.path)
+    authorise(key, sent.method, sent.path)
+    author = Author("console" if mark else f"key:{key.id}", identifier)
+    return Context(perch.database, perch.settings, base_of(sent, perch.settings, perch.workspace), key, author)

@@ -21,6 +21,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
 READING = ("GET", "HEAD", "OPTIONS")
 # Searching, and polling for security event tokens (RFC 8936).
 READING_POSTS = ("/.search", "/events/poll")
+BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 PREFIX = "perch"
 NOBODY = bytes(32)
 # Seconds between two notes of a key's use by one process, and until the next attempt when the writer was busy.
@@ -108,7 +109,7 @@ def authorise(key: Key, method: str, path: str) -> None:
 
 def _sent_key(authorization: str) -> str:
     # Okta's form puts "Bearer " before what people paste, which may begin with it already.
-    text = re.sub(r"^(bearer(\s+|$))+", "", authorization.strip(), flags=re.IGNORECASE)
+    text = BEARER.sub("", authorization.strip())
     scheme, _, rest = text.partition(" ")
     if scheme.lower() != "basic":
         return text

@@ -1,6 +1,6 @@
 """What an operation needs to know about its caller: the deployment, the key, the base URL and who signs the journal."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.settings import Settings
 from storage.database import Database
@@ -8,8 +8,7 @@ from storage.journal import Author
 from storage.keys import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """A caller of the service; `base` is the base URL without a final slash."""
 
     database: Database
@@ -19,8 +18,7 @@ class Context:
     author: Author
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What an operation answers: a status, JSON text or None, the entity tag, location and id of a single resource."""
 
     status: int

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from flask import Response, request
+from flask import Request, Response
 
 from schemas.errors import ScimError
 from scim.auth import READING
@@ -24,9 +24,9 @@ class Retention:
         self._next = 0.0
         self._lock = threading.Lock()
 
-    def after(self, response: Response) -> Response:
+    def after(self, sent: Request, response: Response) -> None:
         """Prune when it is time and the writer is free; an answer never fails or waits for it."""
-        if request.method not in READING and response.status_code < 400 and self._is_time():
+        if sent.method not in READING and response.status_code < 400 and self._is_time():
             try:
                 with self.database.write(wait=0) as connection:
                     more = retention.prune(connection, self.days)
@@ -34,7 +34,6 @@ class Retention:
             except ScimError:
                 more = True
             self._next = time.monotonic() + (SOON if more else EVERY)
-        return response
 
     def _is_time(self) -> bool:
         with self._lock:

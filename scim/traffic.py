@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response, g
 
 from schemas import tolerances
 from schemas.errors import Conflict, InvalidValue, NotFound
@@ -80,31 +80,28 @@ class Traffic:
         self.mode: str = settings["PERCH_TRAFFIC"]
         self.writer = Writer(database, prepared, settings["PERCH_TRAFFIC_KEEP"], settings["PERCH_TRAFFIC_DAYS"])
 
-    def begin(self) -> Exchange:
+    def begin(self, sent: Request) -> Exchange:
         """Begin to watch the current request."""
         used, token = tolerances.start()
-        exchange = Exchange(time.perf_counter(), used, token, replayed())
-        g.exchange = exchange
-        return exchange
+        return Exchange(time.perf_counter(), used, token, replayed(sent))
 
-    def record(self, response: Response) -> Response:
+    def record(self, sent: Request, response: Response) -> None:
         """Hand the current request and its answer to the writer, if they are to be kept; never fails, never waits."""
         exchange: Exchange | None = g.get("exchange")
         if exchange is not None:
-            exchange.keep = self._is_kept(exchange, response)
+            exchange.keep = self._is_kept(exchange, sent, response)
             if exchange.keep or (exchange.used or exchange.used.ignored) and exchange.key is not None:
-                _complete(exchange, request._get_current_object(), response)  # type: ignore[attr-defined]
+                _complete(exchange, sent, response)
                 self.writer.put(exchange, len(exchange.body) + len(exchange.answer))
-        return response
 
-    def _is_kept(self, exchange: Exchange, response: Response) -> bool:
+    def _is_kept(self, exchange: Exchange, sent: Request, response: Response) -> bool:
         if self.mode == "all" or exchange.replay is not None:
             return True
         if self.mode == "off":
             return False
         if response.status_code >= 400 or exchange.fault is not None:
             return True
-        return request.path.endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
+        return sent.path.endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
 
 
 def end(_: BaseException | None = None) -> None:
@@ -114,20 +111,19 @@ def end(_: BaseException | None = None) -> None:
         tolerances.stop(exchange.token)
 
 
-def admitted(key: Key, request_id: str) -> None:
-    """Say whose request the current one is; from here on a strict key's tolerances are refused."""
-    exchange: Exchange = g.exchange
+def admitted(exchange: Exchange, key: Key, request_id: str, path: str) -> None:
+    """Say whose request an exchange is; from here on a strict key's tolerances are refused."""
     exchange.key, exchange.request_id = key, request_id
     exchange.used.strict = bool(key.strict)
     if key.rolesAs == "strings":
         exchange.used.expected = ROLE_STRINGS
-    if request.path.endswith("/"):
-        tolerances.note(Tolerance.TRAILING_SLASH, below_base(request.path))
+    if path.endswith("/"):
+        tolerances.note(Tolerance.TRAILING_SLASH, below_base(path))
 
 
-def replayed() -> Replay | None:
-    """Return the mark of the current request as a replay; no header can set it."""
-    found: Replay | None = request.environ.get(REPLAY)
+def replayed(sent: Request) -> Replay | None:
+    """Return the mark of a request as a replay; no header can set it."""
+    found: Replay | None = sent.environ.get(REPLAY)
     return found
 
 
