@@ -325,18 +325,6 @@ def error_document(error: ScimError) -> dict[str, Any]:
     return {"schemas": [ERROR.urn], "status": str(error.status), **kind, "detail": error.detail}
 
 
-def list_response(
-    resources: Sequence[Any], total: int, *, start_index: int | None = None, next_cursor: str | None = None
-) -> dict[str, Any]:
-    """Return a ListResponse: by index with the 1-based `start_index`, else by cursor (RFC 7644 3.4.2, RFC 9865 2)."""
-    body: dict[str, Any] = {"schemas": [LIST_RESPONSE.urn], "totalResults": total, "itemsPerPage": len(resources)}
-    if start_index is not None:
-        body["startIndex"] = start_index
-    if next_cursor is not None:
-        body["nextCursor"] = next_cursor
-    return {**body, "Resources": list(resources)}
-
-
 def bulk_result(
     operation: BulkOperation,
     status: int,

@@ -15,7 +15,7 @@ def projection(kind: ResourceType) -> Projection:
     return Projection.parse(asked.attributes, asked.excludedAttributes, kind)
 
 
-def resource_blueprint(kind: ResourceType) -> Blueprint:
+def _writable(kind: ResourceType) -> Blueprint:
     """Make the endpoints of a resource type that clients may write."""
     blueprint = _readable(kind)
 
@@ -63,10 +63,9 @@ def _readable(kind: ResourceType) -> Blueprint:
 
 def root_search() -> Response:
     """Search all users and groups at once (RFC 7644 section 3.4.3)."""
-    asked = read_search(read_json()) if request.method == "POST" else read_query(parameters())
-    return answer_response(searching.search(context(), [USER, GROUP], asked))
+    return answer_response(searching.search(context(), [USER, GROUP], read_search(read_json())))
 
 
 def blueprints() -> list[Blueprint]:
     """Return the blueprints of users, groups and roles; the catalogue of roles is read-only."""
-    return [resource_blueprint(USER), resource_blueprint(GROUP), _readable(ROLE)]
+    return [_writable(USER), _writable(GROUP), _readable(ROLE)]

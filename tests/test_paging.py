@@ -1,5 +1,6 @@
 """Pages by index (RFC 7644 section 3.4.2.4) and by cursor (RFC 9865)."""
 
+import json
 import re
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidSyntax, InvalidValue
-from schemas.messages import SearchRequest, list_response, read_query, read_search
+from schemas.messages import SearchRequest, read_query, read_search
 from scim.paging import (
     CURSOR_LIFETIME,
     MAX_INDEX,
@@ -20,6 +21,7 @@ from scim.paging import (
     query_digest,
     read_page,
 )
+from scim.searching import list_text
 
 SECRET = b"s" * 32
 NOW = 1_795_000_000.5
@@ -130,9 +132,9 @@ def test_a_wrong_search_request(body: Any, error: type[Exception], says: str) ->
 
 def test_list_responses() -> None:
     schemas = ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]
-    by_index = list_response([], 0, start_index=1)
+    by_index = json.loads(list_text(0, [], {"startIndex": 1}))
     assert by_index == {"schemas": schemas, "totalResults": 0, "itemsPerPage": 0, "startIndex": 1, "Resources": []}
-    by_cursor = list_response([{"id": "1"}], 9, next_cursor="x")
+    by_cursor = json.loads(list_text(9, ['{"id":"1"}'], {"nextCursor": "x"}))
     assert (by_cursor["nextCursor"], by_cursor["itemsPerPage"], "startIndex" in by_cursor) == ("x", 1, False)
 
 
