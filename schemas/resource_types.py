@@ -57,8 +57,7 @@ class ResourceType:
         self.endpoint = f"/{name}s"
         self.urn = schema[0]
         self.core = schema[1]()
-        self.common = common_attributes()
-        self.attributes: dict[str, Attribute] = {**self.common, **self.core}
+        self.attributes: dict[str, Attribute] = {**common_attributes(), **self.core}
         self.extensions = {urn: Complex(fields, text) for urn, (text, fields) in extensions.items()}
         self._names = {key.lower(): field for key, field in self._names_to_fields().items()}
         self._schema = self._marshmallow_schema()

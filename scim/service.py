@@ -191,7 +191,7 @@ def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit
 
 def _matching(connection: Connection, group: int, edit: MemberEdit) -> list[str]:
     found = members.elements(connection, group)
-    named = ({"value": identifier, "type": kind, "display": display} for _, identifier, kind, display in found)
+    named = ({"value": identifier, "type": kind, "display": display} for identifier, kind, display in found)
     return [str(element["value"]) for element in named if edit.filter and evaluate_element(edit.filter, element)]
 
 

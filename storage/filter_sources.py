@@ -116,7 +116,7 @@ def rows(bound: Bound, base: str, used: frozenset[str]) -> Rows:
         case (access.GROUP_URN, "roles"):
             return GROUP_ROLES
         case ("groups",):
-            return _groups(base, used)
+            return _groups(base)
         case ("members",):
             return _members(base)
     return _json_rows(bound)
@@ -177,7 +177,7 @@ EFFECTIVE_ROLES = Rows(
 )
 
 
-def _groups(base: str, used: frozenset[str]) -> Rows:
+def _groups(base: str) -> Rows:
     """Return the groups above a user; those that match are found first and walked down, save for their `type`."""
     columns = {
         "value": column("g.id", indexed=True),

@@ -90,10 +90,10 @@ def _refuse_unknown(connection: sqlite3.Connection, listed: str) -> None:
         raise InvalidValue(f"members: no user or group has the id {names}{more}; push these people first.")
 
 
-def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[int, str, str, str | None]]:
-    """Yield each member's sequence number, id, type and displayName, without building the whole list."""
+def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[str, str, str | None]]:
+    """Yield each member's id, type and displayName, without building the whole list."""
     yield from connection.execute(
-        "SELECT r.seq, r.id, r.type, r.document ->> '$.displayName' "
+        "SELECT r.id, r.type, r.document ->> '$.displayName' "
         'FROM members m JOIN resources r ON r.seq = m.member WHERE m."group" = ?',
         (group,),
     )

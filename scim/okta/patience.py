@@ -27,7 +27,6 @@ class Patient:
         self.scale = scale
         self.notice = notice
         self.sent = 0
-        self.waits = 0
 
     def send(
         self,
@@ -53,7 +52,6 @@ class Patient:
             self._wait(exchange, seconds)
 
     def _wait(self, exchange: Exchange, seconds: int) -> None:
-        self.waits += 1
         told = f"{exchange.status or ''} {exchange.detail}".strip()
         self.notice(f"{exchange.request}: {told}; waiting {seconds} s as Okta would.")
         self.sleep(seconds * self.scale)
