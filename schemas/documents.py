@@ -21,7 +21,7 @@ EVENT_URIS = (
     f"{PROV}:deactivate",
 )
 
-MAX_RESULTS = 1000
+DEFAULT_RESULTS, MAX_RESULTS = 100, 1000
 MAX_OPERATIONS = 1000
 CURSOR_TIMEOUT = 3600
 
@@ -42,7 +42,7 @@ def service_provider_config(base: str, max_payload: int) -> Document:
             "cursor": True,
             "index": True,
             "defaultPaginationMethod": "index",
-            "defaultPageSize": 100,
+            "defaultPageSize": DEFAULT_RESULTS,
             "maxPageSize": MAX_RESULTS,
             "cursorTimeout": CURSOR_TIMEOUT,
         },

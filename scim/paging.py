@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.documents import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
 from schemas.messages import SearchRequest, read_query
 
-DEFAULT_COUNT = 100
-MAX_COUNT = 1000
 # SQLite's integers have 64 bits.
 MAX_INDEX = 2**63 - 1
-CURSOR_LIFETIME = 3600
 CURSOR_VERSION = 1
 MAC_BYTES = 16
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
@@ -27,7 +25,7 @@ class IndexPage:
     """A page by index: the 1-based `start_index` and how many resources at most (RFC 7644 section 3.4.2.4)."""
 
     start_index: int = 1
-    count: int = DEFAULT_COUNT
+    count: int = DEFAULT_RESULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class CursorPage:
     """A page by cursor: the cursor as sent, None for the first page (RFC 9865 section 2)."""
 
     cursor: str | None = None
-    count: int = DEFAULT_COUNT
+    count: int = DEFAULT_RESULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,16 @@ def read_page(request: SearchRequest | Mapping[str, str]) -> IndexPage | CursorP
     search = request if isinstance(request, SearchRequest) else read_query(request)
     if search.cursor is None:
         start = _number("startIndex", search.startIndex, 1, InvalidValue)
-        count = _number("count", search.count, DEFAULT_COUNT, InvalidValue)
-        return IndexPage(min(max(start, 1), MAX_INDEX), min(max(count, 0), MAX_COUNT))
+        count = _number("count", search.count, DEFAULT_RESULTS, InvalidValue)
+        return IndexPage(min(max(start, 1), MAX_INDEX), min(max(count, 0), MAX_RESULTS))
     if not isinstance(search.cursor, str):
         raise InvalidCursor("cursor: must be text: empty for the first page, else the nextCursor of the page before.")
     if search.startIndex not in (None, ""):
         raise InvalidValue("startIndex: cannot be combined with cursor; send one of them.")
-    count = _number("count", search.count, DEFAULT_COUNT, InvalidCount)
+    count = _number("count", search.count, DEFAULT_RESULTS, InvalidCount)
     if count < 0:
-        raise InvalidCount(f"count: must be between 0 and {MAX_COUNT}.")
-    return CursorPage(search.cursor or None, min(count, MAX_COUNT))
+        raise InvalidCount(f"count: must be between 0 and {MAX_RESULTS}.")
+    return CursorPage(search.cursor or None, min(count, MAX_RESULTS))
 
 
 def _number(name: str, value: Any, default: int, error: type[ScimError]) -> int:
@@ -97,7 +95,7 @@ def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> Position
     """Return the position in a cursor that `encode_cursor` made for the same query (RFC 9865 section 2.1).
 
     :raises InvalidCursor: when it was changed, made elsewhere or made for another query.
-    :raises ExpiredCursor: when it is older than CURSOR_LIFETIME seconds.
+    :raises ExpiredCursor: when it is older than CURSOR_TIMEOUT seconds.
     """
     body, _, mac = text.partition(".")
     expected = _to_text(_mac(secret, body))
@@ -106,8 +104,8 @@ def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> Position
     version, issued, belongs_to, missing, key, seq = json.loads(_from_text(body))
     if version != CURSOR_VERSION or belongs_to != digest:
         raise InvalidCursor("cursor: belongs to another query; repeat its filter and sorting, or begin again.")
-    if now - issued > CURSOR_LIFETIME:
-        raise ExpiredCursor(f"cursor: is older than {CURSOR_LIFETIME} seconds; begin again with an empty cursor.")
+    if now - issued > CURSOR_TIMEOUT:
+        raise ExpiredCursor(f"cursor: is older than {CURSOR_TIMEOUT} seconds; begin again with an empty cursor.")
     return Position(bool(missing), key, seq)
 
 

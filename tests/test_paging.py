@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.documents import CURSOR_TIMEOUT
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidSyntax, InvalidValue
 from schemas.messages import SearchRequest, read_query, read_search
 from scim.paging import (
-    CURSOR_LIFETIME,
     MAX_INDEX,
     CursorPage,
     IndexPage,
@@ -146,7 +146,7 @@ def test_cursors_keep_their_position(missing: bool, key: str | int | float | Non
     position = Position(missing, key, seq)
     text = encode_cursor(SECRET, position, NOW, DIGEST)
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", text)
-    assert decode_cursor(SECRET, text, NOW + CURSOR_LIFETIME - 1, DIGEST) == position
+    assert decode_cursor(SECRET, text, NOW + CURSOR_TIMEOUT - 1, DIGEST) == position
 
 
 CURSOR = encode_cursor(SECRET, Position(False, "ada", 7), NOW, DIGEST)
@@ -154,7 +154,7 @@ CURSOR = encode_cursor(SECRET, Position(False, "ada", 7), NOW, DIGEST)
 
 def test_an_old_cursor_has_expired() -> None:
     with pytest.raises(ExpiredCursor):
-        decode_cursor(SECRET, CURSOR, NOW + CURSOR_LIFETIME + 2, DIGEST)
+        decode_cursor(SECRET, CURSOR, NOW + CURSOR_TIMEOUT + 2, DIGEST)
 
 
 @pytest.mark.parametrize(
