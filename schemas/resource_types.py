@@ -150,7 +150,7 @@ class ResourceType:
             elif key.lower() == self.urn.lower() and isinstance(value, dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
                 document.update(self.canonical_names(value))
-            elif urn := self._extension_with(key):
+            elif urn := self.extension_with(key):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
                 self._place(document, urn, {key: value})
             else:
@@ -162,7 +162,7 @@ class ResourceType:
         merge = name in self.extensions and isinstance(kept, dict) and isinstance(value, dict)
         document[name] = {**kept, **value} if merge and kept else value
 
-    def _extension_with(self, name: str) -> str | None:
+    def extension_with(self, name: str) -> str | None:
         """Return the URN of the extension that has a writable attribute of that name, or None."""
         for urn, extension in self.extensions.items():
             field = extension.sub(name)

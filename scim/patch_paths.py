@@ -87,20 +87,12 @@ def _resolve(resource_type: ResourceType, urn: str | None, name: str, sub: str |
     try:
         resource_type.resolve(urn, name)
     except UnknownAttribute:
-        misplaced = None if urn else _extension_with(resource_type, name)
+        misplaced = None if urn else resource_type.extension_with(name)
         if misplaced is None:
             raise
         note(Tolerance.MISPLACED_ATTRIBUTE, name)
         return resource_type.resolve(misplaced, name, sub)
     return resource_type.resolve(urn, name, sub)
-
-
-def _extension_with(resource_type: ResourceType, name: str) -> str | None:
-    for urn, extension in resource_type.extensions.items():
-        field = extension.sub(name)
-        if field is not None and not field.readOnly:
-            return urn
-    return None
 
 
 def element_of(target: Target) -> dict[str, Any] | None:
