@@ -3,11 +3,11 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
+from schemas.instants import normalise_instant
 from schemas.tolerances import Tolerance, ignore, note
 
 SHORT_TEXT = 1024
@@ -181,7 +181,7 @@ class DateTime(Attribute):
 
     def read_one(self, value: Any) -> str:
         try:
-            datetime.fromisoformat(value)
+            normalise_instant(value)
         except (TypeError, ValueError):
             raise ValidationError("must be a date and time such as 2026-11-24T09:30:00Z.") from None
         return str(value)
@@ -242,7 +242,7 @@ class Complex(Attribute):
         field = self.subAttributes.get(key) or self._names.get(key.lower())
         if field is None and not is_unassigned(item):
             ignore(self.name, key)
-        if field is None or field.mutability == "readOnly" or is_unassigned(item):
+        if field is None or field.readOnly or is_unassigned(item):
             return
         try:
             value = field.read(item)

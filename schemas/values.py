@@ -1,6 +1,6 @@
 """Values taken one by one, as PATCH does: read with the field's own rules, errors named by their path."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from marshmallow import ValidationError
@@ -21,10 +21,7 @@ def read_value(field: Attribute, value: Any, path: str) -> Any:
 
     :raises InvalidValue: that names `path` and what is wrong.
     """
-    try:
-        return field.read(value)
-    except ValidationError as error:
-        raise InvalidValue(describe({path: error.messages})) from None
+    return _read(field.read, value, path)
 
 
 def read_element(field: Attribute, value: Any, path: str) -> Any:
@@ -32,8 +29,12 @@ def read_element(field: Attribute, value: Any, path: str) -> Any:
 
     :raises InvalidValue: that names `path` and what is wrong.
     """
+    return _read(field.read_one, value, path)
+
+
+def _read(read: Callable[[Any], Any], value: Any, path: str) -> Any:
     try:
-        return field.read_one(value)
+        return read(value)
     except ValidationError as error:
         raise InvalidValue(describe({path: error.messages})) from None
 

@@ -6,11 +6,14 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from schemas.attributes import TEXT_BOOLEANS
 from storage.traffic import Entry
 
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
 NAMES = {"okta": "Okta", "entra": "Entra"}
 GUID = re.compile(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', re.I)
+# Anybody may send a filter, so it is read in a time that grows with its length only.
+LOOK_UP = re.compile(r"\s*+(?:urn:[\w:.-]+:)?(\w++)(?=[\w.\[\] \"]{0,200}\seq\s)", re.I)
 PLAIN = {
     ("GET", "serviceproviderconfig"): "asks what this server can do",
     ("GET", "schemas"): "reads the schemas",
@@ -37,7 +40,7 @@ def of_entry(entry: Entry) -> str:
     """Return what the client of an entry was doing, as a sentence without its full stop."""
     try:
         body = json.loads(entry.request or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return in_words(entry.method, entry.path, body, entry.idp, entry.tolerances)
 
@@ -87,7 +90,7 @@ def _look_up(kind: str, text: str, idp: str | None) -> str:
         return "tests the connection"
     if kind == "group" and re.search(r"\bmembers(\.value)?(\s+eq\b|\[)", text, re.I):
         return "asks whether the group has a member"
-    found = re.match(r"\s*(?:urn:[\w:.-]+:)?(\w+)[\w.\[\] \"]*\s+eq\s", text, re.I)
+    found = LOOK_UP.match(text)
     words = LOOKUPS.get(found[1].lower() if found else "")
     if words is None:
         return f"searches {kind}s"
@@ -169,7 +172,7 @@ def _counted(members: int) -> str:
 
 
 def _truth(value: Any) -> bool | None:
-    return {"true": True, "false": False}.get(str(value).lower())
+    return TEXT_BOOLEANS.get(str(value).lower())
 
 
 def _list(value: Any) -> list[Any]:

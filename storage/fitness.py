@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlite_utils import Database as SqliteUtils
 
-from storage.failures import NewerFile, UnusableFile
+from storage.failures import MUCH_LATER, NewerFile, UnusableFile
 from storage.migrations import perch
 
 
@@ -23,9 +23,11 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     applied = {step.name for step in perch.applied(utilities(connection))}
     unknown = applied - {step.name for step in perch._migrations}
     if unknown:
-        raise NewerFile(f"{path} was written by a newer Perch ({', '.join(sorted(unknown))}); update Perch.", 300)
+        raise NewerFile(
+            f"{path} was written by a newer Perch ({', '.join(sorted(unknown))}); update Perch.", MUCH_LATER
+        )
     if not applied and _tables(connection):
-        raise UnusableFile(f"{path} is a database of another program, not of Perch.", 300)
+        raise UnusableFile(f"{path} is a database of another program, not of Perch.", MUCH_LATER)
 
 
 def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
@@ -35,12 +37,12 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
     """
     (first,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if first != "ok":
-        raise UnusableFile(f"{path} is damaged: {first.splitlines()[-1].rstrip('.')}.", 300)
+        raise UnusableFile(f"{path} is damaged: {first.splitlines()[-1].rstrip('.')}.", MUCH_LATER)
     if connection.execute("PRAGMA foreign_key_check").fetchone():
-        raise UnusableFile(f"{path} is damaged: it refers to rows that it does not hold.", 300)
+        raise UnusableFile(f"{path} is damaged: it refers to rows that it does not hold.", MUCH_LATER)
     refuse_foreign(connection, path)
     if not _tables(connection):
-        raise UnusableFile(f"{path} is empty.", 300)
+        raise UnusableFile(f"{path} is empty.", MUCH_LATER)
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
+from schemas import role
 from schemas.errors import NotFound
 from storage.filter_sources import Sql
 from storage.migrations import BLOCK_SHIFT
@@ -13,12 +14,12 @@ from storage.sort_sql import Order, order_by
 CREATION = order_by(None)
 
 # The catalogue as resources, so that one search serves every resource type; its documents hold no secrets.
-ROLES = """(
+ROLES = f"""(
     SELECT seq, slug AS id, 'Role' AS type, version, created, lastModified, NULL AS userName,
         casefold(name) AS displayName, NULL AS externalId, NULL AS active,
         json_patch(
-            json_object('schemas', json_array('urn:okta:scim:schemas:core:1.0:Role'), 'displayName', name),
-            iif(description IS NULL, '{}', json_object('description', description))
+            json_object('schemas', json_array('{role.URN}'), 'displayName', name),
+            iif(description IS NULL, '{{}}', json_object('description', description))
         ) AS document
     FROM roles
 )"""
