@@ -255,7 +255,7 @@ class _Parser:
     def unquoted(self) -> str:
         """Return the text that somebody meant to quote: up to the next logical operator or bracket."""
         rest = self.text[self.position :].strip("'\u2018\u2019\u201c\u201d")
-        return re.split(r"\s+(?:and|or)\s|[\]\)\"\u201d']", rest, maxsplit=1, flags=re.IGNORECASE)[0].strip()
+        return re.split(r"\s(?:and|or)\s|[\]\)\"\u201d']", rest, maxsplit=1, flags=re.IGNORECASE)[0].strip()
 
     def expected(self, what: str) -> ScimError:
         """Return the error that says what was expected at the present column, and what is there."""

@@ -146,5 +146,5 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
 def _indented(body: str) -> str:
     try:
         return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body

@@ -82,7 +82,7 @@ def pretty(text: str | None) -> str:
         return ""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
