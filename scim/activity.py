@@ -14,8 +14,6 @@ NAMES = {"okta": "Okta", "entra": "Entra"}
 GUID = re.compile(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', re.I)
 # Anybody may send a filter, so it is read in a time that grows with its length only.
 LOOK_UP = re.compile(r"\s*+(?:urn:[\w:.-]+:)?(\w++)(?=[\w.\[\] \"]{0,200}\seq\s)", re.I)
-# Anybody may send a filter, so it is read in a time that grows with its length only.
-LOOK_UP = re.compile(r"\s*+(?:urn:[\w:.-]+:)?(\w++)(?=[\w.\[\] \"]{0,200}\seq\s)", re.I)
 PLAIN = {
     ("GET", "serviceproviderconfig"): "asks what this server can do",
     ("GET", "schemas"): "reads the schemas",
