@@ -8,6 +8,7 @@ from schemas.errors import NotFound
 from storage.instants import now
 
 COLUMNS = "id, name, digest, idp, access, rolesAs, strict, created, expires, revoked, lastUsed"
+CHANGEABLE = frozenset(("name", "expires", "rolesAs", "strict", "revoked", "lastUsed"))
 
 
 class Key(NamedTuple):
@@ -65,8 +66,27 @@ def labels(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Key:
-    """Set columns of a key: name, expires, rolesAs, strict, revoked or lastUsed."""
-    get(connection, identifier)
-    for column in sorted(values.keys() & {"name", "expires", "rolesAs", "strict", "revoked", "lastUsed"}):
-        connection.execute(f"UPDATE keys SET {column} = ? WHERE id = ?", (values[column], identifier))
+    """Set CHANGEABLE columns of a key.
+
+    :raises NotFound: when there is none.
+    """
+    unknown = values.keys() - CHANGEABLE
+    if unknown:
+        raise ValueError(f"no columns: {unknown}")
+    columns = ", ".join(f"{name} = ?" for name in values)
+    connection.execute(f"UPDATE keys SET {columns} WHERE id = ?", [*values.values(), identifier])
     return get(connection, identifier)
+
+
+def revoke(connection: sqlite3.Connection, identifier: str) -> Key:
+    """Revoke a key, which stops at once; one that was revoked before keeps the instant.
+
+    :raises NotFound: when there is none.
+    """
+    key = get(connection, identifier)
+    return key if key.revoked else change(connection, identifier, revoked=now())
+
+
+def discard(connection: sqlite3.Connection, identifier: str) -> None:
+    """Delete a key; only for one that no client ever held, since the journal names keys by id."""
+    connection.execute("DELETE FROM keys WHERE id = ?", (identifier,))

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from scim import auth
 from scim.commands.common import command, json_option, perch, print_json, print_table
 from storage import keys
-from storage.instants import now, to_json
+from storage.instants import to_json
 from storage.keys import Key
 
 group = AppGroup("keys", help="Access keys: what identity providers and applications authenticate with.")
@@ -80,9 +80,7 @@ def change(
 def revoke(identifier: str) -> None:
     """Revoke a key; it stops at once."""
     with perch().database.write() as connection:
-        key = keys.get(connection, identifier)
-        if key.revoked is None:
-            keys.change(connection, identifier, revoked=now())
+        key = keys.revoke(connection, identifier)
     click.echo(f"{key.id} {key.name}: revoked.")
 
 

@@ -28,7 +28,6 @@ from scim.okta.play import FAILED, Play, Result, Unreachable, clean_up, perform
 from scim.okta.state import State, WrongState
 from scim.okta.sync import Stopped, Sync, Task
 from storage import keys, roles
-from storage.instants import now
 
 TEMPORARY_DAYS = 1.0
 SHOWN_LEFT = 5
@@ -74,7 +73,7 @@ def connection(url: str | None, key: str | None) -> Iterator[OktaClient]:
         yield OktaClient(base_url(), text, session_into(current_app.wsgi_app, origin() + "/"))
     finally:
         with perch().database.write() as connection_:
-            keys.change(connection_, made.id, revoked=now())
+            keys.revoke(connection_, made.id)
 
 
 @contextmanager

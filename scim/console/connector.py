@@ -12,7 +12,7 @@ from scim.console.setup import shown
 from scim.console.web import base_url, database, field, origin
 from scim.okta.client import Exchange, OktaClient, look_up
 from scim.okta.in_process import session_into
-from storage import console_keys, keys
+from storage import keys
 
 NAME = "Test connector"
 NOBODY = "perch-connector-test@example.invalid"
@@ -104,4 +104,4 @@ def temporary_key() -> Iterator[str]:
         yield text
     finally:
         with database().write() as connection:
-            console_keys.discard(connection, key.id)
+            keys.discard(connection, key.id)

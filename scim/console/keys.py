@@ -11,7 +11,6 @@ from scim.console import traffic, words
 from scim.console.blueprint import console
 from scim.console.web import database, field, onward, page
 from storage import console_sessions, keys
-from storage.instants import now
 
 LONGEST_NAME = 200
 MOST_DAYS = 3650
@@ -50,9 +49,7 @@ def confirm_revoke(identifier: str) -> Response:
 def revoke(identifier: str) -> BaseResponse:
     """Revoke a key; it stops at once, in every worker."""
     with database().write() as connection:
-        key = keys.get(connection, identifier)
-        if key.revoked is None:
-            keys.change(connection, identifier, revoked=now())
+        key = keys.revoke(connection, identifier)
     return onward("keys", f"The key '{key.name}' is revoked; whoever uses it is refused from now on.")
 
 
