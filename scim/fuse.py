@@ -12,7 +12,7 @@ from scim.context import Context
 from storage import fuse, journal
 from storage.database import Connection
 from storage.fuse import Reading
-from storage.instants import now, to_json
+from storage.instants import from_seconds, now, to_json
 from storage.journal import Author
 from storage.resources import Row
 
@@ -103,7 +103,7 @@ def release(connection: Connection, author: Author, minutes: int) -> str:
     """Let everything through for so many minutes, and count anew after; return until when."""
     until = int(time.time()) + minutes * 60
     fuse.release(connection, until)
-    text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
+    text = f"{from_seconds(until)}Z"
     journal.append(connection, author, "fuse released", SUBJECT, _changes({"until": text}))
     return text
 

@@ -4,9 +4,18 @@ from datetime import UTC, datetime, timedelta
 
 
 def now(offset: timedelta = timedelta(0)) -> str:
-    """Return the present instant, moved by `offset`, as stored text with milliseconds."""
-    text = (datetime.now(UTC) + offset).isoformat(timespec="milliseconds")[:-6]
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """Return the present instant, moved by `offset`, as stored text."""
+    return stored(datetime.now(UTC) + offset)
+
+
+def stored(moment: datetime) -> str:
+    """Return an instant in UTC as stored text, to the millisecond."""
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00").rstrip("0").rstrip(".")
+
+
+def from_seconds(seconds: float) -> str:
+    """Return seconds since 1970 as stored text."""
+    return stored(datetime.fromtimestamp(seconds, UTC))
 
 
 def to_json(stored: str) -> str:

@@ -1,5 +1,6 @@
 """The quirk report: per key, which tolerances its requests needed and which attributes Perch ignored."""
 
+import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,3 +52,10 @@ def clear(connection: sqlite3.Connection, key: str | None = None) -> int:
     """Forget the habits of one key or of all; return how many there were."""
     condition, values = ("key = ?", [key]) if key is not None else ("1", [])
     return connection.execute(f"DELETE FROM quirks WHERE {condition}", values).rowcount
+
+
+def forget(connection: sqlite3.Connection, words: Iterable[str]) -> None:
+    """Take out every example that mentions one of the words, as it is or as JSON writes it."""
+    for word in words:
+        for text in (word, json.dumps(word)[1:-1]):
+            connection.execute("UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (text,))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas.errors import Conflict
-from storage import outbox, traffic
+from storage import outbox, quirks, traffic
 from storage.instants import now
 
 PRUNED_AT_ONCE = 500
@@ -57,7 +57,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     entries = sum(_delete(connection, identifier) for identifier in ids)
     mentions = sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)
-    _blank_examples(connection, words)
+    quirks.forget(connection, words)
     return Erased(entries, mentions, seen)
 
 
@@ -101,14 +101,6 @@ def _blank(connection: sqlite3.Connection, word: str) -> int:
         "UPDATE journal SET changes = replace(changes, ?1, ?2) WHERE instr(changes, ?1)",
         (value, json.dumps(FORGOTTEN)),
     ).rowcount
-
-
-def _blank_examples(connection: sqlite3.Connection, words: Iterable[str]) -> None:
-    for word in words:
-        connection.execute(
-            "UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (json.dumps(word)[1:-1],)
-        )
-        connection.execute("UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (word,))
 
 
 def overwrite(connection: sqlite3.Connection) -> bool:

@@ -10,6 +10,7 @@ from schemas.settings import Settings
 from scim import fuse
 from scim.commands.common import author, command, json_option, perch, print_json
 from storage.fuse import Reading
+from storage.instants import from_seconds
 
 group = AppGroup("fuse", help="The safety fuse: it holds a provider that deactivates too many users at once.")
 
@@ -61,5 +62,5 @@ def described(settings: Settings, found: Reading) -> dict[str, Any]:
         "limit": fuse.limit(settings, found.active),
         "minutes": settings["PERCH_FUSE_MINUTES"],
         "blown": found.blown,
-        "releasedUntil": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.released_until)) if released else None,
+        "releasedUntil": f"{from_seconds(found.released_until)}Z" if released else None,
     }
