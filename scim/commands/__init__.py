@@ -21,14 +21,27 @@ from scim.commands import (
     webhooks,
 )
 
-KEEPING = (journal.COMMAND, forget.COMMAND, fuse.group)
-TELLING = (events.COMMAND, webhooks.group, deliver.COMMAND)
-LOOKING = (settings.COMMAND, doctor.COMMAND)
-WATCHING = (traffic.group, quirks.COMMAND, faults.group, okta.group)
+COMMANDS = (
+    *deployment.COMMANDS,
+    *backup.COMMANDS,
+    keys.group,
+    roles.group,
+    journal.COMMAND,
+    forget.COMMAND,
+    fuse.group,
+    events.COMMAND,
+    webhooks.group,
+    deliver.COMMAND,
+    settings.COMMAND,
+    doctor.COMMAND,
+    traffic.group,
+    quirks.COMMAND,
+    faults.group,
+    okta.group,
+)
 
 
 def register(app: Flask) -> None:
     """Give the application its commands."""
-    handling = (*deployment.COMMANDS, *backup.COMMANDS, keys.group, roles.group)
-    for command in (*handling, *KEEPING, *TELLING, *LOOKING, *WATCHING):
+    for command in COMMANDS:
         app.cli.add_command(command)
