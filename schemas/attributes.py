@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from schemas.tolerances import Tolerance, ignore, note
 SHORT_TEXT = 1024
 LONG_TEXT = 64 * 1024
 TEXT_BOOLEANS = {"true": True, "false": False}
+WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 def is_unassigned(value: object) -> bool:
@@ -165,7 +167,7 @@ class Integer(Attribute):
     kind = "number"
 
     def read_one(self, value: Any) -> int:
-        if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 20:
+        if isinstance(value, str) and WHOLE_NUMBER.fullmatch(value.strip()):
             note(Tolerance.TEXT_NUMBER, f"{self.name}: {value!r}")
             return int(value)
         if isinstance(value, bool) or not isinstance(value, int):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.attributes import is_unassigned, json_type
-from schemas.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget
+from schemas.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget, PayloadTooLarge
 from schemas.messages import Operation
 from schemas.resource_types import ResourceType, UnknownAttribute
 from schemas.tolerances import Tolerance, ignore, note
@@ -17,6 +17,9 @@ from scim.patch_values import change
 
 __all__ = ["MemberEdit", "Patched", "apply"]
 
+# How many values of one resource the operations of a request may go through: two seconds' worth.
+MOST_LOOKED_AT = 250_000
+
 
 @dataclass(frozen=True, slots=True)
 class Patched:
@@ -26,11 +29,12 @@ class Patched:
     member_edits: tuple[MemberEdit, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Draft:
     resource_type: ResourceType
     document: dict[str, Any]
     member_edits: list[MemberEdit] = field(default_factory=list)
+    looked_at: int = 0
 
 
 def apply(resource_type: ResourceType, document: Mapping[str, Any], operations: Sequence[Operation]) -> Patched:
@@ -40,6 +44,7 @@ def apply(resource_type: ResourceType, document: Mapping[str, Any], operations: 
     with `resource_type.load`.
 
     :raises BadRequest: of the kind that section 3.5.2 names for the case; the detail begins with the operation.
+    :raises PayloadTooLarge: when many operations go through many values: others wait for the writer meanwhile.
     """
     draft = _Draft(resource_type, copy.deepcopy(dict(document)))
     for operation in operations:
@@ -130,4 +135,13 @@ def _change(draft: _Draft, op: str, target: Target, value: Any) -> None:
         if op != "remove" and not is_unassigned(value):
             read_value(attribute, value, target.text)
     else:
-        change(draft.document.setdefault(extension, {}) if extension else draft.document, op, target, value)
+        container = draft.document.setdefault(extension, {}) if extension else draft.document
+        if attribute.multiValued:
+            _count(draft, len(container.get(attribute.name, ())))
+        change(container, op, target, value)
+
+
+def _count(draft: _Draft, values: int) -> None:
+    draft.looked_at += values
+    if draft.looked_at - values > MOST_LOOKED_AT:
+        raise PayloadTooLarge("The operations go through too many values; send fewer of them, or the whole in a PUT.")

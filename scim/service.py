@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.errors import Uniqueness
+from schemas.errors import PayloadTooLarge, Uniqueness
 from schemas.filters import evaluate_element
 from schemas.messages import read_patch
 from schemas.resource_types import ROLE, USER, ResourceType
@@ -14,7 +14,7 @@ from scim import patch as patching
 from scim.assignments import Accepted, accept, with_kept_details, withdrawn
 from scim.context import Answer, Context
 from scim.events import record
-from scim.patch import MemberEdit
+from scim.patch import MOST_LOOKED_AT, MemberEdit
 from scim.preconditions import check_if_match, check_if_none_match, etag, not_modified
 from scim.projection import Projection
 from scim.representation import location, stored_document, texts
@@ -176,6 +176,7 @@ def _members_changed(connection: Connection, change: members.Change) -> dict[str
 
 def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit]) -> members.Change:
     change = members.Change()
+    _check_effort(connection, group, edits)
     for edit in edits:
         if edit.kind == "add":
             members.add(connection, group, edit.ids, change)
@@ -187,6 +188,13 @@ def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit
             members.replace(connection, group, edit.ids, change)
     members.apply_change(connection, change)
     return change
+
+
+def _check_effort(connection: Connection, group: int, edits: Sequence[MemberEdit]) -> None:
+    """Refuse filters that would go through a large group again and again while others wait for the writer."""
+    filters = sum(edit.kind == "remove-where" for edit in edits)
+    if filters > 1 and filters * members.count(connection, group, MOST_LOOKED_AT) > MOST_LOOKED_AT:
+        raise PayloadTooLarge("members: many filters on a group so large; send fewer of them at once, or ids.")
 
 
 def _matching(connection: Connection, group: int, edit: MemberEdit) -> list[str]:

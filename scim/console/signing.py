@@ -62,7 +62,7 @@ def _form(status: int, problem: str = "") -> Response:
 
 def _wanted(path: str) -> str:
     """Return the page to go to, never one of another site."""
-    ours = path.startswith("/console/") and "\\" not in path and "//" not in path
+    ours = path.startswith("/console/") and path.isprintable() and "\\" not in path and "//" not in path
     return path if ours else url_for("console.overview")
 
 
