@@ -4,10 +4,9 @@ import json
 import sqlite3
 from dataclasses import dataclass
 
+from storage import journal
 from storage.journal import Entry
 from storage.resources import COLUMNS, Row
-
-ENTRY = "j.seq, j.at, j.actor, j.request, j.action, j.type, j.resource, j.name, j.changes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,7 @@ def holders_page(connection: sqlite3.Connection, slug: str, offset: int, count: 
 def journal_page(connection: sqlite3.Connection, query: JournalQuery, count: int) -> list[Entry]:
     """Return the newest entries that match, the newest first."""
     sql, values = journal_statement(query)
-    rows = connection.execute(f"{sql} LIMIT ?", (*values, count))
-    return [Entry(*(*row[:-1], json.loads(row[-1]))) for row in rows]
+    return [journal.from_row(row) for row in connection.execute(f"{sql} LIMIT ?", (*values, count))]
 
 
 def journal_statement(query: JournalQuery) -> tuple[str, list[object]]:
@@ -80,7 +78,7 @@ def journal_statement(query: JournalQuery) -> tuple[str, list[object]]:
     ]
     used = [(text, value) for text, value in tests if value]
     where = " AND ".join(text for text, _ in used) or "1"
-    return f"SELECT {ENTRY} FROM journal j WHERE {where} ORDER BY j.seq DESC", [value for _, value in used]
+    return f"SELECT {journal.COLUMNS} FROM journal j WHERE {where} ORDER BY j.seq DESC", [value for _, value in used]
 
 
 def actors(connection: sqlite3.Connection) -> dict[str, str]:

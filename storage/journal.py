@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from storage.instants import now
+from storage.json_text import to_text
 
+COLUMNS = "seq, at, actor, request, action, type, resource, name, changes"
 NAMED = "SELECT resource FROM journal WHERE folded = ? AND type = 'User'"
 NAMES_MEMBER = f"type = 'Group' AND EXISTS (SELECT 1 FROM ({NAMED}) named WHERE instr(changes, named.resource))"
 
@@ -43,11 +45,10 @@ def append(
     changes: dict[str, Any],
 ) -> None:
     """Write an entry; `subject` is the type, id and name of what changed."""
-    text = json.dumps(changes, ensure_ascii=False, separators=(",", ":"))
     connection.execute(
         "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (now(), author.actor, author.request, action, *subject, subject[2].casefold(), text),
+        (now(), author.actor, author.request, action, *subject, subject[2].casefold(), to_text(changes)),
     )
 
 
@@ -63,13 +64,13 @@ def entries(
         condition, values = "resource = ?", [resource]
     elif user is not None:
         condition, values = f"resource IN ({NAMED}) OR {NAMES_MEMBER}", [user.casefold()] * 2
-    rows = connection.execute(
-        "SELECT seq, at, actor, request, action, type, resource, name, changes FROM journal "
-        f"WHERE {condition} ORDER BY seq DESC LIMIT ?",
-        [*values, limit],
-    )
-    for row in rows:
-        yield Entry(*(*row[:-1], json.loads(row[-1])))
+    sql = f"SELECT {COLUMNS} FROM journal WHERE {condition} ORDER BY seq DESC LIMIT ?"
+    yield from map(from_row, connection.execute(sql, [*values, limit]))
+
+
+def from_row(row: Sequence[Any]) -> Entry:
+    """Return the entry that a row of COLUMNS holds."""
+    return Entry(*(*row[:-1], json.loads(row[-1])))
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

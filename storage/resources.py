@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from schemas.errors import NotFound, Uniqueness
 from storage import workspace
 from storage.instants import now
+from storage.json_text import to_text
 
 COLUMNS = (
     "r.seq, r.id, r.type, r.version, r.created, r.lastModified, r.active, r.document, "
@@ -28,11 +29,6 @@ class Row(NamedTuple):
     active: int | None
     document: str
     epoch: int
-
-
-def to_text(document: dict[str, Any]) -> str:
-    """Return a document as compact JSON text."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def get(connection: sqlite3.Connection, type_name: str, identifier: str) -> Row:

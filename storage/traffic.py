@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from schemas.errors import NotFound
 from storage.instants import now, to_json
+from storage.json_text import to_text
 
 COLUMNS = (
     "at, key, keyName, idp, method, path, status, duration, headers, request, requestSize, response, responseSize, "
@@ -74,7 +75,7 @@ def row(entry: Entry) -> Row:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else ""
+    return to_text(value) if value else ""
 
 
 def append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
