@@ -5,13 +5,12 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.documents import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
-from schemas.messages import SearchRequest, read_query
+from schemas.messages import SearchRequest
 
 # SQLite's integers have 64 bits.
 MAX_INDEX = 2**63 - 1
@@ -45,13 +44,12 @@ class Position:
     seq: int
 
 
-def read_page(request: SearchRequest | Mapping[str, str]) -> IndexPage | CursorPage:
+def read_page(search: SearchRequest) -> IndexPage | CursorPage:
     """Read which page a query asks for (RFC 7644 section 3.4.2.4, RFC 9865 section 2).
 
     :raises InvalidValue: for a `startIndex` or `count` that is no whole number, or `startIndex` beside `cursor`.
     :raises InvalidCount: for a `count` beside `cursor` that is no whole number from 0.
     """
-    search = request if isinstance(request, SearchRequest) else read_query(request)
     if search.cursor is None:
         start = _number("startIndex", search.startIndex, 1, InvalidValue)
         count = _number("count", search.count, DEFAULT_RESULTS, InvalidValue)

@@ -50,7 +50,7 @@ DIGEST = query_digest(type="User", filter=None, sortBy=None, sortOrder="ascendin
     ],
 )
 def test_pages(parameters: dict[str, str], expected: IndexPage | CursorPage) -> None:
-    assert read_page(parameters) == expected
+    assert read_page(read_query(parameters)) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_pages(parameters: dict[str, str], expected: IndexPage | CursorPage) -> 
 )
 def test_wrong_pages(parameters: dict[str, str], error: type[Exception]) -> None:
     with pytest.raises(error):
-        read_page(parameters)
+        read_page(read_query(parameters))
 
 
 @pytest.mark.parametrize(
