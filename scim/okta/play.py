@@ -153,10 +153,18 @@ class Play:
 
     def _make(self, path: str, body: Document) -> str:
         exchange = self.send("POST", path, body=body)
-        document = exchange.document
-        if not exchange.ok or not isinstance(document, dict) or not document.get("id"):
-            raise Skipped(f"needs a resource, and {exchange.request} answered {exchange.status} {exchange.detail}")
-        return str(document["id"])
+        return made_id(exchange, f"needs a resource, and {exchange.request}")
+
+
+def made_id(exchange: Exchange, what: str) -> str:
+    """Return the id of the resource that a POST made; `what` names the POST where it made none.
+
+    :raises Skipped: when there is none, so that whatever needs it cannot be checked.
+    """
+    document = exchange.document
+    if not exchange.ok or not isinstance(document, dict) or not document.get("id"):
+        raise Skipped(f"{what} answered {exchange.status} {exchange.detail}")
+    return str(document["id"])
 
 
 def perform(play: Play, steps: Sequence[Step], show: Callable[[Result], None] = lambda result: None) -> list[Result]:

@@ -2,7 +2,7 @@
 
 from scim.okta import bodies, expect
 from scim.okta.client import Exchange, look_up
-from scim.okta.play import Broken, Play, Skipped, Step
+from scim.okta.play import Broken, Play, Step, made_id
 
 STEP = Step("assign", "Assign a person")
 TASK = "The assignment fails and waits in Okta's task list."
@@ -19,10 +19,7 @@ MAPPED = {"title": "Agent", "preferredLanguage": "en-GB"}
 
 def pushed_id(play: Play) -> str:
     """Return the id of the person assigned."""
-    document = pushed(play).document
-    if not pushed(play).ok or not isinstance(document, dict) or not document.get("id"):
-        raise Skipped(f"the POST answered {pushed(play).status} {pushed(play).detail}")
-    return str(document["id"])
+    return made_id(pushed(play), "the POST")
 
 
 @STEP.check(

@@ -6,7 +6,7 @@ from typing import Any
 from scim.okta import bodies, expect
 from scim.okta.checks.update import CUSTOM, OIN
 from scim.okta.client import Exchange, look_up
-from scim.okta.play import Broken, Play, Skipped, Step
+from scim.okta.play import Broken, Play, Step, made_id
 
 STEP = Step("groups", "Push groups")
 ERROR_STATE = "The push mapping goes into the error state; changes of the group do not arrive until it is pushed anew."
@@ -21,10 +21,7 @@ def created(play: Play) -> Exchange:
 
 def group_id(play: Play) -> str:
     """Return the id of the pushed group."""
-    document = created(play).document
-    if not created(play).ok or not isinstance(document, dict) or not document.get("id"):
-        raise Skipped(f"the POST of the group answered {created(play).status} {created(play).detail}")
-    return str(document["id"])
+    return made_id(created(play), "the POST of the group")
 
 
 def people(play: Play) -> list[dict[str, str]]:

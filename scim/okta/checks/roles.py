@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from scim.okta import bodies, expect
 from scim.okta.checks.update import put, read
 from scim.okta.client import Exchange
-from scim.okta.play import Broken, Play, Skipped, Step
+from scim.okta.play import Broken, Play, Skipped, Step, made_id
 
 STEP = Step("roles", "Map roles")
 SHAPE = "Okta checks the type against its profile: a string array wants strings ('Invalid value data type')."
@@ -35,10 +35,7 @@ def assigned(play: Play) -> Exchange:
 
 
 def _person(play: Play) -> str:
-    document = assigned(play).document
-    if not assigned(play).ok or not isinstance(document, dict) or "id" not in document:
-        raise Skipped(f"the POST with roles answered {assigned(play).status} {assigned(play).detail}")
-    return play.adopt("roles", str(document["id"]))
+    return play.adopt("roles", made_id(assigned(play), "the POST with roles"))
 
 
 def held(found: Sequence[object] | None) -> list[str]:

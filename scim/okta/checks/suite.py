@@ -2,7 +2,7 @@
 
 from scim.okta import bodies, expect
 from scim.okta.client import Exchange
-from scim.okta.play import Broken, Play, Skipped, Step
+from scim.okta.play import Broken, Play, Step, made_id
 
 STEP = Step("suite", "Okta's public suite")
 JSON_HEADERS = {
@@ -22,10 +22,7 @@ def created(play: Play) -> Exchange:
 
 def created_id(play: Play) -> str:
     """Return the id of the suite's user."""
-    document = created(play).document
-    if not created(play).ok or not isinstance(document, dict) or not document.get("id"):
-        raise Skipped(f"the suite's POST answered {created(play).status} {created(play).detail}")
-    return str(document["id"])
+    return made_id(created(play), "the suite's POST")
 
 
 @STEP.check(
