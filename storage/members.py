@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -127,19 +127,30 @@ def as_json(connection: sqlite3.Connection, group: int, base: str) -> str:
 def groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Membership]]:
     """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2)."""
     listed, values = among(seqs)
-    direct = connection.execute(
-        "SELECT m.member, m.\"group\", g.id, g.document ->> '$.displayName', 1, "
-        'EXISTS (SELECT 1 FROM members above WHERE above.member = m."group") '
-        f'FROM members m JOIN resources g ON g.seq = m."group" WHERE m.member IN {listed} '
-        'ORDER BY m.member, m."group"',
-        values,
+    pairs = connection.execute(
+        f'SELECT member, "group" FROM members WHERE member IN {listed} ORDER BY member, "group"', values
     ).fetchall()
-    # Few groups are inside others; without any, the recursion and its temporary tables are spared.
-    nested = any(row[-1] for row in direct)
+    groups = _named(connection, {group for _, group in pairs}) if pairs else {}
     found: dict[int, list[Membership]] = {}
-    for below, *membership in _nested_groups_above(connection, seqs) if nested else [row[:-1] for row in direct]:
-        found.setdefault(below, []).append(Membership(*membership))
+    if any(nested for _, nested in groups.values()):
+        for below, *membership in _nested_groups_above(connection, seqs):
+            found.setdefault(below, []).append(Membership(*membership))
+    else:
+        # Few groups are inside others; without any, the recursion and its temporary tables are spared.
+        for below, group in pairs:
+            found.setdefault(below, []).append(groups[group][0])
     return found
+
+
+def _named(connection: sqlite3.Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:
+    """Return direct memberships of groups, and whether each group is inside another one, with one row per group."""
+    listed, values = among(sorted(groups))
+    rows = connection.execute(
+        "SELECT g.seq, g.id, g.document ->> '$.displayName', EXISTS (SELECT 1 FROM members m WHERE m.member = g.seq) "
+        f"FROM resources g WHERE g.seq IN {listed}",
+        values,
+    )
+    return {seq: (Membership(seq, identifier, display, 1), bool(nested)) for seq, identifier, display, nested in rows}
 
 
 def _nested_groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> Iterable[tuple[Any, ...]]:
