@@ -59,20 +59,18 @@ class ResourceType:
         self.core = schema[1]()
         self.attributes: dict[str, Attribute] = {**common_attributes(), **self.core}
         self.extensions = {urn: Complex(fields, text) for urn, (text, fields) in extensions.items()}
-        self._names = {key.lower(): field for key, field in self._names_to_fields().items()}
+        self.fields: dict[str, Attribute] = {**self.attributes, **self.extensions}
+        self._names = {key.lower(): field for key, field in self.fields.items()}
         self._schema = self._marshmallow_schema()
         self.computed_urns = [urn for urn, ext in self.extensions.items() if _all_read_only(ext)]
 
-    def _names_to_fields(self) -> dict[str, Attribute]:
-        return {**self.attributes, **self.extensions}
-
     def _marshmallow_schema(self) -> Schema:
         """Build the schema; a marshmallow field's name has no dots, so extensions get their URN as data key."""
-        fields: dict[str, Any] = {key.replace(".", "_"): field for key, field in self._names_to_fields().items()}
-        for key, field in self._names_to_fields().items():
+        fields: dict[str, Any] = {key.replace(".", "_"): field for key, field in self.fields.items()}
+        for key, field in self.fields.items():
             field.data_key = key
         schema = Schema.from_dict(fields, name=self.name)(unknown=EXCLUDE)
-        for key, field in self._names_to_fields().items():
+        for key, field in self.fields.items():
             field.name = key
         return schema
 
@@ -121,7 +119,7 @@ class ResourceType:
             loaded: dict[str, Any] = self._schema.load(self.canonical_names(body))
         except ValidationError as error:
             raise InvalidValue(describe(error.messages)) from None
-        named = ((urn, loaded.get(urn.replace(".", "_"))) for urn in self._names_to_fields())
+        named = ((key, loaded.get(key.replace(".", "_"))) for key in self.fields)
         document = {key: value for key, value in named if not self._is_dropped(key, value)}
         used = [urn for urn in self.extensions if urn in document or urn in self.computed_urns]
         return {"schemas": [self.urn, *used], **document}

@@ -16,7 +16,7 @@ class Projection:
     """A choice of attributes for one resource type (RFC 7644 section 3.9)."""
 
     def __init__(self, resource_type: ResourceType, tree: Tree, *, excluding: bool) -> None:
-        self._fields: dict[str, Attribute] = {**resource_type.attributes, **resource_type.extensions}
+        self._fields = resource_type.fields
         self._names = {name.lower(): name for name in self._fields}
         self._tree = tree
         self._excluding = excluding
