@@ -58,7 +58,7 @@ def create(context: Context, kind: ResourceType, body: Any, projection: Projecti
             identifier = _reactivate(context, connection, kind, target.document, sent, taken)
             return _answer(context, connection, kind, identifier, projection, 201)
         roles.set_direct(connection, seq, accepted.roles, context.author.actor)
-        change = _edit_members(connection, seq, target.edits)
+        change = _edit_members(context, connection, seq, target.edits)
         extra = _members_changed(connection, change) | accepted.journalled
         after = _with_roles(target.document, accepted.roles)
         _record(context, connection, "create", (kind.name, identifier), {}, after, extra)
@@ -153,7 +153,7 @@ def _save(context: Context, connection: Connection, action: str, row: Row, befor
     sent = with_kept_details(target.document.pop("roles", []), held)
     accepted = accept(context, connection, sent) if sent != held else Accepted(held)
     after = _with_roles(target.document, accepted.roles)
-    change = _edit_members(connection, row.seq, target.edits)
+    change = _edit_members(context, connection, row.seq, target.edits)
     if after != before or change:
         resources.update(connection, row, target.document)
     elif not accepted.ignored:
@@ -174,7 +174,7 @@ def _members_changed(connection: Connection, change: members.Change) -> dict[str
     return {"members": members.journalled(connection, change)} if change else {}
 
 
-def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit]) -> members.Change:
+def _edit_members(context: Context, connection: Connection, group: int, edits: Sequence[MemberEdit]) -> members.Change:
     change = members.Change()
     _check_effort(connection, group, edits)
     for edit in edits:
@@ -183,7 +183,7 @@ def _edit_members(connection: Connection, group: int, edits: Sequence[MemberEdit
         elif edit.kind == "remove":
             members.remove(connection, group, edit.ids, change)
         elif edit.kind == "remove-where":
-            members.remove(connection, group, _matching(connection, group, edit), change)
+            members.remove(connection, group, _matching(context, connection, group, edit), change)
         else:
             members.replace(connection, group, edit.ids, change)
     members.apply_change(connection, change)
@@ -197,10 +197,13 @@ def _check_effort(connection: Connection, group: int, edits: Sequence[MemberEdit
         raise PayloadTooLarge("members: many filters on a group so large; send fewer of them at once, or ids.")
 
 
-def _matching(connection: Connection, group: int, edit: MemberEdit) -> list[str]:
-    found = members.elements(connection, group)
-    named = ({"value": identifier, "type": kind, "display": display} for identifier, kind, display in found)
-    return [str(element["value"]) for element in named if edit.filter and evaluate_element(edit.filter, element)]
+def _matching(context: Context, connection: Connection, group: int, edit: MemberEdit) -> list[str]:
+    """Return the ids of the members that a filter means, asked of elements as GET shows them."""
+    found = (
+        {"value": identifier, "$ref": location(context, kind, identifier), "display": display, "type": kind}
+        for identifier, kind, display in members.elements(connection, group)
+    )
+    return [str(element["value"]) for element in found if edit.filter and evaluate_element(edit.filter, element)]
 
 
 def _record(

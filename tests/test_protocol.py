@@ -423,6 +423,14 @@ def test_large_groups_are_patched_with_204(okta: ScimClient) -> None:
     assert okta.patch(path, patch("remove", f'members[value eq "{people[0]}"]')).status == 200
 
 
+@pytest.mark.parametrize("name", ["$ref", "display", "type"])
+def test_members_are_removed_by_whatever_their_elements_show(okta: ScimClient, name: str) -> None:
+    one = group(okta, "G", user(okta, "ann", displayName="Ann")["id"])
+    element = one["members"][0]
+    answer = okta.patch(f"/Groups/{one['id']}", patch("remove", f'members[{name} eq "{element[name]}"]'))
+    assert (answer.status, "members" in answer.body) == (200, False)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_an_unknown_member_is_named_and_nothing_written(okta: ScimClient, method: str) -> None:
     one = group(okta, "G")
