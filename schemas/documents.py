@@ -28,8 +28,12 @@ CURSOR_TIMEOUT = 3600
 Document = dict[str, Any]
 
 
-def service_provider_config(base: str, max_payload: int) -> Document:
-    """Return what Perch supports (RFC 7643 section 5, RFCs 9865 and 9967 sections 4); `max_payload` is in bytes."""
+def service_provider_config(base: str, max_payload: int, security_events: bool = False) -> Document:
+    """Return what Perch supports (RFC 7643 section 5, RFCs 9865 and 9967 sections 4); `max_payload` is in bytes.
+
+    Of security events nothing is said until they are in use, as RFC 9967 allows: strict clients know no such attribute.
+    """
+    events = {"securityEvents": {"asyncRequest": "none", "eventUris": list(EVENT_URIS)}} if security_events else {}
     return {
         "schemas": [CONFIG_URN],
         "patch": {"supported": True},
@@ -46,7 +50,7 @@ def service_provider_config(base: str, max_payload: int) -> Document:
             "maxPageSize": MAX_RESULTS,
             "cursorTimeout": CURSOR_TIMEOUT,
         },
-        "securityEvents": {"asyncRequest": "none", "eventUris": list(EVENT_URIS)},
+        **events,
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",

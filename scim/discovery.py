@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response, current_app, g
 
 from schemas import documents
 from schemas.errors import Forbidden, NotFound
@@ -11,7 +11,7 @@ from scim.context import Answer
 from scim.representation import dump
 from scim.searching import list_text
 from scim.wire import answer_response, base_url, context, document_response, parameters
-from storage import roles
+from storage import roles, signing_keys
 
 blueprint = Blueprint("discovery", __name__)
 
@@ -20,7 +20,10 @@ blueprint = Blueprint("discovery", __name__)
 def service_provider_config() -> Response:
     """What Perch supports (RFC 7643 section 5)."""
     _refuse_filter()
-    return document_response(documents.service_provider_config(base_url(), g.settings["PERCH_MAX_BODY"]))
+    with current_app.extensions["perch"].database.read() as connection:
+        security_events = signing_keys.exist(connection)
+    found = documents.service_provider_config(base_url(), g.settings["PERCH_MAX_BODY"], security_events)
+    return document_response(found)
 
 
 @blueprint.get("/ResourceTypes", strict_slashes=False)

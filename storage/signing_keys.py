@@ -13,6 +13,11 @@ def every(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     return [json.loads(text) for (text,) in rows]
 
 
+def exist(connection: sqlite3.Connection) -> bool:
+    """Tell whether there is a key, which means that tokens are in use."""
+    return connection.execute("SELECT 1 FROM signing_keys LIMIT 1").fetchone() is not None
+
+
 def insert(connection: sqlite3.Connection, jwk: dict[str, Any]) -> None:
     """Keep a new key, which signs from now on."""
     connection.execute("INSERT INTO signing_keys VALUES (?, ?, ?)", (jwk["kid"], now(), json.dumps(jwk)))

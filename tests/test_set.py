@@ -150,7 +150,11 @@ def test_tokens_are_pushed(make_app: MakeApp) -> None:
     receiver.stop()
 
 
-def test_discovery_names_the_events(generic: ScimClient) -> None:
+def test_discovery_names_the_events_once_tokens_are_in_use(app: Flask, generic: ScimClient) -> None:
+    keys = app.test_client().get(f"{scim_path(app)[: -len('/scim/v2')]}/jwks.json")
+    assert keys.json == {"keys": []}
+    assert "securityEvents" not in generic.get("/ServiceProviderConfig").body
+    Poller(app).poll()
     found = generic.get("/ServiceProviderConfig").body["securityEvents"]
     assert found["asyncRequest"] == "none"
     assert f"{PROV}:create:notice" in found["eventUris"] and len(found["eventUris"]) == 6

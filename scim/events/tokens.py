@@ -68,8 +68,7 @@ def _make(connection: Any) -> dict[str, Any]:
 
 
 def published(database: Database) -> dict[str, Any]:
-    """Return the public keys as a JWK Set (RFC 7517 section 5)."""
-    signing_key(database)
+    """Return the public keys as a JWK Set (RFC 7517 section 5), empty before tokens are in use."""
     with database.read() as connection:
         kept = signing_keys.every(connection)
     return {"keys": [ECKey.import_key(jwk).as_dict(private=False) for jwk in kept]}

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.errors import InvalidValue
 from schemas.settings import Settings
-from scim.events import kinds
+from scim.events import kinds, tokens
 from scim.events.messages import Messages
 from scim.events.sender import Outcome, Sender
 from scim.events.urls import Policy
@@ -43,6 +43,8 @@ class Desk:
         unknown = [kind for kind in wanted if kind not in kinds.KINDS]
         if unknown:
             raise InvalidValue(f"There is no event '{unknown[0][:100]}'; there are {', '.join(kinds.KINDS)}.")
+        if form == SET:
+            tokens.signing_key(self.database)
         identifier = secrets.token_hex(5)
         with self.database.write() as connection:
             webhooks.insert(connection, identifier, url, wanted, form, make_secret())
