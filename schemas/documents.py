@@ -27,6 +27,23 @@ CURSOR_TIMEOUT = 3600
 
 Document = dict[str, Any]
 
+AUTHENTICATION: tuple[Document, ...] = (
+    {
+        "type": "oauthbearertoken",
+        "name": "Access key",
+        "description": "An access key made in Perch, sent as Authorization: Bearer KEY.",
+        "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        "primary": True,
+    },
+    {
+        "type": "httpbasic",
+        "name": "Access key as password",
+        "description": "An access key sent as the password of HTTP Basic; the name is free.",
+        "specUri": "https://www.rfc-editor.org/info/rfc7617",
+        "primary": False,
+    },
+)
+
 
 def service_provider_config(base: str, max_payload: int, security_events: bool = False) -> Document:
     """Return what Perch supports (RFC 7643 section 5, RFCs 9865 and 9967 sections 4); `max_payload` is in bytes.
@@ -51,22 +68,7 @@ def service_provider_config(base: str, max_payload: int, security_events: bool =
             "cursorTimeout": CURSOR_TIMEOUT,
         },
         **events,
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "Access key",
-                "description": "An access key made in Perch, sent as Authorization: Bearer KEY.",
-                "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "primary": True,
-            },
-            {
-                "type": "httpbasic",
-                "name": "Access key as password",
-                "description": "An access key sent as the password of HTTP Basic; the name is free.",
-                "specUri": "https://www.rfc-editor.org/info/rfc7617",
-                "primary": False,
-            },
-        ],
+        "authenticationSchemes": [dict(scheme) for scheme in AUTHENTICATION],
         "meta": _meta("ServiceProviderConfig", f"{base}/ServiceProviderConfig"),
     }
 
