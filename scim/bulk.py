@@ -39,6 +39,7 @@ class _Run:
         self.request = request
         self.found: dict[int, dict[str, Any]] = {}
         self.ids: dict[str, str] = {}
+        self.half_made: set[int] = set()
         self.errors = 0
 
     def results(self) -> list[dict[str, Any]]:
@@ -48,16 +49,20 @@ class _Run:
         while steps := list(islice(todo, OPERATIONS_PER_COMMIT)):
             with self.caller.database.write():
                 for step in steps:
-                    if not should_stop(self.errors, self.request.failOnErrors):
+                    if self._goes_on(step):
                         self._step(step, planned)
         return [self.found[index] for index in sorted(self.found)]
 
     def _until_stopped(self, planned: Plan) -> Iterator[Step]:
         failed = [Step(index) for index in planned.errors]
         for step in sorted_steps(planned.steps, failed):
-            if should_stop(self.errors, self.request.failOnErrors):
-                return
-            yield step
+            if self._goes_on(step):
+                yield step
+
+    def _goes_on(self, step: Step) -> bool:
+        """Tell whether a step is to run: after too many errors only what completes, or undoes, what was begun."""
+        begun = step.completes and step.index in self.found
+        return begun or not should_stop(self.errors, self.request.failOnErrors)
 
     def _step(self, step: Step, planned: Plan) -> None:
         operation = self.request.operations[step.index]
@@ -68,6 +73,8 @@ class _Run:
                 raise planned.errors[step.index]
             answer = self._complete(operation) if step.completes else self._operate(operation, step)
         except Exception as error:
+            if step.index in self.half_made:
+                self._undo(operation)
             self._failed(operation, as_scim_error(error))
             return
         location = answer.location or self._location(operation)
@@ -75,6 +82,11 @@ class _Run:
         if step.completes:
             result["status"] = self.found[step.index]["status"]
         self.found[step.index] = result
+
+    def _undo(self, operation: BulkOperation) -> None:
+        """Delete what the first half of an operation created: one that fails changes nothing (RFC 7644 3.7)."""
+        endpoint, _ = split_path(operation, KINDS)
+        service.delete(self.caller, KINDS[endpoint], self.ids.pop(operation.bulkId or ""), Conditions())
 
     def _failed(self, operation: BulkOperation, error: ScimError) -> None:
         self.errors += 1
@@ -103,6 +115,9 @@ class _Run:
         if operation.method == "POST":
             answer = service.create(self.caller, kind, data, projection)
             self.ids[operation.bulkId or ""] = answer.identifier or ""
+            # A user that was there before and is re-activated has another version than the first.
+            if step.withheld and (answer.etag or "").startswith('W/"1.'):
+                self.half_made.add(step.index)
             return answer
         change = service.replace if operation.method == "PUT" else service.patch
         return change(self.caller, kind, identifier or "", data, projection, conditions)

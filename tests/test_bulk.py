@@ -47,6 +47,38 @@ def members(client: ScimClient, result: Operation) -> set[str]:
     return {member["value"] for member in client.get(f"/Groups/{id_of(result)}").body.get("members", [])}
 
 
+def test_a_circle_that_cannot_be_closed_leaves_nothing_of_what_failed(generic: ScimClient) -> None:
+    outer, inner = team("outer", "inner"), team("inner", "outer")
+    outer["data"]["members"].append({"value": "nobody"})
+    results = run(generic, outer, inner, person("ann"))
+    assert statuses(results) == ["400", "400", "201"]
+    assert generic.get("/Groups").body["totalResults"] == 0
+    outer["data"]["members"].pop()
+    assert statuses(run(generic, outer, inner)) == ["201", "201"]
+
+
+def test_a_circle_that_failOnErrors_cuts_is_answered_as_what_it_came_to(generic: ScimClient) -> None:
+    first, second = team("first", "second", "taken"), team("second", "first")
+    assert generic.post("/Users", {"userName": "taken"}).status == 201
+    results = run(generic, first, second, person("taken"), person("late"), failOnErrors=1)
+    listed = {group["displayName"] for group in generic.get("/Groups").body["Resources"]}
+    made = {result["bulkId"] for result in results if result["status"] == "201"}
+    assert listed == made
+    assert "late" not in {result["bulkId"] for result in results}
+
+
+def test_a_user_that_was_there_before_outlives_a_circle_that_fails(okta: ScimClient) -> None:
+    ann = okta.post("/Users", {"userName": "ann", "active": False}).body["id"]
+    manager = {"manager": {"value": "bulkId:bob"}}
+    results = run(
+        okta,
+        person("ann", **{ENTERPRISE: manager}),
+        person("bob", roles=["none"], **{ENTERPRISE: {"manager": "bulkId:ann"}}),
+    )
+    assert "400" in statuses(results)
+    assert okta.get(f"/Users/{ann}").status == 200
+
+
 def test_all_methods(okta: ScimClient) -> None:
     ann, bob = run(okta, person("ann"), person("bob"))
     first, second = f"/Users/{id_of(ann)}", f"/Users/{id_of(bob)}"
