@@ -1,0 +1,180 @@
+"""How many SQL statements each operation takes, authentication and transaction included: one table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+
+import pytest
+from flask import Flask
+
+from tests.conftest import MakeClient
+from tests.support.client import Answer, ScimClient
+from tests.support.commands import run_command
+from tests.support.statements import traced
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+PEOPLE = 100
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A hundred people with a role each, all in a group that has a role by hand, and one person outside."""
+
+    client: ScimClient
+    person: str
+    group: str
+    outsider: str
+
+
+def person(name: str, **more: object) -> dict[str, object]:
+    emails = [{"value": f"{name}@example.com", "type": "work", "primary": True}]
+    return {"schemas": [USER], "userName": name, "externalId": f"x-{name}", "displayName": name, "active": True,
+            "emails": emails, "roles": ["managed:viewer"], **more}  # fmt: skip
+
+
+def changes(*operations: dict[str, object]) -> dict[str, object]:
+    return {"schemas": [PATCH], "Operations": list(operations)}
+
+
+@pytest.fixture
+def directory(app: Flask, make_client: MakeClient) -> Directory:
+    client = make_client("okta")
+    ids = [client.post("/Users", person(f"p{number}")).body["id"] for number in range(PEOPLE)]
+    group = client.post("/Groups", {"displayName": "All", "members": [{"value": one} for one in ids]}).body["id"]
+    run_command(app, "roles", "assign", "--group", "All", "managed:admin")
+    outsider = client.post("/Users", {"userName": "outsider"}).body["id"]
+    return Directory(client, ids[0], group, outsider)
+
+
+def get(of: Directory) -> Answer:
+    return of.client.get(f"/Users/{of.person}")
+
+
+def get_without_anything(of: Directory) -> Answer:
+    return of.client.get(f"/Users/{of.outsider}")
+
+
+def not_modified(of: Directory) -> Answer:
+    return of.client.get(f"/Users/{of.outsider}", headers={"If-None-Match": "*"})
+
+
+def by_user_name(of: Directory) -> Answer:
+    return of.client.get('/Users?filter=userName%20eq%20"p7"&startIndex=1&count=100')
+
+
+def by_external_id(of: Directory) -> Answer:
+    return of.client.get('/Users?filter=externalId%20eq%20"x-p7"')
+
+
+def by_email(of: Directory) -> Answer:
+    return of.client.get('/Users?filter=emails.value%20eq%20"p7@example.com"')
+
+
+def missing(of: Directory) -> Answer:
+    return of.client.get('/Users?filter=userName%20eq%20"nobody"')
+
+
+def page(of: Directory) -> Answer:
+    return of.client.get("/Users?startIndex=1&count=100")
+
+
+def deep_page(of: Directory) -> Answer:
+    return of.client.get("/Users?startIndex=51&count=10")
+
+
+def cursor_page(of: Directory) -> Answer:
+    return of.client.get("/Users?cursor=&count=10")
+
+
+def post(of: Directory) -> Answer:
+    return of.client.post("/Users", person("new"))
+
+
+def put(of: Directory) -> Answer:
+    return of.client.put(f"/Users/{of.person}", person("p0", title="Engineer"))
+
+
+def put_same(of: Directory) -> Answer:
+    return of.client.put(f"/Users/{of.person}", person("p0"))
+
+
+def put_roles(of: Directory) -> Answer:
+    return of.client.put(f"/Users/{of.person}", person("p0", roles=["managed:admin"]))
+
+
+def patch(of: Directory) -> Answer:
+    return of.client.patch(f"/Users/{of.person}", changes({"op": "replace", "value": {"title": "Engineer"}}))
+
+
+def deactivate(of: Directory) -> Answer:
+    return of.client.patch(f"/Users/{of.person}", changes({"op": "replace", "value": {"active": False}}))
+
+
+def delete(of: Directory) -> Answer:
+    return of.client.delete(f"/Users/{of.person}")
+
+
+def get_group(of: Directory) -> Answer:
+    return of.client.get(f"/Groups/{of.group}")
+
+
+def get_group_without_members(of: Directory) -> Answer:
+    return of.client.get(f"/Groups/{of.group}?excludedAttributes=members")
+
+
+def add_member(of: Directory) -> Answer:
+    value = [{"value": of.outsider}]
+    return of.client.patch(f"/Groups/{of.group}", changes({"op": "add", "path": "members", "value": value}))
+
+
+def remove_member(of: Directory) -> Answer:
+    path = f'members[value eq "{of.person}"]'
+    return of.client.patch(f"/Groups/{of.group}", changes({"op": "remove", "path": path}))
+
+
+def rename(of: Directory) -> Answer:
+    return of.client.patch(f"/Groups/{of.group}", changes({"op": "replace", "value": {"displayName": "Everyone"}}))
+
+
+def delete_group(of: Directory) -> Answer:
+    return of.client.delete(f"/Groups/{of.group}")
+
+
+# All statements of a request: one for the key; two around a read, four around a write; and the operation's own.
+TABLE = {
+    get: 7,
+    get_without_anything: 6,
+    not_modified: 4,
+    by_user_name: 7,
+    by_external_id: 7,
+    by_email: 7,
+    missing: 4,
+    page: 8,
+    deep_page: 9,
+    cursor_page: 9,
+    post: 18,
+    put: 14,
+    put_same: 11,
+    put_roles: 20,
+    patch: 14,
+    deactivate: 16,
+    delete: 18,
+    get_group: 6,
+    get_group_without_members: 5,
+    add_member: 25,
+    remove_member: 23,
+    rename: 14,
+    delete_group: 121,  # an event for each of the hundred people who lose a role
+}
+
+
+@pytest.mark.parametrize("operation", TABLE, ids=lambda operation: operation.__name__)
+def test_each_operation_takes_so_many_statements(
+    app: Flask, directory: Directory, operation: Callable[[Directory], Answer]
+) -> None:
+    with traced(app) as traces:
+        assert operation(directory).status < 400
+    # SQLite traces a statement once more for each step of its triggers and cascades.
+    statements = [text for text, _ in groupby(traces)]
+    assert len(statements) == TABLE[operation], "\n".join(statements)
