@@ -14,8 +14,8 @@ from scim import service
 from scim.bulk_plan import Plan, Step, plan, resolve, should_stop, split_path, without
 from scim.context import Answer, Context
 from scim.errors import as_scim_error
+from scim.preconditions import Conditions
 from scim.projection import Projection
-from scim.service import Conditions
 from scim.wire import context, document_response, read_json
 
 blueprint = Blueprint("bulk", __name__)

@@ -2,11 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from schemas.errors import PreconditionFailed
 
 # A quoted tag may contain commas; a bare one, which some clients send, ends at the next comma.
 TAG = re.compile(r'(?:^|(?<=,))\s*(?:W/)?(?:"([^"]*)"|([^",\s]+))\s*(?=,|$)', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The conditional headers of a request (RFC 7644 section 3.14)."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
 
 
 def etag(version: int, epoch: int) -> str:

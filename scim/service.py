@@ -15,7 +15,7 @@ from scim.assignments import Accepted, accept, with_kept_details, withdrawn
 from scim.context import Answer, Context
 from scim.events import record
 from scim.patch import MOST_LOOKED_AT, MemberEdit
-from scim.preconditions import check_if_match, check_if_none_match, etag, not_modified
+from scim.preconditions import Conditions, check_if_match, check_if_none_match, etag, not_modified
 from scim.projection import Projection
 from scim.representation import location, stored_document, texts
 from storage import journal, members, resources, roles
@@ -26,14 +26,6 @@ from storage.search import get_role
 SMALL_GROUP = 200
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """The conditional headers of a request (RFC 7644 section 3.14)."""
-
-    if_match: str | None = None
-    if_none_match: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

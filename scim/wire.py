@@ -14,8 +14,8 @@ from schemas.messages import error_document
 from schemas.settings import Settings
 from scim.context import Answer, Context
 from scim.json_reader import parse_json
+from scim.preconditions import Conditions
 from scim.representation import dump
-from scim.service import Conditions
 
 MEDIA_TYPE = "application/scim+json"
 ACCEPTED_TYPES = (MEDIA_TYPE, "application/json")
