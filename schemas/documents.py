@@ -97,7 +97,7 @@ def schemas(base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
     for kind in RESOURCE_TYPES.values():
         found.append(_schema(kind.urn, kind.name, kind.description, kind.core.values(), base))
         for urn, extension in kind.extensions.items():
-            name = "EnterpriseUser" if "enterprise" in urn else f"{kind.name}Access"
+            name = kind.extension_names[urn]
             found.append(_schema(urn, name, extension.description, extension.subAttributes.values(), base))
     for schema in found:
         if schema["id"] == user.URN:

@@ -1,6 +1,6 @@
 """The resource types (RFC 7643 section 6): which schemas make up a resource, and the way names resolve in them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,16 +49,17 @@ class ResourceType:
         self,
         name: str,
         description: str,
-        schema: tuple[str, Callable[[], dict[str, Attribute]]],
-        extensions: Mapping[str, tuple[str, dict[str, Attribute]]],
+        schema: tuple[str, dict[str, Attribute]],
+        extensions: Mapping[str, tuple[str, str, dict[str, Attribute]]],
     ) -> None:
+        """Declare it: the core schema's URN and attributes; of each extension its schema's name, a text, attributes."""
         self.name = name
         self.description = description
         self.endpoint = f"/{name}s"
-        self.urn = schema[0]
-        self.core = schema[1]()
+        self.urn, self.core = schema
         self.attributes: dict[str, Attribute] = {**common_attributes(), **self.core}
-        self.extensions = {urn: Complex(fields, text) for urn, (text, fields) in extensions.items()}
+        self.extensions = {urn: Complex(fields, text) for urn, (_, text, fields) in extensions.items()}
+        self.extension_names = {urn: title for urn, (title, _, _) in extensions.items()}
         self.fields: dict[str, Attribute] = {**self.attributes, **self.extensions}
         self._names = {key.lower(): field for key, field in self.fields.items()}
         self._schema = self._marshmallow_schema()
@@ -95,10 +96,10 @@ class ResourceType:
         return field if field is not None and field.name not in self.extensions else None
 
     def _extension(self, urn: str) -> Complex:
-        field = self._names.get(urn.lower())
-        if field is None or field.name not in self.extensions:
+        found = self.extension(urn)
+        if found is None:
             raise UnknownAttribute(f"{self.name} has no schema '{urn}'")
-        return self.extensions[field.name]
+        return found
 
     def extension(self, urn: str) -> Complex | None:
         """Return the extension of that URN in any case, or None."""
@@ -196,17 +197,17 @@ def _sentences(messages: Any, path: str) -> Any:
 USER = ResourceType(
     "User",
     "A person",
-    (user.URN, user.attributes),
+    (user.URN, user.attributes()),
     {
-        enterprise_user.URN: ("Attributes of people in organisations", enterprise_user.attributes()),
-        access.USER_URN: ("Who may log in, with which roles and why", access.user_attributes()),
+        enterprise_user.URN: ("EnterpriseUser", "Attributes of people in organisations", enterprise_user.attributes()),
+        access.USER_URN: ("UserAccess", "Who may log in, with which roles and why", access.user_attributes()),
     },
 )
 GROUP = ResourceType(
     "Group",
     "A group of people and groups",
-    (group.URN, group.attributes),
-    {access.GROUP_URN: ("The roles that members inherit", access.group_attributes())},
+    (group.URN, group.attributes()),
+    {access.GROUP_URN: ("GroupAccess", "The roles that members inherit", access.group_attributes())},
 )
-ROLE = ResourceType("Role", "A role of the catalogue", (role.URN, role.attributes), {})
+ROLE = ResourceType("Role", "A role of the catalogue", (role.URN, role.attributes()), {})
 RESOURCE_TYPES = {kind.name: kind for kind in (USER, GROUP, ROLE)}
