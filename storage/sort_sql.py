@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.attributes import Complex
+from schemas.attributes import Attribute, Complex
 from schemas.resource_types import Bound
 from storage.filter_sources import CONDITION, Sql, rows, scalar
 
 NEVER_MISSING = {("id",), ("meta", "created"), ("meta", "lastModified")}
 SEQUENCE = "r.seq"
+# Cursors carry a key in a URL, of which servers take some 8 KiB; texts alike so far are in the order of creation.
+LONGEST_KEY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,18 @@ def order_by(bound: Bound | None, descending: bool = False) -> Order:
     bound = _leaf(bound)
     may_miss = bound.path not in NEVER_MISSING
     if not bound.attribute.multiValued:
-        return Order(_without_base(scalar(bound.path, bound.leaf, "").sql), descending, may_miss)
+        kept_alone = scalar(bound.path, bound.leaf, "")
+        key = _without_base(kept_alone.sql)
+        # What an index holds is short enough, and the index gives the order.
+        return Order(key if kept_alone.indexed else _bounded(key, bound.leaf), descending, may_miss)
     name = bound.sub.name if bound.sub else ""
     kept = rows(Bound(bound.extension, bound.attribute), "", frozenset({name}))
     key = kept.first.replace(CONDITION, _without_base(kept.columns[name].sql))
-    return Order(key, descending, may_miss)
+    return Order(_bounded(key, bound.leaf), descending, may_miss)
+
+
+def _bounded(key: str, attribute: Attribute) -> str:
+    return f"substr({key}, 1, {LONGEST_KEY})" if attribute.kind == "text" else key
 
 
 def _leaf(bound: Bound) -> Bound:

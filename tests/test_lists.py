@@ -165,6 +165,22 @@ def test_walking_by_cursor_is_the_same_as_by_index(client: ScimClient, name: str
     assert [found for names in pages for found in names] == by_index
 
 
+@pytest.mark.parametrize("name", ["title", "emails", "name.formatted", "userName"])
+def test_a_cursor_fits_into_a_url_however_long_the_values_are(generic: ScimClient, name: str) -> None:
+    long = "\U0001f600" * (250 if name == "userName" else 16_000)
+    for number in range(4):
+        person = {"title": long, "emails": [{"value": long}], "name": {"formatted": long}}
+        user_name = f"{long}{number}" if name == "userName" else f"u{number}"
+        assert generic.post("/Users", {"userName": user_name, **(person if number else {})}).status == 201
+    found, cursor = [], ""
+    while cursor is not None:
+        assert len(cursor) < 6000
+        page = generic.get(f"/Users?sortBy={name}&cursor={cursor}&count=1&attributes=userName").body
+        found += [user["userName"][-1] for user in page["Resources"]]
+        cursor = page.get("nextCursor")
+    assert found == (["0", "1", "2", "3"] if name == "userName" else ["1", "2", "3", "0"])
+
+
 def test_cursors_belong_to_their_query(client: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(client, [f"u{number}" for number in range(9)])
     cursor = page(client, cursor="", count=2, filter="userName pr")["nextCursor"]
