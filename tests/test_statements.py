@@ -142,7 +142,7 @@ def delete_group(of: Directory) -> Answer:
 
 
 # All statements of a request: one for the key; two around a read, four around a write; and the operation's own.
-TABLE = {
+TABLE: dict[Callable[[Directory], Answer], int] = {
     get: 7,
     get_without_anything: 6,
     not_modified: 4,
