@@ -175,11 +175,13 @@ def test_of_two_deliverers_one_delivers_and_the_other_takes_over(stage: Stage) -
     assert len(stage.receiver.seen) == 20
     stage.crew.kill(first)
     stage.client.post("/Users", {"userName": "after"})
-    stage.receiver.wait(lambda: len(stage.receiver.seen) == 21)
+    # Whoever takes over may send again what the other was killed over: at least once, and nothing is missing.
+    stage.receiver.wait(lambda: len(stage.receiver.seen) >= 21)
+    stage.wait_for_all()
     stage.crew.kill(second)
     last = stage.crew.start()
     stage.client.post("/Users", {"userName": "last"})
-    stage.receiver.wait(lambda: len(stage.receiver.seen) == 22)
+    stage.wait_for_all()
     last.terminate()
     assert last.wait(10) == 0
     stage.check()
