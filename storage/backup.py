@@ -40,7 +40,9 @@ def backup(database: Database, target: Path, *, force: bool = False) -> Contents
     """
     if not database.file.exists():
         raise UnusableFile(f"There is no database at {database.path}.")
-    if target.exists() and (not force or target.samefile(database.file)):
+    if target.exists() and target.samefile(database.file):
+        raise Conflict(f"{target} is the deployment's own file; choose another name for the backup.")
+    if target.exists() and not force:
         raise Conflict(f"{target} exists; choose another name, or add --force to overwrite it.")
     with _unfinished(target) as new:
         with sqlite_faults(new):

@@ -207,7 +207,7 @@ def _members(base: str) -> Rows:
     columns = {
         "value": column("e.id", indexed=True),
         "$ref": column("? || '/' || e.type || 's/' || e.id", base),
-        "display": column("ifnull(e.displayName, e.userName)"),
+        "display": column("e.displayName"),
         "type": column("lower(e.type)"),
     }
     joined = "FROM members m JOIN resources e ON e.seq = m.member WHERE"

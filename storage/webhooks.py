@@ -140,6 +140,11 @@ def due(connection: sqlite3.Connection, identifier: str, moment: float, limit: i
     return [Queued(*row) for row in rows]
 
 
+def dequeue_until(connection: sqlite3.Connection, identifier: str, last: int) -> None:
+    """Take all events up to one off a webhook's queue: they are no longer kept."""
+    connection.execute("DELETE FROM webhook_queue WHERE webhook = ? AND event <= ?", (identifier, last))
+
+
 def blocked(connection: sqlite3.Connection, identifier: str, subjects: Collection[str]) -> set[str]:
     """Return those subjects of which something waits already."""
     rows = connection.execute(

@@ -91,9 +91,7 @@ class Courier:
         with self.database.write() as connection:
             last = outbox.first(connection) - 1
             webhooks.move(connection, webhook, max(last, webhook.position))
-            for queued in webhooks.due(connection, webhook.id, float("inf"), 10**9):
-                if queued.event <= last:
-                    webhooks.dequeue(connection, webhook.id, queued.event)
+            webhooks.dequeue_until(connection, webhook.id, last)
             webhooks.change(connection, webhook.id, paused=now(), reason=PRUNED)
         log.error("The webhook %s is paused: %s", webhook.id, PRUNED)
 

@@ -99,12 +99,8 @@ class Corpus:
 
     def _member(self, entry: Entry) -> dict[str, Any]:
         document = entry.document
-        return {
-            "value": entry.id,
-            "$ref": f"{BASE}/{entry.type}s/{entry.id}",
-            "display": document.get("displayName") or document["userName"],
-            "type": entry.type,
-        }
+        named = {"display": document["displayName"]} if "displayName" in document else {}
+        return {"value": entry.id, "$ref": f"{BASE}/{entry.type}s/{entry.id}", **named, "type": entry.type}
 
     def insert(self, connection: sqlite3.Connection) -> None:
         """Write the rows into an empty database."""
