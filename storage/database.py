@@ -1,5 +1,6 @@
 """Connections, pragmas, and the one way to read and to write: a snapshot, and a queued immediate transaction."""
 
+import math
 import os
 import sqlite3
 import threading
@@ -19,6 +20,8 @@ from storage.usage import Usage, identity
 
 Connection = sqlite3.Connection
 
+# SQLite asks about every millisecond whether a read has run out of its time.
+STEPS_BETWEEN_LOOKS = 100_000
 BUSY_TIMEOUT = "PRAGMA busy_timeout = 5000"
 PRAGMAS = (
     BUSY_TIMEOUT,
@@ -40,6 +43,7 @@ class _OfThread(threading.local):
     belongs_to: tuple[int, str] | None = None
     writing: bool = False
     lost: ScimError | None = None
+    deadline: float = math.inf
 
 
 class Database:
@@ -113,7 +117,12 @@ class Database:
             connection.close()
             raise
         register_functions(connection)
+        connection.set_progress_handler(self._is_late, STEPS_BETWEEN_LOOKS)
         return connection
+
+    def _is_late(self) -> bool:
+        """Tell SQLite whether to give up what this thread reads."""
+        return time.monotonic() > self._thread.deadline
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         """Apply pending migrations; refuse a file that is not Perch's, or a newer one's."""
@@ -124,12 +133,14 @@ class Database:
             perch.apply(database)
             connection.execute("COMMIT")
 
-    def read(self, *, once: bool = False) -> "Reading":
+    def read(self, *, once: bool = False, seconds: float = math.inf) -> "Reading":
         """Read one consistent snapshot of the file; inside a transaction, read within it.
 
         `once` promises one statement at most: that is a snapshot by itself and costs a third of a transaction.
+
+        :raises TooMany: when the read takes longer than `seconds`.
         """
-        return Reading(self, once)
+        return Reading(self, once, seconds)
 
     @contextmanager
     def write(self, wait: float | None = None) -> Iterator[sqlite3.Connection]:
@@ -197,6 +208,10 @@ class Database:
         if not connection.in_transaction:
             raise self._thread.lost or Unavailable("The transaction was lost; nothing was changed, try again.")
 
+    def limit(self, seconds: float) -> None:
+        """Give up what this thread reads after so many seconds."""
+        self._thread.deadline = time.monotonic() + seconds if seconds < math.inf else math.inf
+
     def close(self) -> None:
         """Close this thread's connection."""
         if self._thread.connection is not None:
@@ -207,13 +222,14 @@ class Database:
 class Reading(sqlite_faults):
     """A read of the database: a context manager that gives the connection."""
 
-    __slots__ = ("_connection", "_database", "_once")
+    __slots__ = ("_connection", "_database", "_once", "_seconds")
 
-    def __init__(self, database: Database, once: bool) -> None:
-        """Say what to read, and whether with one statement only."""
+    def __init__(self, database: Database, once: bool, seconds: float) -> None:
+        """Say what to read, whether with one statement only, and how long that may take."""
         super().__init__(database.file)
         self._database = database
         self._once = once
+        self._seconds = seconds
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> sqlite3.Connection:
@@ -222,6 +238,7 @@ class Reading(sqlite_faults):
         if not self._once and not connection.in_transaction:
             connection.execute("BEGIN")
             self._connection = connection
+            self._database.limit(self._seconds)
         return connection
 
     def __exit__(
@@ -229,6 +246,7 @@ class Reading(sqlite_faults):
     ) -> None:
         """End it."""
         if self._connection is not None:
+            self._database.limit(math.inf)
             self._connection.rollback()
         super().__exit__(kind, error, trace)
 

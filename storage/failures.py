@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from types import TracebackType
 
-from schemas.errors import InsufficientStorage, ScimError, Unavailable
+from schemas.errors import InsufficientStorage, ScimError, TooMany, Unavailable
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SOON, LATER, MUCH_LATER = 2, 30, 300
@@ -103,6 +103,8 @@ def _sqlite_meaning(error: sqlite3.DatabaseError, path: Path) -> ScimError | Non
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return busy()
+    if code == sqlite3.SQLITE_INTERRUPT:
+        return TooMany("The search took too long and was given up; ask for less at once, or filter more narrowly.")
     if code == sqlite3.SQLITE_FULL:
         return full(path)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):

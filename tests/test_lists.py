@@ -172,7 +172,8 @@ def test_a_cursor_fits_into_a_url_however_long_the_values_are(generic: ScimClien
         person = {"title": long, "emails": [{"value": long}], "name": {"formatted": long}}
         user_name = f"{long}{number}" if name == "userName" else f"u{number}"
         assert generic.post("/Users", {"userName": user_name, **(person if number else {})}).status == 201
-    found, cursor = [], ""
+    found: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         assert len(cursor) < 6000
         page = generic.get(f"/Users?sortBy={name}&cursor={cursor}&count=1&attributes=userName").body
