@@ -35,11 +35,13 @@ PAGES = {
     "roles": "/console/roles",
     "role": "/console/role?slug=managed%3Ainbox_agent",
     "okta": "/console/okta",
+    "webhooks": "/console/webhooks",
+    "webhook": "/console/webhooks/{webhook}",
     "requests": "/console/requests",
     "journal": "/console/journal",
 }
 THEMES = (("light", WIDE), ("dark", WIDE), ("phone", PHONE))
-WHOLE = {"okta", "user", "group"}
+WHOLE = {"okta", "user", "group", "webhook", "webhooks"}
 SHOWN = {
     "overview-light", "overview-dark", "overview-phone", "keys-light", "users-light", "users-phone", "user-light",
     "okta-light", "requests-light",

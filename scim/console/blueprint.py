@@ -21,6 +21,7 @@ NAVIGATION = (
     ("Groups", "groups"),
     ("Roles", "roles"),
     ("Okta setup", "okta"),
+    ("Webhooks", "webhooks"),
     ("Requests", "requests"),
     ("Journal", "journal"),
 )

@@ -1,16 +1,14 @@
 """Access keys: create one and see it this once, list them, revoke them."""
 
-import secrets
-
 from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import InvalidValue
 from scim import auth
-from scim.console import traffic, words
+from scim.console import once, traffic, words
 from scim.console.blueprint import console
 from scim.console.web import database, field, onward, page
-from storage import console_sessions, keys
+from storage import keys
 
 LONGEST_NAME = 200
 MOST_DAYS = 3650
@@ -31,7 +29,7 @@ def create_key() -> BaseResponse:
         return _listed(400, error.detail)
     key, text = auth.make_key(*wanted)
     with database().write() as connection:
-        if not console_sessions.spend_form(connection, field("once")):
+        if not once.is_first(connection):
             return onward("keys", "That form was sent before, and no second key was made.", "calm")
         keys.insert(connection, key)
     return page("key_made.html", 201, key=key, text=text)
@@ -58,7 +56,7 @@ def _listed(status: int = 200, problem: str = "") -> Response:
         found = sorted(keys.every(connection), key=lambda key: (not key.live, key.created))
     today = traffic.per_key_today()
     return page(
-        "keys.html", status, keys=found, today=today, once=secrets.token_urlsafe(16), problem=problem,
+        "keys.html", status, keys=found, today=today, once=once.token(), problem=problem,
         mode=traffic.mode(), modes=traffic.MODES,
     )  # fmt: skip
 

@@ -2,10 +2,23 @@
 
 from flask import Flask
 
-from scim.console import connector, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings
+from scim.console import (
+    connector,
+    groups,
+    journal,
+    keys,
+    overview,
+    requests,
+    roles,
+    setup,
+    signing,
+    users,
+    warnings,
+    webhooks,
+)
 from scim.console.blueprint import console, root
 
-PAGES = (connector, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings)
+PAGES = (connector, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
 
 
 def register(app: Flask) -> None:

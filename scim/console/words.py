@@ -34,6 +34,7 @@ SOURCES = {"direct": "Assigned over SCIM", "manual": "Applied by hand", "group":
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}
 SHAPES = {"strings": "Strings", "objects": "Objects"}
+WEBHOOK_FORMATS = {"standard": "Standard Webhooks", "set": "Security event tokens"}
 
 
 def action(code: str) -> str:

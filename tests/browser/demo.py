@@ -30,6 +30,7 @@ ROLES = ("managed:inbox_agent", "managed:analyst", "managed:editor")
 
 def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
     """Push people and groups as Okta would, with a few failures; return ids that pages are looked at with."""
+    hooks = _webhooks(server)
     okta = server.client("okta", server.create_key("Okta production"))
     server.create_key("Reporting application", "--idp", "generic", "--access", "read")
     server.create_key("Entra pilot", "--idp", "entra", "--expires-in", "30")
@@ -47,7 +48,18 @@ def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
     server.flask("roles", "assign", "--user", "ada.lovelace.0@example.com", "managed:admin")
     _change(okta, ids)
     _fail(okta)
-    return {"user": ids[0], "group": groups[0], "people": ids, "okta": okta}
+    return {"user": ids[0], "group": groups[0], "people": ids, "okta": okta, "webhook": hooks[0]}
+
+
+def _webhooks(server: PerchServer) -> list[str]:
+    """Add a webhook, and one that an operator paused; nothing is sent, since nobody delivers."""
+    login = "login.allowed,login.withdrawn"
+    hooks = [
+        server.flask_json("webhooks", "add", "https://inbox.example.com/hooks/perch", "--events", login)["id"],
+        server.flask_json("webhooks", "add", "https://reports.example.com/perch?team=analytics")["id"],
+    ]
+    server.flask("webhooks", "pause", hooks[1])
+    return hooks
 
 
 def person(number: int, chance: random.Random) -> dict[str, Any]:

@@ -15,7 +15,8 @@ LOOKS: list[dict[str, Any]] = [{}, {"color_scheme": "dark"}, {"viewport": PHONE}
 PAGES = (
     "/", "/keys", "/users", "/users?q=nobody", "/users/{user}", "/groups", "/groups/{group}", "/roles",
     "/role?slug=managed%3Ainbox_agent", "/role/remove?slug=managed%3Ainbox_agent", "/okta", "/entra", "/requests",
-    "/requests/1", "/requests/quirks", "/journal", "/keys/{key}/revoke", "/nothing",
+    "/requests/1", "/requests/quirks", "/journal", "/keys/{key}/revoke", "/webhooks",
+    "/webhooks/{webhook}", "/webhooks/{webhook}/remove", "/nothing",
 )  # fmt: skip
 RUN = "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
 
@@ -63,6 +64,17 @@ def test_answers_to_forms_have_no_serious_findings(visitors: Visitors, server: P
     page.get_by_label("Name", exact=True).fill("Okta")
     page.get_by_role("button", name="Create access key").click()
     page.get_by_role("heading", name="Copy the key now").wait_for()
+    found += serious(page)
+    page.goto(f"{server.origin}/console/webhooks")
+    page.get_by_label("URL").fill("https://127.0.0.1/perch")
+    page.get_by_text("choose some only").click()
+    page.get_by_label("login.withdrawn").check()
+    page.get_by_role("button", name="Add webhook").click()
+    page.get_by_role("alert").wait_for()
+    found += serious(page)
+    page.get_by_label("URL").fill("https://93.184.216.34/perch")
+    page.get_by_role("button", name="Add webhook").click()
+    page.get_by_role("heading", name="Copy the secret now").wait_for()
     found += serious(page)
     page.goto(f"{server.origin}/console/roles")
     page.get_by_label("Name", exact=True).fill("Twice")

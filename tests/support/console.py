@@ -22,7 +22,7 @@ class Console:
         """Load a page below /console."""
         return self._seen(self.client.get(f"/console{path}", base_url=self.base, **options))
 
-    def post(self, path: str, data: dict[str, str] | None = None, follow: bool = True, **options: Any) -> TestResponse:
+    def post(self, path: str, data: dict[str, Any] | None = None, follow: bool = True, **options: Any) -> TestResponse:
         """Send a form with this session's token, and follow the answer."""
         fields = {"form_token": self.token, **(data or {})}
         answer = self.client.post(
