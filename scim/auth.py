@@ -65,6 +65,8 @@ class Gate:
 
     def _find(self, text: str) -> Key:
         prefix, identifier, secret = _split(text)
+        if prefix != PREFIX and f"{PREFIX}_" in text:
+            raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
         key = self._stored(identifier)

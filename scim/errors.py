@@ -11,7 +11,12 @@ from scim.redaction import KEY, MARK
 from scim.wire import error_response
 
 SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
+# What a provider asks for when its base URL lacks something, most often the workspace's id.
+STRAY_PATH = re.compile(
+    r"/(?!console/)(.*/)?(scim|Users|Groups|Roles|Schemas|ResourceTypes|ServiceProviderConfig)(/|$)"
+)
 EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json$)")
+LONGEST_SHOWN = 200
 log = logging.getLogger("perch")
 
 
@@ -30,10 +35,15 @@ def is_events(path: str) -> bool:
     return EVENTS_PATH.match(path) is not None
 
 
+def is_stray(path: str) -> bool:
+    """Tell whether a path looks like SCIM and does not lie under a base URL."""
+    return STRAY_PATH.match(path[:LONGEST_SHOWN]) is not None
+
+
 def answer_exception(error: Exception) -> Response | HTTPException:
     """Return a SCIM Error for whatever went wrong; pages outside the base URL keep Flask's own answers."""
     if isinstance(error, HTTPException) and not (is_scim(request.path) or is_events(request.path)):
-        return error
+        return error_response(as_scim_error(_stray())) if error.code == 404 and is_stray(request.path) else error
     return error_response(as_scim_error(error))
 
 
@@ -57,12 +67,18 @@ def _meaning(error: Exception) -> ScimError:
     return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 
+def _stray() -> NotFound:
+    wanted = "https://HOST/WORKSPACE_ID/scim/v2"
+    shown = request.path[:LONGEST_SHOWN]
+    return NotFound(f"There is nothing at {shown}; a base URL is {wanted}, copy it from Perch's console.")
+
+
 def _from_http(error: HTTPException) -> ScimError:
     if error.code == 404:
-        return NotFound(f"There is nothing at {request.path[:200]}; check the base URL and the path.")
+        return NotFound(f"There is nothing at {request.path[:LONGEST_SHOWN]}; check the base URL and the path.")
     if error.code == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        detail = f"{request.method} is not possible at {request.path[:200]}; it takes {allowed}."
+        detail = f"{request.method} is not possible at {request.path[:LONGEST_SHOWN]}; it takes {allowed}."
         return MethodNotAllowed(detail, {"Allow": allowed})
     if error.code == 413:
         return PayloadTooLarge("The body is larger than PERCH_MAX_BODY allows; send less at once.")

@@ -81,6 +81,21 @@ def test_what_is_no_key(form: str, generic: ScimClient) -> None:
     assert generic.key not in str(answer)
 
 
+@pytest.mark.parametrize("form", ['Bearer "{}"', "'{}'", "Token {}", "Bearer: {}", "Okta access key: {}"])
+def test_a_key_with_something_around_it_is_told_apart(form: str, generic: ScimClient) -> None:
+    detail = generic.get("/Users", {"Authorization": form.format(generic.key)}).body["detail"]
+    assert detail == "The Authorization header holds more than a key; send perch_… alone, without quotes."
+
+
+@pytest.mark.parametrize(
+    "path", ["/Users", "/scim/v2/Users", "/w/Users", "/w/scim/Groups?count=1", "/w/scim/v1/Users/1"]
+)
+def test_an_incomplete_base_url_is_answered_as_scim(path: str, generic: ScimClient) -> None:
+    answer = ScimClient(generic.transport, "", generic.key).get(path)
+    assert answer.status == 404
+    assert "a base URL is https://HOST/WORKSPACE_ID/scim/v2" in answer.body["detail"]
+
+
 def test_a_key_in_the_wrong_letter_case_is_no_key(generic: ScimClient) -> None:
     assert generic.get("/Users", {"Authorization": f"Bearer {generic.key.swapcase()}"}).status == 401
 
