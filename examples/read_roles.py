@@ -57,6 +57,8 @@ def quoted(text: str) -> str:
 
 
 def main() -> None:
+    if len(sys.argv) != 3 or sys.argv[1] not in ("may", "holders"):
+        sys.exit("Usage: read_roles.py may USERNAME | read_roles.py holders ROLE")
     question, name = sys.argv[1:]
     perch = Perch(os.environ["PERCH_BASE_URL"], os.environ["PERCH_KEY"])
     if question == "may":

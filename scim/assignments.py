@@ -1,6 +1,5 @@
 """Direct roles as clients send them, held against the catalogue and against what the user already has."""
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,11 +54,10 @@ def accept(context: Context, connection: Connection, sent: Roles) -> Accepted:
 
 def _refusal(connection: Connection, unknown: list[str]) -> str:
     slugs = [role.slug for role in roles.catalogue(connection)]
-    folded = {slug.casefold(): slug for slug in slugs}
     sentences = []
     for slug in unknown[:5]:
-        near = difflib.get_close_matches(slug.casefold(), folded, n=3, cutoff=0.5) if len(slugs) < 5000 else []
-        hint = f" Did you mean {' or '.join(folded[name] for name in near)}?" if near else ""
+        near = roles.near(slug, slugs)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
         sentences.append(f"roles: there is no role '{slug}'.{hint}")
     return " ".join([*sentences, "The Roles page of Perch lists the slugs."])
 

@@ -51,7 +51,7 @@ def get(connection: sqlite3.Connection, identifier: str) -> Key:
     """
     row = connection.execute(f"SELECT {COLUMNS} FROM keys WHERE id = ?", (identifier,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no access key with the id '{identifier[:40]}'.")
+        raise NotFound(f"There is no access key with the id '{identifier[:40]}'; `flask keys list` shows them.")
     return Key(*row)
 
 

@@ -1,5 +1,6 @@
 """The catalogue of roles, and who was assigned what: directly over SCIM, by hand, or through a group."""
 
+import difflib
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,8 @@ from storage.instants import now
 from storage.resources import COLUMNS, Row
 
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
+MOST_COMPARED = 5000
+LONGEST_COMPARED = 255
 
 
 class Role(NamedTuple):
@@ -72,7 +75,9 @@ def get(connection: sqlite3.Connection, slug: str) -> Role:
     """
     row = connection.execute("SELECT slug, name, description, created FROM roles WHERE slug = ?", (slug,)).fetchone()
     if row is None:
-        raise NotFound(f"There is no role '{slug}' in the catalogue; `flask roles list` shows it.")
+        found = near(slug, [role.slug for role in catalogue(connection)])
+        hint = f" Did you mean {' or '.join(found)}?" if found else ""
+        raise NotFound(f"There is no role '{slug}' in the catalogue; `flask roles list` shows it.{hint}")
     return Role(*row)
 
 
@@ -81,6 +86,14 @@ def catalogue(connection: sqlite3.Connection) -> list[Role]:
     return [
         Role(*row) for row in connection.execute("SELECT slug, name, description, created FROM roles ORDER BY slug")
     ]
+
+
+def near(slug: str, slugs: Sequence[str]) -> list[str]:
+    """Return which of the catalogue's slugs may be meant by this one; none where there are too many to compare."""
+    folded = {other.casefold(): other for other in slugs}
+    wanted = slug.casefold()[:LONGEST_COMPARED]
+    found = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.5) if len(slugs) < MOST_COMPARED else []
+    return [folded[name] for name in found]
 
 
 def remove(connection: sqlite3.Connection, slug: str) -> None:

@@ -168,6 +168,7 @@ def test_create_takes_options(app: Flask, options: tuple[str, ...], expected: di
     "arguments",
     [
         ("keys", "create"),
+        ("keys", "create", " "),
         ("keys", "create", "k", "--idp", "ldap"),
         ("keys", "create", "k", "--access", "all"),
         ("keys", "create", "k", "--roles-as", "lists"),
@@ -186,7 +187,8 @@ def test_wrong_usage(app: Flask, arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("verb", [("set", "--name", "x"), ("revoke",)])
 def test_unknown_key(app: Flask, verb: tuple[str, ...]) -> None:
-    assert "There is no access key with the id 'none'." in fails(app, "keys", verb[0], "none", *verb[1:])
+    said = fails(app, "keys", verb[0], "none", *verb[1:])
+    assert "There is no access key with the id 'none'; `flask keys list` shows them." in said
 
 
 def test_a_revoked_key_stops_at_once(app: Flask) -> None:

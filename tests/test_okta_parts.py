@@ -8,10 +8,11 @@ from flask import Flask
 from werkzeug.wrappers import Request, Response
 
 from schemas.organisation import WrongOrganisation, read_organisation
-from scim.okta import sample
+from scim.okta import report, sample
 from scim.okta.client import Exchange, OktaClient, look_up
 from scim.okta.in_process import session_into
 from scim.okta.patience import Patient, retry_after
+from scim.okta.play import FAILED, PASSED, Result
 from tests.support.commands import run_command
 
 
@@ -168,3 +169,20 @@ def test_sample_takes_the_roles_of_the_catalogue(app: Flask) -> None:
     assert "x:only" in roles
     named = json.loads(run_command(app, "okta", "sample", "100", "--role", "y:named", "--seed", "4"))
     assert {role for given in named["app"]["groups"] for role in given["roles"]} == {"y:named"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "got", "said"),
+    [
+        (FAILED, "401 The access key is not valid", "--key"),
+        (FAILED, "404 There is nothing here", "--url"),
+        (FAILED, "200 of another shape", None),
+        (PASSED, "401", None),
+    ],
+)
+def test_a_run_that_fails_from_the_first_request_on_says_what_to_correct(
+    outcome: str, got: str, said: str | None
+) -> None:
+    advice = report.first_step([Result("users", "Connector", "Users", "GET /Users", "200", got, outcome)])
+    assert advice is None if said is None else said in str(advice)
+    assert report.first_step([]) is None

@@ -116,6 +116,7 @@ def test_a_server_that_is_not_there(app: Flask) -> None:
 def test_url_and_key_go_together(app: Flask) -> None:
     assert "--url and --key together" in run_okta(app, "test", "--url", "http://127.0.0.1:9").output
     assert "--url and --key together" in run_okta(app, "import", "--key", "k").output
+    assert "--url is a base URL with https://" in run_okta(app, "test", "--url", "127.0.0.1/x", "--key", "k").output
 
 
 def test_a_terminal_without_the_marks_gets_ascii(app: Flask) -> None:

@@ -28,6 +28,8 @@ shape_option = click.option(
 @command
 def create(name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, as_json: bool) -> None:
     """Make an access key and print it, this once."""
+    if not name.strip():
+        raise click.UsageError("Give the key a name, so that you know it later.")
     key, text = auth.make_key(name, idp, access, roles_as, expires_in)
     with perch().database.write() as connection:
         keys.insert(connection, key)

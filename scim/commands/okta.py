@@ -31,6 +31,7 @@ from storage import keys, roles
 
 TEMPORARY_DAYS = 1.0
 SHOWN_LEFT = 5
+EXAMPLE = "https://perch.example.com/WORKSPACE_ID/scim/v2"
 FUSE_NOTICE = (
     "The few people that the run deactivated count for the safety fuse for a while ('flask fuse status'). "
     "To leave a deployment alone, play on a scratch file: PERCH_DATABASE=scratch.db flask okta test"
@@ -54,6 +55,8 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
     def with_server(*args: Any, url: str | None, key: str | None, **kwargs: Any) -> Any:
         if (url is None) != (key is None):
             raise click.UsageError("Give --url and --key together, or neither to play against this deployment.")
+        if url is not None and not url.lower().startswith(("https://", "http://")):
+            raise click.UsageError(f"--url is a base URL with https:// or http://, such as {EXAMPLE}.")
         return run(*args, connect=lambda: connection(url, key), base=(url or base_url()).rstrip("/"), **kwargs)
 
     decorated = click.option("--key", help="The access key that the server expects.")(command(with_server))
@@ -117,7 +120,7 @@ def test(connect: Connect, base: str, app: str, roles_: tuple[str, ...], as_json
         print_json({**found, "leftOver": left, "results": [result.as_json() for result in results]})
     else:
         click.echo(f"\n{app} app, {base}: {report.in_words(results)}")
-        _say_what_went_wrong(error, left)
+        _say_what_went_wrong(error or report.first_step(results), left)
     if perch().settings["PERCH_FUSE"] and base == base_url():
         click.echo(FUSE_NOTICE, err=True)
     raise SystemExit(0 if passed else 1)

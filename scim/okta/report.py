@@ -48,6 +48,16 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
+def first_step(results: Sequence[Result]) -> str | None:
+    """Return what to correct where already the first request was refused: all else follows from that."""
+    got = results[0].got if results and results[0].outcome == FAILED else ""
+    if got.startswith(("401", "403")):
+        return "The first request was refused already: the server does not take this --key. All else follows from that."
+    if got.startswith("404"):
+        return "There is nothing at the first URL already: --url is not the base URL. All else follows from that."
+    return None
+
+
 def counts(results: Sequence[Result]) -> dict[str, int]:
     """Return how many checks passed, failed, warned and were skipped."""
     found = Counter(result.outcome for result in results)
