@@ -56,8 +56,8 @@ def user(identifier: str) -> Response:
     document = json.loads(row.document)
     by_hand = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
-        "user.html", row=row, document=document, attributes=list(shown(document)), groups=groups,
-        group_ids={above.display: above.id for above in groups}, actors=actors,
+        "user.html", row=row, document=document, name=name_of(document), attributes=list(shown(document)),
+        groups=groups, group_ids={above.display: above.id for above in groups}, actors=actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in by_hand],
         entries=entries[:HISTORY], more=len(entries) > HISTORY,
@@ -102,7 +102,7 @@ def summary(row: Row, held: dict[str, str]) -> dict[str, Any]:
     mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
     return {
         "row": row,
-        "name": document.get("displayName") or full_name(document) or document.get("userName"),
+        "name": name_of(document),
         "userName": document.get("userName", ""),
         "email": mail.get("value", ""),
         "roles": held,
@@ -110,10 +110,11 @@ def summary(row: Row, held: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def full_name(document: dict[str, Any]) -> str:
-    """Return a person's name as their parts of the name make it."""
+def name_of(document: dict[str, Any]) -> str:
+    """Return what a person is called: displayName, else their parts of the name, else userName."""
     parts = document.get("name") or {}
-    return parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
+    full = parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
+    return str(document.get("displayName") or full or document.get("userName", ""))
 
 
 def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
