@@ -74,11 +74,11 @@ def _app(
 
     assigned = [group for number, group in enumerate(groups) if number == 0 or random_.random() < ASSIGNED]
     singled = [person for person in persons if random_.random() < INDIVIDUAL]
-    return {
-        "groups": [{"group": group["name"], **some(2)} for group in assigned],
-        "people": [{"person": person["login"], **some(3)} for person in singled],
-        "push": [group["name"] for group in assigned if random_.random() < PUSHED],
-    }
+    by_group = [{"group": group["name"], **some(2)} for group in assigned]
+    by_person = [{"person": person["login"], **some(3)} for person in singled]
+    pushed = [group["name"] for group in assigned if random_.random() < PUSHED]
+    # Few groups may all miss their chance; an organisation that shows nothing pushed would be no example.
+    return {"groups": by_group, "people": by_person, "push": pushed or [group["name"] for group in assigned[:1]]}
 
 
 def _plain(name: str) -> str:
