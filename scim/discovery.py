@@ -8,10 +8,10 @@ from flask import Blueprint, Response, current_app, g
 from schemas import documents
 from schemas.errors import Forbidden, NotFound
 from scim.context import Answer
-from scim.representation import dump
 from scim.searching import list_text
 from scim.wire import answer_response, base_url, context, document_response, parameters
 from storage import roles, signing_keys
+from storage.json_text import to_text
 
 blueprint = Blueprint("discovery", __name__)
 
@@ -59,7 +59,7 @@ def _schemas() -> list[dict[str, Any]]:
 
 def _list(found: Sequence[dict[str, Any]]) -> Response:
     _refuse_filter()
-    text = list_text(len(found), [dump(document) for document in found], {"startIndex": 1})
+    text = list_text(len(found), [to_text(document) for document in found], {"startIndex": 1})
     return answer_response(Answer(200, text))
 
 

@@ -13,6 +13,7 @@ from scim.projection import Projection
 from storage import members, roles
 from storage.database import Connection
 from storage.instants import to_json
+from storage.json_text import to_text
 from storage.members import Membership
 from storage.resources import Row
 from storage.roles import Assignment
@@ -73,7 +74,7 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
         found.append(writer.text(row, extra))
     if projection.is_default:
         return found
-    return [dump(projection.apply(json.loads(text))) for text in found]
+    return [to_text(projection.apply(json.loads(text))) for text in found]
 
 
 def location(context: Context, type_name: str, identifier: str) -> str:
@@ -154,8 +155,3 @@ def _role_object(role: Assignment) -> str:
 def _effective(role: Assignment, group: str | None = None) -> str:
     text = f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)},"type":"{role.source}"'
     return text + (f',"source":"{group}"}}' if group else "}")
-
-
-def dump(document: Any) -> str:
-    """Return a document as compact JSON text."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

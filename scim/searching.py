@@ -12,11 +12,12 @@ from schemas.resource_types import Bound, ResourceType, UnknownAttribute
 from scim.context import Answer, Context
 from scim.paging import CursorPage, IndexPage, Position, decode_cursor, encode_cursor, query_digest, read_page
 from scim.projection import Projection
-from scim.representation import dump, texts
+from scim.representation import texts
 from storage import search as stored
 from storage import workspace
 from storage.database import Connection
 from storage.filter_sql import compile_filter
+from storage.json_text import to_text
 from storage.resources import Row
 from storage.search import CREATION, Query, Selection
 from storage.sort_sql import Order, order_by
@@ -42,7 +43,7 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
 
 def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:
     """Return a ListResponse as JSON text, its resources being text already."""
-    head = dump(
+    head = to_text(
         {"schemas": [messages.LIST_RESPONSE.urn], "totalResults": total, "itemsPerPage": len(documents), **extra}
     )
     return f'{head[:-1]},"Resources":[{",".join(documents)}]}}'

@@ -5,7 +5,6 @@ import re
 import shlex
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,11 +15,12 @@ from schemas.errors import Conflict, InvalidValue, NotFound
 from schemas.settings import Settings
 from schemas.tolerances import Tolerance, Used
 from scim.activity import below_base
+from scim.auth import roles_shape
 from scim.redaction import KEPT_BYTES, PARSED_BYTES, WITHHELD, answer_text, body_text, redacted_path, redacted_text
 from scim.traffic_writer import Prepared, Writer
 from storage import keys, traffic
 from storage.database import Connection, Database
-from storage.instants import now
+from storage.instants import from_seconds, now
 from storage.keys import Key
 from storage.quirks import Quirk
 from storage.traffic import Entry
@@ -162,14 +162,8 @@ def _answer_of(response: Response) -> bytes:
 
 def prepared(exchange: Exchange) -> Prepared:
     """Return the row and the quirks of an exchange, redacted; the writer's thread calls it."""
-    at = now_at(exchange.at)
+    at = from_seconds(exchange.at)
     return (traffic.row(_entry(exchange, at)) if exchange.keep else None), _quirks(exchange, at)
-
-
-def now_at(seconds: float) -> str:
-    """Return seconds since 1970 as a stored instant."""
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6]
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _entry(exchange: Exchange, at: str) -> Entry:
@@ -239,6 +233,16 @@ def _quirks(exchange: Exchange, at: str) -> list[Quirk]:
     return used + [Quirk(key, "ignored", redacted_text(name), 1, example, at, at) for name in exchange.used.ignored]
 
 
+def pretty(text: str | None) -> str:
+    """Return a body with its JSON laid out."""
+    if not text:
+        return ""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return text
+
+
 def as_curl(entry: Entry, base: str) -> str:
     """Return an entry as a curl command against a base URL, with $KEY in place of the access key."""
     parts = [f"curl -X {entry.method} {shlex.quote(base + below_base(entry.path))}", '-H "Authorization: Bearer $KEY"']
@@ -285,5 +289,4 @@ def _key_of(connection: Connection, entry: Entry) -> Key:
         return keys.get(connection, entry.key or "")
     except NotFound:
         idp = entry.idp or "generic"
-        shape = "strings" if idp == "okta" else "objects"
-        return Key("console", "Console", b"", idp, "provision", shape, 0, now(), None, None, None)
+        return Key("console", "Console", b"", idp, "provision", roles_shape(idp), 0, now(), None, None, None)

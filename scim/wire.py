@@ -15,7 +15,7 @@ from schemas.settings import Settings
 from scim.context import Answer, Context
 from scim.json_reader import parse_json
 from scim.preconditions import Conditions
-from scim.representation import dump
+from storage.json_text import to_text
 
 MEDIA_TYPE = "application/scim+json"
 ACCEPTED_TYPES = (MEDIA_TYPE, "application/json")
@@ -128,7 +128,7 @@ def answer_response(answer: Answer) -> Response:
 
 def document_response(document: Any, status: int = 200) -> Response:
     """Return a document as a SCIM answer."""
-    return _response(dump(document), status)
+    return _response(to_text(document), status)
 
 
 def error_response(error: ScimError) -> Response:

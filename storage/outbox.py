@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from schemas.errors import Gone, InvalidValue
 from storage.instants import now
 from storage.journal import Author
+from storage.json_text import to_text
 
 PRUNED_AT_ONCE = 500
 BEGINNING = "0"
@@ -62,14 +63,10 @@ def append(connection: sqlite3.Connection, author: Author, action: str, events: 
     connection.executemany(
         "INSERT INTO events (tag, at, kind, type, subject, action, request, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (marks(4), instant, event.kind, event.type, event.subject, action, author.request, _text(event.data))
+            (marks(4), instant, event.kind, event.type, event.subject, action, author.request, to_text(event.data))
             for event in events
         ],
     )
-
-
-def _text(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def last(connection: sqlite3.Connection) -> int:

@@ -13,7 +13,7 @@ from scim.activity import below_base, of_entry
 from scim.commands.common import command, json_option, perch, print_json, print_table
 from scim.commands.deployment import base_url
 from scim.quirks import meaning
-from scim.traffic import as_curl
+from scim.traffic import as_curl, pretty
 from storage import traffic
 from storage.instants import to_json
 from storage.traffic import Entry
@@ -69,7 +69,7 @@ def show(number: int, as_json: bool) -> None:
     ):
         click.echo(f"\n{title}, {size} bytes" + (", not kept" if size and body is None else ""))
         if body:
-            click.echo(_indented(body))
+            click.echo(pretty(body))
     click.echo(f"\nOnce more, with the access key in KEY:\n{curl}")
 
 
@@ -141,10 +141,3 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     ]
     facts += [("Tolerated", f"{meaning(name)}: {example}") for name, example in entry.tolerances.items()]
     return [(name, value) for name, value in facts if value]
-
-
-def _indented(body: str) -> str:
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
-    except (ValueError, RecursionError):
-        return body

@@ -1,7 +1,5 @@
 """Requests: what clients sent and why it failed, as it happens; one in full, as a curl command, and sent again."""
 
-import json
-
 from flask import Response, current_app
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -13,7 +11,7 @@ from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.traffic import MODES, in_words, mode
 from scim.console.web import base_url, database, number, onward, origin, page, parameter
-from scim.traffic import as_curl, replay
+from scim.traffic import as_curl, pretty, replay
 from storage import console_traffic, keys, quirks, traffic
 from storage.console_traffic import TrafficQuery
 
@@ -74,16 +72,6 @@ def send_again(seq: int) -> BaseResponse:
         return onward("one_request", error.detail, "bad", seq=seq)
     tone = "bad" if made.failed else "good"
     return onward("one_request", f"Sent again; the answer was {made.status}.", tone, seq=made.seq)
-
-
-def pretty(text: str | None) -> str:
-    """Return a body with its JSON laid out."""
-    if not text:
-        return ""
-    try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _tolerances() -> dict[str, str]:

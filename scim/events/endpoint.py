@@ -10,9 +10,9 @@ from schemas.errors import InvalidValue
 from scim.context import Context
 from scim.events import kinds, streams, tokens
 from scim.events.waiting import LONGEST, Waiting
-from scim.representation import dump
 from scim.wire import base_url, context, parameters, read_json
 from storage import outbox
+from storage.json_text import to_text
 from storage.outbox import BEGINNING, Event
 
 blueprint = Blueprint("events", __name__, url_prefix="/<workspace>")
@@ -45,7 +45,7 @@ def follow() -> Response:
     document = {
         "events": [kinds.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
     }  # fmt: skip
-    return Response(dump(document), headers=headers, content_type="application/json")
+    return Response(to_text(document), headers=headers, content_type="application/json")
 
 
 @blueprint.post("/events/poll", strict_slashes=False)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from standardwebhooks.webhooks import Webhook as Signature
 
 from scim.events import kinds, tokens
-from scim.representation import dump
 from storage.database import Database
+from storage.json_text import to_text
 from storage.outbox import Event
 from storage.webhooks import Webhook
 
@@ -31,7 +31,7 @@ class Messages:
 
 def signed(webhook: Webhook, event: Event) -> tuple[bytes, dict[str, str]]:
     """Return an event signed with every secret that counts (Standard Webhooks, "Signature scheme")."""
-    text, moment = dump(kinds.document(event)), datetime.now(UTC)
+    text, moment = to_text(kinds.document(event)), datetime.now(UTC)
     signatures = [Signature(secret).sign(event.id, moment, text) for secret in webhook.secrets()]
     headers = {
         "Content-Type": "application/json",

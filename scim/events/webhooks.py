@@ -17,7 +17,7 @@ from scim.events.sender import Outcome, Sender
 from scim.events.urls import Policy
 from storage import outbox, webhooks
 from storage.database import Database
-from storage.instants import now, to_json
+from storage.instants import now, stored, to_json
 from storage.outbox import Event
 from storage.webhooks import Webhook
 
@@ -134,7 +134,7 @@ def _position(connection: Any, begin: str) -> int:
     except ValueError:
         raise InvalidValue("--from: a cursor, an event's id, oldest, latest, or an instant in ISO 8601.") from None
     utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    return webhooks.since(connection, utc.isoformat(timespec="milliseconds")[:-6].rstrip("0").rstrip("."))
+    return webhooks.since(connection, stored(utc))
 
 
 def make_secret() -> str:
