@@ -19,7 +19,7 @@ WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 def is_unassigned(value: object) -> bool:
     """Tell whether a JSON value means "unassigned" (RFC 7643 section 2.5): null, "", [] or {}."""
-    return value is None or value == "" or value == [] or value == {}
+    return not value and (value is None or isinstance(value, (str, list, dict)))
 
 
 class Attribute(fields.Field[Any]):
@@ -52,19 +52,19 @@ class Attribute(fields.Field[Any]):
         self.multiValued = multiValued
         self.caseExact = caseExact
         self.mutability = mutability
+        # Clients' values for such an attribute are ignored.
+        self.readOnly = mutability == "readOnly"
         self.returned = returned
         self.uniqueness = uniqueness
         self.canonicalValues = tuple(canonicalValues)
         self.referenceTypes = tuple(referenceTypes)
         self.maxBytes = maxBytes
 
-    @property
-    def readOnly(self) -> bool:
-        """Whether clients' values for the attribute are ignored (RFC 7643 section 2.2)."""
-        return self.mutability == "readOnly"
-
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return self.read(value)
+
+    def _validate(self, value: Any) -> None:
+        """Check nothing more; marshmallow would put its validators together anew for each value, and there are none."""
 
     def read(self, value: Any) -> Any:
         """Return the canonical form of a client's value, or raise ValidationError that says what is wrong."""
@@ -213,12 +213,9 @@ class Complex(Attribute):
         self._names = {name.lower(): field for name, field in self.subAttributes.items()}
         self._required = [name for name, field in self.subAttributes.items() if field.required and not field.readOnly]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Complex":
-        return self
-
     def sub(self, name: str) -> Attribute | None:
         """Return the sub-attribute of that name in any case, or None."""
-        return self._names.get(name.lower())
+        return self.subAttributes.get(name) or self._names.get(name.lower())
 
     def read(self, value: Any) -> Any:
         if isinstance(value, list) and not self.multiValued and len(value) == 1:
@@ -232,27 +229,25 @@ class Complex(Attribute):
         found: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for key, item in value.items():
-            self._read_sub(key, item, found, errors)
+            if is_unassigned(item):
+                continue
+            field = self.subAttributes.get(key) or self._names.get(key.lower())
+            if field is None:
+                ignore(self.name, key)
+            elif not field.readOnly:
+                try:
+                    one = field.read(item)
+                except ValidationError as error:
+                    errors[field.name] = error.messages
+                    continue
+                if not is_unassigned(one):
+                    found[field.name] = one
         for name in self._required:
             if name not in found and name not in errors:
                 errors[name] = ["is required."]
         if errors:
             raise ValidationError(errors)
-        return {name: found[name] for name in self.subAttributes if name in found}
-
-    def _read_sub(self, key: str, item: Any, found: dict[str, Any], errors: dict[str, Any]) -> None:
-        field = self.subAttributes.get(key) or self._names.get(key.lower())
-        if field is None and not is_unassigned(item):
-            ignore(self.name, key)
-        if field is None or field.readOnly or is_unassigned(item):
-            return
-        try:
-            value = field.read(item)
-        except ValidationError as error:
-            errors[field.name] = error.messages
-            return
-        if not is_unassigned(value):
-            found[field.name] = value
+        return {name: found[name] for name in self.subAttributes if name in found} if len(found) > 1 else found
 
     def _from_plain(self, value: Any) -> dict[str, Any]:
         if isinstance(value, str) and "value" in self.subAttributes:
@@ -262,7 +257,7 @@ class Complex(Attribute):
 
     def _read_all(self, values: list[Any]) -> list[Any]:
         found = super()._read_all(values)
-        if sum(item.get("primary") is True for item in found) > 1:
+        if len([item for item in found if item.get("primary") is True]) > 1:
             raise ValidationError("has more than one primary value; mark one only (RFC 7643 section 2.4).")
         return found
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow import ValidationError, missing
 
 from schemas import access, enterprise_user, group, role, user
 from schemas.attributes import Attribute, Complex, common_attributes, is_unassigned, json_type
@@ -62,18 +62,10 @@ class ResourceType:
         self.extension_names = {urn: title for urn, (title, _, _) in extensions.items()}
         self.fields: dict[str, Attribute] = {**self.attributes, **self.extensions}
         self._names = {key.lower(): field for key, field in self.fields.items()}
-        self._schema = self._marshmallow_schema()
-        self.computed_urns = [urn for urn, ext in self.extensions.items() if _all_read_only(ext)]
-
-    def _marshmallow_schema(self) -> Schema:
-        """Build the schema; a marshmallow field's name has no dots, so extensions get their URN as data key."""
-        fields: dict[str, Any] = {key.replace(".", "_"): field for key, field in self.fields.items()}
-        for key, field in self.fields.items():
-            field.data_key = key
-        schema = Schema.from_dict(fields, name=self.name)(unknown=EXCLUDE)
         for key, field in self.fields.items():
             field.name = key
-        return schema
+        self._writable = {key: field for key, field in self.fields.items() if not field.readOnly}
+        self.computed_urns = [urn for urn, ext in self.extensions.items() if _all_read_only(ext)]
 
     def resolve(self, urn: str | None, name: str, sub: str | None = None) -> Bound:
         """Find an attribute by URN, name and sub-attribute in any case (RFC 7644 section 3.10).
@@ -116,17 +108,26 @@ class ResourceType:
         if not isinstance(body, dict):
             raise InvalidSyntax(f"The body must be a JSON object, not {json_type(body)}.")
         self._check_schemas(body)
-        try:
-            loaded: dict[str, Any] = self._schema.load(self.canonical_names(body))
-        except ValidationError as error:
-            raise InvalidValue(describe(error.messages)) from None
-        named = ((key, loaded.get(key.replace(".", "_"))) for key in self.fields)
-        document = {key: value for key, value in named if not self._is_dropped(key, value)}
-        used = [urn for urn in self.extensions if urn in document or urn in self.computed_urns]
-        return {"schemas": [self.urn, *used], **document}
+        document = {"schemas": [self.urn], **self._read(self.canonical_names(body))}
+        document["schemas"] += [urn for urn in self.extensions if urn in document or urn in self.computed_urns]
+        return document
 
-    def _is_dropped(self, key: str, value: Any) -> bool:
-        return is_unassigned(value) or self._names[key.lower()].returned == "never"
+    def _read(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the fields read what was sent, those that lack too; a Schema's own loop costs three times as much."""
+        found, errors = {}, {}
+        for key, field in self._writable.items():
+            if key not in sent and not field.required:
+                continue
+            try:
+                value = field.deserialize(sent.get(key, missing))
+            except ValidationError as error:
+                errors[key] = error.messages
+                continue
+            if field.returned != "never" and not is_unassigned(value):
+                found[key] = value
+        if errors:
+            raise InvalidValue(describe(errors))
+        return found
 
     def _check_schemas(self, body: Mapping[str, Any]) -> None:
         sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
@@ -141,11 +142,12 @@ class ResourceType:
         """Return the body's assigned, known top-level attributes under their canonical names."""
         document: dict[str, Any] = {}
         for key, value in body.items():
-            field = self._names.get(key.lower())
-            if is_unassigned(value) or (field is not None and field.readOnly):
+            if is_unassigned(value):
                 continue
+            field = self.fields.get(key) or self._names.get(key.lower())
             if field is not None:
-                self._place(document, field.name, value)
+                if not field.readOnly:
+                    self._place(document, field.name, value)
             elif key.lower() == self.urn.lower() and isinstance(value, dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
                 document.update(self.canonical_names(value))
@@ -158,8 +160,9 @@ class ResourceType:
 
     def _place(self, document: dict[str, Any], name: str, value: Any) -> None:
         kept = document.get(name)
-        merge = name in self.extensions and isinstance(kept, dict) and isinstance(value, dict)
-        document[name] = {**kept, **value} if merge and kept else value
+        if kept and name in self.extensions and isinstance(kept, dict) and isinstance(value, dict):
+            value = {**kept, **value}
+        document[name] = value
 
     def extension_with(self, name: str) -> str | None:
         """Return the URN of the extension that has a writable attribute of that name, or None."""

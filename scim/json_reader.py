@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from typing import Any
 
@@ -17,12 +18,7 @@ def parse_json(data: bytes) -> Any:
     :raises InvalidSyntax: saying what is wrong with it.
     """
     try:
-        found = json.loads(
-            data.decode("utf-8-sig"),
-            parse_constant=_refused_constant,
-            parse_float=_finite,
-            object_pairs_hook=_unique,
-        )
+        found = _DECODER.decode(data.removeprefix(BOM_UTF8).decode())
         if ESCAPED_SURROGATE.search(data):
             json.dumps(found, ensure_ascii=False).encode()
         return found
@@ -55,3 +51,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise InvalidSyntax(f"The body has the key {twice[:100]!r} twice in one object; which of them is meant?")
     return found
+
+
+# json.loads makes a decoder for each call.
+_DECODER = json.JSONDecoder(parse_constant=_refused_constant, parse_float=_finite, object_pairs_hook=_unique)

@@ -1,6 +1,5 @@
 """PATCH: the operations of a PatchOp applied to a document, all or none (RFC 7644 section 3.5.2), without I/O."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +45,7 @@ def apply(resource_type: ResourceType, document: Mapping[str, Any], operations: 
     :raises BadRequest: of the kind that section 3.5.2 names for the case; the detail begins with the operation.
     :raises PayloadTooLarge: when many operations go through many values: others wait for the writer meanwhile.
     """
-    draft = _Draft(resource_type, copy.deepcopy(dict(document)))
+    draft = _Draft(resource_type, _copied(dict(document)))
     for operation in operations:
         try:
             _apply(draft, operation)
@@ -56,6 +55,12 @@ def apply(resource_type: ResourceType, document: Mapping[str, Any], operations: 
         if not draft.document.get(urn, True):
             del draft.document[urn]
     return Patched(draft.document, tuple(draft.member_edits))
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def _apply(draft: _Draft, operation: Operation) -> None:

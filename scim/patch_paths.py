@@ -53,6 +53,9 @@ def read_target(resource_type: ResourceType, text: str) -> Target:
     :raises InvalidFilter: when its filter does not fit the attribute.
     :raises UnknownAttribute: when the resource type has no such attribute.
     """
+    plain = resource_type.attributes.get(text)
+    if plain is not None:
+        return Target(text, Bound(None, plain))
     path = parse_path(text)
     bound = _resolve(resource_type, path.path.urn, path.path.name, path.sub)
     if path.filter is None:

@@ -16,6 +16,7 @@ from schemas.messages import Operation, read_patch
 from schemas.resource_types import GROUP, RESOURCE_TYPES, USER
 from schemas.tolerances import Tolerance, collect
 from scim.patch import MemberEdit, apply
+from scim.patch_paths import read_target
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 CASES = json.loads((Path(__file__).parent / "cases" / "patch.json").read_text(encoding="utf-8"))
@@ -104,6 +105,13 @@ def test_a_message_in_other_case_without_schemas_is_read() -> None:
 def test_a_null_value_is_told_from_none() -> None:
     sent = operations([{"op": "remove", "path": "x", "value": None}, {"op": "remove", "path": "x"}])
     assert [operation.has_value for operation in sent] == [True, False]
+
+
+def test_a_plain_name_means_what_the_grammar_finds_under_it() -> None:
+    for kind in RESOURCE_TYPES.values():
+        for name in kind.attributes:
+            found = read_target(kind, name)
+            assert (found.text, found.bound) == (name, read_target(kind, name.upper()).bound)
 
 
 elements = st.fixed_dictionaries(
