@@ -41,7 +41,7 @@ def create(context: Context, kind: ResourceType, body: Any, projection: Projecti
     target = _target(kind, kind.load(body))
     if kind is USER:
         target.document.setdefault("active", True)
-    with context.database.write() as connection:
+    with context.database.write(alone=kind is not USER) as connection:
         sent = target.document.pop("roles", [])
         accepted = accept(context, connection, sent)
         try:
@@ -76,7 +76,7 @@ def replace(
 ) -> Answer:
     """Replace a resource (RFC 7644 section 3.5.1): what the body leaves out is cleared, save `active`."""
     target = _target(kind, kind.load(body))
-    with context.database.write() as connection:
+    with context.database.write(alone=kind is not USER) as connection:
         row = _current(connection, kind, identifier, conditions)
         before = stored_document(connection, row)
         if kind is USER and "active" in before:
@@ -91,7 +91,7 @@ def patch(
 ) -> Answer:
     """Apply a PatchOp to a resource, all of it or nothing (RFC 7644 section 3.5.2); 204 for a large group."""
     operations = read_patch(body)
-    with context.database.write() as connection:
+    with context.database.write(alone=kind is not USER) as connection:
         row = _current(connection, kind, identifier, conditions)
         before = stored_document(connection, row)
         patched = patching.apply(kind, before, operations)
@@ -105,7 +105,7 @@ def patch(
 @fuse.recorded
 def delete(context: Context, kind: ResourceType, identifier: str, conditions: Conditions) -> Answer:
     """Delete a resource and all that refers to it (RFC 7644 section 3.6)."""
-    with context.database.write() as connection:
+    with context.database.write(alone=kind is not USER) as connection:
         row = _current(connection, kind, identifier, conditions)
         fuse.guard(context, connection, row, stays_active=False)
         before = stored_document(connection, row)

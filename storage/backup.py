@@ -14,7 +14,7 @@ from schemas.errors import Conflict
 from storage.database import Database
 from storage.failures import UnusableFile, os_faults, sqlite_faults
 from storage.fitness import refuse_damaged
-from storage.locks import make_file, turn
+from storage.locks import lock_path, make_file, turn
 from storage.usage import Usage, log_path
 
 STOP_WAIT_S = 1.0
@@ -63,7 +63,7 @@ def restore(
     path = database.file
     if not source.is_file():
         raise UnusableFile(f"There is no file {source}.")
-    with turn(path.with_name(path.name + ".lock"), time.monotonic() + STOP_WAIT_S), os_faults(path):
+    with turn(lock_path(path), time.monotonic() + STOP_WAIT_S), os_faults(path):
         usage = Usage(path)
         usage.take_over(STOP_WAIT_S)
         if path.exists() and path.samefile(source):

@@ -11,20 +11,20 @@ from pathlib import Path
 from types import TracebackType
 
 from schemas.errors import ScimError, Unavailable
-from storage.failures import busy, gone, os_faults, read_only, replaced, sqlite_faults
+from storage.failures import gone, os_faults, read_only, replaced, sqlite_faults
 from storage.filter_sql import register_functions
 from storage.fitness import refuse_foreign, utilities
-from storage.locks import turn
+from storage.locks import lock_path, turn
 from storage.migrations import perch
 from storage.usage import Usage, identity
+from storage.writer import LOST, Writer
 
 Connection = sqlite3.Connection
 
 # SQLite asks about every millisecond whether a read has run out of its time.
 STEPS_BETWEEN_LOOKS = 100_000
-BUSY_TIMEOUT = "PRAGMA busy_timeout = 5000"
 PRAGMAS = (
-    BUSY_TIMEOUT,
+    "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",
@@ -41,13 +41,17 @@ class _OfThread(threading.local):
 
     connection: sqlite3.Connection | None = None
     belongs_to: tuple[int, str] | None = None
-    writing: bool = False
+    writing: sqlite3.Connection | None = None
     lost: ScimError | None = None
     deadline: float = math.inf
 
 
 class Database:
-    """One SQLite file; each thread of each process has its own connection, opened on first use."""
+    """One SQLite file; each thread of each process reads on a connection of its own, opened on first use.
+
+    The threads of a process write on one connection in turn: SQLite forgets all pages that a connection has read as
+    soon as another one writes.
+    """
 
     def __init__(self, path: str | Path, write_wait: float = 10.0) -> None:
         """Name the file; nothing is opened yet. `write_wait` bounds the wait for the writer, in seconds."""
@@ -58,20 +62,22 @@ class Database:
         # Called with how many seconds each write waited for its turn.
         self.on_turn: Callable[[float], object] = _ignore
         self._thread = _OfThread()
-        self._queue = threading.Lock()
+        self._writer = self._new_writer()
         self._opened: tuple[int, str] | None = None
         self._usage: Usage | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection; the first one of a process creates and migrates a missing file.
+        """The connection that this thread reads on; the first one of a process creates and migrates a missing file.
 
         :raises Unavailable: when the file cannot be opened, vanished, or became another one since.
         """
+        thread = self._thread
+        if thread.writing is not None:
+            return thread.writing
         if self._opened is None or self._opened[0] != os.getpid():
             self._prepare()
         self._check_same_file()
-        thread = self._thread
         if thread.connection is None or thread.belongs_to != self._opened:
             with sqlite_faults(self.file):
                 thread.connection, thread.belongs_to = self._connect(), self._opened
@@ -89,7 +95,7 @@ class Database:
 
     def _prepare(self) -> None:
         """Make this process a user of the file, one process at a time: create, check, migrate."""
-        with turn(self._lock_path, time.monotonic() + self.write_wait), os_faults(self.file):
+        with turn(lock_path(self.file), time.monotonic() + self.write_wait), os_faults(self.file):
             if self._opened is not None and self._opened[0] == os.getpid():
                 return
             usage = Usage(self.file)
@@ -100,7 +106,10 @@ class Database:
             usage.record()
             opened = os.getpid(), str(identity(self.file))
             self._thread.connection, self._thread.belongs_to = connection, opened
-            self._usage, self._opened = usage, opened
+            self._usage, self._opened, self._writer = usage, opened, self._new_writer()
+
+    def _new_writer(self) -> Writer:
+        return Writer(lock_path(self.file), self._connect, self._check_same_file)
 
     def _connect(self) -> sqlite3.Connection:
         if self.file.exists() and not os.access(self.file, os.W_OK):
@@ -143,49 +152,33 @@ class Database:
         return Reading(self, once, seconds)
 
     @contextmanager
-    def write(self, wait: float | None = None) -> Iterator[sqlite3.Connection]:
+    def write(
+        self, wait: float | None = None, *, alone: bool = False, durable: bool = True
+    ) -> Iterator[sqlite3.Connection]:
         """Write in one immediate transaction, all or nothing; inside another one, as a savepoint of it.
+
+        What may take long goes `alone`: others that are done already must not wait for it to be committed. What need
+        not be `durable` is committed without waiting for the disk: a power cut may cost the last of it.
 
         :raises Unavailable: when the writer's turn does not come within `wait` (default: `write_wait`) seconds.
         :raises InsufficientStorage: when the disk is full.
         """
-        connection = self.connection
-        if self._thread.writing:
-            yield from self._savepoint(connection)
-            return
-        if connection.in_transaction:
-            raise RuntimeError("A write cannot begin inside a read: it would be rolled back with it.")
-        wait = self.write_wait if wait is None else wait
-        begun = time.monotonic()
-        deadline = begun + wait
-        if not self._queue.acquire(timeout=wait):
-            raise busy()
-        try:
-            with turn(self._lock_path, deadline), sqlite_faults(self.file):
-                yield from self._transaction(connection, begun, deadline)
-        finally:
-            self._queue.release()
-
-    @property
-    def _lock_path(self) -> Path:
-        return self.file.with_name(self.file.name + ".lock")
-
-    def _transaction(self, connection: sqlite3.Connection, begun: float, deadline: float) -> Iterator[Connection]:
         thread = self._thread
-        _begin(connection, deadline)
-        self.on_turn(time.monotonic() - begun)
-        thread.writing, thread.lost = True, None
-        try:
-            yield connection
-            self._check_not_lost(connection)
-            self._check_same_file()
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        finally:
-            thread.writing = False
+        if thread.writing is not None:
+            yield from self._savepoint(thread.writing)
+            return
+        if self.connection.in_transaction:
+            raise RuntimeError("A write cannot begin inside a read: it would be rolled back with it.")
+        begun = time.monotonic()
+        deadline = begun + (self.write_wait if wait is None else wait)
+        with sqlite_faults(self.file), self._writer.transaction(deadline, alone=alone, durable=durable) as connection:
+            self.on_turn(time.monotonic() - begun)
+            thread.writing, thread.lost = connection, None
+            try:
+                yield connection
+                self._check_not_lost(connection)
+            finally:
+                thread.writing = None
 
     def _savepoint(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         self._check_not_lost(connection)
@@ -206,17 +199,18 @@ class Database:
     def _check_not_lost(self, connection: sqlite3.Connection) -> None:
         """Fail when SQLite gave up the whole transaction, as it may on a full disk, though the caller went on."""
         if not connection.in_transaction:
-            raise self._thread.lost or Unavailable("The transaction was lost; nothing was changed, try again.")
+            raise self._thread.lost or Unavailable(LOST)
 
     def limit(self, seconds: float) -> None:
         """Give up what this thread reads after so many seconds."""
         self._thread.deadline = time.monotonic() + seconds if seconds < math.inf else math.inf
 
     def close(self) -> None:
-        """Close this thread's connection."""
+        """Close this thread's connection, and the one for writing, which opens again when it is needed."""
         if self._thread.connection is not None:
             self._thread.connection.close()
             self._thread.connection = None
+        self._writer.close()
 
 
 class Reading(sqlite_faults):
@@ -253,13 +247,3 @@ class Reading(sqlite_faults):
 
 def _ignore(seconds: float) -> None:
     """Leave the wait unnoted."""
-
-
-def _begin(connection: sqlite3.Connection, deadline: float) -> None:
-    """Begin before the deadline (of `time.monotonic`), though another program may hold SQLite's own lock."""
-    remaining = max(1, round((deadline - time.monotonic()) * 1000))
-    connection.execute(f"PRAGMA busy_timeout = {remaining}")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    finally:
-        connection.execute(BUSY_TIMEOUT)

@@ -14,7 +14,7 @@ from storage.filter_sources import CONDITION, Column, Rows, Sql, rows, scalar
 Resolve = Callable[[Leaf], Column]
 
 TRUE, FALSE = Sql("1"), Sql("0")
-ORDER = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+SIGNS = {"eq": "=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 NARROW = {("id",), ("userName",), ("externalId",)}
 LAST_CHARACTER = "\U0010ffff"
 
@@ -168,15 +168,12 @@ def _value(leaf: Leaf, resolve: Resolve) -> Column:
 
 def _compared(column: Column, leaf: Leaf) -> Sql:
     """Compile a comparison; NULL, for a missing value, counts as false."""
-    value = leaf.value
     match leaf.operator:
         case "pr":
             return column.sql + " IS NOT NULL"
-        case "eq":
-            return column.sql + Sql(" = ?", (value,))
         case "co" | "sw" | "ew":
-            return _text_match(column, leaf.operator, str(value))
-    return column.sql + Sql(f" {ORDER[leaf.operator]} ?", (value,))
+            return _text_match(column, leaf.operator, str(leaf.value))
+    return Sql(f"{column.sql.text} {SIGNS[leaf.operator]} ?", (*column.sql.parameters, leaf.value))
 
 
 def _negated(column: Column, leaf: Leaf) -> Sql:
@@ -234,8 +231,7 @@ def _halved(terms: Sequence[Sql], connective: str) -> Sql:
 
 
 def _filled(template: str, condition: Sql) -> Sql:
-    before, after = template.split(CONDITION)
-    return Sql(before) + condition + after
+    return Sql(template.replace(CONDITION, condition.text, 1), condition.parameters)
 
 
 def _leaves(node: BoundNode) -> Iterator[Leaf]:

@@ -13,6 +13,11 @@ from storage.failures import busy, os_faults
 FIRST_PAUSE, LONGEST_PAUSE = 0.0001, 0.0005
 
 
+def lock_path(database: Path) -> Path:
+    """Return the path of the file that those who write to a database lock."""
+    return database.with_name(database.name + ".lock")
+
+
 def open_lock(path: Path) -> int:
     """Return a descriptor of a lock file, made if need be; the kernel frees the lock of a process that is killed."""
     try:
@@ -55,9 +60,8 @@ def try_lock(handle: int, kind: int) -> bool:
     return True
 
 
-@contextmanager
-def turn(path: Path, deadline: float) -> Iterator[None]:
-    """Wait for the writers of all processes to queue: SQLite's own busy handler would let them sleep for long.
+def locked(path: Path, deadline: float) -> int:
+    """Return the descriptor of a file locked alone, once it is this caller's turn; to close it ends the turn.
 
     :raises Unavailable: when the turn does not come by the deadline (of `time.monotonic`), or the folder fails.
     """
@@ -65,6 +69,17 @@ def turn(path: Path, deadline: float) -> Iterator[None]:
         handle = open_lock(path)
     try:
         wait_for(handle, deadline)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+@contextmanager
+def turn(path: Path, deadline: float) -> Iterator[None]:
+    """Hold a file locked alone during the block; raise as `locked` does."""
+    handle = locked(path, deadline)
+    try:
         yield
     finally:
         os.close(handle)

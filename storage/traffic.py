@@ -178,11 +178,6 @@ def _with_path_naming(connection: sqlite3.Connection, names: Sequence[str]) -> s
     return {seq for seq, path in paths if any(word in path for word in words)}
 
 
-def relax(connection: sqlite3.Connection) -> None:
-    """Let this connection commit without waiting for the disk: a power cut may cost the last entries, no more."""
-    connection.execute("PRAGMA synchronous = NORMAL")
-
-
 def from_row(found: Sequence[Any]) -> Entry:
     """Return the entry that a row of COLUMNS and seq holds."""
     values = dict(zip((*COLUMNS.split(", "), "seq"), found, strict=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from schemas.settings import Settings
 from scim.events.courier import Courier
-from storage import traffic, webhooks
+from storage import webhooks
 from storage.database import Database
 from storage.locks import open_lock, try_lock
 
@@ -72,8 +72,6 @@ class Deliverer:
         """Serve one webhook while it is there and not paused."""
         courier = self._courier(identifier)
         try:
-            # How far a webhook is may be lost with the power: then events are sent again, in order.
-            traffic.relax(self.database.connection)
             while self.going() and identifier in self._active():
                 if not courier.step():
                     self.stopping.wait(self.interval)

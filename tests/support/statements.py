@@ -8,14 +8,18 @@ from flask import Flask
 
 @contextmanager
 def traced(app: Flask) -> Iterator[list[str]]:
-    """Collect the statements that this thread's connection runs inside the block."""
-    connection = app.extensions["perch"].database.connection
+    """Collect the statements that this thread reads and writes with inside the block."""
+    database = app.extensions["perch"].database
+    with database.write() as writing:
+        pass
     statements: list[str] = []
-    connection.set_trace_callback(statements.append)
+    for connection in (writing, database.connection):
+        connection.set_trace_callback(statements.append)
     try:
         yield statements
     finally:
-        connection.set_trace_callback(None)
+        for connection in (writing, database.connection):
+            connection.set_trace_callback(None)
 
 
 def about_resources(statements: list[str]) -> list[str]:
