@@ -6,6 +6,7 @@ Three decisions where the RFC leaves room: a comparison with a missing attribute
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from schemas.attributes import TEXT_BOOLEANS, Attribute, Complex, is_unassigned, json_type
@@ -119,15 +120,15 @@ class _Binder:
     def bind(self, node: FilterNode) -> BoundNode:
         """Bind any node."""
         match node:
+            case Comparison():
+                return self.comparison(node)
             case And():
                 return And(tuple(self.bind(term) for term in node.terms))
             case Or():
                 return Or(tuple(self.bind(term) for term in node.terms))
             case Not():
                 return Not(self.bind(node.term))
-            case ValuePath():
-                return self.value_path(node)
-        return self.comparison(node)
+        return self.value_path(node)
 
     def comparison(self, node: Comparison) -> BoundNode:
         """Bind a comparison; `ne` and comparisons with null become negations."""
@@ -145,7 +146,7 @@ class _Binder:
     def find(self, path: AttrPath) -> Bound | None:
         """Return the attribute that a path names; None when only another resource type has it."""
         try:
-            return _visible(self.resource_type.resolve(path.urn, path.name, path.sub), path)
+            return _visible(_resolve(self.resource_type, path.urn, path.name, path.sub), path)
         except UnknownAttribute as error:
             extension = self.resource_type.extension(path.text)
             if extension is not None:
@@ -223,14 +224,16 @@ def _with_value(bound: Bound, node: Comparison) -> Bound:
 
 def _literal(attribute: Attribute, node: Comparison) -> str | bool | int | float:
     """Return a comparison's literal in comparable form, after checking that operator and literal fit the attribute."""
-    name, value = node.path.text, node.value
+    value, kind = node.value, attribute.kind
     if value is None:
         raise _invalid(node.column, f"null goes only with eq and ne, not with '{node.operator}'")
-    if node.operator in TEXT_OPERATORS and attribute.kind != "text":
-        raise _invalid(node.column, f"'{node.operator}' compares text, but '{name}' is of type {attribute.type}")
+    if kind != "text" and node.operator in TEXT_OPERATORS:
+        type_ = attribute.type
+        raise _invalid(node.column, f"'{node.operator}' compares text, but '{node.path.text}' is of type {type_}")
     if node.operator in ORDER_OPERATORS and attribute.type in ("boolean", "binary"):
-        raise _invalid(node.column, f"'{name}' is of type {attribute.type} and has no order for '{node.operator}'")
-    return _FITTING[attribute.kind](attribute, node, value)
+        what = f"'{node.path.text}' is of type {attribute.type}"
+        raise _invalid(node.column, f"{what} and has no order for '{node.operator}'")
+    return _FITTING[kind](attribute, node, value)
 
 
 def _text(attribute: Attribute, node: Comparison, value: object) -> str:
@@ -268,6 +271,12 @@ _FITTING: dict[str, Callable[[Attribute, Comparison, object], str | bool | int |
     "number": _number,
     "instant": _instant,
 }
+
+
+@lru_cache(maxsize=512)
+def _resolve(resource_type: ResourceType, urn: str | None, name: str, sub: str | None) -> Bound:
+    """Return what a path names; only what is found is kept, so that no client fills the memory with names."""
+    return resource_type.resolve(urn, name, sub)
 
 
 def _visible(bound: Bound, path: AttrPath) -> Bound:
