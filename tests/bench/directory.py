@@ -1,6 +1,7 @@
 """A directory of any size, put into the file through the repository, not through a million POSTs."""
 
 import random
+from functools import cache
 from typing import Any
 
 from schemas.resource_types import GROUP, USER
@@ -28,18 +29,31 @@ def person(number: int) -> dict[str, Any]:
     }
 
 
+@cache
+def _shape() -> dict[str, Any]:
+    return USER.load(person(0))
+
+
+def loaded(number: int) -> dict[str, Any]:
+    """Return what USER.load makes of a person, without the work: all have the shape of the first one."""
+    sent = {**person(number), "schemas": _shape()["schemas"]}
+    sent["name"] = {key: sent["name"][key] for key in _shape()["name"]}
+    return {key: sent[key] for key in _shape()}
+
+
 def seed(database: Database, people: int, big_group: int) -> tuple[list[str], dict[str, str]]:
-    """Put people in, each in a group of 100, and two groups of 100 and of `big_group`; return ids, and group ids."""
+    """Put people into teams of 100 and into groups of 100 and of `big_group`; return their ids, and the groups'."""
     ids: list[str] = []
     for first in range(0, people, CHUNK):
         with database.write() as connection:
             for number in range(first, min(first + CHUNK, people)):
-                document = USER.load(person(number))
+                document = loaded(number)
                 direct = document.pop("roles")
                 seq, identifier = resources.insert(connection, "User", document)
-                roles.set_direct(connection, seq, direct, "bench")
+                for role in direct:
+                    roles.assign(connection, seq, roles.DIRECT, role["value"], "bench")
                 ids.append(identifier)
-    groups = {"small": ids[:100], "big": ids[:big_group]}
+    groups = {"small": ids[:100], "big": ids[:big_group], "replaced": []}
     for first in range(0, people, GROUP_SIZE):
         groups[f"team {first // GROUP_SIZE}"] = ids[first : first + GROUP_SIZE]
     return ids, _seed_groups(database, groups)

@@ -1,15 +1,28 @@
 """Load over real sockets: a lean HTTP client on kept-alive connections, and the rates and latencies it saw."""
 
+import re
 import socket
 import statistics
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
+
+LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)")
+CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked")
 
 
 class WrongAnswer(AssertionError):
     """The server answered something else than the workload expects: an error, not an operation."""
+
+
+class Client(Protocol):
+    """Whatever carries a request to a server: a socket, or a call within the process."""
+
+    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        """Send a request and return status and body of its answer."""
 
 
 class Connection:
@@ -17,7 +30,7 @@ class Connection:
 
     def __init__(self, port: int, headers: dict[str, str]) -> None:
         """Connect to a server on this machine; `headers` go with every request."""
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=300)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self.head = f"Host: 127.0.0.1:{port}\r\n{lines}"
@@ -27,25 +40,34 @@ class Connection:
         """Send a request and return status and body of its answer."""
         length = f"Content-Length: {len(body)}\r\nContent-Type: application/scim+json\r\n" if body else ""
         self.socket.sendall(f"{method} {path} HTTP/1.1\r\n{self.head}{length}\r\n".encode() + body)
-        return self._answer()
-
-    def _answer(self) -> tuple[int, bytes]:
-        data = self.rest
-        while (end := data.find(b"\r\n\r\n")) < 0:
-            data += self._receive()
-        head = data[:end].lower()
+        head = self._until(b"\r\n\r\n").lower()
         status = int(head[9:12])
-        place = head.find(b"content-length:")
-        length = (
-            int(head[place + 15 : head.find(b"\r\n", place) if b"\r\n" in head[place:] else None]) if place > 0 else 0
-        )
-        chunks, have = [data[end + 4 :]], len(data) - end - 4
+        if CHUNKED.search(head):
+            return status, self._chunks()
+        found = LENGTH.search(head)
+        return status, self._exactly(int(found[1]) if found else 0)
+
+    def _until(self, end: bytes) -> bytes:
+        while (place := self.rest.find(end)) < 0:
+            self.rest += self._receive()
+        found, self.rest = self.rest[:place], self.rest[place + len(end) :]
+        return found
+
+    def _exactly(self, length: int) -> bytes:
+        parts, have = [self.rest], len(self.rest)
         while have < length:
-            chunks.append(self._receive())
-            have += len(chunks[-1])
-        body = b"".join(chunks)
-        self.rest = body[length:]
-        return status, body[:length]
+            parts.append(self._receive())
+            have += len(parts[-1])
+        found = b"".join(parts)
+        self.rest = found[length:]
+        return found[:length]
+
+    def _chunks(self) -> bytes:
+        parts = []
+        while size := int(self._until(b"\r\n").partition(b";")[0], 16):
+            parts.append(self._exactly(size + 2)[:-2])
+        self._until(b"\r\n")
+        return b"".join(parts)
 
     def _receive(self) -> bytes:
         found = self.socket.recv(1 << 18)
@@ -67,21 +89,32 @@ class Measured:
     p99: float
 
 
-Operation = Callable[[Connection, int], None]
+Operation = Callable[[Client, int], None]
 
 
 def run(port: int, headers: dict[str, str], operation: Operation, clients: int, seconds: float) -> Measured:
-    """Run an operation over and over by some clients at once; it raises WrongAnswer at a wrong answer."""
+    """Run an operation over and over by some clients at once; it raises WrongAnswer at a wrong answer.
+
+    Each client's first operation, before all begin, does not count.
+    """
     latencies: list[list[float]] = [[] for _ in range(clients)]
     failures: list[BaseException] = []
     begin = threading.Barrier(clients + 1)
 
+    def warm_up(connection: Connection, number: int) -> None:
+        try:
+            operation(connection, number)
+        except BaseException:
+            begin.abort()
+            raise
+
     def client(number: int) -> None:
         connection = Connection(port, headers)
         try:
+            warm_up(connection, number)
             begin.wait()
             end = time.perf_counter() + seconds
-            turn = 0
+            turn = 1
             while (started := time.perf_counter()) < end and not failures:
                 operation(connection, turn * clients + number)
                 latencies[number].append(time.perf_counter() - started)
@@ -94,13 +127,15 @@ def run(port: int, headers: dict[str, str], operation: Operation, clients: int, 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
-    begin.wait()
+    with suppress(threading.BrokenBarrierError):
+        begin.wait()
     started = time.perf_counter()
     for thread in threads:
         thread.join()
     elapsed = time.perf_counter() - started
-    if failures:
-        raise failures[0]
+    for failure in failures:
+        if not isinstance(failure, threading.BrokenBarrierError):
+            raise failure
     return _summary([latency for each in latencies for latency in each], elapsed)
 
 

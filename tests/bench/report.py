@@ -1,86 +1,227 @@
-"""The benchmark's results as a Markdown table and as growth curves in SVG, without any library."""
+"""The benchmark's results as Markdown, in full for docs/benchmark/ and in short for the README.
+
+    python -m tests.bench.report
+
+writes the README's section "Performance" anew from docs/benchmark/results.json.
+"""
 
 import json
-import platform
-from datetime import date
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
-WIDTH, HEIGHT, LEFT, TOP, PLOT = 820, 420, 60, 30, 520
+from tests.bench.curves import growth_svg
+from tests.bench.servers import ROOT
+
+RESULTS, README = ROOT / "docs" / "benchmark" / "results.json", ROOT / "README.md"
+BEGIN, END = "<!-- performance: begin (make bench) -->", "<!-- performance: end -->"
+SESSION, BETTER_THAN_PEER = "Okta session (5 requests)", 2.0
+# The README names what providers do most; the rest is in the full tables.
+IN_SHORT = (
+    "GET a user", "look up userName, found", "look up userName, missing", "look up emails.value, found", "page of 100",
+    "POST a user", "PUT a user", "PATCH a user",
+)  # fmt: skip
+
+Results = dict[str, Any]
 
 
-def write(folder: Path, results: dict[str, Any]) -> str:
+def write(folder: Path, results: Results) -> str:
     """Write results.json, results.md and growth.svg into a folder; return the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     text = markdown(results)
-    (folder / "results.md").write_text(text)
-    (folder / "growth.svg").write_text(growth_svg(results["growth"]))
+    (folder / "results.md").write_text(text, encoding="utf-8")
+    factors = {name: {size: mine for size, (mine, _) in found.items()} for name, found in growth(results).items()}
+    (folder / "growth.svg").write_text(growth_svg(factors), encoding="utf-8")
     return text
 
 
-def markdown(results: dict[str, Any]) -> str:
-    """Return the tables, with the machine and the date."""
-    lines = [
-        f"{date.today().isoformat()}, {results['cores']} cores, Python {platform.python_version()}, "
-        f"SQLite {results['sqlite']}, {results['people']:,} people, {results['workers']}.",
+def verdict(met: bool | None) -> str:
+    """Return how a target was met, in a word."""
+    return "" if met is None else "yes" if met else "**missed**"
+
+
+def within(value: float, at_least: float | None, at_most: float | None) -> bool | None:
+    """Tell whether a figure meets its target, None where it has none."""
+    if at_least is None and at_most is None:
+        return None
+    return (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
+
+
+def target(at_least: float | None, at_most: float | None, unit: str = "") -> str:
+    """Return a target in words."""
+    bound = f"≥ {at_least:g}" if at_least is not None else f"≤ {at_most:g}" if at_most is not None else ""
+    return f"{bound} {unit}".strip() if bound else ""
+
+
+def growth(results: Results) -> dict[str, dict[int, tuple[float, float]]]:
+    """Return each workload's median at each size as a factor of that at the smallest, and the baseline's beside."""
+    sizes = {int(size): {row["name"]: row for row in found} for size, found in results["sizes"].items()}
+    first = sizes[min(sizes)]
+    return {
+        name: {
+            size: (sizes[size][name]["median"] / row["median"],
+                   sizes[size][name]["baseline_median"] / row["baseline_median"])
+            for size in sorted(sizes)
+        }
+        for name, row in first.items()
+    }  # fmt: skip
+
+
+def circumstances(results: Results) -> str:
+    """Return in one sentence what the figures depend on."""
+    settings = results["gunicorn"]
+    return (
+        f"{results['date']}, commit {results['commit']}: {results['cpu']}, {results['cores']} cores, "
+        f"Python {results['python']}, SQLite {results['sqlite']}, gunicorn with {settings['workers']} "
+        f"{settings['worker_class']} workers of {settings['threads']} threads; clients on the same machine."
+    )
+
+
+def table(head: Iterable[str], lines: Iterable[Iterable[object]]) -> list[str]:
+    """Return a Markdown table."""
+    names = list(head)
+    rows = [names, ["---"] * len(names), *lines]
+    return ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+
+
+def markdown(results: Results) -> str:
+    """Return everything, with the machine and the date."""
+    lines = ["# The benchmark's last run", "", circumstances(results), ""]
+    lines.append(
+        f"Each figure is the median of {results['rounds']} pairs of runs of {results['seconds']:g} s, Perch and what "
+        f"it is held against in turn. [benchmark.md](../benchmark.md) says what is measured, and how to repeat it."
+    )
+    lines += ["", f"## Work, on {results['people']:,} people", "", *table(*_work(results))]
+    lines += ["", "## Other figures", "", *table(("figure", "value", "target", "met"), _facts(results["facts"]))]
+    if results["peers"]:
+        lines += ["", "## Peers, on the smallest directory", "", *table(*_peers(results))]
+    lines += [
         "",
-        "| work | clients | operations/s | p99 ms | share of baseline | target |",
-        "|---|---|---|---|---|---|",
+        "## Growth",
+        "",
+        "The median latency with one client, as a factor of that on the smallest directory; ",
     ]
-    for row in results["rows"]:
-        share = f"{row['share']:.2f} of {row['baseline']}" if row["share"] is not None else ""
-        target = f"≥ {row['target']:.2f}" if row["target"] else ""
-        lines.append(
-            f"| {row['name']} | {row['clients']} | {row['rate']:.0f} | {row['p99']:.1f} | {share} | {target} |"
-        )
-    lines += ["", "| figure | value | target |", "|---|---|---|"]
-    lines += [f"| {fact['name']} | {fact['value']} | {fact['target']} |" for fact in results["facts"]]
-    lines += ["", "Growth: the median's factor over the smallest directory.", ""]
-    sizes = results["sizes"]
-    lines += ["| work | " + " | ".join(f"{size:,}" for size in sizes) + " |", "|---|" + "---|" * len(sizes)]
-    for name, factors in results["growth"].items():
-        lines.append(f"| {name} | " + " | ".join(f"{factors[str(size)]:.2f}" for size in sizes) + " |")
+    lines[-1] += "in brackets the baseline's on a table with as many rows."
+    lines += ["", "![Growth](growth.svg)", "", *table(*_growth(results))]
     return "\n".join(lines) + "\n"
 
 
-def growth_svg(growth: dict[str, dict[str, float]]) -> str:
-    """Return curves of the medians' growth over the size of the directory (logarithmic)."""
-    sizes = sorted({int(size) for factors in growth.values() for size in factors})
-    top = max([2.0, *(factor for factors in growth.values() for factor in factors.values())])
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" '
-        'font-size="12"><rect width="100%" height="100%" fill="white"/>',
-        f'<text x="{LEFT}" y="18">Median latency over the size of the directory, as a factor of the smallest</text>',
+def _work(results: Results) -> tuple[tuple[str, ...], Iterator[tuple[object, ...]]]:
+    head = ("work", "clients", "operations/s", "median ms", "p99 ms", "share", "target", "met")
+    return head, (
+        (
+            row["name"], row["clients"], f"{row['rate']:,.0f}", f"{row['median']:.2f}",
+            f"{row['p99']:.1f} ({row['baseline']}: {row['baseline_p99']:.1f})",
+            f"{row['share']:.2f} of {row['baseline']}", _row_target(row), verdict(row_met(row)),
+        )
+        for row in results["rows"]
+    )  # fmt: skip
+
+
+def _row_target(row: dict[str, Any]) -> str:
+    slow = f"p99 ≤ {row['p99_at_most']:g} × {row['baseline']}'s" if row["p99_at_most"] else ""
+    return ", ".join(filter(None, (target(row["at_least"], None), slow)))
+
+
+def row_met(row: dict[str, Any]) -> bool | None:
+    """Tell whether a row meets all its targets."""
+    share = within(row["share"], row["at_least"], None)
+    slow = within(row["p99"] / row["baseline_p99"], None, row["p99_at_most"])
+    found = [met for met in (share, slow) if met is not None]
+    return all(found) if found else None
+
+
+def _facts(facts: Iterable[dict[str, Any]]) -> Iterator[tuple[object, ...]]:
+    for fact in facts:
+        met = within(fact["value"], fact["at_least"], fact["at_most"])
+        bound = target(fact["at_least"], fact["at_most"], fact["unit"])
+        yield fact["name"], f"{fact['value']:.2f} {fact['unit']}", bound, verdict(met)
+
+
+def _peers(results: Results) -> tuple[tuple[str, ...], Iterator[tuple[object, ...]]]:
+    head = ("work", "peer", "clients", "peer/s", "Perch/s", "Perch over the peer", "target", "met")
+    return head, (
+        (
+            row["name"], row["peer"], row["clients"], f"{row['peer_rate']:,.0f}", f"{row['rate']:,.0f}",
+            f"{row['times']:.1f} times", target(bound, None, "times"), verdict(within(row["times"], bound, None)),
+        )
+        for row in results["peers"]
+        for bound in (BETTER_THAN_PEER if row["durable"] and row["name"] == SESSION else None,)
+    )  # fmt: skip
+
+
+def _growth(results: Results) -> tuple[tuple[str, ...], Iterator[tuple[object, ...]]]:
+    sizes = sorted(int(size) for size in results["sizes"])
+    limits = {row["name"]: row["grows_at_most"] for row in results["sizes"][str(sizes[0])]}
+    head = ("work", *(f"{size:,}" for size in sizes), "target", "met")
+    return head, (
+        (
+            name, *(f"{mine:.2f} ({base:.2f})" for mine, base in found.values()), target(None, limits[name]),
+            verdict(within(found[sizes[-1]][0], None, limits[name])),
+        )
+        for name, found in growth(results).items()
+    )  # fmt: skip
+
+
+def in_short(results: Results) -> str:
+    """Return the README's section: the circumstances and the most important rows."""
+    lines = [
+        f"{circumstances(results)} Held against the bare minimum of the same stack, or against a peer, in one run:"
     ]
-    parts += _axes(sizes, top)
-    for position, (name, factors) in enumerate(growth.items()):
-        points = " ".join(f"{_x(size, sizes):.1f},{_y(factors[str(size)], top):.1f}" for size in sizes)
-        colour = COLOURS[position % len(COLOURS)]
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        y = TOP + 14 + position * 18
-        parts.append(f'<rect x="{LEFT + PLOT + 20}" y="{y - 9}" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{LEFT + PLOT + 36}" y="{y}">{name}</text>')
-    return "".join(parts) + "</svg>\n"
+    lines += ["", *table(("work", "per second", "figure", "target", "met"), _short_rows(results)), ""]
+    lines.append(
+        "Rates are with one client and with eight. B2 is a Flask view that answers one SELECT, B3 one durable INSERT, "
+        "B5 a page of 100 rows by one SELECT. `make bench` measures anew within ten minutes, `make bench BENCH=--full` "
+        "up to a million people; [docs/benchmark.md](docs/benchmark.md) has the method and all the rows."
+    )
+    return "\n".join(lines)
 
 
-def _axes(sizes: list[int], top: float) -> list[str]:
-    bottom = HEIGHT - 40
-    found = [f'<path d="M{LEFT} {TOP}V{bottom}H{LEFT + PLOT}" fill="none" stroke="black"/>']
-    for size in sizes:
-        found.append(f'<text x="{_x(size, sizes):.0f}" y="{bottom + 18}" text-anchor="middle">{size:,}</text>')
-    for level in (1.0, 1.5, top):
-        y = _y(level, top)
-        found.append(f'<path d="M{LEFT} {y:.1f}H{LEFT + PLOT}" stroke="#ccc" stroke-dasharray="3"/>')
-        found.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{level:.1f}</text>')
-    return found
+def _short_rows(results: Results) -> Iterator[tuple[object, ...]]:
+    for name in IN_SHORT:
+        found = [row for row in results["rows"] if row["name"] == name]
+        mets = [met for row in found if (met := row_met(row)) is not None]
+        if found:
+            rates = " / ".join(f"{row['rate']:,.0f}" for row in found)
+            shares = " / ".join(f"{row['share']:.2f}" for row in found) + f" of {found[0]['baseline']}"
+            yield name, rates, shares, target(found[0]["at_least"], None), verdict(all(mets) if mets else None)
+    durable = [row for row in results["peers"] if row["durable"] and row["name"] == SESSION]
+    if durable:
+        best = min(durable, key=lambda row: float(row["times"]))
+        enough = verdict(within(best["times"], BETTER_THAN_PEER, None))
+        against = f"{best['times']:.1f} × {best['peer'].removesuffix(' (durable)')}"
+        yield f"{SESSION}, 4 clients", f"{best['rate']:,.0f}", against, f"≥ {BETTER_THAN_PEER:g} ×", enough
+    yield from _short_growth(results)
+    for fact in _largest(results["facts"]):
+        ((figure, value, bound, fulfilled),) = _facts([fact])
+        yield figure, "", value, bound, fulfilled
 
 
-def _x(size: int, sizes: list[int]) -> float:
-    place = sizes.index(size) / max(1, len(sizes) - 1)
-    return LEFT + 10 + place * (PLOT - 20)
+def _short_growth(results: Results) -> Iterator[tuple[object, ...]]:
+    first, last = min(map(int, results["sizes"])), max(map(int, results["sizes"]))
+    limits = {row["name"]: row["grows_at_most"] for row in results["sizes"][str(first)]}
+    grown = {name: found[last][0] for name, found in growth(results).items() if limits[name]}
+    if grown and last > first:
+        name = max(grown, key=lambda each: grown[each])
+        met = verdict(within(grown[name], None, limits[name]))
+        yield f"most growth, {first:,} to {last:,} people: {name}", "", f"{grown[name]:.2f} times", "≤ 1.5 times", met
 
 
-def _y(factor: float, top: float) -> float:
-    return HEIGHT - 40 - factor / top * (HEIGHT - 40 - TOP)
+def _largest(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the facts that have a target, of each kind the one of the largest directory."""
+    found = {fact["name"].partition(",")[0]: fact for fact in facts if (fact["at_least"] or fact["at_most"])}
+    return [fact for name, fact in found.items() if not name.startswith(("page at", "GET without", "POST a group"))]
+
+
+def with_section(text: str, results: Results) -> str:
+    """Return the README with another table of the benchmark."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    assert rest and after, f"the README lacks {BEGIN} or {END}"
+    return f"{before}{BEGIN}\n{in_short(results)}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    last = json.loads(RESULTS.read_text(encoding="utf-8"))
+    README.write_text(with_section(README.read_text(encoding="utf-8"), last), encoding="utf-8")

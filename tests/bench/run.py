@@ -1,201 +1,155 @@
-"""Run the benchmark: baselines and workloads in turn, every answer checked, ratios and growth written down.
+"""Run the benchmark: baselines, peers and workloads in turn, every answer checked, ratios and growth written down.
 
-`make bench` takes the default sizes; `--full` goes to a million people.
+`make bench` takes the default sizes; BENCH=--full goes to a million people. docs/benchmark.md says what is measured.
 """
 
 import argparse
 import json
 import os
+import platform
 import sqlite3
-import statistics
-import sys
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app import create_app
-from tests.bench import baselines, report, rows, workloads
-from tests.bench.directory import pick, seed
-from tests.bench.load import Measured, Operation, run
-from tests.bench.servers import ROOT, Server
-from tests.bench.workloads import World
-from tests.support.commands import create_key
+from tests.bench import facts, peers, report, rows
+from tests.bench.load import Measured
+from tests.bench.servers import ROOT, gunicorn_settings
+from tests.bench.subjects import Baselines, Perch, say, subjects
 
-CLIENTS = (1, 8)
 DEFAULT_SIZES, FULL_SIZES = (1_000, 20_000), (1_000, 10_000, 100_000, 1_000_000)
-GROWING = [*rows.READS, *rows.WRITES]
+# The table is measured with this many people at most; a group has as many members at most.
+TABLE = 100_000
+PEER_GROUP = 1_000
+NAMED = ("worker_class", "workers", "threads", "keepalive")
 
 
-class Perch:
-    """A seeded Perch behind gunicorn."""
-
-    def __init__(self, folder: Path, people: int, big_group: int) -> None:
-        """Seed a file and serve it; `first_answer` is how many seconds the first answer took."""
-        environment = {"PERCH_DATABASE": str(folder / "perch.db"), "PERCH_FUSE": "off"}
-        app = create_app(environment)
-        perch = app.extensions["perch"]
-        begin = time.perf_counter()
-        ids, groups = seed(perch.database, people, big_group)
-        print(f"seeded {people:,} people in {time.perf_counter() - begin:.0f} s", file=sys.stderr)
-        key = create_key(app, "benchmark")
-        perch.database.close()
-        self.headers = {"Authorization": f"Bearer {key}"}
-        self.world = World(f"/{perch.workspace}/scim/v2", people, ids, groups)
-        begin = time.perf_counter()
-        self.server = Server("app:app", environment, folder / "perch.log")
-        self.server.wait(f"{self.world.base}/Users?count=1", self.headers)
-        self.first_answer = time.perf_counter() - begin
-
-    def measure(self, make: Callable[[World], Operation], clients: int, seconds: float) -> Measured:
-        """Run a workload."""
-        return run(self.server.port, self.headers, make(self.world), clients, seconds)
-
-
-class Baselines:
-    """The bare minimum behind gunicorn with the same settings."""
-
-    def __init__(self, folder: Path, people: int) -> None:
-        """Make their file and serve it."""
-        path = str(folder / "baselines.db")
-        self.rows = min(people, 200_000)
-        baselines.prepare(path, self.rows)
-        self.server = Server("tests.bench.baselines:app", {"BENCH_DATABASE": path}, folder / "baselines.log")
-        self.server.wait("/b1", {})
-        body = (baselines.BLOB % 7).encode()
-        self.operations: dict[str, Operation] = {
-            "B1": lambda c, turn: workloads.expect(c.ask("GET", "/b1")[0] == 200, "B1"),
-            "B2": lambda c, turn: workloads.expect(c.ask("GET", f"/b2/{1 + pick(self.rows, turn)}")[0] == 200, "B2"),
-            "B3": lambda c, turn: workloads.expect(c.ask("POST", "/b3", body)[0] == 201, "B3"),
-            "B5": lambda c, turn: workloads.expect(c.ask("GET", "/b5?start=1")[0] == 200, "B5"),
-        }
-
-    def measure(self, name: str, clients: int, seconds: float) -> Measured:
-        """Run a baseline."""
-        return run(self.server.port, {}, self.operations[name], clients, seconds)
-
-
-@contextmanager
-def servers(people: int, big_group: int) -> Iterator[tuple[Perch, Baselines]]:
-    """Serve a seeded Perch and the baselines, and stop them at the end."""
-    with tempfile.TemporaryDirectory(prefix="perch-bench-", dir=os.environ.get("BENCH_FOLDER")) as name:
-        perch, base = Perch(Path(name), people, big_group), Baselines(Path(name), people)
-        try:
-            yield perch, base
-        finally:
-            perch.server.stop()
-            base.server.stop()
-
-
-def in_pairs(
-    measure: Callable[[], Measured], baseline: Callable[[], Measured], rounds: int
-) -> tuple[Measured, Measured]:
-    """Run a workload and its baseline in turn; return the run of the median ratio."""
+def in_pairs(mine: Callable[[], Measured], other: Callable[[], Measured], rounds: int) -> tuple[Measured, Measured]:
+    """Run a workload and what it is held against in turn; return the pair of the median ratio."""
     pairs = []
     for _ in range(rounds):
-        base = baseline()
-        pairs.append((measure(), base))
+        held = other()
+        pairs.append((mine(), held))
     pairs.sort(key=lambda pair: pair[0].rate / pair[1].rate)
     return pairs[len(pairs) // 2]
 
 
-def measure_rows(perch: Perch, base: Baselines, seconds: float, rounds: int, only: str) -> list[dict[str, Any]]:
-    """Hold every workload whose name has `only` in it against its baseline, at each number of clients."""
+def measure_rows(perch: Perch, base: Baselines, clients: Iterable[int], asked: Any) -> list[dict[str, Any]]:
+    """Hold every workload that was asked for against its baseline, at each number of clients."""
     found = []
-    for row in (row for row in (*rows.READS, *rows.WRITES, *rows.FILTERS) if only in row.name):
-        for clients in CLIENTS:
+    for row in (row for row in rows.ROWS if asked.only in row.name):
+        for many in clients:
             mine, other = in_pairs(
-                partial(perch.measure, row.make, clients, seconds),
-                partial(base.measure, row.baseline, clients, seconds),
-                rounds,
+                partial(perch.measure, row.make, many, asked.seconds),
+                partial(base.measure, row.baseline, many, asked.seconds),
+                asked.rounds,
             )
+            share = mine.rate / other.rate
             found.append(
-                {"name": row.name, "clients": clients, "rate": mine.rate, "p99": mine.p99, "median": mine.median,
-                 "baseline": row.baseline, "share": mine.rate / other.rate, "baseline_p99": other.p99,
-                 "target": row.at_least}
+                {"name": row.name, "clients": many, "rate": mine.rate, "median": mine.median, "p99": mine.p99,
+                 "baseline": row.baseline, "baseline_median": other.median, "baseline_p99": other.p99, "share": share,
+                 "at_least": row.at_least, "p99_at_most": row.p99_at_most if many > 1 else None,
+                 "grows_at_most": row.grows_at_most}
             )  # fmt: skip
-            print(f"{row.name:38} c{clients} {mine.rate:8.0f}/s  {mine.rate / other.rate:.2f} of {row.baseline}"
-                  f"  p99 {mine.p99:.1f} ms (baseline {other.p99:.1f})", file=sys.stderr)  # fmt: skip
+            say(f"{row.name:38} c{many} {mine.rate:8.0f}/s  {share:.2f} of {row.baseline}"
+                f"  p99 {mine.p99:.1f} ms (baseline {other.p99:.1f})")  # fmt: skip
     return found
 
 
-def measure_facts(perch: Perch, seconds: float, big_group: int) -> list[dict[str, str]]:
-    """Measure what is not a rate against a baseline: groups, bulk, memory, start."""
-    facts = []
-    for name, make in rows.GROUPS:
-        small = perch.measure(partial(make, group="small"), 1, seconds).median
-        big = perch.measure(partial(make, group="big"), 1, seconds).median
-        facts.append(fact(f"{name}: {big_group:,} members over 100", f"{big / small:.2f} times", "≤ 1.5 times"))
-    insert = _insert_rows(big_group)
-    post = perch.measure(lambda world: workloads.post_group(world, big_group), 1, 1).median / 1000
-    facts.append(
-        fact(f"POST a group of {big_group:,} over as many INSERTs", f"{post / insert:.1f} times", "≤ 20 times")
+def measure_peers(perch: Perch, folder: Path, asked: Any) -> list[dict[str, Any]]:
+    """Hold Perch against peers that do the same work on as many people, each pair of runs in turn."""
+    found: list[dict[str, Any]] = []
+    for peer in peers.PEERS:
+        with peers.serving(peer, folder, perch.world.people, PEER_GROUP) as served:
+            for name, make, clients in rows.PEERS if served else ():
+                assert served
+                mine, other = in_pairs(
+                    partial(perch.measure, make, clients, asked.seconds),
+                    partial(served.measure, make, clients, asked.seconds),
+                    asked.rounds,
+                )
+                found.append(
+                    {"peer": peer.name, "durable": peer.durable, "name": name, "clients": clients, "rate": mine.rate,
+                     "peer_rate": other.rate, "times": mine.rate / other.rate}
+                )  # fmt: skip
+                times = mine.rate / other.rate
+                say(f"{peer.name:35} {name:40} c{clients} {other.rate:6.0f}/s  Perch {times:.1f} times that")
+    return found
+
+
+def measure_size(people: int, sizes: tuple[int, ...], results: dict[str, Any], asked: Any) -> None:
+    """Seed a directory of that size once, and measure on it whatever this size is for."""
+    table = max(size for size in sizes if size <= TABLE or size == sizes[0])
+    with (
+        tempfile.TemporaryDirectory(prefix="perch-bench-", dir=os.environ.get("BENCH_FOLDER")) as name,
+        subjects(Path(name), people, min(people, TABLE)) as (perch, base),
+    ):
+        found = measure_rows(perch, base, (1, 8) if people == table else (1,), asked)
+        results["sizes"][str(people)] = [row for row in found if row["clients"] == 1]
+        if people == table:
+            results["people"], results["rows"] = people, found
+        if not asked.only:
+            results["facts"] += measure_facts(perch, people == table, people == sizes[-1], asked)
+        if people == sizes[0] and not asked.no_peers:
+            results["peers"] = measure_peers(perch, Path(name), asked)
+
+
+def measure_facts(perch: Perch, of_table: bool, largest: bool, asked: Any) -> list[facts.Fact]:
+    """Measure what is not a row, where it belongs: on each size, on the table's, on the largest."""
+    found = facts.paging(perch, asked.seconds, asked.rounds)
+    if of_table:
+        found += facts.groups(perch, asked.seconds, asked.rounds)
+        found += facts.memory(perch) + facts.bulk(perch, asked.seconds, asked.rounds)
+    return found + (facts.start(perch) if largest else [])
+
+
+def circumstances(asked: Any) -> dict[str, Any]:
+    """Return what the figures depend on: the machine, the versions, the settings."""
+    cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.machine())  # fmt: skip
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    single = perch.measure(workloads.post_user, 1, seconds).rate
-    many = perch.measure(workloads.bulk, 1, 1).rate * workloads.BULK_SIZE
-    facts.append(fact("Bulk of 1,000 over single POSTs", f"{many / single:.1f} times", "≥ 3 times"))
-    facts.append(fact("first answer after the start", f"{perch.first_answer:.2f} s", "≤ 1.5 s"))
-    memory = max(perch.server.memory())
-    facts.append(fact("memory of the largest worker (pss)", f"{memory:.0f} MiB", "≤ 80 MiB"))
-    return facts
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=ROOT, check=False).returncode == 1
+    settings = gunicorn_settings()
+    return {
+        "date": date.today().isoformat(), "cpu": cpu, "cores": os.cpu_count(), "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version, "gunicorn": {name: settings[name] for name in NAMED},
+        "commit": commit.stdout.strip() + (" with changes" if changed else ""),
+        "seconds": asked.seconds, "rounds": asked.rounds,
+    }  # fmt: skip
 
 
-def fact(name: str, value: str, target: str) -> dict[str, str]:
-    """Return a figure with its target."""
-    print(f"{name:55} {value} (target {target})", file=sys.stderr)
-    return {"name": name, "value": value, "target": target}
-
-
-def _insert_rows(count: int) -> float:
-    """Return the seconds that `count` bare INSERTs take in one transaction."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = sqlite3.connect(f"{folder}/rows.db", isolation_level=None)
-        made.execute("PRAGMA journal_mode = WAL")
-        made.execute("CREATE TABLE rows (a INTEGER, b INTEGER, c INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID")
-        begin = time.perf_counter()
-        made.execute("BEGIN")
-        made.executemany("INSERT INTO rows VALUES (1, ?, 0)", ((n,) for n in range(count)))
-        made.execute("COMMIT")
-        return time.perf_counter() - begin
-
-
-def measure_growth(sizes: tuple[int, ...], seconds: float) -> dict[str, dict[str, float]]:
-    """Measure the medians at each size with one client, and return them as factors of the smallest size's."""
-    medians: dict[str, dict[int, float]] = {row.name: {} for row in GROWING}
-    for size in sizes:
-        with servers(size, min(size, 1000)) as (perch, _):
-            for row in GROWING:
-                runs = [perch.measure(row.make, 1, seconds).median for _ in range(3)]
-                medians[row.name][size] = statistics.median(runs)
-    first = sizes[0]
-    return {name: {str(size): found[size] / found[first] for size in sizes} for name, found in medians.items()}
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="grow to a million people")
+    parser.add_argument("--sizes", help="how many people, commas between, instead of the default or full sizes")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long each run takes")
+    parser.add_argument("--rounds", type=int, default=3, help="how many pairs of runs; the median pair counts")
+    parser.add_argument("--only", default="", help="measure only the rows with this text in their name")
+    parser.add_argument("--no-peers", action="store_true", help="leave other servers out")
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmark", help="where to write the results")
+    return parser.parse_args()
 
 
 def main() -> None:
     """Run it all and write docs/benchmark/."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="grow to a million people")
-    parser.add_argument("--people", type=int, help="how many people the table is measured with")
-    parser.add_argument("--seconds", type=float, default=1.5, help="how long each run takes")
-    parser.add_argument("--rounds", type=int, default=3, help="how many pairs of runs")
-    parser.add_argument("--only", default="", help="measure only the rows with this text in their name")
-    parser.add_argument("--no-growth", action="store_true", help="leave the growth curves out")
-    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmark", help="where to write the results")
-    asked = parser.parse_args()
-    sizes = FULL_SIZES if asked.full else DEFAULT_SIZES
-    people = asked.people or (100_000 if asked.full else sizes[-1])
-    big_group = min(people, 100_000)
-    with servers(people, big_group) as (perch, base):
-        found = measure_rows(perch, base, asked.seconds, asked.rounds, asked.only)
-        facts = [] if asked.only else measure_facts(perch, asked.seconds, big_group)
-    growth = {} if asked.no_growth else measure_growth(sizes, asked.seconds)
-    results = {
-        "people": people, "sizes": list(sizes), "cores": os.cpu_count(), "sqlite": sqlite3.sqlite_version,
-        "workers": "gunicorn.conf.py's workers", "rows": found, "facts": facts, "growth": growth,
-    }  # fmt: skip
+    asked = arguments()
+    asked.no_peers = asked.no_peers or bool(asked.only)
+    sizes: tuple[int, ...] = FULL_SIZES if asked.full else DEFAULT_SIZES
+    if asked.sizes:
+        sizes = tuple(sorted(int(size) for size in asked.sizes.split(",")))
+    began = time.monotonic()
+    results: dict[str, Any] = {**circumstances(asked), "sizes": {}, "facts": [], "peers": []}
+    for people in sizes:
+        measure_size(people, sizes, results, asked)
+    results["minutes"] = round((time.monotonic() - began) / 60, 1)
     print(report.write(asked.to, json.loads(json.dumps(results))))
 
 

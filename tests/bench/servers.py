@@ -2,48 +2,67 @@
 
 import os
 import re
+import runpy
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tests.bench.load import Connection
 
 ROOT = Path(__file__).resolve().parents[2]
-SAME_SETTINGS = Path(__file__).parent / "same_settings.py"
+
+
+@cache
+def gunicorn_settings() -> dict[str, str | int | float | bool | None]:
+    """Return the settings of gunicorn.conf.py without Perch's hooks."""
+    found = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    return {
+        name: value
+        for name, value in found.items()
+        if name.islower() and name[0] != "_" and isinstance(value, str | int | float | bool)
+    }
 
 
 class Server:
     """An application behind gunicorn on a free port of this machine."""
 
-    def __init__(self, application: str, environment: Mapping[str, str], log: Path, workers: int | None = None) -> None:
+    def __init__(
+        self, application: str, environment: Mapping[str, str], log: Path,
+        workers: int | None = None, python: str = sys.executable,
+    ) -> None:  # fmt: skip
         """Start it; Perch with its own configuration, others with the same settings without Perch's hooks."""
         self.port = _free_port()
-        command = [sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}"]
+        command = [python, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}"]
         if application != "app:app":
-            command += ["--config", str(SAME_SETTINGS)]
+            same = log.with_suffix(".conf.py")
+            same.write_text("".join(f"{name} = {value!r}\n" for name, value in gunicorn_settings().items()))
+            command += ["--config", str(same)]
         if workers:
             command += ["--workers", str(workers)]
         self.log = log
+        self.began = time.perf_counter()
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
             )
 
     def wait(self, path: str, headers: dict[str, str]) -> float:
-        """Wait for the first answer below 500 at a path; return how many seconds that took."""
-        begin = time.perf_counter()
-        for _ in range(2400):
+        """Wait for the first answer below 500 at a path; return how many seconds after the start it came."""
+        for _ in range(12_000):
             try:
                 status, _ = Connection(self.port, headers).ask("GET", path)
                 if status < 500:
-                    return time.perf_counter() - begin
+                    return time.perf_counter() - self.began
             except OSError:
                 if self.process.poll() is not None:
                     break
-            time.sleep(0.02)
+            time.sleep(0.01)
         raise RuntimeError(f"no answer at {path}:\n{self.log.read_text(errors='replace')[-2000:]}")
 
     def memory(self) -> list[float]:
@@ -51,10 +70,28 @@ class Server:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return [_pss(child) for child in children]
 
+    @contextmanager
+    def peak_memory(self, every: float = 0.05) -> Iterator[list[float]]:
+        """Look at the workers' memory all the time; the one number in the list is the largest seen so far."""
+        peak, done = [max(self.memory())], threading.Event()
+
+        def look() -> None:
+            while not done.wait(every):
+                peak[0] = max(peak[0], *self.memory())
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            yield peak
+        finally:
+            done.set()
+            thread.join()
+            peak[0] = max(peak[0], *self.memory())
+
     def stop(self) -> None:
         """Stop it and wait for its end."""
         self.process.terminate()
-        self.process.wait(40)
+        self.process.wait(60)
 
 
 def _free_port() -> int:
