@@ -40,16 +40,16 @@ class Column:
 class Rows:
     """The rows that keep a multi-valued attribute's elements; the templates have `{}` where the condition goes.
 
-    `each` asks row by row of `r` whether an element matches; `among` finds the owners of all matching elements
-    at once, save for filters that use a sub-attribute of `only_each`. `everyone` tells that `among` is the better
-    one even where no index helps, unless `r` is narrowed already. `first` selects a column of the primary element,
-    else of the first one.
+    `each` asks row by row of `r` whether an element matches; `owners` finds the owners of all matching elements
+    at once, some of them twice, save for filters that use a sub-attribute of `only_each`. `everyone` tells that
+    `owners` is the better one even where no index helps, unless `r` is narrowed already. `first` selects a column of
+    the primary element, else of the first one.
     """
 
     columns: Mapping[str, Column]
     each: str
     first: str
-    among: str = ""
+    owners: str = ""
     everyone: bool = False
     only_each: frozenset[str] = frozenset()
 
@@ -67,9 +67,20 @@ ITSELF_AND_ABOVE = ABOVE.format(start="r.seq")
 ALL_ABOVE = ABOVE.format(start='d."group" FROM members d WHERE d.member = r.seq')
 DIRECTLY_ABOVE = 'LEFT JOIN members n ON n."group" = {group} AND n.member = r.seq'
 
+# Left to itself, SQLite reads all members of a group for the groups among them, or everybody's memberships.
+NESTED = 'CROSS JOIN members m INDEXED BY members_nested ON m."group" = below.seq WHERE m.nested'
+PEOPLE = 'CROSS JOIN members m ON m."group" = below.seq WHERE NOT m.nested'
+WITH_ROLES = (
+    "WITH RECURSIVE below (seq) AS ("
+    "SELECT a.resource FROM roles c CROSS JOIN assignments a ON a.role = c.slug AND a.source = 'group' "
+    f"UNION SELECT m.member FROM below {NESTED}) "
+)
+# CASE asks no further than it must, which OR as a value does. The plus keeps SQLite from asking all of those groups
+# for each person, who is in a few.
 LOGIN_ALLOWED = (
-    f"CASE r.type WHEN 'User' THEN r.active IS 1 AND EXISTS ({ITSELF_AND_ABOVE}"
-    "SELECT 1 FROM above JOIN assignments a ON a.resource = above.seq) END"
+    "CASE WHEN r.type <> 'User' THEN NULL WHEN r.active IS NOT 1 THEN 0 "
+    "WHEN EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq) THEN 1 ELSE EXISTS ("
+    f'SELECT 1 FROM members m WHERE m.member = r.seq AND +m."group" IN ({WITH_ROLES}SELECT seq FROM below)) END'
 )
 VERSION = "'W/\"' || r.version || '.' || (SELECT value FROM workspace WHERE name = 'epoch') || '\"'"
 ROLE_NAME = "(SELECT c.name FROM roles c WHERE c.slug = a.role)"
@@ -130,7 +141,7 @@ EMAILS = Rows(
     },
     each="EXISTS (SELECT 1 FROM emails e WHERE e.resource = r.seq AND {})",
     first='(SELECT {} FROM emails e WHERE e.resource = r.seq ORDER BY e."primary" IS 1 DESC, e.position LIMIT 1)',
-    among="r.seq IN (SELECT e.resource FROM emails e WHERE {})",
+    owners="SELECT e.resource FROM emails e WHERE {}",
 )
 ROLES = Rows(
     {
@@ -144,7 +155,7 @@ ROLES = Rows(
         "(SELECT {} FROM assignments a WHERE a.resource = r.seq AND a.source = 'direct' "
         'ORDER BY a."primary" IS 1 DESC, a.position LIMIT 1)'
     ),
-    among="r.seq IN (SELECT a.resource FROM assignments a WHERE a.source = 'direct' AND {})",
+    owners="SELECT a.resource FROM assignments a WHERE a.source = 'direct' AND {}",
 )
 GROUP_ROLES = Rows(
     {"value": column("a.role", indexed=True), "display": column(f"casefold({ROLE_NAME})")},
@@ -152,7 +163,7 @@ GROUP_ROLES = Rows(
     first=(
         "(SELECT {} FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' ORDER BY a.position LIMIT 1)"
     ),
-    among="r.seq IN (SELECT a.resource FROM assignments a WHERE a.source = 'group' AND {})",
+    owners="SELECT a.resource FROM assignments a WHERE a.source = 'group' AND {}",
 )
 EFFECTIVE_ROLES = Rows(
     {
@@ -169,9 +180,11 @@ EFFECTIVE_ROLES = Rows(
         f"{DIRECTLY_ABOVE.format(group='a.resource')} WHERE r.type = 'User' "
         "ORDER BY a.source = 'group', a.source, n.member IS NULL, a.resource, a.position LIMIT 1)"
     ),
-    among=(
-        "r.seq IN (WITH RECURSIVE holding (seq) AS (SELECT a.resource FROM assignments a WHERE {} "
-        'UNION SELECT m.member FROM holding JOIN members m ON m."group" = holding.seq) SELECT seq FROM holding)'
+    owners=(
+        "WITH RECURSIVE below (seq) AS (SELECT a.resource FROM assignments a WHERE a.source = 'group' AND {} "
+        f"UNION SELECT m.member FROM below {NESTED}) "
+        "SELECT a.resource FROM assignments a WHERE a.source <> 'group' AND {} "
+        f"UNION ALL SELECT m.member FROM below {PEOPLE}"
     ),
     everyone=True,
 )
@@ -192,11 +205,9 @@ def _groups(base: str) -> Rows:
             f"({ALL_ABOVE}SELECT {CONDITION} FROM above JOIN resources g ON g.seq = above.seq "
             f"{DIRECTLY_ABOVE.format(group='g.seq')} WHERE r.type = 'User' ORDER BY n.member IS NULL, g.seq LIMIT 1)"
         ),
-        among=(
-            "r.seq IN (WITH RECURSIVE below (seq) AS ("
-            "SELECT g.seq FROM resources g WHERE g.type = 'Group' AND {} "
-            'UNION SELECT m.member FROM below JOIN members m ON m."group" = below.seq AND m.nested) '
-            'SELECT m.member FROM below JOIN members m ON m."group" = below.seq)'
+        owners=(
+            "WITH RECURSIVE below (seq) AS (SELECT g.seq FROM resources g WHERE g.type = 'Group' AND {} "
+            f"UNION SELECT m.member FROM below {NESTED}) SELECT m.member FROM below {PEOPLE}"
         ),
         everyone=True,
         only_each=frozenset({"type"}),
@@ -215,7 +226,7 @@ def _members(base: str) -> Rows:
         columns,
         each=f'EXISTS (SELECT 1 {joined} m."group" = r.seq AND {CONDITION})',
         first=f'(SELECT {CONDITION} {joined} m."group" = r.seq ORDER BY m.member LIMIT 1)',
-        among=f'r.seq IN (SELECT m."group" {joined} {CONDITION})',
+        owners=f'SELECT m."group" {joined} {CONDITION}',
     )
 
 

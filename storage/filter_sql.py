@@ -131,9 +131,9 @@ class _Compiler:
         if kept.only_each & used:
             first = _terms_without(node.filter, kept.only_each) if found and not narrowed else None
             each = _filled(kept.each, condition)
-            return each if first is None else _joined([_filled(kept.among, _element(first, kept)), each], " AND ")
-        if kept.among and not narrowed and (found or kept.everyone):
-            return _filled(kept.among, condition)
+            return each if first is None else _joined([_among(kept, _element(first, kept)), each], " AND ")
+        if kept.owners and not narrowed and (found or kept.everyone):
+            return _among(kept, condition)
         return _filled(kept.each, condition)
 
 
@@ -230,8 +230,12 @@ def _halved(terms: Sequence[Sql], connective: str) -> Sql:
     return Sql("(") + first + connective + second + ")"
 
 
+def _among(kept: Rows, condition: Sql) -> Sql:
+    return Sql("r.seq IN (") + _filled(kept.owners, condition) + ")"
+
+
 def _filled(template: str, condition: Sql) -> Sql:
-    return Sql(template.replace(CONDITION, condition.text, 1), condition.parameters)
+    return Sql(template.replace(CONDITION, condition.text), condition.parameters * template.count(CONDITION))
 
 
 def _leaves(node: BoundNode) -> Iterator[Leaf]:

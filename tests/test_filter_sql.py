@@ -96,6 +96,15 @@ def test_lookups_use_indexes(kind, text, connection):
     assert not [step for step in tables if step.endswith("(type=?)")], plan
 
 
+def test_walks_down_read_only_the_groups_among_the_members(connection):
+    texts = ('groups.value eq "x"', f'{ACCESS}:effectiveRoles.value eq "x"', f"{ACCESS}:loginAllowed eq true")
+    for sql in (compiled(text, USER) for text in texts):
+        statement = f"EXPLAIN QUERY PLAN SELECT r.id FROM resources r WHERE r.type = 'User' AND ({sql.text})"
+        plan = [row[3] for row in connection.execute(statement, sql.parameters)]
+        walked = plan.index("RECURSIVE STEP")
+        assert plan[walked + 1 : walked + 3] == ["SCAN below", "SEARCH m USING INDEX members_nested (group=?)"]
+
+
 def _chain(link: str, depth: int) -> str:
     """Nest brackets at the end of each link, `and` and `or` in turn."""
     text = "title pr"
