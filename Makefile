@@ -44,7 +44,8 @@ test-long: $(VENV)/dev.stamp
 test-min: $(MINIMUM)/stamp
 	@$(MINIMUM)/bin/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
-# Beside the bare minimum of the stack, in one run; BENCH=--full goes to a million people.
+# Beside the bare minimum of the stack and beside peers, in one run; BENCH=--full goes to a million people, and
+# docs/benchmark.md has the rest. A quick look: BENCH="--sizes 1000,5000 --seconds 0.3 --rounds 1 --to /tmp/results".
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench.run $(BENCH)
 

@@ -40,6 +40,7 @@ def growth_svg(growth: Mapping[str, Factors], limit: float = 1.5) -> str:
 def _axes(sizes: list[int], top: float, limit: float, height: int) -> list[str]:
     bottom = height - 40
     found = [f'<path class="axis" d="M{LEFT} {TOP}V{bottom}H{LEFT + PLOT}" fill="none"/>']
+    found.append(f'<text x="{LEFT + PLOT}" y="{bottom + 36}" text-anchor="end">people</text>')
     for size in sizes:
         found.append(f'<text x="{_x(size, sizes):.0f}" y="{bottom + 20}" text-anchor="middle">{size:,}</text>')
     for level in sorted({1.0, limit, *_steps(top)}):

@@ -120,7 +120,7 @@ def circumstances(asked: Any) -> dict[str, Any]:
     return {
         "date": date.today().isoformat(), "cpu": cpu, "cores": os.cpu_count(), "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version, "gunicorn": {name: settings[name] for name in NAMED},
-        "commit": commit.stdout.strip() + (" with changes" if changed else ""),
+        "commit": (commit.stdout.strip() or "unknown") + (" with changes" if changed else ""),
         "seconds": asked.seconds, "rounds": asked.rounds,
     }  # fmt: skip
 
@@ -130,18 +130,20 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="grow to a million people")
     parser.add_argument("--sizes", help="how many people, commas between, instead of the default or full sizes")
-    parser.add_argument("--seconds", type=float, default=1.0, help="how long each run takes")
+    parser.add_argument("--seconds", type=float, help="how long each run takes, by default 0.7, and 1 with --full")
     parser.add_argument("--rounds", type=int, default=3, help="how many pairs of runs; the median pair counts")
     parser.add_argument("--only", default="", help="measure only the rows with this text in their name")
     parser.add_argument("--no-peers", action="store_true", help="leave other servers out")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmark", help="where to write the results")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    asked.seconds = asked.seconds or (1.0 if asked.full else 0.7)
+    asked.no_peers = asked.no_peers or bool(asked.only)
+    return asked
 
 
 def main() -> None:
     """Run it all and write docs/benchmark/."""
     asked = arguments()
-    asked.no_peers = asked.no_peers or bool(asked.only)
     sizes: tuple[int, ...] = FULL_SIZES if asked.full else DEFAULT_SIZES
     if asked.sizes:
         sizes = tuple(sorted(int(size) for size in asked.sizes.split(",")))

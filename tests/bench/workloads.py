@@ -40,8 +40,8 @@ class World:
 
 
 def ask(client: Client, expected: int, method: str, path: str, body: Any = None) -> bytes:
-    """Send a request; return the answer's text, or raise WrongAnswer for another status."""
-    data = json.dumps(body).encode() if body is not None else b""
+    """Send a request, its body as it is or as JSON; return the answer, or raise WrongAnswer for another status."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     status, text = client.ask(method, path, data)
     if status != expected:
         raise WrongAnswer(f"{method} {path}: {status} {text[:500]!r}")
@@ -243,26 +243,35 @@ def read_group(world: World, group: str, size: int) -> Operation:
     return operation
 
 
+def _listed(ids: list[str]) -> str:
+    """Return members as JSON text, made before the clock runs."""
+    return json.dumps([{"value": identifier} for identifier in ids])
+
+
+def _group(name: str, listed: str) -> bytes:
+    return f'{{"schemas":["{GROUP}"],"displayName":"{name}","members":{listed}}}'.encode()
+
+
 def post_group(world: World, size: int) -> Operation:
     """POST a group with that many members."""
-    listed = [{"value": identifier} for identifier in world.ids[:size]]
+    listed = _listed(world.ids[:size])
 
     def operation(client: Client, turn: int) -> None:
-        body = {"schemas": [GROUP], "displayName": fresh_name(), "members": listed}
-        made = json.loads(ask(client, 201, "POST", f"{world.base}/Groups?excludedAttributes=members", body))
-        expect(made["displayName"] == body["displayName"], made)
+        name, path = fresh_name(), f"{world.base}/Groups?excludedAttributes=members"
+        made = json.loads(ask(client, 201, "POST", path, _group(name, listed)))
+        expect(made["displayName"] == name, made)
 
     return operation
 
 
 def put_group(world: World, group: str, size: int) -> Operation:
     """PUT a group with that many members, and at odd turns with a single one."""
-    lists = [[{"value": identifier} for identifier in world.ids[:size]], [{"value": world.ids[-1]}]]
+    lists = (_listed(world.ids[:size]), _listed(world.ids[-1:]))
 
     def operation(client: Client, turn: int) -> None:
-        body = {"schemas": [GROUP], "displayName": f"{group} {next(_fresh)}", "members": lists[turn % 2]}
-        text = ask(client, 200, "PUT", world.group(group), body)
-        expect(body["displayName"].encode() in text, text[:300])  # type: ignore[attr-defined]
+        name = f"{group} {next(_fresh)}"
+        text = ask(client, 200, "PUT", world.group(group), _group(name, lists[turn % 2]))
+        expect(name.encode() in text, text[:300])
 
     return operation
 
