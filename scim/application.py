@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, g
+from werkzeug.routing import MapAdapter
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
@@ -13,6 +14,7 @@ from scim.auth import Gate, authorise
 from scim.context import Context
 from scim.errors import is_events, is_scim
 from scim.events import endpoint as events
+from scim.memo import Memo
 from scim.retention import Retention
 from scim.traffic import Traffic
 from scim.wire import base_of, current, drop_unread
@@ -23,14 +25,6 @@ from storage.journal import Author
 PUBLIC = ("discovery.service_provider_config", "events.jwks")
 
 
-class Application(Flask):
-    """Flask without its look for coroutines, at every call, among views and hooks: Perch has none."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as it is."""
-        return func
-
-
 @dataclass(slots=True)
 class Perch:
     """The running deployment; `app.extensions["perch"]`."""
@@ -38,6 +32,7 @@ class Perch:
     settings: Settings
     database: Database
     gate: Gate = field(init=False)
+    memo: Memo = field(default_factory=Memo)
     _workspace: str = ""
 
     def __post_init__(self) -> None:
@@ -60,64 +55,92 @@ class Perch:
 def scim_blueprint() -> Blueprint:
     """Return everything under the base URL."""
     base = Blueprint("scim", __name__, url_prefix="/<workspace>/scim/v2")
-    base.url_value_preprocessor(lambda endpoint, values: values.pop("workspace") if values else None)
     base.add_url_rule("/.search", "search", endpoints.root_search, methods=["POST"], strict_slashes=False)
     for child in (*endpoints.blueprints(), discovery.blueprint, me.blueprint, bulk.blueprint):
         base.register_blueprint(child)
     return base
 
 
-def register(app: Flask, perch: Perch) -> None:
+def register(app: "Application", perch: Perch) -> None:
     """Make the application serve the deployment."""
-    app.extensions["perch"] = perch
+    app.extensions["perch"] = app.perch = perch
     app.register_blueprint(scim_blueprint())
     app.register_blueprint(events.blueprint)
     health.register(app, perch.settings, perch.database, perch.gate)
     perch.database.on_turn = metrics.waited
-    observing.register(app)
     days = perch.settings["PERCH_JOURNAL_DAYS"], perch.settings["PERCH_EVENTS_DAYS"]
-    retention = app.extensions["perch.retention"] = Retention(perch.database, *days)
-    window = app.extensions["perch.traffic"] = Traffic(perch.settings, perch.database)
-
-    @app.before_request
-    def admit() -> Response | None:
-        sent = current()
-        g.settings = perch.settings
-        scim = is_scim(sent.path)
-        if scim:
-            g.exchange = window.begin(sent)
-        return _admit(perch, sent, scim) if scim or is_events(sent.path) else None
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        sent = current()
-        retention.after(sent, response)
-        drop_unread(sent, response, perch.settings["PERCH_MAX_BODY"])
-        window.record(sent, response)
-        return response
-
-    app.teardown_request(traffic.end)
+    app.extensions["perch.retention"] = app.retention = Retention(perch.database, *days)
+    app.extensions["perch.traffic"] = app.window = Traffic(perch.settings, perch.database)
 
 
-def _admit(perch: Perch, sent: Request, scim: bool) -> Response | None:
+def admit(perch: Perch, sent: Request, values: Any) -> Response | None:
     """Let a request in: the key first, so that nobody without one learns which URLs exist, then the workspace."""
-    workspace = g.workspace = perch.workspace
+    workspace = values.workspace = perch.workspace
     public = (sent.endpoint or "").endswith(PUBLIC)
     if not public:
-        g.context = _context(perch, sent, scim)
+        values.context = _context(perch, sent, values)
     if sent.path.split("/", 2)[1] != workspace:
         raise NotFound("There is no such workspace; copy the base URL again from Perch.")
-    if perch.settings["PERCH_FAULTS"] and scim:
-        return faults.meet(perch.database, None if public else g.context.key.id)
+    if sent.view_args:
+        del sent.view_args["workspace"]
+    if perch.settings["PERCH_FAULTS"] and values.exchange:
+        return faults.meet(perch.database, None if public else values.context.key.id)
     return None
 
 
-def _context(perch: Perch, sent: Request, scim: bool) -> Context:
+def _context(perch: Perch, sent: Request, values: Any) -> Context:
     mark = traffic.replayed(sent)
     key = mark.key if mark else perch.gate.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
-    identifier = g.request_id
-    if scim:
-        traffic.admitted(g.exchange, key, identifier, sent.path)
+    identifier = values.request_id
+    if values.exchange:
+        traffic.admitted(values.exchange, key, identifier, sent.path)
     authorise(key, sent.method, sent.path)
     author = Author("console" if mark else f"key:{key.id}", identifier)
-    return Context(perch.database, perch.settings, base_of(sent, perch.settings, perch.workspace), key, author)
+    base = base_of(sent, perch.settings, perch.workspace)
+    return Context(perch.database, perch.settings, base, key, author, perch.memo)
+
+
+class Application(Flask):
+    """Flask with one path around every request, where it would look for coroutines and walk through lists of hooks."""
+
+    perch: "Perch"
+    window: Traffic
+    retention: Retention
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is: Perch has no coroutines."""
+        return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Return what matches a request's URL, from what the request knows already."""
+        if request is None:
+            return super().create_url_adapter(request)
+        query, method, path = request.query_string, request.method, request.path
+        return MapAdapter(
+            self.url_map, request.host, request.root_path, "", request.scheme, path, method, query.decode("latin-1")
+        )
+
+    def full_dispatch_request(self) -> Response:
+        """Observe the request, let it in and answer it; the console has Flask's own hooks besides."""
+        sent, values = current(), g._get_current_object()
+        observing.begin(values, sent)
+        values.settings = self.perch.settings
+        scim = is_scim(sent.path)
+        ours = scim or is_events(sent.path)
+        response = self._serve(sent, values, scim) if ours else super().full_dispatch_request()
+        self.retention.after(sent, response)
+        drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
+        if scim:
+            self.window.record(values.exchange, sent, response)
+        observing.end(values, sent, response)
+        return response
+
+    def _serve(self, sent: Request, values: Any, scim: bool) -> Response:
+        exchange = values.exchange = self.window.begin(sent) if scim else None
+        try:
+            response = admit(self.perch, sent, values)
+            return self.make_response(self.dispatch_request()) if response is None else response
+        except Exception as error:
+            return self.make_response(self.handle_user_exception(error))
+        finally:
+            traffic.end(exchange)

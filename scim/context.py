@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from schemas.settings import Settings
+from scim.memo import Memo
 from storage.database import Database
 from storage.journal import Author
 from storage.keys import Key
@@ -16,6 +17,7 @@ class Context(NamedTuple):
     base: str
     key: Key
     author: Author
+    memo: Memo
 
 
 class Answer(NamedTuple):

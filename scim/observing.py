@@ -3,8 +3,9 @@
 import random
 import re
 import time
+from typing import Any
 
-from flask import Flask, Request, Response, g, request
+from flask import Request, Response
 
 from scim import logs, metrics
 from scim.logs import Line
@@ -19,23 +20,19 @@ QUIET = frozenset(("/healthz", "/readyz", "/metrics"))
 NO_ROUTE = "(none)"
 
 
-def begin() -> None:
-    """Note when the request came, and give it the id that log, journal, traffic and answer share."""
-    values = g._get_current_object()
+def begin(values: Any, sent: Request) -> None:
+    """Note in Flask's `g` when the request came, and the id that log, journal, traffic and answer share."""
     values.began = time.perf_counter()
-    sent = request.environ.get("HTTP_X_REQUEST_ID")
+    asked = sent.environ.get("HTTP_X_REQUEST_ID")
     # Whoever sends a key as the id of a request need not find it in the log.
-    fits = sent is not None and SENT_ID.fullmatch(sent) and redacted_text(sent) == sent
+    fits = asked is not None and SENT_ID.fullmatch(asked) and redacted_text(asked) == asked
     # The id is no secret, so that the faster generator will do.
-    values.request_id = sent if fits else f"{random.getrandbits(64):016x}"
+    values.request_id = asked if fits else f"{random.getrandbits(64):016x}"
     logs.request_id.set(values.request_id)
 
 
-def end(response: Response) -> Response:
+def end(values: Any, sent: Request, response: Response) -> None:
     """Count, time and log the request, and answer its id."""
-    # Once for each request: what stands behind the proxies, which cost at every use.
-    sent: Request = request._get_current_object()  # type: ignore[attr-defined]
-    values = g._get_current_object()
     seconds, identifier, status = time.perf_counter() - values.began, values.request_id, response.status_code
     response.headers.add("X-Request-Id", identifier)
     route = NO_ROUTE if sent.url_rule is None else sent.url_rule.rule
@@ -50,7 +47,6 @@ def end(response: Response) -> Response:
             line.url, line.address = redacted_path(sent.full_path.rstrip("?")), sent.remote_addr or ""
         log.write(line)
     logs.request_id.set("")
-    return response
 
 
 def _level(route: str, status: int) -> str:
@@ -63,9 +59,3 @@ def _resource(sent: Request) -> str:
     """Return the id of the resource in the path; what is no id may be a name, and is left out."""
     found = sent.view_args.get("identifier", "") if sent.view_args else ""
     return found if RESOURCE_ID.fullmatch(found) else ""
-
-
-def register(app: Flask) -> None:
-    """Observe every request of the application; what is registered first ends last."""
-    app.before_request(begin)
-    app.after_request(end)

@@ -3,15 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from schemas import access
 from scim.context import Context
-from scim.preconditions import etag
+from scim.memo import Key
 from scim.projection import Projection
 from storage import members, roles
-from storage.database import Connection
+from storage.database import Connection, need_snapshot
 from storage.instants import to_json
 from storage.json_text import to_text
 from storage.members import Membership
@@ -19,6 +18,37 @@ from storage.resources import Row
 from storage.roles import Assignment
 
 _quoted = json.encoder.encode_basestring
+
+
+def texts(context: Context, connection: Connection, rows: Sequence[Row], projection: Projection) -> list[str]:
+    """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
+    base = _quoted(context.base)[1:-1]
+    derived = _derived(context, connection, base, rows)
+    listed = projection.wants("members")
+    found = [
+        _text(row, base, f"{_members(context, connection, row)}{text}" if listed and row.type == "Group" else text)
+        for row, text in zip(rows, derived, strict=True)
+    ]
+    if projection.is_default:
+        return found
+    return [to_text(projection.apply(json.loads(text))) for text in found]
+
+
+def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
+    """Return what is derived for each resource, with a comma before it; two statements for all that is not known."""
+    memo, roles_as = context.memo, context.key.rolesAs
+    if rows and not context.database.is_writing:
+        memo.committed = rows[0].epoch
+    keys: list[Key] = [(row.epoch, base, roles_as, row.type, row.active, row.above, row.held) for row in rows]
+    known = {key: memo.get(key) for key in keys}
+    unknown = {key: row for key, row in zip(keys, rows, strict=True) if known[key] is None}
+    if unknown:
+        need_snapshot(connection)
+        writer = _Writer(base, roles_as, _derive(connection, list(unknown.values())))
+        for key, row in unknown.items():
+            known[key] = text = writer.derived(row)
+            memo.keep(key, text)
+    return [known[key] or "" for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,52 +59,18 @@ class Derived:
     assigned: Mapping[int, list[Assignment]]
 
 
-def derive(connection: Connection, rows: Sequence[Row]) -> Derived:
-    """Read what is derived for resources, in two statements however many there are."""
-    seqs = [row.seq for row in rows if row.type != "Role"]
-    if not seqs:
-        return Derived({}, {})
-    users = [row.seq for row in rows if row.type == "User"]
+def _derive(connection: Connection, rows: Sequence[Row]) -> Derived:
+    users = [row.seq for row in rows if row.type == "User" and row.above]
     groups = members.groups_above(connection, users) if users else {}
     above = {membership.group for memberships in groups.values() for membership in memberships}
-    return Derived(groups, roles.assigned(connection, [*seqs, *above]))
+    holders = [*(row.seq for row in rows if row.held), *above]
+    return Derived(groups, roles.assigned(connection, holders) if holders else {})
 
 
-def stored_document(connection: Connection, row: Row) -> dict[str, Any]:
-    """Return what clients can write of a resource: its document, with a user's direct roles as objects."""
-    document: dict[str, Any] = json.loads(row.document)
-    if row.type == "User":
-        direct = [
-            role for role in roles.assigned(connection, [row.seq]).get(row.seq, ()) if role.source == roles.DIRECT
-        ]
-        if direct:
-            document["roles"] = [sent_role(role) for role in direct]
-    return document
-
-
-def sent_role(role: Assignment) -> dict[str, Any]:
-    """Return a direct role as the client sent it."""
-    sent = {"value": role.role, "display": role.display, "type": role.type}
-    found: dict[str, Any] = {key: value for key, value in sent.items() if value is not None}
-    return found if role.primary is None else {**found, "primary": bool(role.primary)}
-
-
-def texts(context: Context, connection: Connection, rows: Sequence[Row], projection: Projection) -> list[str]:
-    """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
-    writer = _Writer(context, derive(connection, rows))
-    found = []
-    for row in rows:
-        if row.type == "User":
-            extra = writer.user(row)
-        elif row.type == "Group":
-            wanted = projection.wants("members")
-            extra = writer.group(row, members.as_json(connection, row.seq, context.base) if wanted else "[]")
-        else:
-            extra = ""
-        found.append(writer.text(row, extra))
-    if projection.is_default:
-        return found
-    return [to_text(projection.apply(json.loads(text))) for text in found]
+def _members(context: Context, connection: Connection, row: Row) -> str:
+    need_snapshot(connection)
+    listed = members.as_json(connection, row.seq, context.base)
+    return f',"members":{listed}' if listed != "[]" else ""
 
 
 def location(context: Context, type_name: str, identifier: str) -> str:
@@ -84,28 +80,38 @@ def location(context: Context, type_name: str, identifier: str) -> str:
     return f"{context.base}/{type_name}s/{name}"
 
 
-class _Writer:
-    """Writes resources for one caller; what groups contribute is written once, however many people are in them."""
+def _text(row: Row, base: str, derived: str) -> str:
+    """Return a resource: its id, the stored document, what is derived, and `meta`."""
+    identifier, kind = row.id, row.type
+    name = identifier
+    if kind == "Role":
+        identifier, name = _quoted(identifier)[1:-1], _quoted(quote(identifier, safe=":"))[1:-1]
+    return (
+        f'{{"id":"{identifier}",{row.document[1:-1]}{derived},"meta":{{"resourceType":"{kind}",'
+        f'"created":"{to_json(row.created)}","lastModified":"{to_json(row.lastModified)}",'
+        f'"location":"{base}/{kind}s/{name}","version":"W/\\"{row.version}.{row.epoch}\\""}}}}'
+    )
 
-    def __init__(self, context: Context, derived: Derived) -> None:
-        self.derived = derived
-        self.base = _quoted(context.base)[1:-1]
-        self.role = _role_string if context.key.rolesAs == "strings" else _role_object
+
+class _Writer:
+    """Writes what is derived; what groups contribute is written once, however many people are in them."""
+
+    def __init__(self, base: str, roles_as: str, found: Derived) -> None:
+        self.found = found
+        self.base = base
+        self.role = _role_string if roles_as == "strings" else _role_object
         self.references: dict[Membership, str] = {}
         self.inherited: dict[int, list[str]] = {}
 
-    def text(self, row: Row, extra: str) -> str:
-        """Return a resource: its id, the stored document, what is derived, and `meta`."""
-        name = row.id if row.type != "Role" else _quoted(quote(row.id, safe=":"))[1:-1]
-        return (
-            f'{{"id":{_quoted(row.id)},{row.document[1:-1]}{extra},"meta":{{"resourceType":"{row.type}",'
-            f'"created":"{to_json(row.created)}","lastModified":"{to_json(row.lastModified)}",'
-            f'"location":"{self.base}/{row.type}s/{name}","version":{_quoted(etag(row.version, row.epoch))}}}}}'
-        )
+    def derived(self, row: Row) -> str:
+        """Return what is derived of a resource, with a comma before it."""
+        if row.type == "User":
+            return self._user(row)
+        return self._group(row) if row.type == "Group" else ""
 
-    def user(self, row: Row) -> str:
-        """Return a user's roles, groups and access extension, each with a comma before it."""
-        own, above = self.derived.assigned.get(row.seq, ()), self.derived.groups.get(row.seq, ())
+    def _user(self, row: Row) -> str:
+        """Return a user's roles, groups and access extension."""
+        own, above = self.found.assigned.get(row.seq, ()), self.found.groups.get(row.seq, ())
         direct = ",".join([self.role(role) for role in own if role.source == roles.DIRECT])
         groups = ",".join([self.references.get(each) or self._reference(each) for each in above])
         reasons = [_effective(role) for role in own]
@@ -116,13 +122,12 @@ class _Writer:
         effective = f',"effectiveRoles":[{",".join(reasons)}]' if reasons else ""
         return f'{parts},"{access.USER_URN}":{{"loginAllowed":{allowed}{effective}}}'
 
-    def group(self, row: Row, listed: str) -> str:
-        """Return a group's members, already JSON text, and its access extension, each with a comma before it."""
-        given = self.derived.assigned.get(row.seq, ())
+    def _group(self, row: Row) -> str:
+        """Return a group's access extension."""
+        given = self.found.assigned.get(row.seq, ())
         named = ",".join([f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)}}}' for role in given])
-        members_part = f',"members":{listed}' if listed != "[]" else ""
         roles_part = f'"roles":[{named}]' if named else ""
-        return f'{members_part},"{access.GROUP_URN}":{{{roles_part}}}'
+        return f',"{access.GROUP_URN}":{{{roles_part}}}'
 
     def _reference(self, above: Membership) -> str:
         kind = "direct" if above.direct else "indirect"
@@ -134,7 +139,7 @@ class _Writer:
         return text
 
     def _inherit(self, above: Membership) -> list[str]:
-        texts = [_effective(role, above.id) for role in self.derived.assigned.get(above.group, ())]
+        texts = [_effective(role, above.id) for role in self.found.assigned.get(above.group, ())]
         self.inherited[above.group] = texts
         return texts
 

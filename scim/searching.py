@@ -31,14 +31,20 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
     wanted = read_page(request)
     projections = {kind.name: Projection.parse(request.attributes, request.excludedAttributes, kind) for kind in kinds}
     query = Query(_selections(context, kinds, request.filter), _order(kinds, request))
-    with context.database.read(seconds=LONGEST_SEARCH) as connection:
+
+    def read(connection: Connection) -> Answer:
         if isinstance(wanted, IndexPage):
             rows, total = stored.page(connection, query, wanted.start_index - 1, wanted.count)
             extra: dict[str, Any] = {"startIndex": wanted.start_index}
         else:
             rows, total, extra = _cursor_page(connection, query, request, wanted)
-        listed = _documents(context, connection, rows, projections)
-    return Answer(200, list_text(total, listed, extra))
+        return Answer(200, list_text(total, _documents(context, connection, rows, projections), extra))
+
+    if request.filter and isinstance(wanted, IndexPage) and not request.sortBy:
+        # Most likely a look-up of one resource: all that matches is found at once.
+        return context.database.look(read, LONGEST_SEARCH)
+    with context.database.read(seconds=LONGEST_SEARCH) as connection:
+        return read(connection)
 
 
 def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from scim.events import record
 from scim.patch import MOST_LOOKED_AT, MemberEdit
 from scim.preconditions import Conditions, check_if_match, check_if_none_match, etag, not_modified
 from scim.projection import Projection
-from scim.representation import location, stored_document, texts
+from scim.representation import location, texts
 from storage import journal, members, resources, roles
 from storage.database import Connection
 from storage.resources import Row
@@ -49,7 +49,7 @@ def create(context: Context, kind: ResourceType, body: Any, projection: Projecti
         except Uniqueness as taken:
             identifier = _reactivate(context, connection, kind, target.document, sent, taken)
             return _answer(context, connection, kind, identifier, projection, 201)
-        roles.set_direct(connection, seq, accepted.roles, context.author.actor)
+        roles.set_direct(connection, seq, (), accepted.roles, context.author.actor)
         change = _edit_members(context, connection, seq, target.edits)
         extra = _members_changed(connection, change) | accepted.journalled
         after = _with_roles(target.document, accepted.roles)
@@ -62,12 +62,15 @@ def retrieve(
     context: Context, kind: ResourceType, identifier: str, projection: Projection, conditions: Conditions
 ) -> Answer:
     """Return a resource by id (RFC 7644 section 3.4.1); 304 when the client has this version already."""
-    with context.database.read() as connection:
+
+    def read(connection: Connection) -> Answer:
         row = _get(connection, kind, identifier)
         check_if_match(conditions.if_match, row.version)
         if not_modified(conditions.if_none_match, row.version, row.epoch):
             return Answer(304, None, etag(row.version, row.epoch))
         return _single(context, connection, row, projection, 200)
+
+    return context.database.look(read)
 
 
 @fuse.recorded
@@ -78,7 +81,7 @@ def replace(
     target = _target(kind, kind.load(body))
     with context.database.write(alone=kind is not USER) as connection:
         row = _current(connection, kind, identifier, conditions)
-        before = stored_document(connection, row)
+        before = row.document_with_roles
         if kind is USER and "active" in before:
             target.document.setdefault("active", before["active"])
         _save(context, connection, "replace", row, before, target)
@@ -93,7 +96,7 @@ def patch(
     operations = read_patch(body)
     with context.database.write(alone=kind is not USER) as connection:
         row = _current(connection, kind, identifier, conditions)
-        before = stored_document(connection, row)
+        before = row.document_with_roles
         patched = patching.apply(kind, before, operations)
         _save(context, connection, "patch", row, before, Target(kind.load(patched.document), patched.member_edits))
         if kind is not USER and projection.is_default and _is_large(connection, row):
@@ -108,7 +111,7 @@ def delete(context: Context, kind: ResourceType, identifier: str, conditions: Co
     with context.database.write(alone=kind is not USER) as connection:
         row = _current(connection, kind, identifier, conditions)
         fuse.guard(context, connection, row, stays_active=False)
-        before = stored_document(connection, row)
+        before = row.document_with_roles
         extra = withdrawn(connection, row)
         reach = record.before_deletion(connection, row)
         resources.delete(connection, row)
@@ -151,7 +154,7 @@ def _save(context: Context, connection: Connection, action: str, row: Row, befor
     elif not accepted.ignored:
         return
     if accepted.roles != held:
-        roles.set_direct(connection, row.seq, accepted.roles, context.author.actor)
+        roles.set_direct(connection, row.seq, held, accepted.roles, context.author.actor)
     extra = _members_changed(connection, change) | accepted.journalled
     _record(context, connection, action, (row.type, row.id), before, after, extra)
     moved = (change, extra["members"]) if change else None
@@ -232,7 +235,7 @@ def _reactivate(
     if row is None or row.active:
         raise taken
     note(Tolerance.REACTIVATED, row.id)
-    before = stored_document(connection, row)
+    before = row.document_with_roles
     _save(context, connection, "reactivate", row, before, Target({**document, "roles": sent}))
     return row.id
 

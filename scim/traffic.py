@@ -85,14 +85,12 @@ class Traffic:
         used, token = tolerances.start()
         return Exchange(time.perf_counter(), used, token, replayed(sent))
 
-    def record(self, sent: Request, response: Response) -> None:
-        """Hand the current request and its answer to the writer, if they are to be kept; never fails, never waits."""
-        exchange: Exchange | None = g.get("exchange")
-        if exchange is not None:
-            exchange.keep = self._is_kept(exchange, sent, response)
-            if exchange.keep or (exchange.used or exchange.used.ignored) and exchange.key is not None:
-                _complete(exchange, sent, response)
-                self.writer.put(exchange, len(exchange.body) + len(exchange.answer))
+    def record(self, exchange: Exchange, sent: Request, response: Response) -> None:
+        """Hand a request and its answer to the writer, if they are to be kept; never fails, never waits."""
+        exchange.keep = self._is_kept(exchange, sent, response)
+        if exchange.keep or (exchange.used or exchange.used.ignored) and exchange.key is not None:
+            _complete(exchange, sent, response)
+            self.writer.put(exchange, len(exchange.body) + len(exchange.answer))
 
     def _is_kept(self, exchange: Exchange, sent: Request, response: Response) -> bool:
         if self.mode == "all" or exchange.replay is not None:
@@ -104,9 +102,8 @@ class Traffic:
         return sent.path.endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
 
 
-def end(_: BaseException | None = None) -> None:
-    """Stop to collect the tolerances of the current request."""
-    exchange: Exchange | None = g.pop("exchange", None)
+def end(exchange: Exchange | None) -> None:
+    """Stop to collect the tolerances of a request."""
     if exchange is not None:
         tolerances.stop(exchange.token)
 

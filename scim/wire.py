@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Request, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -107,7 +108,9 @@ def _drop(environ: Mapping[str, Any], most: int) -> None:
 def parameters() -> dict[str, str]:
     """Return the query parameters by lower-case name; of repeated ones the first counts."""
     found: dict[str, str] = {}
-    for name, value in request.args.items(multi=True):
+    # As werkzeug reads them, without its dictionary of lists.
+    text = current().query_string.decode()
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote"):
         found.setdefault(name.lower(), value)
     return found
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from schemas.errors import ScimError, Unavailable
 from storage.failures import gone, os_faults, read_only, replaced, sqlite_faults
@@ -20,9 +21,12 @@ from storage.usage import Usage, identity
 from storage.writer import LOST, Writer
 
 Connection = sqlite3.Connection
+Found = TypeVar("Found")
 
 # SQLite asks about every millisecond whether a read has run out of its time.
 STEPS_BETWEEN_LOOKS = 100_000
+# Seconds in which a request's second read need not look again whether the file is still at its path.
+LATELY = 0.001
 PRAGMAS = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
@@ -36,12 +40,26 @@ PRAGMAS = (
 )
 
 
+class NotASnapshot(Exception):
+    """A read needs more than the one statement that is a snapshot by itself."""
+
+
+def need_snapshot(connection: Connection) -> None:
+    """Ask that what is read next is of the same moment as what was read before.
+
+    :raises NotASnapshot: when it would not be; `Database.look` then reads anew.
+    """
+    if not connection.in_transaction:
+        raise NotASnapshot
+
+
 class _OfThread(threading.local):
     """What belongs to one thread: its connection, to which file of which process, and its write under way."""
 
     connection: sqlite3.Connection | None = None
     belongs_to: tuple[int, str] | None = None
     writing: sqlite3.Connection | None = None
+    checked: float = -math.inf
     lost: ScimError | None = None
     deadline: float = math.inf
 
@@ -72,17 +90,28 @@ class Database:
 
         :raises Unavailable: when the file cannot be opened, vanished, or became another one since.
         """
-        thread = self._thread
+        return self.connection_checked(0.0)
+
+    def connection_checked(self, seconds: float) -> sqlite3.Connection:
+        """Return the connection; if it was looked at so lately, without another look at the file."""
+        thread, now = self._thread, time.monotonic()
         if thread.writing is not None:
             return thread.writing
         if self._opened is None or self._opened[0] != os.getpid():
             self._prepare()
-        self._check_same_file()
+        if now - thread.checked > seconds:
+            self._check_same_file()
+            thread.checked = now
         if thread.connection is None or thread.belongs_to != self._opened:
             with sqlite_faults(self.file):
                 thread.connection, thread.belongs_to = self._connect(), self._opened
             self._check_same_file()
         return thread.connection
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread is inside a write."""
+        return self._thread.writing is not None
 
     def _check_same_file(self) -> None:
         """Refuse to go on with a file that is no longer at its path: what is written there would be lost."""
@@ -149,7 +178,19 @@ class Database:
 
         :raises TooMany: when the read takes longer than `seconds`.
         """
-        return Reading(self, once, seconds)
+        return Reading(self, once, seconds, 0.0 if once else LATELY)
+
+    def look(self, read: Callable[[Connection], Found], seconds: float = math.inf) -> Found:
+        """Return what `read` finds in one snapshot of the file; in a transaction only if it asks for one.
+
+        :raises TooMany: when the read takes longer than `seconds`.
+        """
+        try:
+            with Reading(self, True, seconds, LATELY) as connection:
+                return read(connection)
+        except NotASnapshot:
+            with Reading(self, False, seconds, LATELY) as connection:
+                return read(connection)
 
     @contextmanager
     def write(
@@ -216,31 +257,35 @@ class Database:
 class Reading(sqlite_faults):
     """A read of the database: a context manager that gives the connection."""
 
-    __slots__ = ("_connection", "_database", "_once", "_seconds")
+    __slots__ = ("_connection", "_database", "_lately", "_once", "_seconds")
 
-    def __init__(self, database: Database, once: bool, seconds: float) -> None:
-        """Say what to read, whether with one statement only, and how long that may take."""
+    def __init__(self, database: Database, once: bool, seconds: float, lately: float) -> None:
+        """Say what to read and how: with one statement, within how many seconds, with the file seen how lately."""
         super().__init__(database.file)
         self._database = database
         self._once = once
         self._seconds = seconds
+        self._lately = lately
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> sqlite3.Connection:
         """Begin a transaction unless there is one, or none is needed."""
-        connection = self._database.connection
-        if not self._once and not connection.in_transaction:
-            connection.execute("BEGIN")
-            self._connection = connection
-            self._database.limit(self._seconds)
+        connection = self._database.connection_checked(self._lately)
+        if not connection.in_transaction:
+            if not self._once:
+                connection.execute("BEGIN")
+                self._connection = connection
+            if self._seconds < math.inf:
+                self._database.limit(self._seconds)
         return connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
-        if self._connection is not None:
+        if self._seconds < math.inf:
             self._database.limit(math.inf)
+        if self._connection is not None:
             self._connection.rollback()
         super().__exit__(kind, error, trace)
 

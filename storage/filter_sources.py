@@ -70,17 +70,18 @@ DIRECTLY_ABOVE = 'LEFT JOIN members n ON n."group" = {group} AND n.member = r.se
 # Left to itself, SQLite reads all members of a group for the groups among them, or everybody's memberships.
 NESTED = 'CROSS JOIN members m INDEXED BY members_nested ON m."group" = below.seq WHERE m.nested'
 PEOPLE = 'CROSS JOIN members m ON m."group" = below.seq WHERE NOT m.nested'
-WITH_ROLES = (
-    "WITH RECURSIVE below (seq) AS ("
-    "SELECT a.resource FROM roles c CROSS JOIN assignments a ON a.role = c.slug AND a.source = 'group' "
-    f"UNION SELECT m.member FROM below {NESTED}) "
+INSIDE_OTHERS = (
+    "WITH RECURSIVE below (seq) AS (SELECT n.member FROM members n INDEXED BY members_nested "
+    'CROSS JOIN assignments a ON a.resource = n."group" WHERE n.nested '
+    f"UNION SELECT m.member FROM below {NESTED}) SELECT seq FROM below"
 )
-# CASE asks no further than it must, which OR as a value does. The plus keeps SQLite from asking all of those groups
-# for each person, who is in a few.
+# From what most people have to what few have: a role, a group with one, a group inside such groups. CASE asks no
+# further than it must, which OR as a value does; the plus keeps SQLite from asking all of those groups for each person.
 LOGIN_ALLOWED = (
     "CASE WHEN r.type <> 'User' THEN NULL WHEN r.active IS NOT 1 THEN 0 "
-    "WHEN EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq) THEN 1 ELSE EXISTS ("
-    f'SELECT 1 FROM members m WHERE m.member = r.seq AND +m."group" IN ({WITH_ROLES}SELECT seq FROM below)) END'
+    "WHEN EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq) THEN 1 "
+    'WHEN EXISTS (SELECT 1 FROM members m CROSS JOIN assignments a ON a.resource = m."group" WHERE m.member = r.seq) '
+    f'THEN 1 ELSE EXISTS (SELECT 1 FROM members m WHERE m.member = r.seq AND +m."group" IN ({INSIDE_OTHERS})) END'
 )
 VERSION = "'W/\"' || r.version || '.' || (SELECT value FROM workspace WHERE name = 'epoch') || '\"'"
 ROLE_NAME = "(SELECT c.name FROM roles c WHERE c.slug = a.role)"

@@ -20,4 +20,6 @@ def from_seconds(seconds: float) -> str:
 
 def to_json(stored: str) -> str:
     """Return stored text as xsd:dateTime with milliseconds (RFC 7643 section 2.3.5)."""
+    if len(stored) == len("2026-11-24T09:32:00.123"):
+        return stored + "Z"
     return (stored if "." in stored else stored + ".").ljust(23, "0") + "Z"

@@ -11,14 +11,23 @@ from storage import workspace
 from storage.instants import now
 from storage.json_text import to_text
 
+_OWN = "r.seq, r.id, r.type, r.version, r.created, r.lastModified, r.active, r.document"
+_EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
 COLUMNS = (
-    "r.seq, r.id, r.type, r.version, r.created, r.lastModified, r.active, r.document, "
-    "(SELECT value FROM workspace WHERE name = 'epoch')"
+    f"{_OWN}, {_EPOCH}, "
+    '(SELECT group_concat("group") FROM members WHERE member = r.seq), '
+    '(SELECT group_concat(json_array(source, role, display, type, "primary")) FROM assignments WHERE resource = r.seq)'
 )
+# Of what is kept in other tables: roles of the catalogue are in no group and hold no role.
+OTHER_COLUMNS = f"{_OWN}, {_EPOCH}, NULL, NULL"
 
 
 class Row(NamedTuple):
-    """A stored resource; `document` is JSON text, instants are stored text, `epoch` is the workspace's."""
+    """A stored resource; `document` is JSON text, instants are stored text, `epoch` is the workspace's.
+
+    `above` lists the groups it is directly in, by number, and `held` the roles that hang on itself, as the elements of
+    a JSON array: source, slug, display, type and primary. Both are None where there is nothing.
+    """
 
     seq: int
     id: str
@@ -29,6 +38,21 @@ class Row(NamedTuple):
     active: int | None
     document: str
     epoch: int
+    above: str | None
+    held: str | None
+
+    @property
+    def document_with_roles(self) -> dict[str, Any]:
+        """What clients can write of the resource: its document, with a user's direct roles as they were sent."""
+        document: dict[str, Any] = json.loads(self.document)
+        direct = [_sent(role) for source, *role in json.loads(f"[{self.held or ''}]") if source == "direct"]
+        return {**document, "roles": direct} if direct else document
+
+
+def _sent(role: list[Any]) -> dict[str, Any]:
+    named = zip(("value", "display", "type", "primary"), role, strict=True)
+    sent = {name: value for name, value in named if value is not None}
+    return sent if "primary" not in sent else {**sent, "primary": bool(sent["primary"])}
 
 
 def get(connection: sqlite3.Connection, type_name: str, identifier: str) -> Row:

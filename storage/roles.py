@@ -139,21 +139,29 @@ def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, l
     return found
 
 
-def set_direct(connection: sqlite3.Connection, user: int, sent: Sequence[dict[str, Any]], actor: str) -> None:
-    """Make a user's direct roles exactly those sent, in that order; what stays keeps when and by whom it came."""
-    kept = {
-        role: (since, by)
-        for role, since, by in connection.execute(
-            "SELECT role, since, actor FROM assignments WHERE resource = ? AND source = 'direct'", (user,)
+def set_direct(
+    connection: sqlite3.Connection,
+    user: int,
+    held: Sequence[dict[str, Any]],
+    sent: Sequence[dict[str, Any]],
+    actor: str,
+) -> None:
+    """Make the direct roles that a user holds exactly those sent, in that order; what stays keeps its origin."""
+    kept: dict[str, tuple[str, str]] = {}
+    if held:
+        rows = connection.execute(
+            "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor", (user,)
         )
-    }
-    connection.execute("DELETE FROM assignments WHERE resource = ? AND source = 'direct'", (user,))
-    rows = [
-        (user, place, role["value"], role.get("display"), role.get("type"), role.get("primary"),
-         *kept.get(role["value"], (now(), actor)))
-        for place, role in enumerate(sent)
-    ]  # fmt: skip
-    connection.executemany("INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?)", rows)
+        kept = {role: (since, by) for role, since, by in rows}
+    fresh = (now(), actor)
+    connection.executemany(
+        "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (user, place, role["value"], role.get("display"), role.get("type"), role.get("primary"),
+             *kept.get(role["value"], fresh))
+            for place, role in enumerate(sent)
+        ],
+    )  # fmt: skip
 
 
 def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str, actor: str) -> bool:

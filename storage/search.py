@@ -6,9 +6,10 @@ from typing import Any
 
 from schemas import role
 from schemas.errors import NotFound
+from storage.database import need_snapshot
 from storage.filter_sources import Sql
 from storage.migrations import BLOCK_SHIFT
-from storage.resources import COLUMNS, Row
+from storage.resources import COLUMNS, OTHER_COLUMNS, Row
 from storage.sort_sql import Order, order_by
 
 CREATION = order_by(None)
@@ -52,6 +53,11 @@ class Query:
         return ROLES if self.selections[0].type == "Role" else "resources"
 
     @property
+    def columns(self) -> str:
+        """What is read of each."""
+        return OTHER_COLUMNS if self.selections[0].type == "Role" else COLUMNS
+
+    @property
     def where(self) -> str:
         """The whole condition."""
         if len(self.selections) == 1:
@@ -81,7 +87,7 @@ def get_role(connection: sqlite3.Connection, slug: str) -> Row:
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"SELECT {COLUMNS} FROM {ROLES} r WHERE r.id = ?", (slug,)).fetchone()
+    row = connection.execute(f"SELECT {OTHER_COLUMNS} FROM {ROLES} r WHERE r.id = ?", (slug,)).fetchone()
     if row is None:
         raise NotFound(f"There is no Role with the id '{slug[:100]}'.")
     return Row(*row)
@@ -93,10 +99,11 @@ def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) 
         return _unfiltered(connection, query.whole_type, offset, count), total(connection, query)
     if not count:
         return [], total(connection, query)
-    sql = f"SELECT {COLUMNS} FROM {query.source} r WHERE {query.where} ORDER BY {query.order_by} LIMIT ? OFFSET ?"
-    rows = [Row(*row) for row in connection.execute(sql, (*query.values, count, offset))]
+    sql = f"SELECT {query.columns} FROM {query.source} r WHERE {query.where} ORDER BY {query.order_by} LIMIT ? OFFSET ?"
+    rows = list(map(Row._make, connection.execute(sql, (*query.values, count, offset)).fetchall()))
     if len(rows) < count and (rows or not offset):
         return rows, offset + len(rows)
+    need_snapshot(connection)
     return rows, total(connection, query)
 
 
@@ -117,7 +124,7 @@ def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, cou
     block, skipped = _block_of(connection, type_name, offset) if offset else (0, 0)
     sql = f"SELECT {COLUMNS} FROM resources r WHERE r.type = ? AND r.seq >= ? ORDER BY r.seq LIMIT ? OFFSET ?"
     values = (type_name, block << BLOCK_SHIFT, count, offset - skipped)
-    return [Row(*row) for row in connection.execute(sql, values)]
+    return list(map(Row._make, connection.execute(sql, values).fetchall()))
 
 
 def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tuple[int, int]:
@@ -138,7 +145,7 @@ def after(
     """Return `count` resources beyond a position (key, seq) of the query's order, each with its own key (RFC 9865)."""
     beyond = query.order.after(*position) if position else Sql("1")
     sql = (
-        f"SELECT {COLUMNS}, {query.order.key} FROM {query.source} r "
+        f"SELECT {query.columns}, {query.order.key} FROM {query.source} r "
         f"WHERE ({query.where}) AND {beyond.text} ORDER BY {query.order_by} LIMIT ?"
     )
     bound = (*query.values, *beyond.parameters, count)

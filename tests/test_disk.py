@@ -127,10 +127,10 @@ def test_files_are_for_their_owner_only(make_server: MakeServer) -> None:
 
 
 def limit(app: Flask, spare_pages: int) -> None:
-    """Let this thread's connection make the file no longer than it is, plus some pages."""
-    connection = app.extensions["perch"].database.connection
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    connection.execute(f"PRAGMA max_page_count = {pages + spare_pages}")
+    """Let this process make the file no longer than it is, plus some pages."""
+    with app.extensions["perch"].database.write() as connection:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + spare_pages}")
 
 
 def test_a_full_disk_is_507_and_nothing_of_the_write_is_kept(app: Flask, generic: ScimClient) -> None:

@@ -16,7 +16,6 @@ from storage.json_text import to_text
 from storage.outbox import BEGINNING, Event
 
 blueprint = Blueprint("events", __name__, url_prefix="/<workspace>")
-blueprint.url_value_preprocessor(lambda endpoint, values: values.pop("workspace") if values else None)
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 NO_PLACE = {"Retry-After": "2"}
