@@ -114,11 +114,12 @@ def run(port: int, headers: dict[str, str], operation: Operation, clients: int, 
             warm_up(connection, number)
             begin.wait()
             end = time.perf_counter() + seconds
-            turn = 1
-            while (started := time.perf_counter()) < end and not failures:
+            turn, now = 1, 0.0
+            while now < end and not failures:
+                started = time.perf_counter()
                 operation(connection, turn * clients + number)
-                latencies[number].append(time.perf_counter() - started)
-                turn += 1
+                now, turn = time.perf_counter(), turn + 1
+                latencies[number].append(now - started)
         except BaseException as error:
             failures.append(error)
         finally:

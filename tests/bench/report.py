@@ -175,8 +175,8 @@ def in_short(results: Results) -> str:
         "Rates are with one client and with eight. B2 is a Flask view that answers one SELECT, B3 one durable INSERT, "
         "B5 a page of 100 rows by one SELECT; ratios are medians of interleaved pairs of runs, since rates move from "
         "minute to minute. `make bench` measures anew within ten minutes, `make bench BENCH=--full` up to a million "
-        "people; [docs/benchmark.md](docs/benchmark.md) has the method, [docs/benchmark/](docs/benchmark/results.md) all "
-        "rows."
+        "people; [docs/benchmark.md](docs/benchmark.md) has the method, [docs/benchmark/](docs/benchmark/results.md) "
+        "all rows."
     )
     rows = table(("work", "per second", "figure", "target", "met"), _short_rows(results))
     return "\n".join([_filled(head), "", *rows, "", _filled(foot)])
