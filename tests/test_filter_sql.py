@@ -12,7 +12,7 @@ from storage.filter_sources import Sql
 from storage.filter_sql import compile_filter
 from storage.search import ROLES
 from storage.sort_sql import order_by
-from tests.support.filter_corpus import BASE, database
+from tests.support.filter_corpus import BASE, Corpus, Entry, database
 from tests.test_filters import CORPUS, MATCHES, name_of
 
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
@@ -38,6 +38,29 @@ def search(connection: sqlite3.Connection, text: str, kind: ResourceType) -> lis
 @pytest.mark.parametrize("case", MATCHES, ids=name_of)
 def test_matches(case, connection):
     assert search(connection, case["filter"], RESOURCE_TYPES[case.get("type", "User")]) == case["matches"]
+
+
+def test_who_may_log_in():
+    """A role of one's own, of one's group, of a group around that; in such a group by way of any of several."""
+
+    def user(name: str, active: bool = True, manual: tuple[str, ...] = ()) -> Entry:
+        return Entry(name, "User", {"userName": name, "active": active}, manual=list(manual))
+
+    def group(name: str, members: list[str], *slugs: str) -> Entry:
+        return Entry(name, "Group", {"displayName": name}, members=members, groupRoles=list(slugs))
+
+    people = [
+        user("own", manual=("a",)),
+        *map(user, ("in", "within", "deep", "without", "out")),
+        user("left", False, ("a",)),
+    ]
+    groups = [group("plain", ["in", "without"]), group("with", ["in", "inner", "left"], "a"),
+              group("inner", ["within", "inmost"]), group("inmost", ["deep"]), group("bare", ["shell"]),
+              group("shell", ["without"])]  # fmt: skip
+    connection = database()
+    Corpus([*people, *groups], {"a": "A"}).insert(connection)
+    assert search(connection, f"{ACCESS}:loginAllowed eq true", USER) == ["own", "in", "within", "deep"]
+    assert search(connection, f"{ACCESS}:loginAllowed eq false", USER) == ["without", "out", "left"]
 
 
 def test_roles(connection):
@@ -72,6 +95,7 @@ LOOKUPS = [
     (USER, f'{ACCESS}:effectiveRoles.value eq "x"'),
     (USER, f'{ACCESS}:effectiveRoles[value eq "x" and type eq "manual"]'),
     (USER, f'userName eq "x" and {ACCESS}:effectiveRoles.value eq "x"'),
+    (USER, f'userName eq "x" and {ACCESS}:loginAllowed eq true'),
     (USER, 'groups.value eq "x"'),
     (USER, 'groups.display eq "x"'),
     (USER, 'groups[value eq "x" and type eq "direct"]'),
@@ -97,7 +121,7 @@ def test_lookups_use_indexes(kind, text, connection):
 
 
 def test_walks_down_read_only_the_groups_among_the_members(connection):
-    texts = ('groups.value eq "x"', f'{ACCESS}:effectiveRoles.value eq "x"', f"{ACCESS}:loginAllowed eq true")
+    texts = ('groups.value eq "x"', f'{ACCESS}:effectiveRoles.value eq "x"')
     for sql in (compiled(text, USER) for text in texts):
         statement = f"EXPLAIN QUERY PLAN SELECT r.id FROM resources r WHERE r.type = 'User' AND ({sql.text})"
         plan = [row[3] for row in connection.execute(statement, sql.parameters)]
