@@ -1,26 +1,33 @@
 """The deployment behind the application: settings, database, workspace; and what happens before each request."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import Blueprint, Flask, Request, Response, g
-from werkzeug.routing import MapAdapter
+from flask import Blueprint, Flask, Request, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
+from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
 from scim import bulk, discovery, endpoints, faults, health, me, metrics, observing, traffic
 from scim.auth import Gate, authorise
+from scim.call import Call
 from scim.context import Context
-from scim.errors import is_events, is_scim
+from scim.errors import is_events, is_scim, scim_response
 from scim.events import endpoint as events
 from scim.memo import Memo
 from scim.retention import Retention
 from scim.traffic import Traffic
-from scim.wire import base_of, current, drop_unread
+from scim.wire import base_of, drop_unread
 from storage import workspace
 from storage.database import Database
 from storage.journal import Author
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PUBLIC = ("discovery.service_provider_config", "events.jwks")
 
@@ -73,37 +80,38 @@ def register(app: "Application", perch: Perch) -> None:
     app.extensions["perch.traffic"] = app.window = Traffic(perch.settings, perch.database)
 
 
-def admit(perch: Perch, sent: Request, values: Any) -> Response | None:
+def admit(perch: Perch, call: Call, endpoint: str) -> Response | None:
     """Let a request in: the key first, so that nobody without one learns which URLs exist, then the workspace."""
-    workspace = values.workspace = perch.workspace
-    public = (sent.endpoint or "").endswith(PUBLIC)
+    sent, public = call.sent, endpoint.endswith(PUBLIC)
     if not public:
-        values.context = _context(perch, sent, values)
-    if sent.path.split("/", 2)[1] != workspace:
+        call.context = _context(perch, call)
+    if sent.path.split("/", 2)[1] != call.workspace:
         raise NotFound("There is no such workspace; copy the base URL again from Perch.")
-    if sent.view_args:
-        del sent.view_args["workspace"]
-    if perch.settings["PERCH_FAULTS"] and values.exchange:
-        return faults.meet(perch.database, None if public else values.context.key.id)
+    if call.settings["PERCH_FAULTS"] and call.exchange is not None:
+        return faults.meet(call.database, sent, call.exchange, None if public else call.context.key.id)
     return None
 
 
-def _context(perch: Perch, sent: Request, values: Any) -> Context:
+def _context(perch: Perch, call: Call) -> Context:
+    sent = call.sent
     mark = traffic.replayed(sent)
     key = mark.key if mark else perch.gate.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
-    identifier = values.request_id
-    if values.exchange:
-        traffic.admitted(values.exchange, key, identifier, sent.path)
+    if call.exchange is not None:
+        traffic.admitted(call.exchange, key, sent.path)
     authorise(key, sent.method, sent.path)
-    author = Author("console" if mark else f"key:{key.id}", identifier)
-    base = base_of(sent, perch.settings, perch.workspace)
-    return Context(perch.database, perch.settings, base, key, author, perch.memo)
+    author = Author("console" if mark else f"key:{key.id}", call.request_id)
+    return Context(
+        perch.database, perch.settings, base_of(sent, call.settings, call.workspace), key, author, perch.memo
+    )
 
 
 class Application(Flask):
-    """Flask with one path around every request, where it would look for coroutines and walk through lists of hooks."""
+    """Flask, which serves the console and the like; requests of clients it routes only.
 
-    perch: "Perch"
+    They are served with all that belongs to them in a `Call`: Flask's contexts and lists of hooks cost as much again.
+    """
+
+    perch: Perch
     window: Traffic
     retention: Retention
 
@@ -111,36 +119,66 @@ class Application(Flask):
         """Return the function as it is: Perch has no coroutines."""
         return func
 
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Return what matches a request's URL, from what the request knows already."""
-        if request is None:
-            return super().create_url_adapter(request)
-        query, method, path = request.query_string, request.method, request.path
-        return MapAdapter(
-            self.url_map, request.host, request.root_path, "", request.scheme, path, method, query.decode("latin-1")
-        )
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer a request (PEP 3333)."""
+        path = environ["PATH_INFO"]
+        scim = is_scim(path)
+        if not scim and not is_events(path):
+            return super().wsgi_app(environ, start_response)
+        sent, perch = self.request_class(environ, populate_request=False), self.perch
+        call = Call(sent, perch.database, perch.settings, perch.workspace, self.extensions)
+        return self._serve(call, scim)(environ, start_response)
 
-    def full_dispatch_request(self) -> Response:
-        """Observe the request, let it in and answer it; the console has Flask's own hooks besides."""
-        sent, values = current(), g._get_current_object()
-        observing.begin(values, sent)
-        values.settings = self.perch.settings
-        scim = is_scim(sent.path)
-        ours = scim or is_events(sent.path)
-        response = self._serve(sent, values, scim) if ours else super().full_dispatch_request()
-        self.retention.after(sent, response)
-        drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
+    def _serve(self, call: Call, scim: bool) -> BaseResponse:
+        sent = call.sent
+        call.request_id = observing.begin(sent.environ)
         if scim:
-            self.window.record(values.exchange, sent, response)
-        observing.end(values, sent, response)
+            call.exchange = self.window.begin(sent, call.began, call.request_id)
+        try:
+            response: BaseResponse = self._answer(call)
+        except RequestRedirect as redirect:
+            response = redirect.get_response(sent.environ)
+        except Exception as error:
+            response = scim_response(error, sent, call.rule)
+        finally:
+            traffic.end(call.exchange)
+        self._finish(sent, response, observing.Seen(call.began, call.request_id, call.rule, call.key, call.identifier))
+        if call.exchange is not None:
+            self.window.record(call.exchange, sent, response)
         return response
 
-    def _serve(self, sent: Request, values: Any, scim: bool) -> Response:
-        exchange = values.exchange = self.window.begin(sent) if scim else None
+    def _answer(self, call: Call) -> Response:
+        """Find the route, let the caller in, and have the endpoint answer."""
+        sent, query = call.sent, call.sent.query_string.decode("latin-1")
+        routes = MapAdapter(self.url_map, sent.host, "", "", sent.scheme, sent.path, sent.method, query)
+        unknown, endpoint, values = None, "", dict[str, Any]()
         try:
-            response = admit(self.perch, sent, values)
-            return self.make_response(self.dispatch_request()) if response is None else response
-        except Exception as error:
-            return self.make_response(self.handle_user_exception(error))
-        finally:
-            traffic.end(exchange)
+            rule, found = routes.match(return_rule=True)
+            call.rule, endpoint, values = rule.rule, rule.endpoint, dict(found)
+            call.identifier = values.get("identifier", "")
+        except HTTPException as error:
+            unknown = error
+        early = admit(self.perch, call, endpoint)
+        if early is not None:
+            return early
+        if unknown is not None:
+            raise unknown
+        if sent.method == "OPTIONS":
+            return Response(headers={"Allow": ", ".join(routes.allowed_methods())})
+        del values["workspace"]
+        answer: Any = self.view_functions[endpoint](call, **values)
+        return cast(Response, answer)
+
+    def full_dispatch_request(self) -> Response:
+        """Observe a request that Flask serves."""
+        began, sent = time.perf_counter(), request._get_current_object()  # type: ignore[attr-defined]
+        g.request_id = observing.begin(sent.environ)
+        response = super().full_dispatch_request()
+        route = "" if sent.url_rule is None else sent.url_rule.rule
+        self._finish(sent, response, observing.Seen(began, g.request_id, route))
+        return response
+
+    def _finish(self, sent: Request, response: BaseResponse, seen: observing.Seen) -> None:
+        self.retention.after(sent, response)
+        drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
+        observing.end(sent, response, seen)

@@ -12,11 +12,12 @@ from schemas.messages import BulkOperation, BulkRequest, bulk_response, bulk_res
 from schemas.resource_types import GROUP, USER
 from scim import service
 from scim.bulk_plan import Plan, Step, plan, resolve, should_stop, split_path, without
-from scim.context import Answer, Context
+from scim.call import Call
+from scim.context import Answer
 from scim.errors import as_scim_error
 from scim.preconditions import Conditions
 from scim.projection import Projection
-from scim.wire import context, document_response, read_json
+from scim.wire import document_response, read_json
 
 blueprint = Blueprint("bulk", __name__)
 
@@ -25,17 +26,18 @@ OPERATIONS_PER_COMMIT = 100
 
 
 @blueprint.post("/Bulk", strict_slashes=False)
-def bulk() -> Response:
+def bulk(call: Call) -> Response:
     """Run a BulkRequest and answer with the result of each operation."""
-    request = read_bulk(read_json(), MAX_OPERATIONS)
-    return document_response(bulk_response(_Run(context(), request).results()))
+    request = read_bulk(read_json(call), MAX_OPERATIONS)
+    return document_response(bulk_response(_Run(call, request).results()))
 
 
 class _Run:
     """The run of one request: what each operation came to, and the ids of what it created."""
 
-    def __init__(self, caller: Context, request: BulkRequest) -> None:
-        self.caller = caller
+    def __init__(self, call: Call, request: BulkRequest) -> None:
+        self.call = call
+        self.caller = call.context
         self.request = request
         self.found: dict[int, dict[str, Any]] = {}
         self.ids: dict[str, str] = {}
@@ -75,7 +77,7 @@ class _Run:
         except Exception as error:
             if step.index in self.half_made:
                 self._undo(operation)
-            self._failed(operation, as_scim_error(error))
+            self._failed(operation, as_scim_error(error, self.call.sent, self.call.rule))
             return
         location = answer.location or self._location(operation)
         result = bulk_result(operation, answer.status, location=location, version=answer.etag)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response
 
 from schemas import documents
 from schemas.errors import Forbidden, NotFound
+from scim.call import Call
 from scim.context import Answer
 from scim.searching import list_text
-from scim.wire import answer_response, base_url, context, document_response, parameters
+from scim.wire import answer_response, base_of, document_response, parameters
 from storage import roles, signing_keys
 from storage.json_text import to_text
 
@@ -17,48 +18,48 @@ blueprint = Blueprint("discovery", __name__)
 
 
 @blueprint.get("/ServiceProviderConfig", strict_slashes=False)
-def service_provider_config() -> Response:
+def service_provider_config(call: Call) -> Response:
     """What Perch supports (RFC 7643 section 5)."""
-    _refuse_filter()
-    with current_app.extensions["perch"].database.read() as connection:
+    _refuse_filter(call)
+    with call.database.read() as connection:
         security_events = signing_keys.exist(connection)
-    found = documents.service_provider_config(base_url(), g.settings["PERCH_MAX_BODY"], security_events)
-    return document_response(found)
+    base = base_of(call.sent, call.settings, call.workspace)
+    return document_response(documents.service_provider_config(base, call.settings["PERCH_MAX_BODY"], security_events))
 
 
 @blueprint.get("/ResourceTypes", strict_slashes=False)
-def resource_types() -> Response:
+def resource_types(call: Call) -> Response:
     """The resource types (RFC 7643 section 6)."""
-    return _list(documents.resource_types(context().base))
+    return _list(call, documents.resource_types(call.context.base))
 
 
 @blueprint.get("/ResourceTypes/<name>", strict_slashes=False)
-def resource_type(name: str) -> Response:
+def resource_type(call: Call, name: str) -> Response:
     """One resource type, by its name."""
-    return _one(documents.resource_types(context().base), name)
+    return _one(documents.resource_types(call.context.base), name)
 
 
 @blueprint.get("/Schemas", strict_slashes=False)
-def schemas() -> Response:
+def schemas(call: Call) -> Response:
     """The schemas as the asking key sees them (RFC 7643 section 7)."""
-    return _list(_schemas())
+    return _list(call, _schemas(call))
 
 
 @blueprint.get("/Schemas/<urn>", strict_slashes=False)
-def schema(urn: str) -> Response:
+def schema(call: Call, urn: str) -> Response:
     """One schema, by its URN."""
-    return _one(_schemas(), urn)
+    return _one(_schemas(call), urn)
 
 
-def _schemas() -> list[dict[str, Any]]:
-    asked = context()
+def _schemas(call: Call) -> list[dict[str, Any]]:
+    asked = call.context
     with asked.database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection)]
     return documents.schemas(asked.base, slugs, asked.key.rolesAs)
 
 
-def _list(found: Sequence[dict[str, Any]]) -> Response:
-    _refuse_filter()
+def _list(call: Call, found: Sequence[dict[str, Any]]) -> Response:
+    _refuse_filter(call)
     text = list_text(len(found), [to_text(document) for document in found], {"startIndex": 1})
     return answer_response(Answer(200, text))
 
@@ -70,7 +71,7 @@ def _one(found: Sequence[dict[str, Any]], identifier: str) -> Response:
     raise NotFound(f"There is no schema or resource type '{identifier[:100]}'.")
 
 
-def _refuse_filter() -> None:
+def _refuse_filter(call: Call) -> None:
     """Refuse a filter on discovery documents, as RFC 7644 section 4 wants."""
-    if "filter" in parameters():
+    if "filter" in parameters(call.sent):
         raise Forbidden("filter: is not possible on discovery endpoints (RFC 7644 section 4).")

@@ -3,7 +3,7 @@
 import logging
 import re
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException
 
 from schemas.errors import BadRequest, InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
@@ -41,44 +41,49 @@ def is_stray(path: str) -> bool:
 
 
 def answer_exception(error: Exception) -> Response | HTTPException:
-    """Return a SCIM Error for whatever went wrong; pages outside the base URL keep Flask's own answers."""
-    if isinstance(error, HTTPException) and not (is_scim(request.path) or is_events(request.path)):
-        return error_response(as_scim_error(_stray())) if error.code == 404 and is_stray(request.path) else error
-    return error_response(as_scim_error(error))
+    """Return what Flask answers when something went wrong outside the base URL: its own answers, else a SCIM Error."""
+    if isinstance(error, HTTPException):
+        return error_response(_stray(request.path)) if error.code == 404 and is_stray(request.path) else error
+    return scim_response(error, request, str(request.url_rule))
 
 
-def as_scim_error(error: Exception) -> ScimError:
+def scim_response(error: Exception, sent: Request, route: str) -> Response:
+    """Return a SCIM Error for whatever went wrong with a request."""
+    return error_response(as_scim_error(error, sent, route))
+
+
+def as_scim_error(error: Exception, sent: Request, route: str) -> ScimError:
     """Return an exception as a ScimError; of a bug nothing is told but that it was logged."""
-    found = _meaning(error)
+    found = _meaning(error, sent, route)
     # Whoever sends a key in the wrong place need not see it again on an administrator's screen.
     found.detail = KEY.sub(rf"\1{MARK}", found.detail)
     return found
 
 
-def _meaning(error: Exception) -> ScimError:
+def _meaning(error: Exception, sent: Request, route: str) -> ScimError:
     if isinstance(error, ScimError):
         return error
     if isinstance(error, HTTPException):
-        return _from_http(error)
+        return _from_http(error, sent)
     if isinstance(error, RecursionError):
         return InvalidSyntax("The request is nested too deeply; no resource has more than a few levels.")
     # The route, not the path: people put names and keys where ids belong.
-    log.error("%s %s failed", request.method, request.url_rule, exc_info=error)
+    log.error("%s %s failed", sent.method, route, exc_info=error)
     return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 
-def _stray() -> NotFound:
+def _stray(path: str) -> NotFound:
     wanted = "https://HOST/WORKSPACE_ID/scim/v2"
-    shown = request.path[:LONGEST_SHOWN]
+    shown = path[:LONGEST_SHOWN]
     return NotFound(f"There is nothing at {shown}; a base URL is {wanted}, copy it from Perch's console.")
 
 
-def _from_http(error: HTTPException) -> ScimError:
+def _from_http(error: HTTPException, sent: Request) -> ScimError:
     if error.code == 404:
-        return NotFound(f"There is nothing at {request.path[:LONGEST_SHOWN]}; check the base URL and the path.")
+        return NotFound(f"There is nothing at {sent.path[:LONGEST_SHOWN]}; check the base URL and the path.")
     if error.code == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        detail = f"{request.method} is not possible at {request.path[:LONGEST_SHOWN]}; it takes {allowed}."
+        detail = f"{sent.method} is not possible at {sent.path[:LONGEST_SHOWN]}; it takes {allowed}."
         return MethodNotAllowed(detail, {"Allow": allowed})
     if error.code == 413:
         return PayloadTooLarge("The body is larger than PERCH_MAX_BODY allows; send less at once.")

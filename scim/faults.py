@@ -6,10 +6,11 @@ import socket
 import time
 from collections.abc import Iterator
 
-from flask import Response, g, request
+from flask import Request, Response
 
 from schemas.errors import InvalidValue, ScimError
 from scim.activity import below_base
+from scim.traffic import Exchange
 from storage import planned_faults
 from storage.database import Database
 from storage.planned_faults import Fault
@@ -50,19 +51,19 @@ def described(fault: Fault) -> str:
     return f"fault {fault.id}: {', '.join(parts)}"
 
 
-def meet(database: Database, key: str | None) -> Response | None:
-    """Let the current request meet its fault: wait, or answer, or close the connection; None without one.
+def meet(database: Database, sent: Request, exchange: Exchange, key: str | None) -> Response | None:
+    """Let a request meet its fault: wait, or answer, or close the connection; None without one.
 
     :raises ScimError: the fault's status and Retry-After in seconds.
     """
-    fault = _claimed(database, request.method, below_base(request.path), key)
+    fault = _claimed(database, sent.method, below_base(sent.path), key)
     if fault is None:
         return None
-    g.exchange.fault = described(fault)
+    exchange.fault = described(fault)
     if fault.delay:
         time.sleep(min(fault.delay, LONGEST_DELAY))
     if fault.drop:
-        return _dropped(fault)
+        return _dropped(fault, sent, exchange)
     if fault.status is not None:
         raise _error(fault, fault.status)
     return None
@@ -86,10 +87,10 @@ def _error(fault: Fault, status: int) -> ScimError:
     return error
 
 
-def _dropped(fault: Fault) -> Response:
+def _dropped(fault: Fault, sent: Request, exchange: Exchange) -> Response:
     """Close the connection under the server; whoever asks inside this process meets a ConnectionResetError."""
-    g.exchange.dropped = True
-    sock: socket.socket | None = request.environ.get("gunicorn.socket") or request.environ.get("werkzeug.socket")
+    exchange.dropped = True
+    sock: socket.socket | None = sent.environ.get("gunicorn.socket") or sent.environ.get("werkzeug.socket")
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)

@@ -3,9 +3,11 @@
 import random
 import re
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from flask import Request, Response
+from flask import Request
+from werkzeug.wrappers import Response
 
 from scim import logs, metrics
 from scim.logs import Line
@@ -20,29 +22,39 @@ QUIET = frozenset(("/healthz", "/readyz", "/metrics"))
 NO_ROUTE = "(none)"
 
 
-def begin(values: Any, sent: Request) -> None:
-    """Note in Flask's `g` when the request came, and the id that log, journal, traffic and answer share."""
-    values.began = time.perf_counter()
-    asked = sent.environ.get("HTTP_X_REQUEST_ID")
+class Seen(NamedTuple):
+    """What is known of a request at its end: when it began (`time.perf_counter`), its id, route, key and resource."""
+
+    began: float
+    request: str
+    route: str
+    key: str = ""
+    identifier: str = ""
+
+
+def begin(environ: Mapping[str, Any]) -> str:
+    """Return the id of a request, which log, journal, traffic and answer share."""
+    sent = environ.get("HTTP_X_REQUEST_ID")
     # Whoever sends a key as the id of a request need not find it in the log.
-    fits = asked is not None and SENT_ID.fullmatch(asked) and redacted_text(asked) == asked
+    fits = isinstance(sent, str) and SENT_ID.fullmatch(sent) and redacted_text(sent) == sent
     # The id is no secret, so that the faster generator will do.
-    values.request_id = asked if fits else f"{random.getrandbits(64):016x}"
-    logs.request_id.set(values.request_id)
+    found: str = sent if sent and fits else f"{random.getrandbits(64):016x}"
+    logs.request_id.set(found)
+    return found
 
 
-def end(values: Any, sent: Request, response: Response) -> None:
-    """Count, time and log the request, and answer its id."""
-    seconds, identifier, status = time.perf_counter() - values.began, values.request_id, response.status_code
-    response.headers.add("X-Request-Id", identifier)
-    route = NO_ROUTE if sent.url_rule is None else sent.url_rule.rule
+def end(sent: Request, response: Response, seen: Seen) -> None:
+    """Count, time and log a request, and answer its id."""
+    seconds, status = time.perf_counter() - seen.began, response.status_code
+    response.headers.add("X-Request-Id", seen.request)
+    route = seen.route or NO_ROUTE
     method = sent.method if sent.method in METHODS else "OTHER"
-    exchange = values.get("exchange")
-    key = exchange.key.id if exchange is not None and exchange.key is not None else ""
-    metrics.count(route, method, status, key, seconds)
+    metrics.count(route, method, status, seen.key, seconds)
     log = logs.of_requests()
     if log is not None and log.wants(level := _level(route, status)):
-        line = Line(level, identifier, method, route, status, seconds, key, _resource(sent))
+        # What is no id may be a name, and is left out.
+        resource = seen.identifier if RESOURCE_ID.fullmatch(seen.identifier) else ""
+        line = Line(level, seen.request, method, route, status, seconds, seen.key, resource)
         if log.personal:
             line.url, line.address = redacted_path(sent.full_path.rstrip("?")), sent.remote_addr or ""
         log.write(line)
@@ -53,9 +65,3 @@ def _level(route: str, status: int) -> str:
     if status >= 500:
         return "error"
     return "debug" if route in QUIET and status < 400 else "info"
-
-
-def _resource(sent: Request) -> str:
-    """Return the id of the resource in the path; what is no id may be a name, and is left out."""
-    found = sent.view_args.get("identifier", "") if sent.view_args else ""
-    return found if RESOURCE_ID.fullmatch(found) else ""

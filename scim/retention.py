@@ -3,7 +3,8 @@
 import threading
 import time
 
-from flask import Request, Response
+from flask import Request
+from werkzeug.wrappers import Response
 
 from schemas.errors import ScimError
 from scim.auth import READING

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Request, Response, g
+from flask import Flask, Request
+from werkzeug.wrappers import Response
 
 from schemas import tolerances
 from schemas.errors import Conflict, InvalidValue, NotFound
@@ -48,9 +49,9 @@ class Exchange:
     used: Used
     token: Any
     replay: "Replay | None"
+    request_id: str
     at: float = 0.0
     key: Key | None = None
-    request_id: str = ""
     method: str = ""
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -80,10 +81,10 @@ class Traffic:
         self.mode: str = settings["PERCH_TRAFFIC"]
         self.writer = Writer(database, prepared, settings["PERCH_TRAFFIC_KEEP"], settings["PERCH_TRAFFIC_DAYS"])
 
-    def begin(self, sent: Request) -> Exchange:
-        """Begin to watch the current request."""
+    def begin(self, sent: Request, began: float, request_id: str) -> Exchange:
+        """Begin to watch a request, which came at `began` (of `time.perf_counter`)."""
         used, token = tolerances.start()
-        return Exchange(time.perf_counter(), used, token, replayed(sent))
+        return Exchange(began, used, token, replayed(sent), request_id)
 
     def record(self, exchange: Exchange, sent: Request, response: Response) -> None:
         """Hand a request and its answer to the writer, if they are to be kept; never fails, never waits."""
@@ -108,9 +109,9 @@ def end(exchange: Exchange | None) -> None:
         tolerances.stop(exchange.token)
 
 
-def admitted(exchange: Exchange, key: Key, request_id: str, path: str) -> None:
+def admitted(exchange: Exchange, key: Key, path: str) -> None:
     """Say whose request an exchange is; from here on a strict key's tolerances are refused."""
-    exchange.key, exchange.request_id = key, request_id
+    exchange.key = key
     exchange.used.strict = bool(key.strict)
     if key.rolesAs == "strings":
         exchange.used.expected = ROLE_STRINGS
@@ -129,7 +130,6 @@ def _complete(exchange: Exchange, sent: Request, response: Response) -> None:
     exchange.duration = (time.perf_counter() - exchange.started) * 1000
     exchange.at = time.time()
     exchange.method = sent.method
-    exchange.request_id = exchange.request_id or g.request_id
     exchange.status = 0 if exchange.dropped else response.status_code
     environ = sent.environ
     exchange.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or sent.full_path

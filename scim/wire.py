@@ -7,13 +7,15 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import Request, Response, g, request
+from flask import Request, Response
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.messages import error_document
 from schemas.settings import Settings
-from scim.context import Answer, Context
+from scim.call import Call
+from scim.context import Answer
 from scim.json_reader import parse_json
 from scim.preconditions import Conditions
 from storage.json_text import to_text
@@ -24,26 +26,9 @@ ACCEPTED_TYPES = (MEDIA_TYPE, "application/json")
 DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
 
 
-def context() -> Context:
-    """Return the context of the authenticated request."""
-    found: Context = g.context
-    return found
-
-
-def base_url() -> str:
-    """Return the base URL that the client sees, without a final slash (PERCH_PUBLIC_URL, else the request's)."""
-    return base_of(current(), g.settings, g.workspace)
-
-
 def base_of(sent: Request, settings: Settings, workspace: str) -> str:
-    """Return the base URL of a workspace as the sender of a request sees it."""
+    """Return the base URL of a workspace that a client sees, without a final slash (PERCH_PUBLIC_URL, else its own)."""
     return f"{settings['PERCH_PUBLIC_URL'] or _origin(sent)}/{workspace}/scim/v2"
-
-
-def current() -> Request:
-    """Return the request that Flask's proxy stands for; the proxy costs 1 us at every use."""
-    found: Request = request._get_current_object()  # type: ignore[attr-defined]
-    return found
 
 
 def _origin(sent: Request) -> str:
@@ -53,16 +38,16 @@ def _origin(sent: Request) -> str:
     return f"{scheme}://{host}"
 
 
-def read_json() -> Any:
+def read_json(call: Call) -> Any:
     """Return the request's JSON body (RFC 7644 section 3.1).
 
     :raises UnsupportedMediaType: for another type than SCIM's or JSON's.
     :raises InvalidSyntax: when the body is empty or no JSON.
     """
-    sent = current()
+    sent = call.sent
     if sent.mimetype and sent.mimetype not in ACCEPTED_TYPES:
         raise UnsupportedMediaType(f"Content-Type: send application/scim+json, not {sent.mimetype[:100]}.")
-    data = _body(sent, g.settings["PERCH_MAX_BODY"])
+    data = _body(sent, call.settings["PERCH_MAX_BODY"])
     if not data:
         raise InvalidSyntax("The request has no body; send a JSON object.")
     return parse_json(data)
@@ -86,7 +71,7 @@ def _body(sent: Request, limit: int) -> bytes:
     return data
 
 
-def drop_unread(sent: Request, response: Response, most: int) -> None:
+def drop_unread(sent: Request, response: BaseResponse, most: int) -> None:
     """Have the body that a refused request left unread dropped once the answer is sent, so that the client sees it."""
     environ = sent.environ
     if "gunicorn.socket" in environ and (sent.content_length or "HTTP_TRANSFER_ENCODING" in environ):
@@ -105,19 +90,19 @@ def _drop(environ: Mapping[str, Any], most: int) -> None:
         connection.settimeout(patience)
 
 
-def parameters() -> dict[str, str]:
-    """Return the query parameters by lower-case name; of repeated ones the first counts."""
+def parameters(sent: Request) -> dict[str, str]:
+    """Return a request's query parameters by lower-case name; of repeated ones the first counts."""
     found: dict[str, str] = {}
     # As werkzeug reads them, without its dictionary of lists.
-    text = current().query_string.decode()
+    text = sent.query_string.decode()
     for name, value in parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote"):
         found.setdefault(name.lower(), value)
     return found
 
 
-def conditions() -> Conditions:
-    """Return the request's conditional headers."""
-    environ = request.environ
+def conditions(sent: Request) -> Conditions:
+    """Return a request's conditional headers."""
+    environ = sent.environ
     return Conditions(environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH"))
 
 

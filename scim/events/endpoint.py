@@ -4,13 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response
 
 from schemas.errors import InvalidValue
+from scim.call import Call
 from scim.context import Context
 from scim.events import kinds, streams, tokens
 from scim.events.waiting import LONGEST, Waiting
-from scim.wire import base_url, context, parameters, read_json
+from scim.wire import base_of, parameters, read_json
 from storage import outbox
 from storage.json_text import to_text
 from storage.outbox import BEGINNING, Event
@@ -31,15 +32,15 @@ class Page:
 
 
 @blueprint.get("/events", strict_slashes=False)
-def follow() -> Response:
+def follow(call: Call) -> Response:
     """The events behind a cursor; with `wait`, once there are any."""
-    asked, caller = parameters(), context()
+    asked, caller = parameters(call.sent), call.context
     limit = _number(asked, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     wait = _number(asked, "wait", 0, 0, int(LONGEST))
     page = _page(caller, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting().until(_seq(caller, page.cursor), wait) else NO_PLACE
+        headers = {} if waiting(call).until(_seq(caller, page.cursor), wait) else NO_PLACE
         page = _page(caller, page.cursor, limit)
     document = {
         "events": [kinds.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
@@ -48,39 +49,39 @@ def follow() -> Response:
 
 
 @blueprint.post("/events/poll", strict_slashes=False)
-def poll() -> Response:
+def poll(call: Call) -> Response:
     """The stream of security event tokens of the asking key (RFC 8936 section 2)."""
-    caller = context()
-    asked = streams.read_poll(read_json())
+    caller = call.context
+    asked = streams.read_poll(read_json(call))
     found = streams.poll(caller.database, caller.key.id, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
-        headers = {} if waiting().until(found.last, LONGEST) else NO_PLACE
+        headers = {} if waiting(call).until(found.last, LONGEST) else NO_PLACE
         found = streams.poll(caller.database, caller.key.id, streams.without_acknowledgements(asked))
-    signer = tokens.Signer(tokens.signing_key(caller.database), issuer(), f"{issuer()}/events/{caller.key.id}")
+    signer = tokens.Signer(tokens.signing_key(caller.database), issuer(call), f"{issuer(call)}/events/{caller.key.id}")
     sets = {event.id: signer.sign(event) for event in found.events}
     body = json.dumps({"sets": sets, "moreAvailable": found.more})
     return Response(body, headers=headers, content_type="application/json")
 
 
 @blueprint.get("/jwks.json")
-def jwks() -> Response:
+def jwks(call: Call) -> Response:
     """The public keys of the deployment (RFC 7517 section 5); needs no access key."""
-    body = json.dumps(tokens.published(current_app.extensions["perch"].database))
+    body = json.dumps(tokens.published(call.database))
     return Response(body, headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
 
 
-def issuer() -> str:
+def issuer(call: Call) -> str:
     """Return the workspace's URL, which is the issuer of its tokens; jwks.json lies below it."""
-    return base_url().removesuffix("/scim/v2")
+    return base_of(call.sent, call.settings, call.workspace).removesuffix("/scim/v2")
 
 
-def waiting() -> Waiting:
+def waiting(call: Call) -> Waiting:
     """Return this process's places to wait at."""
-    found: Waiting | None = current_app.extensions.get("perch.waiting")
+    found: Waiting | None = call.extensions.get("perch.waiting")
     if found is None:
-        alive = current_app.extensions.get("perch.alive", lambda: True)
-        found = current_app.extensions["perch.waiting"] = Waiting(g.context.database, alive)
+        alive = call.extensions.get("perch.alive", lambda: True)
+        found = call.extensions["perch.waiting"] = Waiting(call.database, alive)
     return found
 
 
