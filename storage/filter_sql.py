@@ -231,7 +231,7 @@ def _halved(terms: Sequence[Sql], connective: str) -> Sql:
 
 
 def _among(kept: Rows, condition: Sql) -> Sql:
-    return Sql("r.seq IN (") + _filled(kept.owners, condition) + ")"
+    return _filled(f"r.seq IN ({kept.owners})", condition)
 
 
 def _filled(template: str, condition: Sql) -> Sql:
