@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter, RequestRedirect
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import NotFound
@@ -20,6 +20,7 @@ from scim.errors import is_events, is_scim, scim_response
 from scim.events import endpoint as events
 from scim.memo import Memo
 from scim.retention import Retention
+from scim.routes import Route, Routes
 from scim.traffic import Traffic
 from scim.wire import base_of, drop_unread
 from storage import workspace
@@ -29,6 +30,7 @@ from storage.journal import Author
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+NOWHERE = Route("", "", {})
 PUBLIC = ("discovery.service_provider_config", "events.jwks")
 
 
@@ -73,6 +75,7 @@ def register(app: "Application", perch: Perch) -> None:
     app.extensions["perch"] = app.perch = perch
     app.register_blueprint(scim_blueprint())
     app.register_blueprint(events.blueprint)
+    app.routes = Routes(app.url_map)
     health.register(app, perch.settings, perch.database, perch.gate)
     perch.database.on_turn = metrics.waited
     days = perch.settings["PERCH_JOURNAL_DAYS"], perch.settings["PERCH_EVENTS_DAYS"]
@@ -114,6 +117,7 @@ class Application(Flask):
     perch: Perch
     window: Traffic
     retention: Retention
+    routes: Routes
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is: Perch has no coroutines."""
@@ -149,24 +153,20 @@ class Application(Flask):
 
     def _answer(self, call: Call) -> Response:
         """Find the route, let the caller in, and have the endpoint answer."""
-        sent, query = call.sent, call.sent.query_string.decode("latin-1")
-        routes = MapAdapter(self.url_map, sent.host, "", "", sent.scheme, sent.path, sent.method, query)
-        unknown, endpoint, values = None, "", dict[str, Any]()
+        sent, unknown, route = call.sent, None, NOWHERE
         try:
-            rule, found = routes.match(return_rule=True)
-            call.rule, endpoint, values = rule.rule, rule.endpoint, dict(found)
-            call.identifier = values.get("identifier", "")
+            route = self.routes.find(sent)
         except HTTPException as error:
             unknown = error
-        early = admit(self.perch, call, endpoint)
+        call.rule, call.identifier = route.rule, route.values.get("identifier", "")
+        early = admit(self.perch, call, route.endpoint)
         if early is not None:
             return early
         if unknown is not None:
             raise unknown
         if sent.method == "OPTIONS":
-            return Response(headers={"Allow": ", ".join(routes.allowed_methods())})
-        del values["workspace"]
-        answer: Any = self.view_functions[endpoint](call, **values)
+            return Response(headers={"Allow": ", ".join(self.routes.methods(sent))})
+        answer: Any = self.view_functions[route.endpoint](call, **route.values)
         return cast(Response, answer)
 
     def full_dispatch_request(self) -> Response:

@@ -1,11 +1,11 @@
 """The only reader of requests and writer of bytes: JSON bodies, parameters, SCIM answers."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
@@ -19,6 +19,9 @@ from scim.context import Answer
 from scim.json_reader import parse_json
 from scim.preconditions import Conditions
 from storage.json_text import to_text
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MEDIA_TYPE = "application/scim+json"
 ACCEPTED_TYPES = (MEDIA_TYPE, "application/json")
@@ -95,9 +98,17 @@ def parameters(sent: Request) -> dict[str, str]:
     found: dict[str, str] = {}
     # As werkzeug reads them, without its dictionary of lists.
     text = sent.query_string.decode()
-    for name, value in parse_qsl(text, keep_blank_values=True, errors="werkzeug.url_quote"):
-        found.setdefault(name.lower(), value)
+    for part in text.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            found.setdefault(_unquoted(name).lower(), _unquoted(value))
     return found
+
+
+def _unquoted(text: str) -> str:
+    """Return a part of a query as it was before it was quoted (RFC 3986 section 2.1, with + for a space)."""
+    text = text.replace("+", " ")
+    return unquote(text, errors="werkzeug.url_quote") if "%" in text else text
 
 
 def conditions(sent: Request) -> Conditions:
@@ -126,6 +137,18 @@ def error_response(error: ScimError) -> Response:
     return response
 
 
+class _Whole(Response):
+    """An answer in one piece, which werkzeug need not look through at the end."""
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer (PEP 3333)."""
+        pieces = cast(list[bytes], self.response)
+        if self.status_code != 200 or self._on_close or environ["REQUEST_METHOD"] == "HEAD" or len(pieces) != 1:
+            return super().__call__(environ, start_response)
+        start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(len(pieces[0])))])
+        return pieces
+
+
 def _response(text: str | None, status: int, headers: dict[str, str] | None = None) -> Response:
     data = None if text is None else text.encode()
-    return Response(data, status, headers, content_type=MEDIA_TYPE if data is not None else None)
+    return _Whole(data, status, headers, content_type=MEDIA_TYPE if data is not None else None)

@@ -25,8 +25,8 @@ Found = TypeVar("Found")
 
 # SQLite asks about every millisecond whether a read has run out of its time.
 STEPS_BETWEEN_LOOKS = 100_000
-# Seconds in which a request's second read need not look again whether the file is still at its path.
-LATELY = 0.001
+# For so many seconds a thread that reads need not look again whether the file is still at its path; a write looks.
+LATELY = 0.02
 PRAGMAS = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
@@ -82,6 +82,7 @@ class Database:
         self._thread = _OfThread()
         self._writer = self._new_writer()
         self._opened: tuple[int, str] | None = None
+        self._name, self._place = str(self.file), (0, 0)
         self._usage: Usage | None = None
 
     @property
@@ -90,16 +91,17 @@ class Database:
 
         :raises Unavailable: when the file cannot be opened, vanished, or became another one since.
         """
-        return self.connection_checked(0.0)
+        self._thread.checked = -math.inf
+        return self.reading_connection()
 
-    def connection_checked(self, seconds: float) -> sqlite3.Connection:
-        """Return the connection; if it was looked at so lately, without another look at the file."""
+    def reading_connection(self) -> sqlite3.Connection:
+        """Return the connection without another look at the file, if this thread has looked lately."""
         thread, now = self._thread, time.monotonic()
         if thread.writing is not None:
             return thread.writing
         if self._opened is None or self._opened[0] != os.getpid():
             self._prepare()
-        if now - thread.checked > seconds:
+        if now - thread.checked > LATELY:
             self._check_same_file()
             thread.checked = now
         if thread.connection is None or thread.belongs_to != self._opened:
@@ -115,6 +117,15 @@ class Database:
 
     def _check_same_file(self) -> None:
         """Refuse to go on with a file that is no longer at its path: what is written there would be lost."""
+        try:
+            found = os.stat(self._name)
+            same = (found.st_dev, found.st_ino) == self._place
+        except OSError:
+            same = False
+        if not same:
+            self._refuse_other_file()
+
+    def _refuse_other_file(self) -> None:
         with os_faults(self.file):
             found = identity(self.file)
         if found is None:
@@ -133,9 +144,11 @@ class Database:
                 connection = self._connect()
                 self._migrate(connection)
             usage.record()
+            place = os.stat(self._name)
             opened = os.getpid(), str(identity(self.file))
             self._thread.connection, self._thread.belongs_to = connection, opened
             self._usage, self._opened, self._writer = usage, opened, self._new_writer()
+            self._place = place.st_dev, place.st_ino
 
     def _new_writer(self) -> Writer:
         return Writer(lock_path(self.file), self._connect, self._check_same_file)
@@ -178,7 +191,7 @@ class Database:
 
         :raises TooMany: when the read takes longer than `seconds`.
         """
-        return Reading(self, once, seconds, 0.0 if once else LATELY)
+        return Reading(self, once, seconds)
 
     def look(self, read: Callable[[Connection], Found], seconds: float = math.inf) -> Found:
         """Return what `read` finds in one snapshot of the file; in a transaction only if it asks for one.
@@ -186,10 +199,10 @@ class Database:
         :raises TooMany: when the read takes longer than `seconds`.
         """
         try:
-            with Reading(self, True, seconds, LATELY) as connection:
+            with Reading(self, True, seconds) as connection:
                 return read(connection)
         except NotASnapshot:
-            with Reading(self, False, seconds, LATELY) as connection:
+            with Reading(self, False, seconds) as connection:
                 return read(connection)
 
     @contextmanager
@@ -208,7 +221,7 @@ class Database:
         if thread.writing is not None:
             yield from self._savepoint(thread.writing)
             return
-        if self.connection.in_transaction:
+        if self.reading_connection().in_transaction:
             raise RuntimeError("A write cannot begin inside a read: it would be rolled back with it.")
         begun = time.monotonic()
         deadline = begun + (self.write_wait if wait is None else wait)
@@ -257,20 +270,19 @@ class Database:
 class Reading(sqlite_faults):
     """A read of the database: a context manager that gives the connection."""
 
-    __slots__ = ("_connection", "_database", "_lately", "_once", "_seconds")
+    __slots__ = ("_connection", "_database", "_once", "_seconds")
 
-    def __init__(self, database: Database, once: bool, seconds: float, lately: float) -> None:
-        """Say what to read and how: with one statement, within how many seconds, with the file seen how lately."""
+    def __init__(self, database: Database, once: bool, seconds: float) -> None:
+        """Say what to read, whether with one statement only, and how long that may take."""
         super().__init__(database.file)
         self._database = database
         self._once = once
         self._seconds = seconds
-        self._lately = lately
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> sqlite3.Connection:
         """Begin a transaction unless there is one, or none is needed."""
-        connection = self._database.connection_checked(self._lately)
+        connection = self._database.reading_connection()
         if not connection.in_transaction:
             if not self._once:
                 connection.execute("BEGIN")
