@@ -37,9 +37,8 @@ class CursorPage:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: whether the sort value is missing, the value itself and the row's `seq`."""
+    """Where a page ended: the sort value, None where it is missing, and the row's `seq`."""
 
-    missing: bool
     key: str | int | float | None
     seq: int
 
@@ -84,7 +83,7 @@ def query_digest(**parts: Any) -> str:
 
 def encode_cursor(secret: bytes, position: Position, now: float, digest: str) -> str:
     """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
-    content = [CURSOR_VERSION, int(now), digest, int(position.missing), position.key, position.seq]
+    content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq]
     body = _to_text(json.dumps(content, separators=(",", ":")).encode())
     return f"{body}.{_to_text(_mac(secret, body))}"
 
@@ -99,12 +98,12 @@ def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> Position
     expected = _to_text(_mac(secret, body))
     if not hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()):
         raise InvalidCursor("cursor: is not one that this server gave; begin again with an empty cursor.")
-    version, issued, belongs_to, missing, key, seq = json.loads(_from_text(body))
+    version, issued, belongs_to, _, key, seq = json.loads(_from_text(body))
     if version != CURSOR_VERSION or belongs_to != digest:
         raise InvalidCursor("cursor: belongs to another query; repeat its filter and sorting, or begin again.")
     if now - issued > CURSOR_TIMEOUT:
         raise ExpiredCursor(f"cursor: is older than {CURSOR_TIMEOUT} seconds; begin again with an empty cursor.")
-    return Position(bool(missing), key, seq)
+    return Position(key, seq)
 
 
 def _mac(secret: bytes, body: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from schemas import filters, messages
@@ -16,7 +17,7 @@ from scim.representation import texts
 from storage import search as stored
 from storage import workspace
 from storage.database import Connection
-from storage.filter_sql import compile_filter
+from storage.filter_sql import compile_filter, compile_total
 from storage.json_text import to_text
 from storage.resources import Row
 from storage.search import CREATION, Query, Selection
@@ -74,8 +75,8 @@ def _selections(context: Context, kinds: Sequence[ResourceType], text: str | Non
     found = []
     for kind in kinds:
         bound = filters.bind(node, kind, unknown_is_unassigned=len(kinds) > 1)
-        sql = compile_filter(bound, kind, context.base)
-        found.append(Selection(kind.name, sql.text, tuple(sql.parameters)))
+        sql = compile_filter(bound, context.base)
+        found.append(Selection(kind.name, sql.text, sql.parameters, partial(compile_total, bound, context.base)))
     return tuple(found)
 
 
@@ -114,5 +115,5 @@ def _cursor_page(
     page, extra = found[: wanted.count], {}
     if page and len(found) > wanted.count:
         row, key = page[-1]
-        extra["nextCursor"] = encode_cursor(secret, Position(key is None, key, row.seq), time.time(), digest)
+        extra["nextCursor"] = encode_cursor(secret, Position(key, row.seq), time.time(), digest)
     return [row for row, _ in page], stored.total(connection, query), extra

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from schemas.filter_nodes import And, BoundNode, Constant, Elements, Leaf, Not, Or
 from schemas.instants import normalise_instant
-from schemas.resource_types import Bound, ResourceType
+from schemas.resource_types import Bound
 from storage.filter_sources import CONDITION, Column, Rows, Sql, rows, scalar
 
 Resolve = Callable[[Leaf], Column]
@@ -19,7 +19,7 @@ NARROW = {("id",), ("userName",), ("externalId",)}
 LAST_CHARACTER = "\U0010ffff"
 
 
-def compile_filter(bound: BoundNode, resource_type: ResourceType, base: str) -> Sql:
+def compile_filter(bound: BoundNode, base: str) -> Sql:
     """Return a filter as a condition for `SELECT … FROM resources r WHERE r.type = ? AND (<text>)`.
 
     `base` is the URL under which resources live, such as https://host/workspace/scim/v2, for `$ref` and
@@ -27,6 +27,22 @@ def compile_filter(bound: BoundNode, resource_type: ResourceType, base: str) -> 
     connection needs `register_functions`.
     """
     return _Compiler(base).condition(_normal(bound, True), False)
+
+
+def compile_total(bound: BoundNode, base: str) -> Sql | None:
+    """Return a SELECT of how many resources match, where the elements alone tell and `r` need not be looked at.
+
+    Of the types of resources just one has elements of an attribute that are kept in rows of their own.
+    """
+    node = _normal(bound, True)
+    if not isinstance(node, Elements):
+        return None
+    used = _names(node.filter)
+    kept = rows(node.bound, base, used)
+    if not kept.owners or kept.only_each & used:
+        return None
+    owners = f"SELECT count(*) FROM (SELECT DISTINCT * FROM ({kept.owners}))"
+    return _filled(owners, _element(node.filter, kept))
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
@@ -124,7 +140,7 @@ class _Compiler:
 
     def elements(self, node: Elements, narrowed: bool) -> Sql:
         """Compile "some element matches": through an index where one finds the elements, else row by row."""
-        used = frozenset(leaf.path[0] for leaf in _leaves(node.filter))
+        used = _names(node.filter)
         kept = rows(node.bound, self.base, used)
         condition = _element(node.filter, kept)
         found = _drives(node.filter, kept)
@@ -236,6 +252,11 @@ def _among(kept: Rows, condition: Sql) -> Sql:
 
 def _filled(template: str, condition: Sql) -> Sql:
     return Sql(template.replace(CONDITION, condition.text), condition.parameters * template.count(CONDITION))
+
+
+def _names(node: BoundNode) -> frozenset[str]:
+    """Return the sub-attributes that the filter of elements uses."""
+    return frozenset(leaf.path[0] for leaf in _leaves(node))
 
 
 def _leaves(node: BoundNode) -> Iterator[Leaf]:

@@ -27,7 +27,7 @@ def database(app: Flask) -> Database:
 
 
 def compiled(kind: ResourceType, text: str) -> Sql:
-    return compile_filter(filters.bind(parse_filter(text), kind), kind, "http://localhost/w/scim/v2")
+    return compile_filter(filters.bind(parse_filter(text), kind), "http://localhost/w/scim/v2")
 
 
 def plan(connection: Connection, sql: str, values: Sequence[object]) -> list[str]:

@@ -11,7 +11,7 @@ from schemas.errors import ScimError
 from schemas.filters import bind, comparable, evaluate
 from schemas.grammar import parse_filter, parse_path
 from schemas.resource_types import GROUP, USER, Bound, ResourceType
-from storage.filter_sql import compile_filter
+from storage.filter_sql import compile_filter, compile_total
 from storage.sort_sql import order_by
 from tests.support.filter_corpus import BASE, Corpus, Entry, database
 
@@ -239,10 +239,12 @@ def test_evaluator_and_sql_agree(corpus, data):
             except ScimError:
                 continue
             expected = [key for key, document in documents.items() if evaluate(bound, document)]
-            sql = compile_filter(bound, kind, BASE)
+            sql = compile_filter(bound, BASE)
             statement = f"SELECT r.id FROM resources r WHERE r.type = ? AND ({sql.text}) ORDER BY r.seq"
             found = [key for (key,) in connection.execute(statement, (name, *sql.parameters))]
             assert found == expected, (text, sql)
+            if counting := compile_total(bound, BASE):
+                assert connection.execute(counting.text, counting.parameters).fetchone() == (len(expected),), text
     connection.close()
 
 

@@ -9,7 +9,7 @@ from schemas.filters import bind
 from schemas.grammar import MAX_LENGTH, MAX_NESTING, parse_filter
 from schemas.resource_types import GROUP, RESOURCE_TYPES, ROLE, USER, ResourceType
 from storage.filter_sources import Sql
-from storage.filter_sql import compile_filter
+from storage.filter_sql import compile_filter, compile_total
 from storage.search import ROLES
 from storage.sort_sql import order_by
 from tests.support.filter_corpus import BASE, Corpus, Entry, database
@@ -26,7 +26,7 @@ def connection() -> sqlite3.Connection:
 
 
 def compiled(text: str, kind: ResourceType) -> Sql:
-    return compile_filter(bind(parse_filter(text), kind), kind, BASE)
+    return compile_filter(bind(parse_filter(text), kind), BASE)
 
 
 def search(connection: sqlite3.Connection, text: str, kind: ResourceType) -> list[str]:
@@ -61,6 +61,18 @@ def test_who_may_log_in():
     Corpus([*people, *groups], {"a": "A"}).insert(connection)
     assert search(connection, f"{ACCESS}:loginAllowed eq true", USER) == ["own", "in", "within", "deep"]
     assert search(connection, f"{ACCESS}:loginAllowed eq false", USER) == ["without", "out", "left"]
+
+
+def total(case) -> Sql | None:
+    kind = RESOURCE_TYPES[case.get("type", "User")]
+    return compile_total(bind(parse_filter(case["filter"]), kind), BASE)
+
+
+@pytest.mark.parametrize("case", [case for case in MATCHES if total(case)], ids=name_of)
+def test_totals(case, connection):
+    sql = total(case)
+    assert sql is not None
+    assert connection.execute(sql.text, sql.parameters).fetchone() == (len(case["matches"]),)
 
 
 def test_roles(connection):
@@ -127,6 +139,28 @@ def test_walks_down_read_only_the_groups_among_the_members(connection):
         plan = [row[3] for row in connection.execute(statement, sql.parameters)]
         walked = plan.index("RECURSIVE STEP")
         assert plan[walked + 1 : walked + 3] == ["SCAN below", "SEARCH m USING INDEX members_nested (group=?)"]
+
+
+COUNTED = {
+    'roles eq "x"': ["SEARCH a USING COVERING INDEX sqlite_autoindex_assignments_2 (role=? AND source=?)"],
+    'emails[type eq "work" and value co "x"]': ["SCAN e"],
+    'groups.value eq "x"': ["SEARCH g USING INDEX sqlite_autoindex_resources_1 (id=?)"],
+    f'{ACCESS}:effectiveRoles.value eq "x"': [],
+}
+
+
+@pytest.mark.parametrize(("text", "steps"), COUNTED.items(), ids=COUNTED.keys())
+def test_elements_are_counted_without_their_resources(text, steps, connection):
+    sql = compile_total(bind(parse_filter(text), USER), BASE)
+    assert sql is not None
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql.text}", sql.parameters)]
+    assert not [step for step in plan if " r " in step], plan
+    assert set(steps) <= set(plan), plan
+
+
+@pytest.mark.parametrize("text", ["title pr", 'userName eq "x"', 'groups.type eq "direct"', "not (roles pr)", "ims pr"])
+def test_others_are_counted_one_by_one(text):
+    assert compile_total(bind(parse_filter(text), USER), BASE) is None
 
 
 def _chain(link: str, depth: int) -> str:

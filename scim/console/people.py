@@ -85,7 +85,7 @@ def quoted(text: str) -> str:
 
 
 def _compiled(kind: ResourceType, text: str) -> Sql:
-    return compile_filter(filters.bind(parse_filter(text), kind), kind, base_url())
+    return compile_filter(filters.bind(parse_filter(text), kind), base_url())
 
 
 @dataclass(frozen=True, slots=True)
