@@ -16,6 +16,7 @@ from storage.json_text import to_text
 from storage.members import Membership
 from storage.resources import Row
 from storage.roles import Assignment
+from storage.workspace import epoch
 
 _quoted = json.encoder.encode_basestring
 
@@ -37,13 +38,12 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
 def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
     """Return what is derived for each resource, with a comma before it; two statements for all that is not known."""
     memo, roles_as = context.memo, context.key.rolesAs
-    if rows and not context.database.is_writing:
-        memo.committed = rows[0].epoch
     keys: list[Key] = [(row.epoch, base, roles_as, row.type, row.active, row.above, row.held) for row in rows]
     known = {key: memo.get(key) for key in keys}
     unknown = {key: row for key, row in zip(keys, rows, strict=True) if known[key] is None}
     if unknown:
         need_snapshot(connection)
+        memo.committed = rows[0].epoch if not context.database.is_writing else context.database.committed(epoch)
         writer = _Writer(base, roles_as, _derive(connection, list(unknown.values())))
         for key, row in unknown.items():
             known[key] = text = writer.derived(row)

@@ -37,6 +37,8 @@ PRAGMAS = (
     # What is deleted is overwritten: people can be forgotten.
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
+    # The more is written into the log between two checkpoints, the fewer pages are copied into the file.
+    "PRAGMA wal_autocheckpoint = 4000",
 )
 
 
@@ -114,6 +116,16 @@ class Database:
     def is_writing(self) -> bool:
         """Whether this thread is inside a write."""
         return self._thread.writing is not None
+
+    def committed(self, read: Callable[[Connection], Found]) -> Found:
+        """Return what a read finds in the file as it is for others while this thread writes."""
+        thread = self._thread
+        writing, thread.writing = thread.writing, None
+        try:
+            with self.read(once=True) as connection:
+                return read(connection)
+        finally:
+            thread.writing = writing
 
     def _check_same_file(self) -> None:
         """Refuse to go on with a file that is no longer at its path: what is written there would be lost."""

@@ -14,6 +14,12 @@ def put(connection: sqlite3.Connection, name: str, value: str | int) -> None:
     connection.execute("INSERT OR REPLACE INTO workspace VALUES (?, ?)", (name, value))
 
 
+def epoch(connection: sqlite3.Connection) -> int:
+    """Return the epoch, which entity tags are made of beside a resource's version."""
+    found: int = connection.execute("SELECT value FROM workspace WHERE name = 'epoch'").fetchone()[0]
+    return found
+
+
 def move_epoch(connection: sqlite3.Connection) -> None:
     """Move the epoch on: something that other resources' documents are derived from has changed."""
     connection.execute("UPDATE workspace SET value = value + 1 WHERE name = 'epoch'")

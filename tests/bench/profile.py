@@ -64,7 +64,7 @@ class InProcess:
         def start(status: str, *_: Any) -> Any:
             found.append(status)
 
-        answer = self.app.wsgi_app(environment, start)
+        answer = self.app(environment, start)
         text = b"".join(answer)
         getattr(answer, "close", lambda: None)()
         return int(found[0][:3]), text
