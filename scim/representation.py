@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import quote
 
 from schemas import access
 from scim.context import Context
-from scim.memo import Key
 from scim.projection import Projection
 from storage import members, roles
 from storage.database import Connection, need_snapshot
@@ -25,11 +25,12 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
     """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
     base = _quoted(context.base)[1:-1]
     derived = _derived(context, connection, base, rows)
-    listed = projection.wants("members")
-    found = [
-        _text(row, base, f"{_members(context, connection, row)}{text}" if listed and row.type == "Group" else text)
-        for row, text in zip(rows, derived, strict=True)
-    ]
+    if projection.wants("members"):
+        derived = [
+            f"{_members(context, connection, row)}{text}" if row.type == "Group" else text
+            for row, text in zip(rows, derived, strict=True)
+        ]
+    found = [_text(row, base, text) for row, text in zip(rows, derived, strict=True)]
     if projection.is_default:
         return found
     return [to_text(projection.apply(json.loads(text))) for text in found]
@@ -38,17 +39,17 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
 def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
     """Return what is derived for each resource, with a comma before it; two statements for all that is not known."""
     memo, roles_as = context.memo, context.key.rolesAs
-    keys: list[Key] = [(row.epoch, base, roles_as, row.type, row.active, row.above, row.held) for row in rows]
-    known = {key: memo.get(key) for key in keys}
-    unknown = {key: row for key, row in zip(keys, rows, strict=True) if known[key] is None}
-    if unknown:
+    known, sources = memo.of(base, roles_as), [row.derived_from for row in rows]
+    found = [known.get(source) for source in sources]
+    if None in found:
         need_snapshot(connection)
+        fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
         memo.committed = rows[0].epoch if not context.database.is_writing else context.database.committed(epoch)
-        writer = _Writer(base, roles_as, _derive(connection, list(unknown.values())))
-        for key, row in unknown.items():
-            known[key] = text = writer.derived(row)
-            memo.keep(key, text)
-    return [known[key] or "" for key in keys]
+        writer = _Writer(base, roles_as, _derive(connection, list(fresh.values())))
+        texts = {source: writer.derived(row) for source, row in fresh.items()}
+        memo.keep(known, texts)
+        found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
+    return cast(list[str], found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,14 @@ def location(context: Context, type_name: str, identifier: str) -> str:
 
 def _text(row: Row, base: str, derived: str) -> str:
     """Return a resource: its id, the stored document, what is derived, and `meta`."""
-    identifier, kind = row.id, row.type
+    _, identifier, version, created, modified, document, kind, _, epoch, _, _ = row
     name = identifier
     if kind == "Role":
         identifier, name = _quoted(identifier)[1:-1], _quoted(quote(identifier, safe=":"))[1:-1]
     return (
-        f'{{"id":"{identifier}",{row.document[1:-1]}{derived},"meta":{{"resourceType":"{kind}",'
-        f'"created":"{to_json(row.created)}","lastModified":"{to_json(row.lastModified)}",'
-        f'"location":"{base}/{kind}s/{name}","version":"W/\\"{row.version}.{row.epoch}\\""}}}}'
+        f'{{"id":"{identifier}",{document[1:-1]}{derived},"meta":{{"resourceType":"{kind}",'
+        f'"created":"{to_json(created)}","lastModified":"{to_json(modified)}",'
+        f'"location":"{base}/{kind}s/{name}","version":"W/\\"{version}.{epoch}\\""}}}}'
     )
 
 

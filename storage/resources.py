@@ -11,7 +11,7 @@ from storage import workspace
 from storage.instants import now
 from storage.json_text import to_text
 
-_OWN = "r.seq, r.id, r.type, r.version, r.created, r.lastModified, r.active, r.document"
+_OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
 COLUMNS = (
     f"{_OWN}, {_EPOCH}, "
@@ -31,15 +31,20 @@ class Row(NamedTuple):
 
     seq: int
     id: str
-    type: str
     version: int
     created: str
     lastModified: str
-    active: int | None
     document: str
+    type: str
+    active: int | None
     epoch: int
     above: str | None
     held: str | None
+
+    @property
+    def derived_from(self) -> tuple[str, int | None, int, str | None, str | None]:
+        """All that what is derived of the resource depends on, but for the caller."""
+        return self[6:]
 
     @property
     def document_with_roles(self) -> dict[str, Any]:
