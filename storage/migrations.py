@@ -1,6 +1,7 @@
 """The schema of the file, as append-only migrations: each runs once, in order, whoever starts first."""
 
 import secrets
+from sqlite3 import complete_statement
 
 from sqlite_utils import Database as SqliteUtils
 from sqlite_utils import Migrations
@@ -9,7 +10,8 @@ from storage.instants import now
 
 perch = Migrations("perch")
 
-BLOCK_SHIFT = 10
+# A block is 1,024 sequence numbers, a block of the next level 32 of those.
+BLOCK_SHIFTS = (10, 15)
 STARTING_ROLES = {
     "managed:admin": ("Admin", "May change everything in the workspace."),
     "managed:editor": ("Editor", "May change content, not settings or people."),
@@ -20,8 +22,13 @@ STARTING_ROLES = {
 
 
 def _run(db: SqliteUtils, script: str) -> None:
-    for statement in script.split(";\n\n"):
-        db.conn.execute(statement)
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if complete_statement(statement):
+            db.conn.execute(statement)
+            statement = ""
+    db.conn.execute(statement)
 
 
 @perch()
@@ -52,19 +59,14 @@ def m002_resources(db: SqliteUtils) -> None:
             displayName TEXT,
             externalId TEXT,
             active INTEGER,
-            document TEXT NOT NULL
+            document TEXT NOT NULL,
+            held TEXT
         );
-
         CREATE UNIQUE INDEX resources_userName ON resources (type, userName);
-
         CREATE UNIQUE INDEX resources_group_name ON resources (displayName) WHERE type = 'Group';
-
         CREATE INDEX resources_type ON resources (type);
-
         CREATE INDEX resources_displayName ON resources (type, displayName);
-
         CREATE INDEX resources_externalId ON resources (type, externalId) WHERE externalId IS NOT NULL;
-
         CREATE INDEX resources_lastModified ON resources (type, lastModified)""",
     )
 
@@ -82,27 +84,29 @@ def m002_emails(db: SqliteUtils) -> None:
             "primary" INTEGER,
             PRIMARY KEY (resource, position)
         ) WITHOUT ROWID;
-
         CREATE INDEX emails_value ON emails (value)""",
     )
 
 
 @perch()
 def m003_blocks(db: SqliteUtils) -> None:
-    """Count resources per block of sequence numbers, for totals and for pages deep in a directory."""
+    """Count resources per block of sequence numbers, and per block of blocks, for totals and for deep pages."""
     _run(
         db,
         f"""
         CREATE TABLE blocks (
-            type TEXT NOT NULL, block INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (type, block)
+            type TEXT NOT NULL, level INTEGER NOT NULL, block INTEGER NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (type, level, block)
         ) WITHOUT ROWID;
-
         CREATE TRIGGER blocks_insert AFTER INSERT ON resources BEGIN
-            INSERT INTO blocks VALUES (new.type, new.seq >> {BLOCK_SHIFT}, 1)
+            INSERT INTO blocks VALUES
+                (new.type, 0, new.seq >> {BLOCK_SHIFTS[0]}, 1), (new.type, 1, new.seq >> {BLOCK_SHIFTS[1]}, 1)
             ON CONFLICT DO UPDATE SET count = count + 1; END;
-
         CREATE TRIGGER blocks_delete AFTER DELETE ON resources BEGIN
-            UPDATE blocks SET count = count - 1 WHERE type = old.type AND block = old.seq >> {BLOCK_SHIFT}; END""",
+            UPDATE blocks SET count = count - 1
+            WHERE type = old.type AND level = 0 AND block = old.seq >> {BLOCK_SHIFTS[0]};
+            UPDATE blocks SET count = count - 1
+            WHERE type = old.type AND level = 1 AND block = old.seq >> {BLOCK_SHIFTS[1]}; END""",
     )
 
 
@@ -117,9 +121,7 @@ def m004_members(db: SqliteUtils) -> None:
             nested INTEGER NOT NULL,
             PRIMARY KEY ("group", member)
         ) WITHOUT ROWID;
-
         CREATE INDEX members_member ON members (member, "group");
-
         CREATE INDEX members_nested ON members ("group", member) WHERE nested""",
     )
 
@@ -138,7 +140,6 @@ def m005_roles(db: SqliteUtils) -> None:
             created TEXT NOT NULL,
             lastModified TEXT NOT NULL
         );
-
         CREATE TABLE assignments (
             resource INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
             source TEXT NOT NULL,
@@ -151,7 +152,17 @@ def m005_roles(db: SqliteUtils) -> None:
             actor TEXT NOT NULL,
             PRIMARY KEY (resource, source, position),
             UNIQUE (role, source, resource)
-        ) WITHOUT ROWID""",
+        ) WITHOUT ROWID;
+        CREATE TRIGGER held_insert AFTER INSERT ON assignments BEGIN
+            UPDATE resources SET held = (
+                SELECT group_concat(json_array(source, role, display, type, "primary"))
+                FROM assignments WHERE resource = new.resource
+            ) WHERE seq = new.resource; END;
+        CREATE TRIGGER held_delete AFTER DELETE ON assignments BEGIN
+            UPDATE resources SET held = (
+                SELECT group_concat(json_array(source, role, display, type, "primary"))
+                FROM assignments WHERE resource = old.resource
+            ) WHERE seq = old.resource; END""",
     )
     rows = [(slug, name, text, now(), now()) for slug, (name, text) in STARTING_ROLES.items()]
     sql = "INSERT INTO roles (slug, name, description, created, lastModified) VALUES (?, ?, ?, ?, ?)"
@@ -196,7 +207,6 @@ def m007_journal(db: SqliteUtils) -> None:
             folded TEXT NOT NULL,
             changes TEXT NOT NULL
         );
-
         CREATE INDEX journal_resource ON journal (resource)""",
     )
 
@@ -209,11 +219,8 @@ def m008_console_sessions(db: SqliteUtils) -> None:
         CREATE TABLE console_sessions (
             digest BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, expires INTEGER NOT NULL
         ) WITHOUT ROWID;
-
         CREATE TABLE console_attempts (seq INTEGER PRIMARY KEY, address TEXT NOT NULL, at REAL NOT NULL);
-
         CREATE INDEX console_attempts_address ON console_attempts (address, at);
-
         CREATE TABLE console_forms (token TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID""",
     )
 
@@ -245,9 +252,7 @@ def m009_traffic(db: SqliteUtils) -> None:
             fault TEXT,
             replayOf INTEGER
         );
-
         CREATE INDEX traffic_key ON traffic (key);
-
         CREATE INDEX traffic_failed ON traffic (seq) WHERE status >= 400 OR status = 0 OR reason IS NOT NULL""",
     )
 
@@ -267,7 +272,6 @@ def m009_quirks(db: SqliteUtils) -> None:
             last TEXT NOT NULL,
             PRIMARY KEY (key, kind, name)
         ) WITHOUT ROWID;
-
         CREATE TABLE faults (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             method TEXT NOT NULL,
@@ -293,32 +297,26 @@ def m010_activity(db: SqliteUtils) -> None:
         CREATE TABLE activity (
             second INTEGER PRIMARY KEY, active INTEGER NOT NULL, peak INTEGER NOT NULL, lost INTEGER NOT NULL
         );
-
         INSERT INTO activity SELECT 0, count(*), count(*), 0 FROM resources WHERE type = 'User' AND active = 1;
-
         CREATE TRIGGER activity_insert AFTER INSERT ON resources WHEN new.type = 'User' AND new.active = 1 BEGIN
             INSERT INTO activity SELECT max(second, unixepoch(new.created)), active + 1, active + 1, 0
             FROM activity WHERE second = (SELECT max(second) FROM activity)
             ON CONFLICT DO UPDATE SET active = excluded.active, peak = max(peak, excluded.active); END;
-
         CREATE TRIGGER activity_gain AFTER UPDATE OF active ON resources
         WHEN new.type = 'User' AND new.active = 1 AND old.active IS NOT 1 BEGIN
             INSERT INTO activity SELECT max(second, unixepoch(new.lastModified)), active + 1, active + 1, 0
             FROM activity WHERE second = (SELECT max(second) FROM activity)
             ON CONFLICT DO UPDATE SET active = excluded.active, peak = max(peak, excluded.active);
             UPDATE activity SET lost = lost - 1 WHERE second = unixepoch(old.lastModified) AND lost > 0; END;
-
         CREATE TRIGGER activity_loss AFTER UPDATE OF active ON resources
         WHEN new.type = 'User' AND old.active = 1 AND new.active IS NOT 1 BEGIN
             INSERT INTO activity SELECT max(second, unixepoch(new.lastModified)), active - 1, active, 1
             FROM activity WHERE second = (SELECT max(second) FROM activity)
             ON CONFLICT DO UPDATE SET active = excluded.active, lost = lost + 1; END;
-
         CREATE TRIGGER activity_delete AFTER DELETE ON resources WHEN old.type = 'User' AND old.active = 1 BEGIN
             INSERT INTO activity SELECT max(second, unixepoch()), active - 1, active, 1
             FROM activity WHERE second = (SELECT max(second) FROM activity)
             ON CONFLICT DO UPDATE SET active = excluded.active, lost = lost + 1; END;
-
         CREATE TRIGGER activity_prune AFTER INSERT ON activity BEGIN
             DELETE FROM activity
             WHERE second < (SELECT max(second) FROM activity WHERE second < new.second - 86400); END""",
@@ -369,7 +367,6 @@ def m012_webhooks(db: SqliteUtils) -> None:
             delivered INTEGER NOT NULL DEFAULT 0,
             lastDelivered TEXT
         ) WITHOUT ROWID;
-
         CREATE TABLE webhook_queue (
             webhook TEXT NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
             event INTEGER NOT NULL,
@@ -379,7 +376,6 @@ def m012_webhooks(db: SqliteUtils) -> None:
             nextTry REAL NOT NULL,
             PRIMARY KEY (webhook, event)
         ) WITHOUT ROWID;
-
         CREATE INDEX webhook_queue_subject ON webhook_queue (webhook, subject, event)""",
     )
 
@@ -393,7 +389,6 @@ def m013_security_events(db: SqliteUtils) -> None:
         CREATE TABLE event_streams (
             key TEXT PRIMARY KEY, position INTEGER NOT NULL, acknowledged TEXT NOT NULL
         ) WITHOUT ROWID;
-
         CREATE TABLE signing_keys (
             kid TEXT PRIMARY KEY, created TEXT NOT NULL, private TEXT NOT NULL
         ) WITHOUT ROWID""",

@@ -9,7 +9,7 @@ from schemas import role
 from schemas.errors import NotFound
 from storage.database import need_snapshot
 from storage.filter_sources import Sql
-from storage.migrations import BLOCK_SHIFT
+from storage.migrations import BLOCK_SHIFTS
 from storage.resources import COLUMNS, OTHER_COLUMNS, Row
 from storage.sort_sql import Order, order_by
 
@@ -115,7 +115,7 @@ def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) 
 def total(connection: sqlite3.Connection, query: Query) -> int:
     """Return how many resources match; without a condition the blocks know."""
     if query.whole_type:
-        counting = Sql("SELECT ifnull(sum(count), 0) FROM blocks WHERE type = ?", (query.whole_type,))
+        counting = Sql("SELECT ifnull(sum(count), 0) FROM blocks WHERE type = ? AND level = 1", (query.whole_type,))
     else:
         counting = _cheaper(query) or Sql(f"SELECT count(*) FROM {query.source} r WHERE {query.where}", query.values)
     found: int = connection.execute(counting.text, counting.parameters).fetchone()[0]
@@ -130,24 +130,28 @@ def _cheaper(query: Query) -> Sql | None:
 
 def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, count: int) -> list[Row]:
     """Skip whole blocks by their counts, so that a deep page steps over one block's rows at most."""
-    if not count:
+    place = _block_of(connection, type_name, offset) if offset else (0, 0)
+    if not count or place is None:
         return []
-    block, skipped = _block_of(connection, type_name, offset) if offset else (0, 0)
+    block, skipped = place
     sql = f"SELECT {COLUMNS} FROM resources r WHERE r.type = ? AND r.seq >= ? ORDER BY r.seq LIMIT ? OFFSET ?"
-    values = (type_name, block << BLOCK_SHIFT, count, offset - skipped)
+    values = (type_name, block << BLOCK_SHIFTS[0], count, offset - skipped)
     return list(map(Row._make, connection.execute(sql, values).fetchall()))
 
 
-def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tuple[int, int]:
-    """Return the block that holds the row after `offset` others, and how many rows come before the block."""
-    before = 0
-    block = -1
-    sql = "SELECT block, count FROM blocks WHERE type = ? ORDER BY block"
-    for block, count in connection.execute(sql, (type_name,)):
-        if before + count > offset:
-            return block, before
-        before += count
-    return block + 1, min(before, offset)
+def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tuple[int, int] | None:
+    """Return the block with the row behind `offset` others and how many come before the block; None beyond the end."""
+    first, before = 0, 0
+    sql = "SELECT block, count FROM blocks WHERE type = ? AND level = ? AND block >= ? ORDER BY block"
+    for level in (1, 0):
+        for block, count in connection.execute(sql, (type_name, level, first)):
+            if before + count > offset:
+                first = block << (BLOCK_SHIFTS[1] - BLOCK_SHIFTS[0]) if level else block
+                break
+            before += count
+        else:
+            return None
+    return first, before
 
 
 def after(
