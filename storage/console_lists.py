@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from storage import search
 from storage.filter_sources import Sql
-from storage.resources import COLUMNS, Row
+from storage.resources import COLUMNS, OF_TYPE, Row
 from storage.search import Query, Selection
 
 # Each is an index after the type and ends in `seq`, so that no page needs sorting; creation is the order of `seq`.
@@ -61,7 +61,7 @@ def _source(listing: Listing) -> Sql:
     if not listing.any_of:
         return Sql("resources r")
     found = [
-        Sql("SELECT r.seq FROM resources r WHERE r.type = ? AND ", (listing.type,)) + condition
+        Sql(f"SELECT r.seq FROM resources r WHERE {OF_TYPE[listing.type]} AND ") + condition
         for condition in listing.any_of
     ]
     union = found[0]
@@ -71,7 +71,7 @@ def _source(listing: Listing) -> Sql:
 
 
 def _where(listing: Listing) -> Sql:
-    where = Sql("r.type = ?", (listing.type,))
+    where = Sql(OF_TYPE[listing.type])
     for condition in listing.conditions:
         where = where + " AND (" + condition + ")"
     return where

@@ -20,7 +20,7 @@ LAST_CHARACTER = "\U0010ffff"
 
 
 def compile_filter(bound: BoundNode, base: str) -> Sql:
-    """Return a filter as a condition for `SELECT … FROM resources r WHERE r.type = ? AND (<text>)`.
+    """Return a filter as a condition for `SELECT … FROM resources r WHERE r.type = '…' AND (<text>)`.
 
     `base` is the URL under which resources live, such as https://host/workspace/scim/v2, for `$ref` and
     `meta.location`. Any source with the columns of `resources` will do as `r`, so a condition on Roles too. The

@@ -18,6 +18,10 @@ COLUMNS = f"{_OWN}, {_EPOCH}, (SELECT group_concat(\"group\") FROM members WHERE
 OTHER_COLUMNS = f"{_OWN}, {_EPOCH}, NULL, NULL"
 
 
+# Bound as a value, SQLite would plan the statement anew at each use, as one of the indexes is for groups only.
+OF_TYPE = {name: f"r.type = '{name}'" for name in ("User", "Group", "Role")}
+
+
 class Row(NamedTuple):
     """A stored resource; `document` is JSON text, instants are stored text, `epoch` is the workspace's.
 
@@ -62,7 +66,7 @@ def get(connection: sqlite3.Connection, type_name: str, identifier: str) -> Row:
     :raises NotFound: when there is none of that type.
     """
     row = connection.execute(
-        f"SELECT {COLUMNS} FROM resources r WHERE r.id = ? AND r.type = ?", (identifier, type_name)
+        f"SELECT {COLUMNS} FROM resources r WHERE r.id = ? AND {OF_TYPE[type_name]}", (identifier,)
     ).fetchone()
     if row is None:
         raise NotFound(f"There is no {type_name} with the id '{identifier[:100]}'; it may have been deleted.")
@@ -73,7 +77,7 @@ def find(connection: sqlite3.Connection, type_name: str, name: str) -> Row | Non
     """Return the user of that userName or the group of that displayName, in any case, or None."""
     column = "userName" if type_name == "User" else "displayName"
     row = connection.execute(
-        f"SELECT {COLUMNS} FROM resources r WHERE r.type = ? AND r.{column} = ?", (type_name, name.casefold())
+        f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE[type_name]} AND r.{column} = ?", (name.casefold(),)
     ).fetchone()
     return Row(*row) if row else None
 

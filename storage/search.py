@@ -10,7 +10,7 @@ from schemas.errors import NotFound
 from storage.database import need_snapshot
 from storage.filter_sources import Sql
 from storage.migrations import BLOCK_SHIFTS
-from storage.resources import COLUMNS, OTHER_COLUMNS, Row
+from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, Row
 from storage.sort_sql import Order, order_by
 
 CREATION = order_by(None)
@@ -42,7 +42,7 @@ class Selection:
     @property
     def sql(self) -> str:
         """The whole condition."""
-        return f"r.type = ? AND ({self.condition})" if self.condition else "r.type = ?"
+        return f"{OF_TYPE[self.type]} AND ({self.condition})" if self.condition else OF_TYPE[self.type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Query:
     @property
     def values(self) -> tuple[Any, ...]:
         """The values bound to `where`."""
-        return tuple(value for chosen in self.selections for value in (chosen.type, *chosen.parameters))
+        return tuple(value for chosen in self.selections for value in chosen.parameters)
 
     @property
     def order_by(self) -> str:
@@ -134,8 +134,8 @@ def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, cou
     if not count or place is None:
         return []
     block, skipped = place
-    sql = f"SELECT {COLUMNS} FROM resources r WHERE r.type = ? AND r.seq >= ? ORDER BY r.seq LIMIT ? OFFSET ?"
-    values = (type_name, block << BLOCK_SHIFTS[0], count, offset - skipped)
+    sql = f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE[type_name]} AND r.seq >= ? ORDER BY r.seq LIMIT ? OFFSET ?"
+    values = (block << BLOCK_SHIFTS[0], count, offset - skipped)
     return list(map(Row._make, connection.execute(sql, values).fetchall()))
 
 

@@ -5,30 +5,35 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
-from schemas.errors import ScimError, Unavailable
+from schemas.errors import InsufficientStorage, Unavailable
 from storage.failures import busy
 from storage.locks import locked
 
 # More together would let the first ones wait long, and the writers of other processes.
 MOST_TOGETHER = 8
-# Who has the writers' lock meets nobody, so that SQLite need not be told at each write how long it may wait.
 LOST = "The transaction was lost; nothing was changed, try again."
+# What one write failed of and all others of its batch may be told; other errors are about that write only.
+OF_ALL = (Unavailable, InsufficientStorage, sqlite3.OperationalError)
+# Who has the writers' lock meets nobody, so that SQLite need not be told at each write how long it may wait.
 WAIT_NOT = "PRAGMA busy_timeout = 0"
 
 
 class Batch:
     """Writes that are committed together: how many are done, and what came of it for those that wait to be told."""
 
-    __slots__ = ("done", "durable", "error", "size")
+    __slots__ = ("connection", "done", "durable", "error", "handle", "size")
 
-    def __init__(self, durable: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, handle: int, durable: bool) -> None:
+        self.connection = connection
+        self.handle = handle
         self.durable = durable
         self.size = 0
         self.done: threading.Event | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
 
 
 class Writer:
@@ -47,7 +52,6 @@ class Writer:
         self._turn = threading.Lock()
         self._counting = threading.Lock()
         self._waiting = 0
-        self._handle = -1
         self._batch: Batch | None = None
 
     @contextmanager
@@ -58,108 +62,123 @@ class Writer:
         """
         self._take_turn(deadline)
         try:
-            batch, connection = self._begin(deadline, alone, durable)
+            batch = self._begin(deadline, alone, durable)
         except BaseException:
-            self._turn.release()
+            self._end_turn()
             raise
         try:
-            yield connection
+            yield batch.connection
             if batch.size:
-                connection.execute("RELEASE joined")
-            batch.size += 1
+                batch.connection.execute("RELEASE joined")
         except BaseException as error:
-            self._undo(batch, connection, error)
+            self._undo(batch, error)
+            # What it failed of may be a change of another that nobody sees yet, such as a name that is taken.
             self._leave(batch)
             raise
-        if self._leave(batch) and batch.done is not None:
-            batch.done.wait()
+        self._leave(batch)
         if batch.error is not None:
-            raise batch.error
+            # One object cannot be raised in several threads: each writes its own traceback into it.
+            raise copy(batch.error) from batch.error
 
     def _take_turn(self, deadline: float) -> None:
+        got = late = False
         with self._counting:
             self._waiting += 1
-        got = self._turn.acquire(timeout=max(0.0, deadline - time.monotonic()))
-        with self._counting:
-            self._waiting -= 1
-            # A batch may have been left open to this thread in the very moment that it gave up.
-            got_late = not got and self._turn.acquire(blocking=False)
-        if got_late:
-            self._commit()
-            self._turn.release()
+        try:
+            got = self._turn.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        finally:
+            with self._counting:
+                self._waiting -= 1
+                # A batch may have been left open to this thread in the very moment that it gave up.
+                late = not got and self._turn.acquire(blocking=False)
+            if late:
+                self._end_turn()
         if not got:
             raise busy()
 
-    def _begin(self, deadline: float, alone: bool, durable: bool) -> tuple[Batch, sqlite3.Connection]:
+    def _begin(self, deadline: float, alone: bool, durable: bool) -> Batch:
         if alone or not durable:
             self._commit()
-        if self._batch is not None and self._connection is not None:
-            self._connection.execute("SAVEPOINT joined")
-            return self._batch, self._connection
-        self._handle = locked(self._path, deadline)
+        if self._batch is not None:
+            self._batch.connection.execute("SAVEPOINT joined")
+            return self._batch
+        handle = locked(self._path, deadline)
         try:
             if self._connection is None:
                 self._connection = self._connect()
+                # Another file may have come to the path meanwhile, and gone again before the commit.
+                self._check()
                 self._connection.execute(WAIT_NOT)
             if not durable:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
             _begin(self._connection, deadline)
+            self._batch = Batch(self._connection, handle, durable)
         except BaseException:
-            os.close(self._handle)
+            self._forget()
+            os.close(handle)
             raise
-        self._batch = Batch(durable)
-        return self._batch, self._connection
+        return self._batch
 
-    def _undo(self, batch: Batch, connection: sqlite3.Connection, error: BaseException) -> None:
+    def _undo(self, batch: Batch, error: BaseException) -> None:
         """Take back what this thread has changed, and nothing of the others."""
         try:
-            if not connection.in_transaction:
-                known = isinstance(error, ScimError | sqlite3.Error)
-                self._end(batch, error if known else Unavailable(LOST))
+            if not batch.connection.in_transaction:
+                self._end(batch, error if isinstance(error, OF_ALL) else Unavailable(LOST))
             elif batch.size:
-                connection.execute("ROLLBACK TO joined")
-                connection.execute("RELEASE joined")
+                batch.connection.execute("ROLLBACK TO joined")
+                batch.connection.execute("RELEASE joined")
             else:
-                connection.execute("ROLLBACK")
                 self._end(batch, None)
         except sqlite3.Error as failed:
             self._end(batch, failed)
 
-    def _leave(self, batch: Batch) -> bool:
-        """Give the turn away; return whether the batch was left open to others, who commit it."""
+    def _leave(self, batch: Batch) -> None:
+        """Give the turn away; when others wait, they commit the batch, and this thread waits for that."""
         with self._counting:
+            # Those that failed count, too: the others wait for them as long.
+            batch.size += 1
             left = self._batch is batch and self._waiting > 0 and batch.size < MOST_TOGETHER and batch.durable
             if left:
-                batch.done = batch.done or threading.Event()
+                done = batch.done = batch.done or threading.Event()
                 self._turn.release()
-        if not left:
+        if left:
+            done.wait()
+        else:
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        """Commit the open batch, if any, and give the turn away."""
+        try:
             self._commit()
+        finally:
             self._turn.release()
-        return left
 
     def _commit(self) -> None:
         """Commit the open batch, if any; what came of it stands in the batch."""
-        batch, connection = self._batch, self._connection
-        if batch is None or connection is None:
+        batch = self._batch
+        if batch is None:
             return
-        error: BaseException | None = None
+        error: Exception | None = Unavailable(LOST)
         try:
             self._check()
-            connection.execute("COMMIT")
-        except BaseException as raised:
+            batch.connection.execute("COMMIT")
+            error = None
+        except Exception as raised:
             error = raised
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-        self._end(batch, error)
+        finally:
+            self._end(batch, error)
 
-    def _end(self, batch: Batch, error: BaseException | None) -> None:
+    def _end(self, batch: Batch, error: Exception | None) -> None:
+        """Take back what is not committed, and tell those that wait."""
         self._batch, batch.error = None, error
-        if self._connection is not None and self._connection.in_transaction:
+        try:
+            batch.connection.rollback()
+            if not batch.durable:
+                batch.connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
             # What could not even be rolled back must not hold up the next write.
             self._forget()
-        elif self._connection is not None and not batch.durable:
-            self._connection.execute("PRAGMA synchronous = FULL")
-        os.close(self._handle)
+        os.close(batch.handle)
         if batch.done is not None:
             batch.done.set()
 
@@ -171,6 +190,7 @@ class Writer:
     def close(self) -> None:
         """Close the connection; it opens again when it is needed."""
         with self._turn:
+            self._commit()
             self._forget()
 
 
