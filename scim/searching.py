@@ -50,10 +50,11 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
 
 def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:
     """Return a ListResponse as JSON text, its resources being text already."""
-    head = to_text(
-        {"schemas": [messages.LIST_RESPONSE.urn], "totalResults": total, "itemsPerPage": len(documents), **extra}
+    more = "".join([f',"{name}":{to_text(value)}' for name, value in extra.items()])
+    return (
+        f'{{"schemas":["{messages.LIST_RESPONSE.urn}"],"totalResults":{total},"itemsPerPage":{len(documents)}{more},'
+        f'"Resources":[{",".join(documents)}]}}'
     )
-    return f'{head[:-1]},"Resources":[{",".join(documents)}]}}'
 
 
 def _documents(

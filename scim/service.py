@@ -150,7 +150,7 @@ def _save(context: Context, connection: Connection, action: str, row: Row, befor
     after = _with_roles(target.document, accepted.roles)
     change = _edit_members(context, connection, row.seq, target.edits)
     if after != before or change:
-        resources.update(connection, row, target.document)
+        resources.update(connection, row, before, target.document)
     elif not accepted.ignored:
         return
     if accepted.roles != held:

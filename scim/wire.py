@@ -77,6 +77,8 @@ def _body(sent: Request, limit: int) -> bytes:
 def drop_unread(sent: Request, response: BaseResponse, most: int) -> None:
     """Have the body that a refused request left unread dropped once the answer is sent, so that the client sees it."""
     environ = sent.environ
+    if len(getattr(sent, "_cached_data", None) or b"") == sent.content_length:
+        return
     if "gunicorn.socket" in environ and (sent.content_length or "HTTP_TRANSFER_ENCODING" in environ):
         response.call_on_close(partial(_drop, environ, most))
 
@@ -143,7 +145,8 @@ class _Whole(Response):
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer (PEP 3333)."""
         pieces = cast(list[bytes], self.response)
-        if self.status_code != 200 or self._on_close or environ["REQUEST_METHOD"] == "HEAD" or len(pieces) != 1:
+        plain = self.status_code in (200, 201) and self.headers.get("Location", "").isascii()
+        if not plain or self._on_close or environ["REQUEST_METHOD"] == "HEAD" or len(pieces) != 1:
             return super().__call__(environ, start_response)
         start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(len(pieces[0])))])
         return pieces

@@ -92,7 +92,7 @@ def insert(connection: sqlite3.Connection, type_name: str, document: dict[str, A
         done = connection.execute(
             "INSERT INTO resources (id, type, version, created, lastModified, userName, displayName, externalId, "
             "active, document) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
-            (identifier, type_name, instant, instant, *_looked_up(document), to_text(document)),
+            (identifier, type_name, instant, instant, *_looked_up(document).values(), to_text(document)),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
@@ -101,20 +101,22 @@ def insert(connection: sqlite3.Connection, type_name: str, document: dict[str, A
     return seq, identifier
 
 
-def update(connection: sqlite3.Connection, row: Row, document: dict[str, Any]) -> None:
-    """Give a resource read in the same transaction its next version, with that document.
+def update(connection: sqlite3.Connection, row: Row, before: dict[str, Any], document: dict[str, Any]) -> None:
+    """Give a resource read in the same transaction its next version, with that document in place of the one `before`.
 
     :raises Uniqueness: when its new userName or group displayName is taken, in any case.
     """
+    old = _looked_up(before)
+    # SQLite would write the index of each column that is named, changed or not.
+    moved = {name: value for name, value in _looked_up(document).items() if value != old[name]}
+    names = "".join(f", {name} = ?" for name in moved)
     try:
         connection.execute(
-            "UPDATE resources SET version = version + 1, lastModified = ?, userName = ?, displayName = ?, "
-            "externalId = ?, active = ?, document = ? WHERE seq = ?",
-            (now(), *_looked_up(document), to_text(document), row.seq),
+            f"UPDATE resources SET version = version + 1, lastModified = ?, document = ?{names} WHERE seq = ?",
+            (now(), to_text(document), *moved.values(), row.seq),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
-    before = json.loads(row.document)
     if before.get("emails") != document.get("emails"):
         connection.execute("DELETE FROM emails WHERE resource = ?", (row.seq,))
         _insert_emails(connection, row.seq, document)
@@ -147,16 +149,16 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _looked_up(document: dict[str, Any]) -> tuple[str | None, str | None, str | None, int | None]:
-    """Return the values of the columns userName, displayName, externalId and active."""
+def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:
+    """Return the values of the columns that clients look for."""
     user_name, display_name = document.get("userName"), document.get("displayName")
     active = document.get("active")
-    return (
-        user_name.casefold() if user_name else None,
-        display_name.casefold() if display_name else None,
-        document.get("externalId"),
-        None if active is None else int(active),
-    )
+    return {
+        "userName": user_name.casefold() if user_name else None,
+        "displayName": display_name.casefold() if display_name else None,
+        "externalId": document.get("externalId"),
+        "active": None if active is None else int(active),
+    }
 
 
 def _insert_emails(connection: sqlite3.Connection, seq: int, document: dict[str, Any]) -> None:
