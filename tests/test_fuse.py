@@ -188,7 +188,7 @@ def test_the_cost_does_not_grow_with_the_directory(fused: Flask) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         instant = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         rows = ((str(n), "User", instant, instant, str(n)) for n in range(20_000))
-        sql = "INSERT INTO resources VALUES (NULL, ?, ?, 1, ?, ?, ?, NULL, NULL, 1, '{}')"
+        sql = "INSERT INTO resources VALUES (NULL, ?, ?, 1, ?, ?, ?, NULL, NULL, 1, '{}', NULL)"
         connection.executemany(sql, rows)
         assert connection.execute("SELECT count(*) FROM activity").fetchone()[0] <= 3
     assert run_json(fused, "fuse", "status")["active"] == 20_000
