@@ -1,5 +1,6 @@
 """What an operation needs to know about its caller: the deployment, the key, the base URL and who signs the journal."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from schemas.settings import Settings
@@ -21,10 +22,10 @@ class Context(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What an operation answers: a status, JSON text or None, the entity tag, location and id of a single resource."""
+    """What an operation answers: a status, pieces of JSON text, entity tag, location and id of a single resource."""
 
     status: int
-    text: str | None = None
+    pieces: Sequence[bytes] = ()
     etag: str | None = None
     location: str | None = None
     identifier: str | None = None

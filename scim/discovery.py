@@ -61,7 +61,7 @@ def _schemas(call: Call) -> list[dict[str, Any]]:
 def _list(call: Call, found: Sequence[dict[str, Any]]) -> Response:
     _refuse_filter(call)
     text = list_text(len(found), [to_text(document) for document in found], {"startIndex": 1})
-    return answer_response(Answer(200, text))
+    return answer_response(Answer(200, [text.encode()]))
 
 
 def _one(found: Sequence[dict[str, Any]], identifier: str) -> Response:

@@ -36,6 +36,21 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
     return [to_text(projection.apply(json.loads(text))) for text in found]
 
 
+def pieces(context: Context, connection: Connection, row: Row, projection: Projection) -> list[bytes]:
+    """Return the JSON text of one resource; that of a group in pieces, lest all its members are held several times."""
+    if row.type != "Group" or not projection.is_default:
+        return [texts(context, connection, [row], projection)[0].encode()]
+    base = _quoted(context.base)[1:-1]
+    (derived,) = _derived(context, connection, base, [row])
+    need_snapshot(connection)
+    # No text of JSON has this character, so that it marks a place.
+    head, tail = _text(row, base, f"\0{derived}").split("\0")
+    found = [head.encode()]
+    for text in members.texts(connection, row.seq, context.base):
+        found += (b',"members":[' if len(found) == 1 else b",", text.encode())
+    return [*found, f"{']' if len(found) > 1 else ''}{tail}".encode()]
+
+
 def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
     """Return what is derived for each resource, with a comma before it; two statements for all that is not known."""
     memo, roles_as = context.memo, context.key.rolesAs
@@ -70,8 +85,8 @@ def _derive(connection: Connection, rows: Sequence[Row]) -> Derived:
 
 def _members(context: Context, connection: Connection, row: Row) -> str:
     need_snapshot(connection)
-    listed = members.as_json(connection, row.seq, context.base)
-    return f',"members":{listed}' if listed != "[]" else ""
+    listed = ",".join(members.texts(connection, row.seq, context.base))
+    return f',"members":[{listed}]' if listed else ""
 
 
 def location(context: Context, type_name: str, identifier: str) -> str:

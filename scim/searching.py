@@ -39,7 +39,8 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
             extra: dict[str, Any] = {"startIndex": wanted.start_index}
         else:
             rows, total, extra = _cursor_page(connection, query, request, wanted)
-        return Answer(200, list_text(total, _documents(context, connection, rows, projections), extra))
+        text = list_text(total, _documents(context, connection, rows, projections), extra)
+        return Answer(200, [text.encode()])
 
     if request.filter and isinstance(wanted, IndexPage) and not request.sortBy:
         # Most likely a look-up of one resource: all that matches is found at once.

@@ -17,7 +17,7 @@ from scim.events import record
 from scim.patch import MOST_LOOKED_AT, MemberEdit
 from scim.preconditions import Conditions, check_if_match, check_if_none_match, etag, not_modified
 from scim.projection import Projection
-from scim.representation import location, texts
+from scim.representation import location, pieces
 from storage import journal, members, resources, roles
 from storage.database import Connection
 from storage.resources import Row
@@ -67,7 +67,7 @@ def retrieve(
         row = _get(connection, kind, identifier)
         check_if_match(conditions.if_match, row.version)
         if not_modified(conditions.if_none_match, row.version, row.epoch):
-            return Answer(304, None, etag(row.version, row.epoch))
+            return Answer(304, (), etag(row.version, row.epoch))
         return _single(context, connection, row, projection, 200)
 
     return context.database.look(read)
@@ -101,7 +101,7 @@ def patch(
         _save(context, connection, "patch", row, before, Target(kind.load(patched.document), patched.member_edits))
         if kind is not USER and projection.is_default and _is_large(connection, row):
             row = resources.get(connection, kind.name, identifier)
-            return Answer(204, None, etag(row.version, row.epoch), location(context, kind.name, identifier))
+            return Answer(204, (), etag(row.version, row.epoch), location(context, kind.name, identifier))
         return _answer(context, connection, kind, identifier, projection, 200)
 
 
@@ -256,5 +256,5 @@ def _answer(
 
 
 def _single(context: Context, connection: Connection, row: Row, projection: Projection, status: int) -> Answer:
-    (text,) = texts(context, connection, [row], projection)
-    return Answer(status, text, etag(row.version, row.epoch), location(context, row.type, row.id), row.id)
+    found = pieces(context, connection, row, projection)
+    return Answer(status, found, etag(row.version, row.epoch), location(context, row.type, row.id), row.id)

@@ -1,7 +1,7 @@
 """The only reader of requests and writer of bytes: JSON bodies, parameters, SCIM answers."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -124,12 +124,12 @@ def answer_response(answer: Answer) -> Response:
     headers = {"ETag": answer.etag} if answer.etag else {}
     if answer.status == 201 and answer.location:
         headers["Location"] = answer.location
-    return _response(answer.text, answer.status, headers)
+    return _response(answer.pieces, answer.status, headers)
 
 
 def document_response(document: Any, status: int = 200) -> Response:
     """Return a document as a SCIM answer."""
-    return _response(to_text(document), status)
+    return _response([to_text(document).encode()], status)
 
 
 def error_response(error: ScimError) -> Response:
@@ -140,18 +140,17 @@ def error_response(error: ScimError) -> Response:
 
 
 class _Whole(Response):
-    """An answer in one piece, which werkzeug need not look through at the end."""
+    """An answer that is there as a whole, which werkzeug need not look through at the end."""
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer (PEP 3333)."""
         pieces = cast(list[bytes], self.response)
         plain = self.status_code in (200, 201) and self.headers.get("Location", "").isascii()
-        if not plain or self._on_close or environ["REQUEST_METHOD"] == "HEAD" or len(pieces) != 1:
+        if not plain or self._on_close or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
-        start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(len(pieces[0])))])
+        start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(sum(map(len, pieces))))])
         return pieces
 
 
-def _response(text: str | None, status: int, headers: dict[str, str] | None = None) -> Response:
-    data = None if text is None else text.encode()
-    return _Whole(data, status, headers, content_type=MEDIA_TYPE if data is not None else None)
+def _response(pieces: Sequence[bytes], status: int, headers: dict[str, str] | None = None) -> Response:
+    return _Whole(pieces, status, headers, content_type=MEDIA_TYPE if pieces else None)

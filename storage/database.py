@@ -33,7 +33,7 @@ PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -8000",
+    "PRAGMA cache_size = -6000",
     # What is deleted is overwritten: people can be forgotten.
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",

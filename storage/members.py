@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from storage import workspace
 from storage.among import among
 
 NAMED_IN_JOURNAL = 1000
+AT_ONCE = 5000
 
 
 @dataclass(slots=True)
@@ -112,16 +113,20 @@ def count(connection: sqlite3.Connection, group: int, limit: int) -> int:
     return found
 
 
-def as_json(connection: sqlite3.Connection, group: int, base: str) -> str:
-    """Return a group's members as the text of a JSON array, "[]" when there are none."""
+def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str]:
+    """Yield the elements of a group's `members` as JSON text, some thousand at once: all might take much memory."""
     sql = (
         "SELECT json_group_array(json(iif(name IS NULL, json_object('value', id, '$ref', ref, 'type', type), "
-        "json_object('value', id, '$ref', ref, 'display', name, 'type', type)))) FROM ("
-        "SELECT r.id, r.type, ? || '/' || r.type || 's/' || r.id AS ref, r.document ->> '$.displayName' AS name "
-        'FROM members m JOIN resources r ON r.seq = m.member WHERE m."group" = ?)'
+        "json_object('value', id, '$ref', ref, 'display', name, 'type', type)))), max(member), count(*) FROM ("
+        "SELECT m.member, r.id, r.type, ? || '/' || r.type || 's/' || r.id AS ref, "
+        "r.document ->> '$.displayName' AS name FROM members m JOIN resources r ON r.seq = m.member "
+        'WHERE m."group" = ? AND m.member > ? ORDER BY m.member LIMIT ?)'
     )
-    text: str = connection.execute(sql, (base, group)).fetchone()[0]
-    return text
+    last, found = 0, AT_ONCE
+    while found == AT_ONCE:
+        text, last, found = connection.execute(sql, (base, group, last, AT_ONCE)).fetchone()
+        if found:
+            yield text[1:-1]
 
 
 def groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Membership]]:

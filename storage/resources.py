@@ -13,7 +13,7 @@ from storage.json_text import to_text
 
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
-COLUMNS = f"{_OWN}, {_EPOCH}, (SELECT group_concat(\"group\") FROM members WHERE member = r.seq), r.held"
+COLUMNS = f'{_OWN}, {_EPOCH}, (SELECT group_concat("group") FROM members WHERE member = r.seq), r.held'
 # Of what is kept in other tables: roles of the catalogue are in no group and hold no role.
 OTHER_COLUMNS = f"{_OWN}, {_EPOCH}, NULL, NULL"
 

@@ -105,9 +105,9 @@ class Writer:
         handle = locked(self._path, deadline)
         try:
             if self._connection is None:
-                self._connection = self._connect()
-                # Another file may have come to the path meanwhile, and gone again before the commit.
+                # Even to open another file that came to this path does harm: SQLite merges the log into it.
                 self._check()
+                self._connection = self._connect()
                 self._connection.execute(WAIT_NOT)
             if not durable:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
