@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
@@ -37,8 +38,12 @@ def base_of(sent: Request, settings: Settings, workspace: str) -> str:
 def _origin(sent: Request) -> str:
     scheme = "https" if sent.scheme == "https" else "http"
     # Of a Host header that names no host, and where there is none (HTTP/1.0), nothing is left.
-    host = sent.host or "{SERVER_NAME}:{SERVER_PORT}".format_map(sent.environ)
-    return f"{scheme}://{host}"
+    host = _host(sent.scheme, sent.environ.get("HTTP_HOST"), sent.server)
+    return f"{scheme}://{host or '{SERVER_NAME}:{SERVER_PORT}'.format_map(sent.environ)}"
+
+
+# Clients name one host all the time.
+_host = lru_cache(maxsize=64)(get_host)
 
 
 def read_json(call: Call) -> Any:
@@ -77,9 +82,10 @@ def _body(sent: Request, limit: int) -> bytes:
 def drop_unread(sent: Request, response: BaseResponse, most: int) -> None:
     """Have the body that a refused request left unread dropped once the answer is sent, so that the client sees it."""
     environ = sent.environ
-    if len(getattr(sent, "_cached_data", None) or b"") == sent.content_length:
+    if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ:
         return
-    if "gunicorn.socket" in environ and (sent.content_length or "HTTP_TRANSFER_ENCODING" in environ):
+    whole = len(getattr(sent, "_cached_data", None) or b"") == sent.content_length
+    if "gunicorn.socket" in environ and not whole:
         response.call_on_close(partial(_drop, environ, most))
 
 
@@ -145,7 +151,8 @@ class _Whole(Response):
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer (PEP 3333)."""
         pieces = cast(list[bytes], self.response)
-        plain = self.status_code in (200, 201) and self.headers.get("Location", "").isascii()
+        status = self.status_code
+        plain = status == 200 or status == 201 and self.headers.get("Location", "").isascii()
         if not plain or self._on_close or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
         start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(sum(map(len, pieces))))])
