@@ -1,0 +1,91 @@
+"""Threads that meet at the writer in an order that a test chooses."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from storage.database import Connection, Database
+
+# Long enough for any machine: a thread that is not done by then waits for ever.
+EVER = 20.0
+Body = Callable[[Connection], object]
+
+
+def make_database(folder: Path) -> Database:
+    """A file of Perch's with a table of notes; to note `give up` makes SQLite give up the transaction."""
+    made = Database(folder / "perch.db")
+    with made.write() as connection:
+        connection.execute("CREATE TABLE notes (text TEXT UNIQUE)")
+        connection.execute("CREATE TABLE blobs (content BLOB)")
+        connection.execute(
+            "CREATE TRIGGER give_up BEFORE INSERT ON notes WHEN new.text = 'give up' "
+            "BEGIN SELECT RAISE(ROLLBACK, 'given up'); END"
+        )
+    return made
+
+
+def note(text: str) -> Body:
+    return lambda connection: connection.execute("INSERT INTO notes VALUES (?)", (text,))
+
+
+def notes(database: Database) -> set[str]:
+    """What any program finds in the file."""
+    with closing(sqlite3.connect(database.path)) as connection:
+        return {text for (text,) in connection.execute("SELECT text FROM notes")}
+
+
+def until(true: Callable[[], object]) -> None:
+    end = time.monotonic() + EVER
+    while not true():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.0005)
+
+
+class Thread(threading.Thread):
+    """One write in a thread of its own; `error` is what came of it."""
+
+    def __init__(self, database: Database, body: Body, **how: Any) -> None:
+        super().__init__(daemon=True)
+        self.database, self.body, self.how = database, body, how
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            with self.database.write(**self.how) as connection:
+                self.body(connection)
+        except BaseException as error:
+            self.error = error
+
+    def ended(self) -> BaseException | None:
+        self.join(EVER)
+        assert not self.is_alive(), "it waits for ever"
+        return self.error
+
+
+def together(database: Database, *bodies: Body, **how: Any) -> list[BaseException | None]:
+    """Let the bodies run in turn, each in a thread of its own that waits while the one before is in its body."""
+    threads = [Thread(database, body, **how) for body in bodies]
+    start_linked(threads)
+    return [thread.ended() for thread in threads]
+
+
+def start_linked(threads: list[Thread]) -> None:
+    """Start threads so that each waits for its turn when the one before is in the midst of its write."""
+
+    def link(first: Thread, second: Thread) -> None:
+        body = first.body
+
+        def start_next(connection: Connection) -> None:
+            second.start()
+            until(lambda: first.database._writer._waiting)
+            body(connection)
+
+        first.body = start_next
+
+    for first, second in zip(threads, threads[1:], strict=False):
+        link(first, second)
+    threads[0].start()
