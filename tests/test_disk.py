@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -258,6 +259,7 @@ def test_a_deleted_file(perch_server: PerchServer) -> None:
     user = client.post("/Users", new_user(1)).body["id"]
     away = perch_server.folder / "away"
     perch_server.database.rename(away)
+    time.sleep(0.05)  # reads look for their file every 20 ms, writes each time
     for answer in (client.get(f"/Users/{user}"), client.post("/Users", new_user(2)), client.delete(f"/Users/{user}")):
         assert_error(answer, 503, "is gone")
     result = run_flask(perch_server.database, "init")
@@ -280,6 +282,7 @@ def test_a_replaced_file(make_server: MakeServer, start_fails: Callable[..., Non
     before = other.database.read_bytes()
     os.link(server.database, server.folder / "old")
     os.replace(other.database, server.database)
+    time.sleep(0.05)
     for answer in (client.get(f"/Users/{user}"), client.post("/Users", new_user(2)), client.delete(f"/Users/{user}")):
         assert_error(answer, 503, "Another file")
     assert server.stop() == 0
@@ -316,7 +319,7 @@ def test_a_file_that_is_damaged_while_the_server_runs(make_server: MakeServer) -
     assert server.stop() == 0
     size = server.database.stat().st_size
     with server.database.open("r+b") as file:
-        for offset in range(40 * 4096, size, 4096):
+        for offset in range(52 * 4096, size, 4096):
             file.seek(offset)
             file.write(b"\xa5" * 4096)
     server.start()
