@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -284,16 +284,16 @@ class Hammer:
             self.refuse(client.post("/Users", {"userName": name.upper(), "title": "refused"}))
             self.refuse(client.post("/Users", {"userName": "Everybody@example.com", "title": "refused"}))
             self.refuse(client.put(path, {"userName": "everybody@example.com", "title": "refused"}))
-            self.doubtful.add(identifier)
-            self.change(identifier, client.put(path, {"userName": name, "title": "put"}), 200, "put")
+            self.change(identifier, lambda: client.put(path, {"userName": name, "title": "put"}), 200, "put")
             operation = {"op": "replace", "path": "title", "value": "patched"}
-            self.change(identifier, client.patch(path, patch_op([operation])), 200, "patched")
+            self.change(identifier, lambda: client.patch(path, patch_op([operation])), 200, "patched")
             if self.count % 2:
-                self.change(identifier, client.delete(path), 204, None)
-            self.doubtful.discard(identifier)
+                self.change(identifier, lambda: client.delete(path), 204, None)
 
-    def change(self, identifier: str, answer: Answer, status: int, title: str | None) -> None:
-        if self.expect(answer, status):
+    def change(self, identifier: str, send: Callable[[], Answer], status: int, title: str | None) -> None:
+        self.doubtful.add(identifier)
+        if self.expect(send(), status):
+            self.doubtful.remove(identifier)
             self.titles[identifier] = title
             self.changes[identifier] += 1
 
