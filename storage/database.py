@@ -103,7 +103,7 @@ class Database:
             return thread.writing
         if self._opened is None or self._opened[0] != os.getpid():
             self._prepare()
-        if now - thread.checked > LATELY:
+        if now - thread.checked > LATELY or thread.connection is None:
             self._check_same_file()
             thread.checked = now
         if thread.connection is None or thread.belongs_to != self._opened:
@@ -159,8 +159,9 @@ class Database:
             place = os.stat(self._name)
             opened = os.getpid(), str(identity(self.file))
             self._thread.connection, self._thread.belongs_to = connection, opened
-            self._usage, self._opened, self._writer = usage, opened, self._new_writer()
-            self._place = place.st_dev, place.st_ino
+            self._usage, self._writer, self._place = usage, self._new_writer(), (place.st_dev, place.st_ino)
+            # Last: from here on the other threads of this process go on.
+            self._opened = opened
 
     def _new_writer(self) -> Writer:
         return Writer(lock_path(self.file), self._connect, self._check_same_file)
