@@ -30,7 +30,7 @@ except WrongSetting as error:
 
 bind = "127.0.0.1:8000"
 
-# Measured on two cores with eight clients, GETs / POSTs of a user per second, runs within 10 %: gthread 2x2 4,070 / 970,
+# Measured on two cores with eight clients, GETs / POSTs of a user per second, within 10 %: gthread 2x2 4,070 / 970,
 # 2x4 3,670 / 1,120, 2x8 4,070 / 1,110, 3x4 4,190 / 1,040, 4x2 4,200 / 1,090; 1x8 1,300 / 780, as one process uses one
 # core; sync 3 4,510 / 1,180, sync 8 3,950 / 880, but a sync worker waits for whoever opens a connection and says
 # nothing. So: a process for each core, and threads, which cost nothing, for callers that wait or write slowly.
