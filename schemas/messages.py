@@ -274,12 +274,16 @@ def _search(raw: Mapping[str, Any]) -> SearchRequest:
 
 def _text(raw: Mapping[str, Any], name: str) -> str | None:
     value = raw.get(name)
-    return None if is_unassigned(value) else str(read_value(SEARCH_REQUEST.subAttributes[name], value, name))
+    if value is None or is_unassigned(value):
+        return None
+    return str(read_value(SEARCH_REQUEST.subAttributes[name], value, name))
 
 
 def _names(raw: Mapping[str, Any], name: str) -> list[str] | None:
     """Read names as an array or, as in a URL, separated by commas; None when there is none."""
     value = raw.get(name)
+    if value is None:
+        return None
     value = value.split(",") if isinstance(value, str) else value
     if is_unassigned(value):
         return None

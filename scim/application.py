@@ -1,5 +1,6 @@
-"""The deployment behind the application: settings, database, workspace; and what happens before each request."""
+"""The deployment behind the application: settings, database, workspace; and how each request is served."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -7,8 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import Blueprint, Flask, Request, Response, g, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
-from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import NotFound
 from schemas.settings import Settings
@@ -21,7 +20,7 @@ from scim.events import endpoint as events
 from scim.memo import Memo
 from scim.retention import Retention
 from scim.routes import Route, Routes
-from scim.traffic import Traffic
+from scim.traffic import Exchange, Traffic
 from scim.wire import base_of, drop_unread
 from storage import workspace
 from storage.database import Database
@@ -30,6 +29,7 @@ from storage.journal import Author
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+log = logging.getLogger("perch")
 NOWHERE = Route("", "", {})
 PUBLIC = ("discovery.service_provider_config", "events.jwks")
 
@@ -86,6 +86,7 @@ def register(app: "Application", perch: Perch) -> None:
 def admit(perch: Perch, call: Call, endpoint: str) -> Response | None:
     """Let a request in: the key first, so that nobody without one learns which URLs exist, then the workspace."""
     sent, public = call.sent, endpoint.endswith(PUBLIC)
+    call.workspace = perch.workspace
     if not public:
         call.context = _context(perch, call)
     if sent.path.split("/", 2)[1] != call.workspace:
@@ -129,26 +130,23 @@ class Application(Flask):
         scim = is_scim(path)
         if not scim and not is_events(path):
             return super().wsgi_app(environ, start_response)
-        sent, perch = self.request_class(environ, populate_request=False), self.perch
-        call = Call(sent, perch.database, perch.settings, perch.workspace, self.extensions)
+        sent = self.request_class(environ, populate_request=False)
+        call = Call(sent, self.perch.database, self.perch.settings, self.extensions)
         return self._serve(call, scim)(environ, start_response)
 
-    def _serve(self, call: Call, scim: bool) -> BaseResponse:
+    def _serve(self, call: Call, scim: bool) -> Response:
         sent = call.sent
         call.request_id = observing.begin(sent.environ)
         if scim:
             call.exchange = self.window.begin(sent, call.began, call.request_id)
         try:
-            response: BaseResponse = self._answer(call)
-        except RequestRedirect as redirect:
-            response = redirect.get_response(sent.environ)
+            response = self._answer(call)
         except Exception as error:
             response = scim_response(error, sent, call.rule)
         finally:
             traffic.end(call.exchange)
-        self._finish(sent, response, observing.Seen(call.began, call.request_id, call.rule, call.key, call.identifier))
-        if call.exchange is not None:
-            self.window.record(call.exchange, sent, response)
+        seen = observing.Seen(call.began, call.request_id, call.rule, call.key, call.identifier)
+        self._finish(sent, response, seen, call.exchange)
         return response
 
     def _answer(self, call: Call) -> Response:
@@ -178,7 +176,15 @@ class Application(Flask):
         self._finish(sent, response, observing.Seen(began, g.request_id, route))
         return response
 
-    def _finish(self, sent: Request, response: BaseResponse, seen: observing.Seen) -> None:
-        self.retention.after(sent, response)
-        drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
-        observing.end(sent, response, seen)
+    def _finish(
+        self, sent: Request, response: Response, seen: observing.Seen, exchange: Exchange | None = None
+    ) -> None:
+        """Do what is due after an answer; what goes wrong with that is logged and costs no answer."""
+        try:
+            self.retention.after(sent, response)
+            drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
+            observing.end(sent, response, seen)
+            if exchange is not None:
+                self.window.record(exchange, sent, response)
+        except Exception:
+            log.exception("A request was answered, but not all that follows was done")

@@ -99,7 +99,7 @@ class Gate:
             return
         self._noted[key.id] = moment
         try:
-            with self.database.write(wait=0) as connection:
+            with self.database.write(wait=0, durable=False) as connection:
                 keys.change(connection, key.id, lastUsed=now())
         except ScimError:
             self._noted[key.id] = moment - NOTE_EVERY + NOTE_AGAIN

@@ -1,4 +1,4 @@
-"""A request under the base URL while it is served."""
+"""A request of a client while it is served."""
 
 import time
 from typing import Any
@@ -26,15 +26,13 @@ class Call:
     context: Context
     exchange: Exchange | None
 
-    def __init__(
-        self, sent: Request, database: Database, settings: Settings, workspace: str, extensions: dict[str, Any]
-    ) -> None:
+    def __init__(self, sent: Request, database: Database, settings: Settings, extensions: dict[str, Any]) -> None:
         """Begin to serve a request; `extensions` are those of the application."""
         self.began = time.perf_counter()
         self.sent = sent
         self.database = database
         self.settings = settings
-        self.workspace = workspace
+        self.workspace = ""
         self.extensions = extensions
         self.request_id = ""
         self.rule = ""
@@ -43,6 +41,6 @@ class Call:
 
     @property
     def key(self) -> str:
-        """The id of the admitted key, or ""."""
+        """The id of the admitted key; "" without one, and for events."""
         exchange = self.exchange
         return exchange.key.id if exchange is not None and exchange.key is not None else ""

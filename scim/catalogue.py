@@ -55,7 +55,7 @@ def remove(database: Database, author: Author, slug: str, *, force: bool = False
 
     :raises Conflict: naming holders, when somebody has it.
     """
-    with database.write() as connection:
+    with database.write(alone=True) as connection:
         role = roles.get(connection, slug)
         held = roles.holders(connection, slug)
         if held and not force:
@@ -75,7 +75,7 @@ def remove(database: Database, author: Author, slug: str, *, force: bool = False
 
 def assign(database: Database, author: Author, row: Row, slug: str) -> bool:
     """Assign a role by hand to a user, or to a group for all its members; False when it was there already."""
-    with database.write() as connection:
+    with database.write(alone=True) as connection:
         source = _source(row)
         reach = record.before(connection, [row.seq], [slug])
         done = roles.assign(connection, row.seq, source, slug, author.actor)
@@ -87,7 +87,7 @@ def assign(database: Database, author: Author, row: Row, slug: str) -> bool:
 
 def unassign(database: Database, author: Author, row: Row, slug: str) -> bool:
     """Withdraw a role that was assigned by hand; False when it was not there."""
-    with database.write() as connection:
+    with database.write(alone=True) as connection:
         source = _source(row)
         reach = record.before(connection, [row.seq], [slug])
         done = roles.unassign(connection, row.seq, source, slug)

@@ -36,7 +36,7 @@ def begin(environ: Mapping[str, Any]) -> str:
     """Return the id of a request, which log, journal, traffic and answer share."""
     sent = environ.get("HTTP_X_REQUEST_ID")
     # Whoever sends a key as the id of a request need not find it in the log.
-    fits = isinstance(sent, str) and SENT_ID.fullmatch(sent) and redacted_text(sent) == sent
+    fits = sent is not None and SENT_ID.fullmatch(sent) and redacted_text(sent) == sent
     # The id is no secret, so that the faster generator will do.
     found: str = sent if sent and fits else f"{random.getrandbits(64):016x}"
     logs.request_id.set(found)
@@ -56,9 +56,15 @@ def end(sent: Request, response: Response, seen: Seen) -> None:
         resource = seen.identifier if RESOURCE_ID.fullmatch(seen.identifier) else ""
         line = Line(level, seen.request, method, route, status, seconds, seen.key, resource)
         if log.personal:
-            line.url, line.address = redacted_path(sent.full_path.rstrip("?")), sent.remote_addr or ""
+            line.url, line.address = redacted_path(full_path(sent)), sent.remote_addr or ""
         log.write(line)
     logs.request_id.set("")
+
+
+def full_path(sent: Request) -> str:
+    """Return the path of a request with its query, whatever bytes that holds."""
+    query = sent.query_string.decode(errors="replace")
+    return f"{sent.path}?{query}" if query else sent.path
 
 
 def _level(route: str, status: int) -> str:

@@ -52,17 +52,19 @@ def pieces(context: Context, connection: Connection, row: Row, projection: Proje
 
 
 def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
-    """Return what is derived for each resource, with a comma before it; two statements for all that is not known."""
+    """Return what is derived for each resource, with a comma before it; a few statements for all that is not known."""
+    if not rows:
+        return []
     memo, roles_as = context.memo, context.key.rolesAs
     known, sources = memo.of(base, roles_as), [row.derived_from for row in rows]
     found = [known.get(source) for source in sources]
     if None in found:
         need_snapshot(connection)
         fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
-        memo.committed = rows[0].epoch if not context.database.is_writing else context.database.committed(epoch)
+        committed = rows[0].epoch if not context.database.is_writing else context.database.committed(epoch)
         writer = _Writer(base, roles_as, _derive(connection, list(fresh.values())))
         texts = {source: writer.derived(row) for source, row in fresh.items()}
-        memo.keep(known, texts)
+        memo.keep(known, texts, committed)
         found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
     return cast(list[str], found)
 
@@ -102,9 +104,11 @@ def _text(row: Row, base: str, derived: str) -> str:
     name = identifier
     if kind == "Role":
         identifier, name = _quoted(identifier)[1:-1], _quoted(quote(identifier, safe=":"))[1:-1]
+    made = to_json(created)
+    changed = made if modified == created else to_json(modified)
     return (
         f'{{"id":"{identifier}",{document[1:-1]}{derived},"meta":{{"resourceType":"{kind}",'
-        f'"created":"{to_json(created)}","lastModified":"{to_json(modified)}",'
+        f'"created":"{made}","lastModified":"{changed}",'
         f'"location":"{base}/{kind}s/{name}","version":"W/\\"{version}.{epoch}\\""}}}}'
     )
 

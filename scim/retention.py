@@ -29,7 +29,7 @@ class Retention:
         """Prune when it is time and the writer is free; an answer never fails or waits for it."""
         if sent.method not in READING and response.status_code < 400 and self._is_time():
             try:
-                with self.database.write(wait=0) as connection:
+                with self.database.write(wait=0, alone=True) as connection:
                     more = retention.prune(connection, self.days)
                     more = outbox.prune(connection, self.events_days) or more
             except ScimError:

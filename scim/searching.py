@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas import filters, messages
 from schemas.errors import InvalidPath
+from schemas.filter_nodes import Comparison, FilterNode
 from schemas.grammar import parse_filter, parse_path
 from schemas.messages import SearchRequest
 from schemas.resource_types import Bound, ResourceType, UnknownAttribute
@@ -31,7 +32,8 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
     """Return a ListResponse of the resources that match; of several types at the root."""
     wanted = read_page(request)
     projections = {kind.name: Projection.parse(request.attributes, request.excludedAttributes, kind) for kind in kinds}
-    query = Query(_selections(context, kinds, request.filter), _order(kinds, request))
+    node = parse_filter(request.filter) if request.filter else None
+    query = Query(_selections(context, kinds, node), _order(kinds, request))
 
     def read(connection: Connection) -> Answer:
         if isinstance(wanted, IndexPage):
@@ -42,8 +44,8 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
         text = list_text(total, _documents(context, connection, rows, projections), extra)
         return Answer(200, [text.encode()])
 
-    if request.filter and isinstance(wanted, IndexPage) and not request.sortBy:
-        # Most likely a look-up of one resource: all that matches is found at once.
+    if isinstance(node, Comparison) and node.operator == "eq" and isinstance(wanted, IndexPage) and not request.sortBy:
+        # A look-up, most likely of one resource: all that matches is found at once.
         return context.database.look(read, LONGEST_SEARCH)
     with context.database.read(seconds=LONGEST_SEARCH) as connection:
         return read(connection)
@@ -70,10 +72,9 @@ def _documents(
     return [found[row.seq] for row in rows]
 
 
-def _selections(context: Context, kinds: Sequence[ResourceType], text: str | None) -> tuple[Selection, ...]:
-    if not text:
+def _selections(context: Context, kinds: Sequence[ResourceType], node: FilterNode | None) -> tuple[Selection, ...]:
+    if node is None:
         return tuple(Selection(kind.name) for kind in kinds)
-    node = parse_filter(text)
     found = []
     for kind in kinds:
         bound = filters.bind(node, kind, unknown_is_unassigned=len(kinds) > 1)
@@ -113,9 +114,6 @@ def _cursor_page(
     digest = query_digest(types=types, filter=request.filter, sortBy=request.sortBy, sortOrder=request.sortOrder)
     begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
     position = (begin.key, begin.seq) if begin else None
-    found = stored.after(connection, query, position, wanted.count + 1)
-    page, extra = found[: wanted.count], {}
-    if page and len(found) > wanted.count:
-        row, key = page[-1]
-        extra["nextCursor"] = encode_cursor(secret, Position(key, row.seq), time.time(), digest)
-    return [row for row, _ in page], stored.total(connection, query), extra
+    rows, last = stored.after(connection, query, position, wanted.count)
+    extra = {"nextCursor": encode_cursor(secret, Position(*last), time.time(), digest)} if last else {}
+    return rows, stored.total(connection, query), extra

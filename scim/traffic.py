@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from schemas.tolerances import Tolerance, Used
 from scim.activity import below_base
 from scim.auth import roles_shape
+from scim.observing import full_path
 from scim.redaction import KEPT_BYTES, PARSED_BYTES, WITHHELD, answer_text, body_text, redacted_path, redacted_text
 from scim.traffic_writer import Prepared, Writer
 from storage import keys, traffic
@@ -132,7 +133,7 @@ def _complete(exchange: Exchange, sent: Request, response: Response) -> None:
     exchange.method = sent.method
     exchange.status = 0 if exchange.dropped else response.status_code
     environ = sent.environ
-    exchange.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or sent.full_path
+    exchange.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or full_path(sent)
     if not exchange.keep:
         return
     exchange.headers = {name: environ[variable] for variable, name in KEPT_HEADERS.items() if environ.get(variable)}

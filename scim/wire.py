@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from flask import Request, Response
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.sansio.utils import get_host
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -42,8 +42,18 @@ def _origin(sent: Request) -> str:
     return f"{scheme}://{host or '{SERVER_NAME}:{SERVER_PORT}'.format_map(sent.environ)}"
 
 
-# Clients name one host all the time.
-_host = lru_cache(maxsize=64)(get_host)
+@lru_cache(maxsize=64)
+def _host(scheme: str, header: str | None, server: tuple[str, int | None] | None) -> str:
+    """Return the host that a client names; most name one host all the time.
+
+    :raises BadRequest: for a name that no host can have.
+    """
+    found = get_host(scheme, header, server)
+    try:
+        found.partition(":")[0].encode("idna")
+    except UnicodeError:
+        raise BadHost from None
+    return found
 
 
 def read_json(call: Call) -> Any:
@@ -105,7 +115,7 @@ def parameters(sent: Request) -> dict[str, str]:
     """Return a request's query parameters by lower-case name; of repeated ones the first counts."""
     found: dict[str, str] = {}
     # As werkzeug reads them, without its dictionary of lists.
-    text = sent.query_string.decode()
+    text = sent.query_string.decode(errors="replace")
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -16,7 +16,7 @@ from storage.failures import gone, os_faults, read_only, replaced, sqlite_faults
 from storage.filter_sql import register_functions
 from storage.fitness import refuse_foreign, utilities
 from storage.locks import lock_path, turn
-from storage.migrations import perch
+from storage.migrations_2 import perch
 from storage.usage import Usage, identity
 from storage.writer import LOST, Writer
 
@@ -211,12 +211,11 @@ class Database:
 
         :raises TooMany: when the read takes longer than `seconds`.
         """
-        try:
-            with Reading(self, True, seconds) as connection:
-                return read(connection)
-        except NotASnapshot:
-            with Reading(self, False, seconds) as connection:
-                return read(connection)
+        end = time.monotonic() + seconds
+        with suppress(NotASnapshot), Reading(self, True, seconds) as connection:
+            return read(connection)
+        with Reading(self, False, end - time.monotonic()) as connection:
+            return read(connection)
 
     @contextmanager
     def write(
@@ -283,7 +282,7 @@ class Database:
 class Reading(sqlite_faults):
     """A read of the database: a context manager that gives the connection."""
 
-    __slots__ = ("_connection", "_database", "_once", "_seconds")
+    __slots__ = ("_connection", "_database", "_limited", "_once", "_seconds")
 
     def __init__(self, database: Database, once: bool, seconds: float) -> None:
         """Say what to read, whether with one statement only, and how long that may take."""
@@ -291,6 +290,7 @@ class Reading(sqlite_faults):
         self._database = database
         self._once = once
         self._seconds = seconds
+        self._limited = False
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> sqlite3.Connection:
@@ -302,13 +302,14 @@ class Reading(sqlite_faults):
                 self._connection = connection
             if self._seconds < math.inf:
                 self._database.limit(self._seconds)
+                self._limited = True
         return connection
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
-        if self._seconds < math.inf:
+        if self._limited:
             self._database.limit(math.inf)
         if self._connection is not None:
             self._connection.rollback()

@@ -9,7 +9,7 @@ from storage import search
 from storage.console_figures import HOLDING
 from storage.database import Database
 from storage.fitness import refuse_foreign, utilities
-from storage.migrations import perch
+from storage.migrations_2 import perch
 from storage.search import Query, Selection
 from storage.usage import log_path
 

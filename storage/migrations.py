@@ -10,8 +10,7 @@ from storage.instants import now
 
 perch = Migrations("perch")
 
-# A block is 1,024 sequence numbers, a block of the next level 32 of those.
-BLOCK_SHIFTS = (10, 15)
+BLOCK_SHIFT = 10
 STARTING_ROLES = {
     "managed:admin": ("Admin", "May change everything in the workspace."),
     "managed:editor": ("Editor", "May change content, not settings or people."),
@@ -21,7 +20,8 @@ STARTING_ROLES = {
 }
 
 
-def _run(db: SqliteUtils, script: str) -> None:
+def run(db: SqliteUtils, script: str) -> None:
+    """Run the statements of a script, in the transaction that is open."""
     statement = ""
     for line in script.splitlines():
         statement += f"{line}\n"
@@ -33,7 +33,7 @@ def _run(db: SqliteUtils, script: str) -> None:
 
 @perch()
 def m001_workspace(db: SqliteUtils) -> None:
-    _run(db, "CREATE TABLE workspace (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID")
+    run(db, "CREATE TABLE workspace (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID")
     values = {
         "id": secrets.token_hex(6),
         "created": now(),
@@ -45,7 +45,7 @@ def m001_workspace(db: SqliteUtils) -> None:
 
 @perch()
 def m002_resources(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE resources (
@@ -59,8 +59,7 @@ def m002_resources(db: SqliteUtils) -> None:
             displayName TEXT,
             externalId TEXT,
             active INTEGER,
-            document TEXT NOT NULL,
-            held TEXT
+            document TEXT NOT NULL
         );
         CREATE UNIQUE INDEX resources_userName ON resources (type, userName);
         CREATE UNIQUE INDEX resources_group_name ON resources (displayName) WHERE type = 'Group';
@@ -73,7 +72,7 @@ def m002_resources(db: SqliteUtils) -> None:
 
 @perch()
 def m002_emails(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE emails (
@@ -90,29 +89,24 @@ def m002_emails(db: SqliteUtils) -> None:
 
 @perch()
 def m003_blocks(db: SqliteUtils) -> None:
-    """Count resources per block of sequence numbers, and per block of blocks, for totals and for deep pages."""
-    _run(
+    """Count resources per block of sequence numbers, for totals and for pages deep in a directory."""
+    run(
         db,
         f"""
         CREATE TABLE blocks (
-            type TEXT NOT NULL, level INTEGER NOT NULL, block INTEGER NOT NULL, count INTEGER NOT NULL,
-            PRIMARY KEY (type, level, block)
+            type TEXT NOT NULL, block INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (type, block)
         ) WITHOUT ROWID;
         CREATE TRIGGER blocks_insert AFTER INSERT ON resources BEGIN
-            INSERT INTO blocks VALUES
-                (new.type, 0, new.seq >> {BLOCK_SHIFTS[0]}, 1), (new.type, 1, new.seq >> {BLOCK_SHIFTS[1]}, 1)
+            INSERT INTO blocks VALUES (new.type, new.seq >> {BLOCK_SHIFT}, 1)
             ON CONFLICT DO UPDATE SET count = count + 1; END;
         CREATE TRIGGER blocks_delete AFTER DELETE ON resources BEGIN
-            UPDATE blocks SET count = count - 1
-            WHERE type = old.type AND level = 0 AND block = old.seq >> {BLOCK_SHIFTS[0]};
-            UPDATE blocks SET count = count - 1
-            WHERE type = old.type AND level = 1 AND block = old.seq >> {BLOCK_SHIFTS[1]}; END""",
+            UPDATE blocks SET count = count - 1 WHERE type = old.type AND block = old.seq >> {BLOCK_SHIFT}; END""",
     )
 
 
 @perch()
 def m004_members(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE members (
@@ -128,7 +122,7 @@ def m004_members(db: SqliteUtils) -> None:
 
 @perch()
 def m005_roles(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE roles (
@@ -152,17 +146,7 @@ def m005_roles(db: SqliteUtils) -> None:
             actor TEXT NOT NULL,
             PRIMARY KEY (resource, source, position),
             UNIQUE (role, source, resource)
-        ) WITHOUT ROWID;
-        CREATE TRIGGER held_insert AFTER INSERT ON assignments BEGIN
-            UPDATE resources SET held = (
-                SELECT group_concat(json_array(source, role, display, type, "primary"))
-                FROM assignments WHERE resource = new.resource
-            ) WHERE seq = new.resource; END;
-        CREATE TRIGGER held_delete AFTER DELETE ON assignments BEGIN
-            UPDATE resources SET held = (
-                SELECT group_concat(json_array(source, role, display, type, "primary"))
-                FROM assignments WHERE resource = old.resource
-            ) WHERE seq = old.resource; END""",
+        ) WITHOUT ROWID""",
     )
     rows = [(slug, name, text, now(), now()) for slug, (name, text) in STARTING_ROLES.items()]
     sql = "INSERT INTO roles (slug, name, description, created, lastModified) VALUES (?, ?, ?, ?, ?)"
@@ -171,7 +155,7 @@ def m005_roles(db: SqliteUtils) -> None:
 
 @perch()
 def m006_keys(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE keys (
@@ -192,7 +176,7 @@ def m006_keys(db: SqliteUtils) -> None:
 
 @perch()
 def m007_journal(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE journal (
@@ -213,7 +197,7 @@ def m007_journal(db: SqliteUtils) -> None:
 
 @perch()
 def m008_console_sessions(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE console_sessions (
@@ -227,7 +211,7 @@ def m008_console_sessions(db: SqliteUtils) -> None:
 
 @perch()
 def m009_traffic(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE traffic (
@@ -259,7 +243,7 @@ def m009_traffic(db: SqliteUtils) -> None:
 
 @perch()
 def m009_quirks(db: SqliteUtils) -> None:
-    _run(
+    run(
         db,
         """
         CREATE TABLE quirks (
@@ -291,7 +275,7 @@ def m009_quirks(db: SqliteUtils) -> None:
 @perch()
 def m010_activity(db: SqliteUtils) -> None:
     """Keep, per second, how many users were active at its end and at most, and how many stopped being so."""
-    _run(
+    run(
         db,
         """
         CREATE TABLE activity (
@@ -326,7 +310,7 @@ def m010_activity(db: SqliteUtils) -> None:
 @perch()
 def m011_events(db: SqliteUtils) -> None:
     """Keep what applications are told: the outbox."""
-    _run(
+    run(
         db,
         """
         CREATE TABLE events (
@@ -346,7 +330,7 @@ def m011_events(db: SqliteUtils) -> None:
 @perch()
 def m012_webhooks(db: SqliteUtils) -> None:
     """Keep where events are pushed to, and what waits there."""
-    _run(
+    run(
         db,
         """
         CREATE TABLE webhooks (
@@ -383,7 +367,7 @@ def m012_webhooks(db: SqliteUtils) -> None:
 @perch()
 def m013_security_events(db: SqliteUtils) -> None:
     """Keep how far pollers of security event tokens are, and the keys that sign those."""
-    _run(
+    run(
         db,
         """
         CREATE TABLE event_streams (

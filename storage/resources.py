@@ -22,6 +22,10 @@ OTHER_COLUMNS = f"{_OWN}, {_EPOCH}, NULL, NULL"
 OF_TYPE = {name: f"r.type = '{name}'" for name in ("User", "Group", "Role")}
 
 
+# Type, `active`, epoch, groups and roles: the end of a row.
+Source = tuple[str, int | None, int, str | None, str | None]
+
+
 class Row(NamedTuple):
     """A stored resource; `document` is JSON text, instants are stored text, `epoch` is the workspace's.
 
@@ -42,7 +46,7 @@ class Row(NamedTuple):
     held: str | None
 
     @property
-    def derived_from(self) -> tuple[str, int | None, int, str | None, str | None]:
+    def derived_from(self) -> "Source":
         """All that what is derived of the resource depends on, but for the caller."""
         return self[6:]
 

@@ -153,6 +153,8 @@ def set_direct(
             "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor", (user,)
         )
         kept = {role: (since, by) for role, since, by in rows}
+    if not held and not sent:
+        return
     fresh = (now(), actor)
     connection.executemany(
         "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?)",
@@ -162,6 +164,16 @@ def set_direct(
             for place, role in enumerate(sent)
         ],
     )  # fmt: skip
+    hold(connection, user)
+
+
+def hold(connection: sqlite3.Connection, resource: int) -> None:
+    """Keep in a resource's row what is shown of the roles that hang on it; whoever changes those must do so."""
+    connection.execute(
+        'UPDATE resources SET held = (SELECT group_concat(json_array(source, role, display, type, "primary")) '
+        "FROM assignments WHERE resource = ?1) WHERE seq = ?1",
+        (resource,),
+    )
 
 
 def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str, actor: str) -> bool:
@@ -173,6 +185,7 @@ def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str
         (resource, source, slug, now(), actor, resource, source),
     )
     if done.rowcount:
+        hold(connection, resource)
         workspace.move_epoch(connection)
     return bool(done.rowcount)
 
@@ -183,5 +196,6 @@ def unassign(connection: sqlite3.Connection, resource: int, source: str, slug: s
         "DELETE FROM assignments WHERE resource = ? AND source = ? AND role = ?", (resource, source, slug)
     )
     if done.rowcount:
+        hold(connection, resource)
         workspace.move_epoch(connection)
     return bool(done.rowcount)

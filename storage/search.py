@@ -9,9 +9,9 @@ from schemas import role
 from schemas.errors import NotFound
 from storage.database import need_snapshot
 from storage.filter_sources import Sql
-from storage.migrations import BLOCK_SHIFTS
+from storage.migrations_2 import BLOCK_SHIFT, WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, Row
-from storage.sort_sql import Order, order_by
+from storage.sort_sql import SEQUENCE, Order, order_by
 
 CREATION = order_by(None)
 
@@ -115,7 +115,7 @@ def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) 
 def total(connection: sqlite3.Connection, query: Query) -> int:
     """Return how many resources match; without a condition the blocks know."""
     if query.whole_type:
-        counting = Sql("SELECT ifnull(sum(count), 0) FROM blocks WHERE type = ? AND level = 1", (query.whole_type,))
+        counting = Sql("SELECT ifnull(sum(count), 0) FROM wide_blocks WHERE type = ?", (query.whole_type,))
     else:
         counting = _cheaper(query) or Sql(f"SELECT count(*) FROM {query.source} r WHERE {query.where}", query.values)
     found: int = connection.execute(counting.text, counting.parameters).fetchone()[0]
@@ -135,18 +135,18 @@ def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, cou
         return []
     block, skipped = place
     sql = f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE[type_name]} AND r.seq >= ? ORDER BY r.seq LIMIT ? OFFSET ?"
-    values = (block << BLOCK_SHIFTS[0], count, offset - skipped)
+    values = (block << BLOCK_SHIFT, count, offset - skipped)
     return list(map(Row._make, connection.execute(sql, values).fetchall()))
 
 
 def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tuple[int, int] | None:
     """Return the block with the row behind `offset` others and how many come before the block; None beyond the end."""
     first, before = 0, 0
-    sql = "SELECT block, count FROM blocks WHERE type = ? AND level = ? AND block >= ? ORDER BY block"
-    for level in (1, 0):
-        for block, count in connection.execute(sql, (type_name, level, first)):
+    for table, wider in (("wide_blocks", WIDE_BLOCK_SHIFT - BLOCK_SHIFT), ("blocks", 0)):
+        sql = f"SELECT block, count FROM {table} WHERE type = ? AND block >= ? ORDER BY block"
+        for block, count in connection.execute(sql, (type_name, first)):
             if before + count > offset:
-                first = block << (BLOCK_SHIFTS[1] - BLOCK_SHIFTS[0]) if level else block
+                first = block << wider
                 break
             before += count
         else:
@@ -156,12 +156,21 @@ def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tu
 
 def after(
     connection: sqlite3.Connection, query: Query, position: tuple[Any, int] | None, count: int
-) -> list[tuple[Row, Any]]:
-    """Return `count` resources beyond a position (key, seq) of the query's order, each with its own key (RFC 9865)."""
-    beyond = query.order.after(*position) if position else Sql("1")
+) -> tuple[list[Row], tuple[Any, int] | None]:
+    """Return `count` resources beyond a position (key, seq) of the query's order, and that of the last if more follow.
+
+    That is what a cursor holds (RFC 9865 section 2).
+    """
+    order, beyond = query.order, query.order.after(*position) if position else Sql("1")
+    keyed = order.key != SEQUENCE
     sql = (
-        f"SELECT {query.columns}, {query.order.key} FROM {query.source} r "
+        f"SELECT {query.columns}{f', {order.key}' if keyed else ''} FROM {query.source} r "
         f"WHERE ({query.where}) AND {beyond.text} ORDER BY {query.order_by} LIMIT ?"
     )
-    bound = (*query.values, *beyond.parameters, count)
-    return [(Row(*row[:-1]), row[-1]) for row in connection.execute(sql, bound)]
+    found = connection.execute(sql, (*query.values, *beyond.parameters, count + 1)).fetchall()
+    page = found[:count]
+    rows = list(map(Row._make, [row[:-1] for row in page] if keyed else page))
+    if not rows or len(found) == len(rows):
+        return rows, None
+    last = rows[-1].seq
+    return rows, (page[-1][-1] if keyed else last, last)

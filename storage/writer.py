@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 
-from schemas.errors import InsufficientStorage, Unavailable
+from schemas.errors import InsufficientStorage, ScimError, Unavailable
 from storage.failures import busy
 from storage.locks import locked
 
@@ -72,8 +72,11 @@ class Writer:
                 batch.connection.execute("RELEASE joined")
         except BaseException as error:
             self._undo(batch, error)
+            others_go_on = self._batch is batch
             # What it failed of may be a change of another that nobody sees yet, such as a name that is taken.
             self._leave(batch)
+            if others_go_on and batch.error is not None and isinstance(error, ScimError):
+                raise copy(batch.error) from error
             raise
         self._leave(batch)
         if batch.error is not None:

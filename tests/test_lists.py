@@ -104,6 +104,22 @@ def test_deep_pages_step_over_what_was_deleted(client: ScimClient) -> None:
         assert names_of(found) == names[start - 1 : start + 2], start
 
 
+def test_deep_pages_in_a_directory_of_many_blocks(app: Flask, client: ScimClient) -> None:
+    """Counts of 32 blocks at once are stepped over, too: as many numbers lie between these people."""
+    names = []
+    for number in (1, 40_000, 70_000, 200_000):
+        with app.extensions["perch"].database.write() as connection:
+            connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'resources'", (number,))
+        names += [f"u{number}-{place}" for place in range(3)]
+        ids = fill(client, names[-3:])
+        client.delete(f"/Users/{ids[1]}")
+        del names[-2]
+    for start in range(1, len(names) + 3):
+        found = page(client, startIndex=start, count=3)
+        assert found["totalResults"] == len(names)
+        assert names_of(found) == names[start - 1 : start + 2], start
+
+
 def fill_names(client: ScimClient) -> list[str]:
     names = ["late-1", "late-2"]
     fill(client, names)

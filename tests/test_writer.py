@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import InsufficientStorage, NotFound, ScimError, Unavailable
+from schemas.errors import InsufficientStorage, NotFound, ScimError, Unavailable, Uniqueness
 from storage import database as databases
 from storage.database import Connection, Database
 from storage.failures import UnusableFile
@@ -91,6 +91,22 @@ def test_who_is_refused_for_what_another_did_is_told_when_that_can_be_seen(datab
     first, second, third = [thread.ended() for thread in threads]
     assert (first, third) == (None, None)
     assert isinstance(second, sqlite3.IntegrityError)
+
+
+def test_who_is_refused_for_what_then_fails_is_told_of_the_failure(database: Database) -> None:
+    def taken(connection: Connection) -> None:
+        try:
+            note("a")(connection)
+        except sqlite3.IntegrityError:
+            raise Uniqueness("taken") from None
+
+    mend: list[Callable[[], object]] = []
+    try:
+        errors = together(database, note("a"), taken, lambda _: mend.append(no_file(database)))
+    finally:
+        mend[0]()
+    assert [type(error) for error in errors] == [UnusableFile] * 3
+    assert notes(database) == set()
 
 
 def test_refused_writes_keep_nobody_waiting(database: Database) -> None:

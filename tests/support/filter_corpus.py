@@ -11,7 +11,8 @@ from schemas import access
 from schemas.instants import normalise_instant
 from schemas.resource_types import RESOURCE_TYPES
 from storage.filter_sql import register_functions
-from storage.migrations import perch
+from storage.migrations_2 import perch
+from storage.roles import hold
 
 BASE = "https://perch.example/w/scim/v2"
 EPOCH = 7
@@ -143,6 +144,7 @@ class Corpus:
                 "INSERT INTO assignments VALUES (?, ?, ?, ?, ?, ?, ?, '', '')",
                 (seq, source, place, role["value"], role.get("display"), role.get("type"), role.get("primary")),
             )
+        hold(connection, seq)
 
 
 def database(template: sqlite3.Connection | None = None) -> sqlite3.Connection:
