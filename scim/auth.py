@@ -23,6 +23,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 READING_POSTS = ("/.search", "/events/poll")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 PREFIX = "perch"
+USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
 NOBODY = bytes(32)
 # Seconds between two notes of a key's use by one process, and until the next attempt when the writer was busy.
 NOTE_EVERY, NOTE_AGAIN = 60, 5
@@ -115,6 +116,8 @@ def authorise(key: Key, method: str, path: str) -> None:
 
 
 def _sent_key(authorization: str) -> str:
+    if usual := USUAL.fullmatch(authorization):
+        return usual[1]
     # Okta's form puts "Bearer " before what people paste, which may begin with it already.
     text = BEARER.sub("", authorization.strip())
     scheme, _, rest = text.partition(" ")

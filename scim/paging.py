@@ -6,11 +6,13 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from schemas.documents import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
 from schemas.messages import SearchRequest
+from storage.json_text import to_text
 
 # SQLite's integers have 64 bits.
 MAX_INDEX = 2**63 - 1
@@ -75,6 +77,7 @@ def _number(name: str, value: Any, default: int, error: type[ScimError]) -> int:
     return int(text) if len(text) < 20 else -1 if text.startswith("-") else MAX_INDEX
 
 
+@lru_cache(maxsize=64)
 def query_digest(**parts: Any) -> str:
     """Return a digest of what a cursor belongs to: filter, sort, type (RFC 9865 section 2)."""
     text = json.dumps(parts, sort_keys=True, default=str)
@@ -84,7 +87,7 @@ def query_digest(**parts: Any) -> str:
 def encode_cursor(secret: bytes, position: Position, now: float, digest: str) -> str:
     """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
     content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq]
-    body = _to_text(json.dumps(content, separators=(",", ":")).encode())
+    body = _to_text(to_text(content).encode())
     return f"{body}.{_to_text(_mac(secret, body))}"
 
 

@@ -110,7 +110,7 @@ def _cursor_page(
 ) -> tuple[list[Row], int, dict[str, Any]]:
     """Return a page by cursor (RFC 9865): the rows, the total, and `nextCursor` unless this page is the last."""
     secret = bytes.fromhex(str(workspace.get(connection, "secret")))
-    types = [selection.type for selection in query.selections]
+    types = tuple(selection.type for selection in query.selections)
     digest = query_digest(types=types, filter=request.filter, sortBy=request.sortBy, sortOrder=request.sortOrder)
     begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
     position = (begin.key, begin.seq) if begin else None

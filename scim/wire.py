@@ -1,7 +1,7 @@
 """The only reader of requests and writer of bytes: JSON bodies, parameters, SCIM answers."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -166,7 +166,13 @@ class _Whole(Response):
         if not plain or self._on_close or environ["REQUEST_METHOD"] == "HEAD":
             return super().__call__(environ, start_response)
         start_response(self.status, [*self.headers.to_wsgi_list(), ("Content-Length", str(sum(map(len, pieces))))])
-        return pieces
+        return pieces if len(pieces) == 1 else _given_away(pieces)
+
+
+def _given_away(pieces: list[bytes]) -> Iterator[bytes]:
+    """Yield pieces and keep none: a thread would hold on to what it sent last."""
+    while pieces:
+        yield pieces.pop(0)
 
 
 def _response(pieces: Sequence[bytes], status: int, headers: dict[str, str] | None = None) -> Response:

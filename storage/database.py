@@ -33,7 +33,8 @@ PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -6000",
+    # For each thread that reads; what is not there is in the kernel's cache.
+    "PRAGMA cache_size = -2500",
     # What is deleted is overwritten: people can be forgotten.
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",

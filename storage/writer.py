@@ -20,6 +20,8 @@ LOST = "The transaction was lost; nothing was changed, try again."
 OF_ALL = (Unavailable, InsufficientStorage, sqlite3.OperationalError)
 # Who has the writers' lock meets nobody, so that SQLite need not be told at each write how long it may wait.
 WAIT_NOT = "PRAGMA busy_timeout = 0"
+# A write touches a page or two of each table and index.
+PRAGMAS = (WAIT_NOT, "PRAGMA cache_size = -6000")
 
 
 class Batch:
@@ -111,7 +113,8 @@ class Writer:
                 # Even to open another file that came to this path does harm: SQLite merges the log into it.
                 self._check()
                 self._connection = self._connect()
-                self._connection.execute(WAIT_NOT)
+                for pragma in PRAGMAS:
+                    self._connection.execute(pragma)
             if not durable:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
             _begin(self._connection, deadline)
