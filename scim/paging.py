@@ -12,7 +12,6 @@ from typing import Any
 from schemas.documents import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
 from schemas.messages import SearchRequest
-from storage.json_text import to_text
 
 # SQLite's integers have 64 bits.
 MAX_INDEX = 2**63 - 1
@@ -87,7 +86,7 @@ def query_digest(**parts: Any) -> str:
 def encode_cursor(secret: bytes, position: Position, now: float, digest: str) -> str:
     """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
     content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq]
-    body = _to_text(to_text(content).encode())
+    body = _to_text(json.dumps(content, separators=(",", ":")).encode())
     return f"{body}.{_to_text(_mac(secret, body))}"
 
 
