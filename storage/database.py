@@ -85,7 +85,6 @@ class Database:
         self._thread = _OfThread()
         self._writer = self._new_writer()
         self._opened: tuple[int, str] | None = None
-        self._name, self._place = str(self.file), (0, 0)
         self._usage: Usage | None = None
 
     @property
@@ -130,15 +129,6 @@ class Database:
 
     def _check_same_file(self) -> None:
         """Refuse to go on with a file that is no longer at its path: what is written there would be lost."""
-        try:
-            found = os.stat(self._name)
-            same = (found.st_dev, found.st_ino) == self._place
-        except OSError:
-            same = False
-        if not same:
-            self._refuse_other_file()
-
-    def _refuse_other_file(self) -> None:
         with os_faults(self.file):
             found = identity(self.file)
         if found is None:
@@ -157,10 +147,9 @@ class Database:
                 connection = self._connect()
                 self._migrate(connection)
             usage.record()
-            place = os.stat(self._name)
             opened = os.getpid(), str(identity(self.file))
             self._thread.connection, self._thread.belongs_to = connection, opened
-            self._usage, self._writer, self._place = usage, self._new_writer(), (place.st_dev, place.st_ino)
+            self._usage, self._writer = usage, self._new_writer()
             # Last: from here on the other threads of this process go on.
             self._opened = opened
 
