@@ -36,9 +36,11 @@ def begin(environ: Mapping[str, Any]) -> str:
     """Return the id of a request, which log, journal, traffic and answer share."""
     sent = environ.get("HTTP_X_REQUEST_ID")
     # Whoever sends a key as the id of a request need not find it in the log.
-    fits = sent is not None and SENT_ID.fullmatch(sent) and redacted_text(sent) == sent
-    # The id is no secret, so that the faster generator will do.
-    found: str = sent if sent and fits else f"{random.getrandbits(64):016x}"
+    if sent is not None and SENT_ID.fullmatch(sent) and redacted_text(sent) == sent:
+        found = str(sent)
+    else:
+        # The id is no secret, so that the faster generator will do.
+        found = f"{random.getrandbits(64):016x}"
     logs.request_id.set(found)
     return found
 

@@ -1,22 +1,22 @@
 """Stored rows as SCIM documents: JSON text joined from what is stored and what is derived, parsed by nobody."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import quote
 
 from schemas import access
 from scim.context import Context
+from scim.preconditions import etag
 from scim.projection import Projection
-from storage import members, roles
+from storage import members, roles, workspace
 from storage.database import Connection, need_snapshot
 from storage.instants import to_json
 from storage.json_text import to_text
 from storage.members import Membership
 from storage.resources import Row
 from storage.roles import Assignment
-from storage.workspace import epoch
 
 _quoted = json.encoder.encode_basestring
 
@@ -27,7 +27,7 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
     derived = _derived(context, connection, base, rows)
     if projection.wants("members"):
         derived = [
-            f"{_members(context, connection, row)}{text}" if row.type == "Group" else text
+            "".join([*_members(context, connection, row), text]) if row.type == "Group" else text
             for row, text in zip(rows, derived, strict=True)
         ]
     found = [_text(row, base, text) for row, text in zip(rows, derived, strict=True)]
@@ -42,13 +42,9 @@ def pieces(context: Context, connection: Connection, row: Row, projection: Proje
         return [texts(context, connection, [row], projection)[0].encode()]
     base = _quoted(context.base)[1:-1]
     (derived,) = _derived(context, connection, base, [row])
-    need_snapshot(connection)
     # No text of JSON has this character, so that it marks a place.
     head, tail = _text(row, base, f"\0{derived}").split("\0")
-    found = [head.encode()]
-    for text in members.texts(connection, row.seq, context.base):
-        found += (b',"members":[' if len(found) == 1 else b",", text.encode())
-    return [*found, f"{']' if len(found) > 1 else ''}{tail}".encode()]
+    return [head.encode(), *(text.encode() for text in _members(context, connection, row)), tail.encode()]
 
 
 def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
@@ -61,7 +57,7 @@ def _derived(context: Context, connection: Connection, base: str, rows: Sequence
     if None in found:
         need_snapshot(connection)
         fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
-        committed = rows[0].epoch if not context.database.is_writing else context.database.committed(epoch)
+        committed = rows[0].epoch if not context.database.is_writing else context.database.committed(workspace.epoch)
         writer = _Writer(base, roles_as, _derive(connection, list(fresh.values())))
         texts = {source: writer.derived(row) for source, row in fresh.items()}
         memo.keep(known, texts, committed)
@@ -85,10 +81,15 @@ def _derive(connection: Connection, rows: Sequence[Row]) -> Derived:
     return Derived(groups, roles.assigned(connection, holders) if holders else {})
 
 
-def _members(context: Context, connection: Connection, row: Row) -> str:
+def _members(context: Context, connection: Connection, row: Row) -> Iterator[str]:
+    """Yield a group's `members` as text with a comma before it, nothing when there are none."""
     need_snapshot(connection)
-    listed = ",".join(members.texts(connection, row.seq, context.base))
-    return f',"members":[{listed}]' if listed else ""
+    before = ',"members":['
+    for text in members.texts(connection, row.seq, context.base):
+        yield f"{before}{text}"
+        before = ","
+    if before == ",":
+        yield "]"
 
 
 def location(context: Context, type_name: str, identifier: str) -> str:
@@ -109,7 +110,7 @@ def _text(row: Row, base: str, derived: str) -> str:
     return (
         f'{{"id":"{identifier}",{document[1:-1]}{derived},"meta":{{"resourceType":"{kind}",'
         f'"created":"{made}","lastModified":"{changed}",'
-        f'"location":"{base}/{kind}s/{name}","version":"W/\\"{version}.{epoch}\\""}}}}'
+        f'"location":"{base}/{kind}s/{name}","version":{_quoted(etag(version, epoch))}}}}}'
     )
 
 

@@ -53,5 +53,4 @@ class Routes:
         return Route(rule.rule, rule.endpoint, {name: value for name, value in values.items() if name != "workspace"})
 
     def _adapter(self, sent: Request) -> MapAdapter:
-        query = sent.query_string.decode("latin-1")
-        return MapAdapter(self._rules, sent.host, "", "", sent.scheme, sent.path, sent.method, query)
+        return MapAdapter(self._rules, sent.host, "", "", sent.scheme, sent.path, sent.method)

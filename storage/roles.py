@@ -147,14 +147,14 @@ def set_direct(
     actor: str,
 ) -> None:
     """Make the direct roles that a user holds exactly those sent, in that order; what stays keeps its origin."""
+    if not held and not sent:
+        return
     kept: dict[str, tuple[str, str]] = {}
     if held:
         rows = connection.execute(
             "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor", (user,)
         )
         kept = {role: (since, by) for role, since, by in rows}
-    if not held and not sent:
-        return
     fresh = (now(), actor)
     connection.executemany(
         "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?)",
