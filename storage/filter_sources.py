@@ -74,7 +74,7 @@ PEOPLE = 'CROSS JOIN members m ON m."group" = below.seq WHERE NOT m.nested'
 # Only the last takes a walk, which costs ten times the others; CASE, unlike OR, asks no further than it must.
 LOGIN_ALLOWED = (
     "CASE WHEN r.type <> 'User' THEN NULL WHEN r.active IS NOT 1 THEN 0 "
-    "WHEN EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq) THEN 1 "
+    "WHEN r.held IS NOT NULL THEN 1 "
     'WHEN EXISTS (SELECT 1 FROM members m CROSS JOIN assignments a ON a.resource = m."group" WHERE m.member = r.seq) '
     "THEN 1 "
     'WHEN EXISTS (SELECT 1 FROM members m CROSS JOIN members o ON o.member = m."group" WHERE m.member = r.seq) '
