@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.bench.curves import growth_svg
 from tests.bench.servers import ROOT
+from tests.support.readme import with_part
 
 RESULTS, README = ROOT / "docs" / "benchmark" / "results.json", ROOT / "README.md"
 BEGIN, END = "<!-- performance: begin (make bench) -->", "<!-- performance: end -->"
@@ -226,10 +227,7 @@ def _largest(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def with_section(text: str, results: Results) -> str:
     """Return the README with another table of the benchmark."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    assert rest and after, f"the README lacks {BEGIN} or {END}"
-    return f"{before}{BEGIN}\n{in_short(results)}\n{END}{after}"
+    return with_part(text, BEGIN, in_short(results), END)
 
 
 if __name__ == "__main__":

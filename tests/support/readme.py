@@ -11,10 +11,15 @@ BEGIN, END = "<!-- settings: begin (flask settings --markdown) -->", "<!-- setti
 
 def with_table(text: str, table: str) -> str:
     """The README with another table of the settings."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    assert rest and after, f"the README lacks {BEGIN} or {END}"
-    return f"{before}{BEGIN}\n{table.strip()}\n{END}{after}"
+    return with_part(text, BEGIN, table.strip(), END)
+
+
+def with_part(text: str, begin: str, part: str, end: str) -> str:
+    """The README with another part between two marks."""
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    assert rest and after, f"the README lacks {begin} or {end}"
+    return f"{before}{begin}\n{part}\n{end}{after}"
 
 
 if __name__ == "__main__":
