@@ -40,7 +40,7 @@ test: $(VENV)/dev.stamp
 test-long: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -m long
 
-# With the oldest versions that requirements.in allows; TESTS=tests/test_patch.py for some of them.
+# With the oldest versions that requirements.in allows; TESTS=tests/protocol/test_patch.py for some of them.
 test-min: $(MINIMUM)/stamp
 	@$(MINIMUM)/bin/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from schemas.settings import WrongSetting, read_settings, unknown_settings
-from scim import application, commands, console, errors, proxy
-from scim.application import Application, Perch
+from scim import cli, console
+from scim.deployment import Perch
+from scim.settings import WrongSetting, read_settings, unknown_settings
+from scim.web import application, errors, proxy
+from scim.web.application import Application
 from storage.database import Database
 
 
@@ -22,7 +24,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     perch = Perch(read, Database(read["PERCH_DATABASE"], read["PERCH_WRITE_WAIT"]))
     errors.register(app)
     application.register(app, perch)
-    commands.register(app)
+    cli.register(app)
     console.register(app)
     app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app

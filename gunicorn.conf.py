@@ -17,8 +17,8 @@ from gunicorn.errors import AppImportError
 # gunicorn reads this file before it looks for the application.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from schemas.settings import VERSION, WrongSetting, read_settings, unknown_settings
-from scim import logs
+from scim.observability import logs
+from scim.settings import VERSION, WrongSetting, read_settings, unknown_settings
 
 APP_LOAD_ERROR = 4
 M_MMAP_THRESHOLD = -3  # <malloc.h>
@@ -129,7 +129,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Open the database before the first request, so that a file that cannot be used stops the start with one line."""
-    from scim import logs
+    from scim.observability import logs
 
     give_memory_back()
     logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])

@@ -1,6 +1,6 @@
 """Perch's own read-only extensions: who may log in with which roles and why, and the roles of a group."""
 
-from schemas.attributes import Attribute, Boolean, Complex, String
+from schemas.fields import Attribute, Boolean, Complex, String
 
 USER_URN = "urn:perch:scim:schemas:extension:access:1.0:User"
 GROUP_URN = "urn:perch:scim:schemas:extension:access:1.0:Group"

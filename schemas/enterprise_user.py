@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.attributes import Attribute, Complex, Reference, String
+from schemas.fields import Attribute, Complex, Reference, String
 from schemas.tolerances import Tolerance, note
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"

@@ -1,6 +1,6 @@
 """The Group schema (RFC 7643 section 4.2)."""
 
-from schemas.attributes import SHORT_TEXT, Attribute, Complex, Reference, String
+from schemas.fields import SHORT_TEXT, Attribute, Complex, Reference, String
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 

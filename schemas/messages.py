@@ -6,9 +6,9 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.attributes import Anything, Attribute, Complex, Integer, Reference, String, is_unassigned, json_type
 from schemas.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
-from schemas.resource_types import describe
+from schemas.fields import Anything, Attribute, Complex, Integer, Reference, String, is_unassigned, json_type
+from schemas.resource import describe
 from schemas.tolerances import Tolerance, note
 from schemas.values import named, read_value
 

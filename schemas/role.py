@@ -1,6 +1,6 @@
 """The Role schema of Okta's entitlement discovery: the catalogue of roles, read-only over SCIM."""
 
-from schemas.attributes import Attribute, String
+from schemas.fields import Attribute, String
 
 URN = "urn:okta:scim:schemas:core:1.0:Role"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.attributes import SHORT_TEXT, Attribute, Binary, Boolean, Complex, Reference, String, plural
+from schemas.fields import SHORT_TEXT, Attribute, Binary, Boolean, Complex, Reference, String, plural
 from schemas.tolerances import Tolerance, note
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:User"

@@ -5,9 +5,9 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.attributes import Attribute, Complex, is_unassigned
 from schemas.errors import InvalidValue
-from schemas.resource_types import describe
+from schemas.fields import Attribute, Complex, is_unassigned
+from schemas.resource import describe
 
 
 def named(field: Complex, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from schemas.errors import Conflict
 from storage.database import Database
-from storage.failures import UnusableFile, os_faults, sqlite_faults
+from storage.errors import UnusableFile, os_faults, sqlite_faults
 from storage.fitness import refuse_damaged
 from storage.locks import lock_path, make_file, turn
 from storage.usage import Usage, log_path

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage import search
-from storage.filter_sources import Sql
 from storage.resources import COLUMNS, OF_TYPE, Row
 from storage.search import Query, Selection
+from storage.sql.columns import Sql
 
 # Each is an index after the type and ends in `seq`, so that no page needs sorting; creation is the order of `seq`.
 ORDERS = {"name": "displayName", "userName": "userName", "created": "seq", "changed": "lastModified"}

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import TypeVar
 
 from schemas.errors import ScimError, Unavailable
-from storage.failures import gone, os_faults, read_only, replaced, sqlite_faults
-from storage.filter_sql import register_functions
+from storage.errors import gone, os_faults, read_only, replaced, sqlite_faults
 from storage.fitness import refuse_foreign, utilities
 from storage.locks import lock_path, turn
-from storage.migrations_2 import perch
+from storage.migrations import perch
+from storage.sql.filters import register_functions
 from storage.usage import Usage, identity
 from storage.writer import LOST, Writer
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlite_utils import Database as SqliteUtils
 
-from storage.failures import MUCH_LATER, NewerFile, UnusableFile
-from storage.migrations_2 import perch
+from storage.errors import MUCH_LATER, NewerFile, UnusableFile
+from storage.migrations import perch
 
 
 def utilities(connection: sqlite3.Connection) -> SqliteUtils:

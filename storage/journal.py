@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.instants import now
-from storage.json_text import to_text
+from schemas.datetimes import now
+from schemas.json import to_text
 
 COLUMNS = "seq, at, actor, request, action, type, resource, name, changes"
 NAMED = "SELECT resource FROM journal WHERE folded = ? AND type = 'User'"

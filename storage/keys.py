@@ -4,8 +4,8 @@ import sqlite3
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from schemas.datetimes import now
 from schemas.errors import NotFound
-from storage.instants import now
 
 COLUMNS = "id, name, digest, idp, access, rolesAs, strict, created, expires, revoked, lastUsed"
 CHANGEABLE = frozenset(("name", "expires", "rolesAs", "strict", "revoked", "lastUsed"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.failures import busy, os_faults
+from storage.errors import busy, os_faults
 
 # Longer pauses cost the slowest writers most; only one thread of a process asks at a time.
 FIRST_PAUSE, LONGEST_PAUSE = 0.0001, 0.0005

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from schemas.errors import InvalidValue
 from storage import workspace
-from storage.among import among
+from storage.sql.fragments import among
 
 NAMED_IN_JOURNAL = 1000
 AT_ONCE = 5000

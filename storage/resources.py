@@ -6,10 +6,10 @@ import sqlite3
 import time
 from typing import Any, NamedTuple
 
+from schemas.datetimes import now
 from schemas.errors import NotFound, Uniqueness
+from schemas.json import to_text
 from storage import workspace
-from storage.instants import now
-from storage.json_text import to_text
 
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"

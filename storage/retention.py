@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from schemas.datetimes import now
 from schemas.errors import Conflict
-from storage import outbox, quirks, traffic
-from storage.instants import now
+from storage import events, quirks, traffic
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
@@ -53,7 +53,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     for identifier in ids:
         _check_gone(connection, name, identifier)
     words = sorted({name, *ids, *_words(connection, ids)})
-    outbox.forget(connection, ids)
+    events.forget(connection, ids)
     entries = sum(_delete(connection, identifier) for identifier in ids)
     mentions = sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)

@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from schemas.datetimes import now
 from schemas.errors import Conflict, NotFound, Uniqueness
 from storage import workspace
-from storage.among import among
-from storage.instants import now
 from storage.resources import COLUMNS, Row
+from storage.sql.fragments import among
 
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
 MOST_COMPARED = 5000

@@ -8,10 +8,10 @@ from typing import Any
 from schemas import role
 from schemas.errors import NotFound
 from storage.database import need_snapshot
-from storage.filter_sources import Sql
-from storage.migrations_2 import BLOCK_SHIFT, WIDE_BLOCK_SHIFT
+from storage.migrations import BLOCK_SHIFT, WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, Row
-from storage.sort_sql import SEQUENCE, Order, order_by
+from storage.sql.columns import Sql
+from storage.sql.ordering import SEQUENCE, Order, order_by
 
 CREATION = order_by(None)
 

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from typing import Any
 
-from storage.instants import now
+from schemas.datetimes import now
 
 
 def every(connection: sqlite3.Connection) -> list[dict[str, Any]]:

@@ -10,9 +10,9 @@ from itertools import chain
 from typing import Any
 from urllib.parse import unquote_plus
 
+from schemas.datetimes import now, to_json
 from schemas.errors import NotFound
-from storage.instants import now, to_json
-from storage.json_text import to_text
+from schemas.json import to_text
 
 COLUMNS = (
     "at, key, keyName, idp, method, path, status, duration, headers, request, requestSize, response, responseSize, "

@@ -6,7 +6,7 @@ import time
 import weakref
 from pathlib import Path
 
-from storage.failures import UnusableFile, gone, leftover
+from storage.errors import UnusableFile, gone, leftover
 from storage.locks import make_file, open_lock, try_lock
 
 PAUSE = 0.02

@@ -6,10 +6,10 @@ import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from schemas.datetimes import now
 from schemas.errors import NotFound
-from storage import outbox
-from storage.instants import now
-from storage.outbox import Event
+from storage import events
+from storage.events import Event
 
 COLUMNS = (
     "id, url, kinds, format, secret, oldSecret, oldUntil, created, position, paused, reason, "
@@ -68,7 +68,7 @@ def insert(
     """Add a webhook, which gets what happens from now on."""
     connection.execute(
         "INSERT INTO webhooks (id, url, kinds, format, secret, created, position) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (identifier, url, json.dumps(list(kinds)), form, secret, now(), outbox.last(connection)),
+        (identifier, url, json.dumps(list(kinds)), form, secret, now(), events.last(connection)),
     )
 
 
@@ -179,7 +179,7 @@ def renew(connection: sqlite3.Connection, identifier: str) -> None:
 def since(connection: sqlite3.Connection, instant: str) -> int:
     """Return the number before the first event at or after a stored instant."""
     row = connection.execute("SELECT min(seq) FROM events WHERE at >= ?", (instant,)).fetchone()
-    return outbox.last(connection) if row[0] is None else int(row[0]) - 1
+    return events.last(connection) if row[0] is None else int(row[0]) - 1
 
 
 def subject_of(event: Event) -> str:

@@ -10,7 +10,7 @@ from copy import copy
 from pathlib import Path
 
 from schemas.errors import InsufficientStorage, ScimError, Unavailable
-from storage.failures import busy
+from storage.errors import busy
 from storage.locks import locked
 
 # More together would let the first ones wait long, and the writers of other processes.

@@ -1,7 +1,7 @@
-"""Makes the database of the present version for tests/test_upgrades.py: `python -m tests.make_fixture`.
+"""Makes the database of the present version for tests/storage/test_upgrades.py: `python -m tests.make_fixture`.
 
 Run it once for each release, just before its tag, with that release's own code, and commit the file: from then on it
-is never made again, since its worth is that an old program wrote it. Then set the next VERSION in schemas/settings.py.
+is never made again, since its worth is that an old program wrote it. Then set the next VERSION in scim/settings.py.
 (While a version is not released its file may be made anew: delete it first.)
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask
 
 from app import create_app
-from schemas.settings import VERSION
+from scim.settings import VERSION
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from flask import Flask, Response, current_app
 
-from scim import auth
 from scim.console.blueprint import console
 from scim.console.setup import shown
 from scim.console.web import base_url, database, field, origin
-from scim.okta.client import Exchange, OktaClient, look_up
-from scim.okta.in_process import session_into
+from scim.emulator.client import Exchange, OktaClient, look_up
+from scim.emulator.in_process import session_into
+from scim.service.keys import make_key
 from storage import keys
 
 NAME = "Test connector"
@@ -97,7 +97,7 @@ def _outcome(ask: Ask, exchange: Exchange) -> Outcome:
 @contextmanager
 def temporary_key() -> Iterator[str]:
     """Lend a key that reads, for a minute at most, and leaves no trace in the list of keys."""
-    key, text = auth.make_key(NAME, "okta", "read", None, MINUTE)
+    key, text = make_key(NAME, "okta", "read", None, MINUTE)
     with database().write() as connection:
         keys.insert(connection, key)
     try:

@@ -6,12 +6,12 @@ from typing import Any
 from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
-from schemas.resource_types import GROUP
-from scim import catalogue
+from schemas.resource import GROUP
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, Pager, asked, listing, sorted_by
 from scim.console.users import summaries
 from scim.console.web import author, database, field, number, onward, page
+from scim.service import roles as catalogue
 from storage import console_lists, console_pages, members, resources, roles
 from storage.console_pages import JournalQuery
 from storage.database import Connection

@@ -11,10 +11,9 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from schemas.errors import Forbidden
-from scim import passwords
 from scim.console.web import COOKIE_PATH, is_secure, origin, perch
-from storage import console_sessions as sessions
-from storage import workspace
+from scim.service import passwords
+from storage import sessions, workspace
 from storage.database import Connection
 
 SESSION, SIGNING_IN = "perch_console", "perch_signing_in"

@@ -4,10 +4,10 @@ from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import InvalidValue
-from scim import auth
 from scim.console import once, traffic, words
 from scim.console.blueprint import console
 from scim.console.web import database, field, onward, page
+from scim.service.keys import make_key
 from storage import keys
 
 LONGEST_NAME = 200
@@ -27,7 +27,7 @@ def create_key() -> BaseResponse:
         wanted = _wanted()
     except InvalidValue as error:
         return _listed(400, error.detail)
-    key, text = auth.make_key(*wanted)
+    key, text = make_key(*wanted)
     with database().write() as connection:
         if not once.is_first(connection):
             return onward("keys", "That form was sent before, and no second key was made.", "calm")

@@ -3,7 +3,7 @@
 import secrets
 
 from scim.console.web import field
-from storage import console_sessions
+from storage import sessions
 from storage.database import Connection
 
 FIELD = "once"
@@ -16,4 +16,4 @@ def token() -> str:
 
 def is_first(connection: Connection) -> bool:
     """Spend the token of the sent form; False when it was sent before, so that a reload makes no second secret."""
-    return console_sessions.spend_form(connection, field(FIELD))
+    return sessions.spend_form(connection, field(FIELD))

@@ -2,6 +2,7 @@
 
 from flask import Response, current_app
 
+from schemas.datetimes import now
 from scim.console import traffic, warnings
 from scim.console.blueprint import console
 from scim.console.web import database, page
@@ -9,7 +10,6 @@ from storage import console_figures, console_pages
 from storage.console_figures import Figures
 from storage.console_pages import JournalQuery
 from storage.database import Connection
-from storage.instants import now
 
 SHOWN = 6
 

@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass
 
-from schemas import access, filters
-from schemas.grammar import parse_filter
-from schemas.resource_types import ResourceType
+from schemas import access
+from schemas.filters import binding
+from schemas.filters.parser import parse_filter
+from schemas.resource import ResourceType
 from scim.console.web import base_url, here, number, parameter
 from storage.console_lists import ORDERS, Listing
-from storage.filter_sources import Sql
-from storage.filter_sql import compile_filter
+from storage.sql.columns import Sql
+from storage.sql.filters import compile_filter
 
 PER_PAGE = 50
 EFFECTIVE = f"{access.USER_URN}:effectiveRoles"
@@ -85,7 +86,7 @@ def quoted(text: str) -> str:
 
 
 def _compiled(kind: ResourceType, text: str) -> Sql:
-    return compile_filter(filters.bind(parse_filter(text), kind), base_url())
+    return compile_filter(binding.bind(parse_filter(text), kind), base_url())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import ScimError
 from schemas.tolerances import Tolerance
-from scim import activity
-from scim.activity import below_base
 from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.traffic import MODES, in_words, mode
 from scim.console.web import base_url, database, number, onward, origin, page, parameter
-from scim.traffic import as_curl, pretty, replay
+from scim.traffic import summaries
+from scim.traffic.recorder import as_curl, pretty, replay
+from scim.traffic.summaries import below_base
 from storage import console_traffic, keys, quirks, traffic
 from storage.console_traffic import TrafficQuery
 
@@ -56,7 +56,7 @@ def one_request(seq: int) -> Response:
         entry = traffic.get(connection, seq)
         replays = traffic.entries(connection, replay_of=seq, limit=20)
     return page(
-        "request.html", entry=entry, doing=activity.of_entry(entry), curl=as_curl(entry, base_url()), replays=replays,
+        "request.html", entry=entry, doing=summaries.of_entry(entry), curl=as_curl(entry, base_url()), replays=replays,
         below_base=below_base, pretty=pretty, tolerances=_tolerances(),
     )  # fmt: skip
 

@@ -4,12 +4,12 @@ from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import Conflict, InvalidValue, Uniqueness
-from schemas.resource_types import USER
-from scim import catalogue
+from schemas.resource import USER
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, Asked, Pager, listing
 from scim.console.users import summaries
 from scim.console.web import author, database, field, number, onward, page, parameter
+from scim.service import roles as catalogue
 from storage import console_lists, console_pages, roles
 from storage.database import Connection
 

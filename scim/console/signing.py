@@ -3,11 +3,12 @@
 from flask import g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from scim import limits, passwords
 from scim.console import guard
 from scim.console.blueprint import console
 from scim.console.web import field, leave_notice, page, perch
-from storage import console_sessions as sessions
+from scim.service import passwords
+from scim.web import addresses
+from storage import sessions
 
 ATTEMPTS, WINDOW_S = 8, 600
 LONGEST_PASSWORD = 1000
@@ -24,7 +25,7 @@ def sign_in_form() -> Response:
 @console.post("/sign-in")
 def sign_in() -> Response:
     """Open a session for who knows the password; attempts are limited per address, across all workers."""
-    address = limits.counted(request.remote_addr)
+    address = addresses.counted(request.remote_addr)
     with perch().database.write() as connection:
         wait = sessions.take_attempt(connection, address, ATTEMPTS, WINDOW_S)
     if wait:

@@ -1,10 +1,10 @@
 """What other pages show of the traffic: the last requests, and how many each key made today."""
 
-from scim import activity
+from schemas.datetimes import now
 from scim.console.web import database, perch
+from scim.traffic import summaries
 from storage import console_traffic
 from storage.console_traffic import TrafficQuery
-from storage.instants import now
 from storage.traffic import Entry
 
 MODES = {
@@ -28,7 +28,7 @@ def latest(count: int, *, errors: bool = False) -> list[tuple[Entry, str]]:
 
 def in_words(entries: list[Entry]) -> list[tuple[Entry, str]]:
     """Return requests, each with what the client was doing."""
-    return [(entry, activity.of_entry(entry)) for entry in entries]
+    return [(entry, summaries.of_entry(entry)) for entry in entries]
 
 
 def per_key_today() -> dict[str, int]:

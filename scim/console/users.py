@@ -9,13 +9,13 @@ from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas import access
-from schemas.attributes import Attribute, Complex
 from schemas.errors import NotFound
-from schemas.resource_types import USER
-from scim import catalogue
+from schemas.fields import Attribute, Complex
+from schemas.resource import USER
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, STATE_WORDS, Pager, asked, listing, sorted_by
 from scim.console.web import author, database, field, number, onward, page
+from scim.service import roles as catalogue
 from storage import console_lists, console_pages, members, resources, roles
 from storage.console_pages import JournalQuery
 from storage.database import Connection

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
-from scim import faults, fuse
 from scim.console.blueprint import console
 from scim.console.web import author, database, field, onward, page, perch
-from storage import planned_faults
+from scim.service import fuse
+from scim.traffic import faults
+from storage import faults as planned_faults
 from storage.database import Connection
 from storage.fuse import Reading
 

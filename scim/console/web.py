@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from scim.application import Perch
+from scim.deployment import Perch
 from storage.database import Database
 from storage.journal import Author
 

@@ -6,16 +6,16 @@ from typing import Any
 from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from schemas.datetimes import from_seconds, now
 from schemas.errors import Gone, InvalidValue
+from schemas.events import KINDS
 from scim.console import once, words
 from scim.console.blueprint import console
 from scim.console.web import database, field, onward, origin, page, perch
-from scim.events.kinds import KINDS
 from scim.events.urls import Policy, Refused
 from scim.events.webhooks import OVERLAP_HOURS, SET, Desk, described
-from storage import console_webhooks, outbox, webhooks
+from storage import console_webhooks, events, webhooks
 from storage.database import Connection
-from storage.instants import from_seconds, now
 from storage.webhooks import Webhook
 
 BEGINNING = "beginning"
@@ -181,7 +181,7 @@ def _listed(status: int = 200, problem: str = "") -> Response:
 def _one(identifier: str, status: int = 200, problem: str = "") -> Response:
     with database().read() as connection:
         found = _state(connection, webhooks.get(connection, identifier))
-        kept = outbox.after(connection, 0, 1)
+        kept = events.after(connection, 0, 1)
     return page(
         "webhook.html", status, webhook=found, states=STATES, problem=problem, once=once.token(), hours=OVERLAP_HOURS,
         jwks=f"{origin()}/{perch().workspace}/jwks.json", oldest=kept[0].at if kept else None, now=now()[:16],

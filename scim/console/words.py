@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from storage.instants import to_json
+from schemas.datetimes import to_json
 
 HEADINGS = {
     400: "That did not work",

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from standardwebhooks.webhooks import Webhook as Signature
 
-from scim.events import kinds, tokens
+from schemas.json import to_text
+from scim.events import documents, tokens
 from storage.database import Database
-from storage.json_text import to_text
-from storage.outbox import Event
+from storage.events import Event
 from storage.webhooks import Webhook
 
 AGENT = "Perch-Webhooks/1"
@@ -31,7 +31,7 @@ class Messages:
 
 def signed(webhook: Webhook, event: Event) -> tuple[bytes, dict[str, str]]:
     """Return an event signed with every secret that counts (Standard Webhooks, "Signature scheme")."""
-    text, moment = to_text(kinds.document(event)), datetime.now(UTC)
+    text, moment = to_text(documents.document(event)), datetime.now(UTC)
     signatures = [Signature(secret).sign(event.id, moment, text) for secret in webhook.secrets()]
     headers = {
         "Content-Type": "application/json",

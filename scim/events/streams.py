@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.errors import Gone, InvalidSyntax
-from storage import event_streams, outbox
+from storage import event_streams
+from storage import events as outbox
 from storage.database import Connection, Database
 from storage.event_streams import Stream
-from storage.outbox import CURSOR, Event
+from storage.events import CURSOR, Event
 
 DEFAULT_EVENTS, MOST_EVENTS = 100, 1000
 MOST_AHEAD = 10_000

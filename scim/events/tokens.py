@@ -7,10 +7,10 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from scim.events.kinds import scim_events
+from scim.events.documents import scim_events
 from storage import signing_keys
 from storage.database import Database
-from storage.outbox import Event
+from storage.events import Event
 
 MEDIA_TYPE = "application/secevent+jwt"
 ALGORITHM = "ES256"

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from storage import outbox
+from storage import events
 from storage.database import Database
 
 # Of the four threads that a process has by default, two may wait.
@@ -34,4 +34,4 @@ class Waiting:
 
     def _last(self) -> int:
         with self.database.read() as connection:
-            return outbox.last(connection)
+            return events.last(connection)

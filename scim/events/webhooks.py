@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from schemas.datetimes import now, stored, to_json
 from schemas.errors import InvalidValue
-from schemas.settings import Settings
-from scim.events import kinds, tokens
+from schemas.events import KINDS
+from scim.events import tokens
 from scim.events.messages import Messages
 from scim.events.sender import Outcome, Sender
 from scim.events.urls import Policy
-from storage import outbox, webhooks
+from scim.settings import Settings
+from storage import events, webhooks
 from storage.database import Database
-from storage.instants import now, stored, to_json
-from storage.outbox import Event
+from storage.events import Event
 from storage.webhooks import Webhook
 
 STANDARD, SET = "standard", "set"
@@ -40,9 +41,9 @@ class Desk:
         :raises InvalidValue: for a URL that may not be, or an unknown kind of event.
         """
         Policy.of(self.settings).read(url)
-        unknown = [kind for kind in wanted if kind not in kinds.KINDS]
+        unknown = [kind for kind in wanted if kind not in KINDS]
         if unknown:
-            raise InvalidValue(f"There is no event '{unknown[0][:100]}'; there are {', '.join(kinds.KINDS)}.")
+            raise InvalidValue(f"There is no event '{unknown[0][:100]}'; there are {', '.join(KINDS)}.")
         if form == SET:
             tokens.signing_key(self.database)
         identifier = secrets.token_hex(5)
@@ -102,7 +103,7 @@ class Desk:
             webhooks.change(connection, identifier, position=position, failures=0, failingSince=None, nextTry=0.0)
             # What waits from before is sent in its turn, unless everything is to be skipped.
             webhooks.clear(connection, identifier, -1 if begin == "latest" else position)
-            return outbox.last(connection) - position
+            return events.last(connection) - position
 
     def test(self, identifier: str) -> Outcome:
         """Send an event that says nothing, now, and return how it went."""
@@ -124,11 +125,11 @@ class Desk:
 
 def _position(connection: Any, begin: str) -> int:
     if begin == "latest":
-        return outbox.last(connection)
+        return events.last(connection)
     if begin == "oldest":
-        return outbox.first(connection) - 1
-    if outbox.CURSOR.fullmatch(begin) or begin == outbox.BEGINNING:
-        return outbox.position(connection, begin)
+        return events.first(connection) - 1
+    if events.CURSOR.fullmatch(begin) or begin == events.BEGINNING:
+        return events.position(connection, begin)
     try:
         moment = datetime.fromisoformat(begin)
     except ValueError:

@@ -4,7 +4,7 @@ import random
 from functools import cache
 from typing import Any
 
-from schemas.resource_types import GROUP, USER
+from schemas.resource import GROUP, USER
 from storage import members, resources, roles
 from storage.database import Database
 

@@ -16,7 +16,7 @@ from typing import Any
 from unittest import mock
 
 from app import create_app
-from scim.events import record
+from storage import changes
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
 
@@ -26,8 +26,8 @@ PARTS = ("created", "saved", "before_deletion", "deleted", "before", "settle")
 @contextmanager
 def without_events() -> Any:
     """Nothing is recorded."""
-    nothing: dict[str, Any] = {name: lambda *_, **__: record.Reach() for name in PARTS}
-    with mock.patch.multiple(record, **nothing):
+    nothing: dict[str, Any] = {name: lambda *_, **__: changes.Reach() for name in PARTS}
+    with mock.patch.multiple(changes, **nothing):
         yield
 
 

@@ -8,11 +8,11 @@ from typing import Any
 from sqlite_utils import Database as SqliteUtils
 
 from schemas import access
-from schemas.instants import normalise_instant
-from schemas.resource_types import RESOURCE_TYPES
-from storage.filter_sql import register_functions
-from storage.migrations_2 import perch
+from schemas.datetimes import normalise_instant
+from schemas.resource import RESOURCE_TYPES
+from storage.migrations import perch
 from storage.roles import hold
+from storage.sql.filters import register_functions
 
 BASE = "https://perch.example/w/scim/v2"
 EPOCH = 7

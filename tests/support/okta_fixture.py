@@ -12,7 +12,7 @@
 
 Everything goes through Perch's own WSGI app, nothing listens; `okta_world.base` and `okta_world.client` are for
 requests of your own. `sync` takes an organisation as `flask okta sample` writes it. What Perch refuses raises
-`scim.okta.flows.Refused`, whose text is the request with Perch's own detail.
+`scim.emulator.flows.Refused`, whose text is the request with Perch's own detail.
 """
 
 import json
@@ -23,14 +23,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from schemas.organisation import read_organisation
-from scim.okta import bodies
-from scim.okta.client import Exchange, OktaClient, look_up
-from scim.okta.flows import Flows, listed
-from scim.okta.in_process import session_into
-from scim.okta.patience import Patient
-from scim.okta.state import State
-from scim.okta.sync import Summary, Sync
+from scim.emulator import bodies
+from scim.emulator.client import Exchange, OktaClient, look_up
+from scim.emulator.flows import Flows, listed
+from scim.emulator.in_process import session_into
+from scim.emulator.organisation import read_organisation
+from scim.emulator.retries import Patient
+from scim.emulator.state import State
+from scim.emulator.sync import Summary, Sync
 
 ORIGIN = "http://perch.example"
 

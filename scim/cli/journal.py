@@ -1,0 +1,44 @@
+"""`flask journal`: what changed, when, by whom, before and after."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from schemas.datetimes import to_json
+from scim.cli.common import command, json_option, perch, print_json, print_table
+from storage import journal, keys
+
+
+@click.command("journal")
+@click.option("--user", metavar="USERNAME", help="Only what concerns this person, deleted people too.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many, newest first."
+)
+@json_option
+@command
+def show(user: str | None, limit: int, as_json: bool) -> None:
+    """Show the journal, the newest entry first."""
+    with perch().database.read() as connection:
+        found = list(journal.entries(connection, user=user, limit=limit))
+        names = keys.labels(connection)
+    if as_json:
+        print_json([{**asdict(entry), "at": to_json(entry.at)} for entry in found])
+        return
+    print_table(
+        ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES"),
+        [
+            (
+                to_json(e.at),
+                names.get(e.actor, e.actor),
+                e.request,
+                e.action,
+                f"{e.type} {e.name}",
+                json.dumps(e.changes, ensure_ascii=False)[:200],
+            )
+            for e in found
+        ],
+    )
+
+
+COMMAND = show

@@ -1,0 +1,103 @@
+"""`flask keys`: access keys for identity providers and applications."""
+
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from schemas.datetimes import to_json
+from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.service.keys import make_key
+from storage import keys
+from storage.keys import Key
+
+group = AppGroup("keys", help="Access keys: what identity providers and applications authenticate with.")
+
+shape_option = click.option(
+    "--roles-as", type=click.Choice(["strings", "objects"]), help="The shape of roles in answers."
+)
+
+
+@group.command("create")
+@click.argument("name")
+@click.option("--idp", type=click.Choice(["okta", "entra", "generic"]), default="okta", show_default=True)
+@click.option("--access", type=click.Choice(["provision", "read"]), default="provision", show_default=True)
+@shape_option
+@click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now; default: never.")
+@json_option
+@command
+def create(name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, as_json: bool) -> None:
+    """Make an access key and print it, this once."""
+    if not name.strip():
+        raise click.UsageError("Give the key a name, so that you know it later.")
+    key, text = make_key(name, idp, access, roles_as, expires_in)
+    with perch().database.write() as connection:
+        keys.insert(connection, key)
+    if as_json:
+        print_json({"id": key.id, "name": key.name, "key": text})
+    else:
+        click.echo(text)
+        click.echo("The key is shown this once; copy it now.", err=True)
+
+
+@group.command("list")
+@json_option
+@command
+def show(as_json: bool) -> None:
+    """List the keys, never their secrets."""
+    with perch().database.read() as connection:
+        found = [described(key) for key in keys.every(connection)]
+    if as_json:
+        print_json(found)
+    else:
+        columns = ("id", "name", "idp", "access", "rolesAs", "state", "expires", "lastUsed")
+        print_table([name.upper() for name in columns], [[key[name] for name in columns] for key in found])
+
+
+@group.command("set")
+@click.argument("identifier", metavar="ID")
+@click.option("--name")
+@click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now.")
+@shape_option
+@click.option(
+    "--strict/--no-strict", default=None, help="Refuse what needs a tolerance (see flask quirks), or allow it."
+)
+@command
+def change(
+    identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, strict: bool | None
+) -> None:
+    """Change a key's name, expiry, shape of roles, or whether it is held to the letter of the RFCs."""
+    values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "strict": strict}
+    given = {column: value for column, value in values.items() if value is not None}
+    if not given:
+        raise click.UsageError("Say what to change: --name, --expires-in, --roles-as, --strict or --no-strict.")
+    with perch().database.write() as connection:
+        key = keys.change(connection, identifier, **given)
+    click.echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
+
+
+@group.command("revoke")
+@click.argument("identifier", metavar="ID")
+@command
+def revoke(identifier: str) -> None:
+    """Revoke a key; it stops at once."""
+    with perch().database.write() as connection:
+        key = keys.revoke(connection, identifier)
+    click.echo(f"{key.id} {key.name}: revoked.")
+
+
+def described(key: Key) -> dict[str, Any]:
+    """Return what may be shown of a key."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "idp": key.idp,
+        "access": key.access,
+        "rolesAs": key.rolesAs,
+        "strict": bool(key.strict),
+        "state": "live" if key.live else "revoked" if key.revoked else "expired",
+        "created": to_json(key.created),
+        "expires": key.expires and to_json(key.expires),
+        "revoked": key.revoked and to_json(key.revoked),
+        "lastUsed": key.lastUsed and to_json(key.lastUsed),
+    }

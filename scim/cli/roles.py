@@ -1,0 +1,119 @@
+"""`flask roles`: the catalogue, roles by hand and of groups, and why somebody has a role."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from schemas.datetimes import to_json
+from scim.cli.common import author, command, json_option, perch, print_json, print_table
+from scim.service import roles as catalogue
+from storage import roles
+from storage.resources import Row
+
+group = AppGroup("roles", help="The catalogue of roles, and who has them.")
+
+
+def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name a user or a group."""
+    run = click.option("--group", "group_name", metavar="DISPLAYNAME", help="All members of the group.")(run)
+    return click.option("--user", metavar="USERNAME", help="This person, by hand.")(run)
+
+
+@group.command("add")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--description", metavar="TEXT")
+@command
+def add(slug: str, name: str, description: str | None) -> None:
+    """Add a role to the catalogue."""
+    role = catalogue.add(perch().database, author(), slug, name, description)
+    click.echo(f"{role.slug}: {role.name}")
+
+
+@group.command("list")
+@json_option
+@command
+def show(as_json: bool) -> None:
+    """List the catalogue."""
+    with perch().database.read() as connection:
+        found = roles.catalogue(connection)
+    if as_json:
+        print_json([{"slug": role.slug, "name": role.name, "description": role.description} for role in found])
+    else:
+        print_table(("SLUG", "NAME", "DESCRIPTION"), [(role.slug, role.name, role.description) for role in found])
+
+
+@group.command("edit")
+@click.argument("slug")
+@click.option("--name")
+@click.option("--description", metavar="TEXT", help='"" removes it.')
+@command
+def edit(slug: str, name: str | None, description: str | None) -> None:
+    """Change a role's name or description; its slug and its holders stay."""
+    if name is None and description is None:
+        raise click.UsageError("Say what to change: --name or --description.")
+    role = catalogue.edit(perch().database, author(), slug, name, description)
+    click.echo(f"{role.slug}: {role.name}")
+
+
+@group.command("remove")
+@click.argument("slug")
+@click.option("--force", is_flag=True, help="Withdraw it from everybody who has it, too.")
+@command
+def remove(slug: str, force: bool) -> None:
+    """Remove a role from the catalogue."""
+    catalogue.remove(perch().database, author(), slug, force=force)
+    click.echo(f"{slug}: removed.")
+
+
+@group.command("assign")
+@holder_options
+@click.argument("slug")
+@command
+def assign(user: str | None, group_name: str | None, slug: str) -> None:
+    """Assign a role by hand to a person, or to a group for all its members."""
+    row = _holder(user, group_name)
+    done = catalogue.assign(perch().database, author(), row, slug)
+    click.echo(f"{catalogue.name_of(row)}: {slug} {'assigned' if done else 'was assigned already'}.")
+
+
+@group.command("unassign")
+@holder_options
+@click.argument("slug")
+@command
+def unassign(user: str | None, group_name: str | None, slug: str) -> None:
+    """Withdraw a role that was assigned by hand."""
+    row = _holder(user, group_name)
+    done = catalogue.unassign(perch().database, author(), row, slug)
+    click.echo(f"{catalogue.name_of(row)}: {slug} {'withdrawn' if done else 'was not assigned by hand'}.")
+
+
+@group.command("explain")
+@click.argument("username")
+@json_option
+@command
+def explain(username: str, as_json: bool) -> None:
+    """Show each effective role of a person and every reason for it."""
+    user = catalogue.find(perch().database, "User", username)
+    reasons = catalogue.explain(perch().database, user)
+    if as_json:
+        print_json([{**asdict(reason), "since": to_json(reason.since)} for reason in reasons])
+        return
+    print_table(
+        ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH"),
+        [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons],
+    )
+    if not reasons:
+        click.echo(f"{username} has no role and may not log in.", err=True)
+    elif not user.active:
+        click.echo(f"{username} is deactivated and may not log in.", err=True)
+
+
+def _holder(user: str | None, group_name: str | None) -> Row:
+    if (user is None) == (group_name is None):
+        raise click.UsageError("Name either --user USERNAME or --group DISPLAYNAME.")
+    kind, name = ("User", user) if user is not None else ("Group", group_name)
+    return catalogue.find(perch().database, kind, name or "")

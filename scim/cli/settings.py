@@ -1,0 +1,47 @@
+"""`flask settings`: every setting with its value, where that comes from, its default and what it does."""
+
+from typing import Any
+
+import click
+
+from scim.cli.common import command, json_option, perch, print_json
+from scim.settings import VERSION, described
+
+
+@click.command("settings")
+@json_option
+@click.option("--markdown", is_flag=True, help="Print the README's table: names, defaults and help.")
+@command
+def settings(as_json: bool, markdown: bool) -> None:
+    """Show every setting with its value, source, default and help; secrets are hidden."""
+    found = described(perch().settings)
+    if as_json:
+        print_json({"version": VERSION, "settings": found})
+    elif markdown:
+        click.echo(table(found))
+    else:
+        click.echo(f"Perch {VERSION}; settings are environment variables.")
+        for setting in found:
+            click.echo(_paragraph(setting))
+
+
+def _paragraph(setting: dict[str, Any]) -> str:
+    value = setting["value"] or "(empty)"
+    source = f"default {setting['default'] or '(empty)'}" if setting["source"] == "environment" else "the default"
+    place = "from the environment, " if setting["source"] == "environment" else ""
+    return f"\n{setting['name']}={value}  ({place}{source})\n    {setting['help']} Takes {setting['takes']}."
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """Return the settings as the README's table."""
+    rows = (
+        f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |" for each in found
+    )
+    return "\n".join(["| variable | default | what it does |", "|---|---|---|", *rows])
+
+
+def _cell(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+COMMAND = settings

@@ -1,0 +1,143 @@
+"""`flask traffic`: the requests that were kept, live, or one in full."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from schemas.datetimes import to_json
+from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.cli.deployment import base_url
+from scim.traffic.quirks import meaning
+from scim.traffic.recorder import as_curl, pretty
+from scim.traffic.summaries import below_base, of_entry
+from storage import traffic
+from storage.traffic import Entry
+
+POLL_SECONDS = 0.3
+AT_ONCE = 500
+HEADS = ("NO", "WHEN", "KEY", "STATUS", "MS", "WHAT", "REQUEST", "NOTE")
+
+
+@click.group("traffic", cls=AppGroup, invoke_without_command=True)
+@click.option("--follow", is_flag=True, help="Go on: show each request as it is kept, until Ctrl-C.")
+@click.option("--errors", is_flag=True, help="Only what failed.")
+@click.option("--key", metavar="ID", help="Only requests with this key.")
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; with --follow one per line.")
+@click.pass_context
+@command
+def group(context: click.Context, follow: bool, errors: bool, key: str | None, limit: int, as_json: bool) -> None:
+    """Show the requests and answers that Perch kept (PERCH_TRAFFIC), the newest first; --follow: the newest last."""
+    if context.invoked_subcommand is not None:
+        return
+    with perch().database.read() as connection:
+        found = traffic.entries(connection, errors=errors, key=key, limit=limit)
+        newest = traffic.last(connection)
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):
+            _follow(reversed(found), newest, errors, key, as_json)
+    elif as_json:
+        print_json([described(entry) for entry in found])
+    else:
+        print_table(HEADS, [_cells(entry) for entry in found])
+        if not found:
+            click.echo(f"Nothing was kept; PERCH_TRAFFIC is {perch().settings['PERCH_TRAFFIC']}.", err=True)
+
+
+@group.command("show")
+@click.argument("number", type=int, metavar="NO")
+@json_option
+@command
+def show(number: int, as_json: bool) -> None:
+    """Show one request in full, with a curl command that sends it again."""
+    with perch().database.read() as connection:
+        entry = traffic.get(connection, number)
+    curl = as_curl(entry, base_url())
+    if as_json:
+        print_json({**described(entry), "curl": curl})
+        return
+    for name, value in _facts(entry):
+        click.echo(f"{name + ':':<12}{value}")
+    for title, body, size in (
+        ("Request", entry.request, entry.requestSize),
+        ("Answer", entry.response, entry.responseSize),
+    ):
+        click.echo(f"\n{title}, {size} bytes" + (", not kept" if size and body is None else ""))
+        if body:
+            click.echo(pretty(body))
+    click.echo(f"\nOnce more, with the access key in KEY:\n{curl}")
+
+
+def described(entry: Entry) -> dict[str, Any]:
+    """Return an entry as plain data, with what the client was doing in words."""
+    return {**entry.to_json(), "doing": of_entry(entry)}
+
+
+def _follow(first: Iterator[Entry], newest: int, errors: bool, key: str | None, as_json: bool) -> None:
+    """Print entries and go on with those that come, for ever."""
+    for entry in first:
+        _print_line(entry, as_json)
+    while True:
+        with perch().database.read() as connection:
+            found = traffic.entries(connection, errors=errors, key=key, after=newest, limit=AT_ONCE)
+        for entry in found:
+            _print_line(entry, as_json)
+            newest = entry.seq
+        if len(found) < AT_ONCE:
+            time.sleep(POLL_SECONDS)
+
+
+def _print_line(entry: Entry, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(described(entry), ensure_ascii=False))
+        return
+    number, when, key, status, milliseconds, what, asked, note = _cells(entry)
+    line = f"{number:>5}  {when[11:]}  {key:<14}  {status:<7}  {milliseconds:>7}  {what}: {asked}"
+    click.echo(line + (f"\n{'':<7}{note}" if note else ""))
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    return (
+        str(entry.seq),
+        to_json(entry.at),
+        (entry.keyName or "-")[:20],
+        str(entry.status or "dropped"),
+        f"{entry.duration:.1f}",
+        of_entry(entry),
+        f"{entry.method} {below_base(entry.path)}"[:100],
+        _note(entry),
+    )
+
+
+def _note(entry: Entry) -> str:
+    """Return what a reader should wonder about: why it failed, faults, ignored attributes, tolerances."""
+    parts = [part for part in (entry.fault, entry.reason) if part]
+    if entry.replayOf:
+        parts.append(f"replay of {entry.replayOf}")
+    if entry.ignored:
+        parts.append(f"ignored: {', '.join(entry.ignored)}")
+    if entry.tolerances:
+        parts.append(f"tolerated: {', '.join(entry.tolerances)}")
+    return "; ".join(parts)
+
+
+def _facts(entry: Entry) -> list[tuple[str, str]]:
+    facts = [
+        ("Request", f"{entry.seq}, {to_json(entry.at)}, id {entry.requestId or '-'}"),
+        ("What", of_entry(entry)),
+        ("Key", f"{entry.keyName} ({entry.key}, {entry.idp})" if entry.key else "none that is valid"),
+        ("Sent", f"{entry.method} {entry.path}"),
+        *entry.headers.items(),
+        ("Status", f"{entry.status or 'no answer'} after {entry.duration:.1f} ms"),
+        ("Fault", entry.fault or ""),
+        ("Why", entry.reason or ""),
+        ("Replay of", str(entry.replayOf or "")),
+        ("Ignored", ", ".join(entry.ignored)),
+    ]
+    facts += [("Tolerated", f"{meaning(name)}: {example}") for name, example in entry.tolerances.items()]
+    return [(name, value) for name, value in facts if value]

@@ -1,0 +1,31 @@
+"""The deployment: its settings, its database, its workspace and what a process caches."""
+
+from dataclasses import dataclass, field
+
+from scim.service.derived_cache import Memo
+from scim.settings import Settings
+from storage import workspace
+from storage.database import Database
+
+
+@dataclass(slots=True)
+class Perch:
+    """The running deployment; `app.extensions["perch"]`."""
+
+    settings: Settings
+    database: Database
+    memo: Memo = field(default_factory=Memo)
+    _workspace: str = ""
+
+    def open(self) -> None:
+        """Open the file once, creating and migrating it, so that a bad one stops the start."""
+        _ = self.workspace
+
+    @property
+    def workspace(self) -> str:
+        """The workspace's id in the URL: PERCH_WORKSPACE, else the one made at the first start."""
+        if not self._workspace:
+            with self.database.read() as connection:
+                kept = str(workspace.get(connection, "id"))
+            self._workspace = self.settings["PERCH_WORKSPACE"] or kept
+        return self._workspace

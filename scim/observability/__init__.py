@@ -1,0 +1,1 @@
+"""Logs, metrics and redaction; takes plain values, no Flask."""

@@ -1,0 +1,240 @@
+"""The order of bulk operations and the references among them (RFC 7644 section 3.7), without I/O."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.errors import InvalidPath, InvalidSyntax, InvalidValue, MethodNotAllowed, ScimError
+from schemas.fields import json_type
+from schemas.messages import METHODS, BulkOperation, BulkRequest
+
+PREFIX = "bulkId:"
+# Inside a URI, a path or a filter a reference ends where the surrounding text goes on.
+EMBEDDED = re.compile(r'bulkId:([^\s"\\/?#\[\](),]+)')
+EMBEDDING_KEYS = ("path", "$ref")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do: run the operation at `index` of the request, or complete what an earlier step created.
+
+    `withheld` are the bulkIds whose resources do not exist yet: leave them out (`without`) and complete later.
+    """
+
+    index: int
+    withheld: frozenset[str] = frozenset()
+    completes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps in order, and the errors of operations that cannot run, by index in the request."""
+
+    steps: list[Step]
+    errors: dict[int, ScimError]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A plan in the making: which operation creates which bulkId, who refers to whom, what has been placed."""
+
+    creators: dict[str, int]
+    references: dict[int, tuple[str, ...]]
+    steps: list[Step] = field(default_factory=list)
+    placed: set[int] = field(default_factory=set)
+    waiting: list[Step] = field(default_factory=list)
+
+
+def plan(request: BulkRequest, endpoints: Collection[str]) -> Plan:
+    """Order the operations so that what a reference names is created first (RFC 7644 section 3.7.1).
+
+    The order of the request is kept where references allow it; circles are cut by creating a resource without
+    the references that cannot be resolved yet and completing it by a second step.
+
+    :param endpoints: the endpoints of resource types, such as `/Users`.
+    """
+    errors = _errors(request, endpoints)
+    valid = [operation for operation in request.operations if operation.position not in errors]
+    creators = {op.bulkId: op.position for op in valid if op.method == "POST" and op.bulkId}
+    found = {op.position: tuple(dict.fromkeys(references([op.path, op.data]))) for op in valid}
+    errors |= _unresolvable(request, found, creators)
+    draft = _Draft(creators, {index: names for index, names in found.items() if index not in errors})
+    for index in draft.references:
+        _place(draft, index)
+    return Plan(draft.steps, errors)
+
+
+def _place(draft: _Draft, start: int) -> None:
+    """Place an operation after the creators it refers to; a loop, since a chain may be a thousand long."""
+    trail: list[tuple[int, Iterator[str]]] = []
+    open_now: set[int] = set()
+
+    def enter(index: int) -> None:
+        if index in draft.references and index not in draft.placed and index not in open_now:
+            open_now.add(index)
+            trail.append((index, iter(draft.references[index])))
+
+    enter(start)
+    while trail:
+        index, names = trail[-1]
+        name = next(names, None)
+        if name is not None:
+            enter(draft.creators[name])
+            continue
+        trail.pop()
+        open_now.discard(index)
+        _run(draft, index)
+
+
+def _run(draft: _Draft, index: int) -> None:
+    # A creator that failed validation is never placed; its name then fails when it is resolved.
+    missing = (name for name in draft.references[index] if draft.creators[name] not in draft.placed)
+    withheld = frozenset(name for name in missing if draft.creators[name] in draft.references)
+    draft.steps.append(Step(index, withheld))
+    draft.placed.add(index)
+    if withheld:
+        draft.waiting.append(Step(index, withheld))
+    ready = [step for step in draft.waiting if all(draft.creators[name] in draft.placed for name in step.withheld)]
+    draft.waiting = [step for step in draft.waiting if step not in ready]
+    draft.steps += [Step(step.index, completes=True) for step in ready]
+
+
+def references(value: Any) -> Iterator[str]:
+    """Yield the bulkIds that a JSON value or a path refers to, in their order (RFC 7644 section 3.7.2)."""
+    stack: list[tuple[str, Any]] = [("path", value)]
+    while stack:
+        key, item = stack.pop()
+        if isinstance(item, str):
+            yield from _named(key, item)
+        elif isinstance(item, dict):
+            stack += [(str(inner), item[inner]) for inner in reversed(item)]
+        elif isinstance(item, list):
+            stack += [(key, inner) for inner in reversed(item)]
+
+
+def _named(key: str, text: str) -> list[str]:
+    if PREFIX not in text:
+        return []
+    if _embeds(key):
+        return EMBEDDED.findall(text)
+    return [text[len(PREFIX) :]] if text.startswith(PREFIX) else []
+
+
+def _embeds(key: str) -> bool:
+    return key.lower() in EMBEDDING_KEYS
+
+
+def resolve(data: Any, ids: Mapping[str, str]) -> Any:
+    """Return a path or data with each `bulkId:` reference replaced by the resource's id (RFC 7644 section 3.7.2).
+
+    :raises InvalidValue: when a reference names a resource that was not created.
+    """
+
+    def identifier(name: str) -> str:
+        if name not in ids:
+            raise InvalidValue(f"bulkId:{name} names no resource that this request created; see its own error.")
+        return ids[name]
+
+    return _rewrite("path", data, identifier)
+
+
+def _rewrite(key: str, value: Any, identifier: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        if PREFIX not in value:
+            return value
+        if _embeds(key):
+            return EMBEDDED.sub(lambda match: identifier(match[1]), value)
+        return identifier(value[len(PREFIX) :]) if value.startswith(PREFIX) else value
+    if isinstance(value, dict):
+        return {name: _rewrite(str(name), item, identifier) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_rewrite(key, item, identifier) for item in value]
+    return value
+
+
+def without(data: Any, withheld: Collection[str]) -> Any:
+    """Return data without the elements and attributes that refer to the withheld bulkIds (RFC 7644 section 3.7.1)."""
+    if isinstance(data, dict):
+        if _refers(data, withheld):
+            return None
+        inner = {name: without(item, withheld) for name, item in data.items() if not _names_one(name, item, withheld)}
+        return {name: item for name, item in inner.items() if item is not None or data[name] is None}
+    if isinstance(data, list):
+        kept = (without(item, withheld) for item in data if not _names_one("", item, withheld))
+        return [item for item in kept if item is not None]
+    return data
+
+
+def _refers(element: Mapping[str, Any], withheld: Collection[str]) -> bool:
+    """Tell whether an element's `value` is a withheld reference: it then says nothing without it."""
+    return any(key.lower() == "value" and _names_one(key, item, withheld) for key, item in element.items())
+
+
+def _names_one(key: str, item: Any, withheld: Collection[str]) -> bool:
+    return isinstance(item, str) and any(name in withheld for name in _named(key, item))
+
+
+def should_stop(errors: int, fail_on_errors: int | None) -> bool:
+    """Tell whether so many errors end the request (RFC 7644 section 3.7.3); what follows is not run nor answered."""
+    return fail_on_errors is not None and errors >= fail_on_errors
+
+
+def _errors(request: BulkRequest, endpoints: Collection[str]) -> dict[int, ScimError]:
+    """Return what is wrong with operations taken one by one, and with bulkIds used twice."""
+    errors: dict[int, ScimError] = {}
+    seen: dict[str, int] = {}
+    for operation in request.operations:
+        try:
+            _check(operation, endpoints)
+            _check_unique(operation, seen)
+        except ScimError as error:
+            errors[operation.position] = error
+    return errors
+
+
+def _check(operation: BulkOperation, endpoints: Collection[str]) -> None:
+    name, method = operation.name, operation.method
+    if method not in METHODS:
+        raise InvalidSyntax(f"{name}.method: must be POST, PUT, PATCH or DELETE.")
+    _, identifier = split_path(operation, endpoints)
+    if method == "POST" and identifier:
+        raise MethodNotAllowed(f"{name}.path: POST goes to an endpoint such as /Users, without an id.")
+    if method != "POST" and not identifier:
+        raise InvalidPath(f"{name}.path: {method} needs the resource's id, as in /Users/ID.")
+    if method == "POST" and not operation.bulkId:
+        raise InvalidSyntax(f"{name}.bulkId: is required for POST.")
+    if method != "DELETE" and not isinstance(operation.data, dict):
+        raise InvalidSyntax(f"{name}.data: must be an object, not {json_type(operation.data)}.")
+
+
+def split_path(operation: BulkOperation, endpoints: Collection[str]) -> tuple[str, str | None]:
+    """Return the endpoint and the id, possibly a reference, in an operation's path (RFC 7644 section 3.7).
+
+    :raises InvalidPath: when the path names no endpoint of resources.
+    """
+    endpoint, _, identifier = operation.path.strip("/").partition("/")
+    if f"/{endpoint}" not in endpoints or "/" in identifier or identifier.startswith("."):
+        known = " or ".join(sorted(endpoints))
+        raise InvalidPath(f"{operation.name}.path: '{operation.path[:80]}' must begin with {known}; an id may follow.")
+    return f"/{endpoint}", identifier or None
+
+
+def _check_unique(operation: BulkOperation, seen: dict[str, int]) -> None:
+    if operation.method != "POST" or operation.bulkId is None:
+        return
+    first = seen.setdefault(operation.bulkId, operation.position)
+    if first != operation.position:
+        raise InvalidValue(f"{operation.name}.bulkId: '{operation.bulkId}' is taken by Operations[{first}].")
+
+
+def _unresolvable(
+    request: BulkRequest, found: Mapping[int, Collection[str]], creators: Mapping[str, int]
+) -> dict[int, ScimError]:
+    errors: dict[int, ScimError] = {}
+    for index, names in found.items():
+        unknown = [name for name in names if name not in creators]
+        if unknown:
+            name = request.operations[index].name
+            errors[index] = InvalidValue(f"{name}: bulkId:{unknown[0]} is the bulkId of no valid POST of this request.")
+    return errors

@@ -1,0 +1,120 @@
+"""Pages of results by index (RFC 7644 section 3.4.2.4) and by cursor (RFC 9865), without I/O."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from schemas.discovery import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
+from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
+from schemas.messages import SearchRequest
+
+# SQLite's integers have 64 bits.
+MAX_INDEX = 2**63 - 1
+CURSOR_VERSION = 1
+MAC_BYTES = 16
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPage:
+    """A page by index: the 1-based `start_index` and how many resources at most (RFC 7644 section 3.4.2.4)."""
+
+    start_index: int = 1
+    count: int = DEFAULT_RESULTS
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPage:
+    """A page by cursor: the cursor as sent, None for the first page (RFC 9865 section 2)."""
+
+    cursor: str | None = None
+    count: int = DEFAULT_RESULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the sort value, None where it is missing, and the row's `seq`."""
+
+    key: str | int | float | None
+    seq: int
+
+
+def read_page(search: SearchRequest) -> IndexPage | CursorPage:
+    """Read which page a query asks for (RFC 7644 section 3.4.2.4, RFC 9865 section 2).
+
+    :raises InvalidValue: for a `startIndex` or `count` that is no whole number, or `startIndex` beside `cursor`.
+    :raises InvalidCount: for a `count` beside `cursor` that is no whole number from 0.
+    """
+    if search.cursor is None:
+        start = _number("startIndex", search.startIndex, 1, InvalidValue)
+        count = _number("count", search.count, DEFAULT_RESULTS, InvalidValue)
+        return IndexPage(min(max(start, 1), MAX_INDEX), min(max(count, 0), MAX_RESULTS))
+    if not isinstance(search.cursor, str):
+        raise InvalidCursor("cursor: must be text: empty for the first page, else the nextCursor of the page before.")
+    if search.startIndex not in (None, ""):
+        raise InvalidValue("startIndex: cannot be combined with cursor; send one of them.")
+    count = _number("count", search.count, DEFAULT_RESULTS, InvalidCount)
+    if count < 0:
+        raise InvalidCount(f"count: must be between 0 and {MAX_RESULTS}.")
+    return CursorPage(search.cursor or None, min(count, MAX_RESULTS))
+
+
+def _number(name: str, value: Any, default: int, error: type[ScimError]) -> int:
+    if value is None or value == "":
+        return default
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    if not WHOLE_NUMBER.fullmatch(text):
+        raise error(f"{name}: must be a whole number.")
+    # Python refuses to convert thousands of digits; that many mean "as far as possible".
+    return int(text) if len(text) < 20 else -1 if text.startswith("-") else MAX_INDEX
+
+
+@lru_cache(maxsize=64)
+def query_digest(**parts: Any) -> str:
+    """Return a digest of what a cursor belongs to: filter, sort, type (RFC 9865 section 2)."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def encode_cursor(secret: bytes, position: Position, now: float, digest: str) -> str:
+    """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
+    content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq]
+    body = _to_text(json.dumps(content, separators=(",", ":")).encode())
+    return f"{body}.{_to_text(_mac(secret, body))}"
+
+
+def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> Position:
+    """Return the position in a cursor that `encode_cursor` made for the same query (RFC 9865 section 2.1).
+
+    :raises InvalidCursor: when it was changed, made elsewhere or made for another query.
+    :raises ExpiredCursor: when it is older than CURSOR_TIMEOUT seconds.
+    """
+    body, _, mac = text.partition(".")
+    expected = _to_text(_mac(secret, body))
+    if not hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()):
+        raise InvalidCursor("cursor: is not one that this server gave; begin again with an empty cursor.")
+    version, issued, belongs_to, _, key, seq = json.loads(_from_text(body))
+    if version != CURSOR_VERSION or belongs_to != digest:
+        raise InvalidCursor("cursor: belongs to another query; repeat its filter and sorting, or begin again.")
+    if now - issued > CURSOR_TIMEOUT:
+        raise ExpiredCursor(f"cursor: is older than {CURSOR_TIMEOUT} seconds; begin again with an empty cursor.")
+    return Position(key, seq)
+
+
+def _mac(secret: bytes, body: str) -> bytes:
+    return hmac.digest(secret, b"perch cursor " + body.encode("utf-8", "replace"), "sha256")[:MAC_BYTES]
+
+
+def _to_text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _from_text(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,72 @@
+"""Changes of a group's members, recorded without reading the members (RFC 7644 section 3.5.2), without I/O."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from schemas.errors import Mutability
+from schemas.fields import is_unassigned
+from schemas.filters.nodes import BoundNode, Comparison, FilterNode, Or
+from schemas.tolerances import Tolerance, note
+from schemas.values import read_value
+from scim.protocol.patch_paths import Target
+
+
+@dataclass(frozen=True, slots=True)
+class MemberEdit:
+    """One change of a group's members: the ids it names or, for `remove-where`, a filter on member elements."""
+
+    kind: Literal["add", "remove", "replace", "clear", "remove-where"]
+    ids: tuple[str, ...] = ()
+    filter: "BoundNode | None" = None
+
+
+def member_edits(op: str, target: Target, value: Any) -> list[MemberEdit]:
+    """Return what an operation on `members` changes; none when it names nobody (RFC 7644 section 3.5.2).
+
+    :raises Mutability: for a change of a part of a member, which is immutable (RFC 7643 section 4.2).
+    :raises InvalidValue: for a member without an id.
+    """
+    if target.sub is not None:
+        raise Mutability(f"{target.text}: the parts of a member cannot change; remove the member or add another one.")
+    if target.filter is not None and target.written is not None:
+        return _filtered(op, target, target.filter, target.written, value)
+    if op == "remove":
+        return _removed(target, value)
+    if is_unassigned(value):
+        return [MemberEdit("clear")] if op == "replace" else []
+    ids = _ids(target, value)
+    if op == "add":
+        return [MemberEdit("add", ids)] if ids else []
+    return [MemberEdit("replace", ids)] if ids else [MemberEdit("clear")]
+
+
+def _filtered(op: str, target: Target, bound: BoundNode, written: FilterNode, value: Any) -> list[MemberEdit]:
+    if op == "add" or (op == "replace" and not is_unassigned(value)):
+        raise Mutability(f"{target.text}: a member cannot change; use the path members to add or replace members.")
+    ids = _named(written)
+    return [MemberEdit("remove-where", filter=bound)] if ids is None else [MemberEdit("remove", ids)]
+
+
+def _removed(target: Target, value: Any) -> list[MemberEdit]:
+    """Remove the listed members only, as Microsoft Entra means it; all of them when no list is sent."""
+    if value is None or value == "":
+        return [MemberEdit("clear")]
+    note(Tolerance.REMOVE_WITH_VALUE, target.text)
+    ids = _ids(target, value)
+    return [MemberEdit("remove", ids)] if ids else []
+
+
+def _ids(target: Target, value: Any) -> tuple[str, ...]:
+    members = read_value(target.attribute, value, target.text)
+    return tuple(dict.fromkeys(member["value"] for member in members))
+
+
+def _named(node: FilterNode) -> tuple[str, ...] | None:
+    """Return the ids of a filter that only names ids, else None."""
+    if isinstance(node, Or):
+        terms = [_named(term) for term in node.terms]
+        named = [ids for ids in terms if ids is not None]
+        return tuple(dict.fromkeys(one for ids in named for one in ids)) if len(named) == len(terms) else None
+    if isinstance(node, Comparison) and node.operator == "eq" and node.path.name.lower() == "value":
+        return (node.value,) if isinstance(node.value, str) else None
+    return None

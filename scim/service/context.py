@@ -1,0 +1,31 @@
+"""What an operation needs to know about its caller: the deployment, the key, the base URL and who signs the journal."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scim.service.derived_cache import Memo
+from scim.settings import Settings
+from storage.database import Database
+from storage.journal import Author
+from storage.keys import Key
+
+
+class Context(NamedTuple):
+    """A caller of the service; `base` is the base URL without a final slash."""
+
+    database: Database
+    settings: Settings
+    base: str
+    key: Key
+    author: Author
+    memo: Memo
+
+
+class Answer(NamedTuple):
+    """What an operation answers: a status, pieces of JSON text, entity tag, location and id of a single resource."""
+
+    status: int
+    pieces: Sequence[bytes] = ()
+    etag: str | None = None
+    location: str | None = None
+    identifier: str | None = None

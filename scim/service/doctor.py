@@ -1,0 +1,218 @@
+"""What may be wrong with a deployment, each finding with what to do about it."""
+
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import requests
+
+from schemas.datetimes import now
+from schemas.errors import ScimError
+from scim.settings import Settings, unknown_settings
+from storage import integrity, keys, statistics
+from storage.database import Connection, Database
+from storage.keys import Key
+
+OK, LOOK, WRONG = "ok", "look", "wrong"
+MIB = 1024 * 1024
+SOON, UNUSED = timedelta(days=14), timedelta(days=7)
+CLOCK_SLACK = timedelta(minutes=1)
+# Perch is not older than this: a clock that is would let expired keys in.
+FIRST_YEAR = 2026
+PATIENCE = 5.0
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `ok`, worth a `look`, or `wrong`; `remedy` is what to do."""
+
+    check: str
+    level: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The deployment that is looked at."""
+
+    settings: Settings
+    database: Database
+    workspace: Callable[[], str]
+    environment: Mapping[str, str]
+
+
+def examine(patient: Patient) -> Iterator[Finding]:
+    """Yield a finding per check; nothing is changed."""
+    yield from _settings(patient)
+    if not patient.database.file.exists():
+        yield Finding(
+            "file", WRONG, f"There is no file at {patient.database.path}.", "Run flask init, or set PERCH_DATABASE."
+        )
+        return
+    yield from _file(patient.database)
+    try:
+        with patient.database.read() as connection:
+            yield from _schema(connection, patient.database)
+            yield from _pragmas(connection)
+            yield from _integrity(connection)
+            yield from _clock(connection)
+            yield from _keys(keys.every(connection))
+            yield from _holding(connection)
+        statistics.check_writable(patient.database, PATIENCE)
+    except ScimError as error:
+        yield Finding("file", WRONG, error.detail, "Correct that first, then run flask doctor again.")
+        return
+    yield from _disk(patient)
+    yield from _public_url(patient)
+
+
+def _settings(patient: Patient) -> Iterator[Finding]:
+    lines = unknown_settings(patient.environment)
+    for line in lines:
+        yield Finding("settings", LOOK, line, "Correct or remove it; flask settings lists all.")
+    if not lines:
+        yield Finding("settings", OK, "All are known and valid.")
+
+
+def _file(database: Database) -> Iterator[Finding]:
+    kind = integrity.network_file_system(database.file.parent)
+    mode = stat.S_IMODE(database.file.stat().st_mode)
+    if kind:
+        yield Finding(
+            "file", WRONG, f"{database.file} is on a network file system ({kind}), where SQLite's locks do not hold.",
+            "Move it to a local disk, and back it up from there.",
+        )  # fmt: skip
+    elif mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Finding(
+            "file", LOOK, f"{database.file} may be read by others than its owner (mode {mode:o}).",
+            f"chmod 600 {database.file}",
+        )  # fmt: skip
+    else:
+        yield Finding("file", OK, f"{database.file} is there, for its owner only.")
+
+
+def _schema(connection: Connection, database: Database) -> Iterator[Finding]:
+    try:
+        statistics.check_schema(connection, database.file)
+        yield Finding("schema", OK, "It is this version's.")
+    except (ScimError, RuntimeError) as error:
+        text = error.detail if isinstance(error, ScimError) else str(error)
+        yield Finding(
+            "schema", WRONG, text, "Restart Perch with the version that the file was last used with, or a newer one."
+        )
+
+
+def _pragmas(connection: Connection) -> Iterator[Finding]:
+    found = integrity.pragmas(connection)
+    if (found.journal_mode, found.synchronous, found.foreign_keys) == ("wal", 2, 1):
+        yield Finding("pragmas", OK, "Write-ahead log, synchronous FULL, foreign keys on.")
+    else:
+        yield Finding(
+            "pragmas", WRONG, f"{found}: an acknowledged write could be lost.",
+            "Move the file to a disk that supports a write-ahead log.",
+        )  # fmt: skip
+
+
+def _integrity(connection: Connection) -> Iterator[Finding]:
+    faults = integrity.faults(connection)
+    for fault in faults:
+        yield Finding(
+            "integrity", WRONG, fault, "Stop Perch, keep a copy of the file, and flask restore the last backup."
+        )
+    if not faults:
+        yield Finding("integrity", OK, "Every page is sound.")
+
+
+def _clock(connection: Connection) -> Iterator[Finding]:
+    newest = integrity.newest(connection)
+    if time.gmtime().tm_year < FIRST_YEAR or (newest and newest > now(CLOCK_SLACK)):
+        text = f"The clock says {now()}Z" + (f", but something was written at {newest}Z." if newest else ".")
+        yield Finding("clock", WRONG, text, "Set the clock (NTP): keys expire and changes are dated by it.")
+    else:
+        yield Finding("clock", OK, "It is later than everything that was written.")
+
+
+def _keys(every: list[Key]) -> Iterator[Finding]:
+    live = [key for key in every if key.live]
+    for key in live:
+        if key.expires and key.expires < now(SOON):
+            yield Finding(
+                "keys", LOOK, f"The key '{key.name}' ({key.id}) expires at {key.expires}Z.",
+                f"Make a second key and put it into the provider, or flask keys set {key.id} --expires-in DAYS.",
+            )  # fmt: skip
+        if key.lastUsed is None and key.created < now(-UNUSED):
+            yield Finding(
+                "keys", LOOK, f"The key '{key.name}' ({key.id}) was never used since {key.created}Z.",
+                f"If nobody needs it: flask keys revoke {key.id}",
+            )  # fmt: skip
+    if not any(key.access == "provision" for key in live):
+        yield Finding("keys", LOOK, "No live key lets a provider in.", 'Make one: flask keys create "Okta"')
+    else:
+        yield Finding("keys", OK, f"{len(live)} of {len(every)} are live.")
+
+
+def _holding(connection: Connection) -> Iterator[Finding]:
+    found = integrity.holding(connection)
+    if found.unheld:
+        named = ", ".join(found.unheld[:MOST_NAMED]) + (" and more" if len(found.unheld) > MOST_NAMED else "")
+        yield Finding(
+            "roles", LOOK, f"{len(found.unheld)} roles are held by nobody and no group: {named}.",
+            "Assign them (flask roles assign), or flask roles remove SLUG.",
+        )  # fmt: skip
+    if found.without_role:
+        yield Finding(
+            "people", LOOK, f"{found.without_role} of {found.people} active people have no role and may not log in.",
+            "Assign roles in the provider or by flask roles assign; the console lists them under People.",
+        )  # fmt: skip
+    else:
+        yield Finding("people", OK, f"All {found.people} active people have a role.")
+
+
+def _disk(patient: Patient) -> Iterator[Finding]:
+    free, wanted = statistics.free_bytes(patient.database.file) // MIB, patient.settings["PERCH_DISK_FREE"]
+    size = patient.database.file.stat().st_size // MIB
+    if free < wanted:
+        yield Finding("disk", WRONG, f"{free} MiB are free, PERCH_DISK_FREE asks for {wanted}.", "Free some space.")
+    elif free < size:
+        yield Finding(
+            "disk", LOOK, f"{free} MiB are free: no room for a copy of the file ({size} MiB).", "Free some space."
+        )
+    else:
+        yield Finding("disk", OK, f"{free} MiB are free.")
+
+
+def _public_url(patient: Patient) -> Iterator[Finding]:
+    origin = patient.settings["PERCH_PUBLIC_URL"]
+    if not origin:
+        yield Finding(
+            "public URL", LOOK, "PERCH_PUBLIC_URL is not set; locations in answers come from each request's Host.",
+            "Set it to the https origin that the provider uses.",
+        )  # fmt: skip
+        return
+    if not origin.startswith("https://"):
+        yield Finding(
+            "public URL", LOOK, f"{origin} is not https; Okta insists on it.", "Put a proxy with TLS in front."
+        )
+    reason = _unreachable(f"{origin}/{patient.workspace()}/scim/v2/ServiceProviderConfig")
+    if reason:
+        yield Finding(
+            "public URL", WRONG, f"{origin} does not lead to this workspace: {reason}.",
+            "Check that the server runs, then name, certificate, proxy and firewall.",
+        )  # fmt: skip
+    else:
+        yield Finding("public URL", OK, f"{origin} leads to this workspace.")
+
+
+def _unreachable(url: str) -> str:
+    """Return why a URL does not answer as this workspace does, or an empty text."""
+    try:
+        answer = requests.get(url, timeout=PATIENCE, allow_redirects=False)
+        return "" if answer.status_code == 200 and "patch" in answer.json() else f"it answered {answer.status_code}"
+    except ValueError:
+        return "what answers is not Perch"
+    except requests.RequestException as error:
+        return type(error).__name__

@@ -1,0 +1,112 @@
+"""The safety fuse: a provider that deactivates or deletes too many users at once is held until a person releases it."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from schemas.datetimes import from_seconds, now, to_json
+from schemas.errors import ScimError, TooManyRequests
+from scim.service.context import Context
+from scim.settings import Settings
+from storage import fuse, journal
+from storage.database import Connection
+from storage.fuse import Reading
+from storage.journal import Author
+from storage.resources import Row
+
+SUBJECT = ("Workspace", "fuse", "safety fuse")
+STATES = ("off", "ready", "blown", "released")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class FuseBlown(TooManyRequests):
+    """A write that the fuse holds; `facts` are for the journal, `first` tells whether it made the fuse blow."""
+
+    def __init__(self, facts: dict[str, Any], minutes: int, first: bool) -> None:
+        super().__init__(
+            f"Perch's safety fuse is blown since {facts['at']}, when {facts['lost']} of {facts['active']} active users "
+            f"were to be deactivated or deleted within {facts['minutes']} minutes; it blows at {facts['limit']}. "
+            "Nothing was changed. If this is intended, run 'flask fuse release' on the Perch server and let the "
+            "provider try again; if not, correct the assignments in the provider first.",
+            minutes * 60,
+        )
+        self.facts = facts
+        self.first = first
+
+
+def limit(settings: Settings, active: int) -> int:
+    """Return how many of so many active users must go within the window for the fuse to blow."""
+    return max(int(settings["PERCH_FUSE_MINIMUM"]), active * int(settings["PERCH_FUSE_SHARE"]) // 100 + 1)
+
+
+def read(connection: Connection, settings: Settings) -> Reading:
+    """Return the fuse's state over the window that the settings name."""
+    return fuse.read(connection, int(time.time()) - settings["PERCH_FUSE_MINUTES"] * 60)
+
+
+def state_of(settings: Settings, found: Reading) -> str:
+    """Return which of STATES the fuse is in."""
+    if not settings["PERCH_FUSE"]:
+        return "off"
+    if found.blown:
+        return "blown"
+    return "released" if found.released_until > time.time() else "ready"
+
+
+def guard(context: Context, connection: Connection, row: Row, stays_active: bool) -> None:
+    """Refuse the write that would take one active user too many; people in the console and at the shell may.
+
+    :raises FuseBlown: when the fuse blows or is blown.
+    """
+    if stays_active or row.type != "User" or not row.active or not context.settings["PERCH_FUSE"]:
+        return
+    if not context.author.actor.startswith("key:"):
+        return
+    found = read(connection, context.settings)
+    if found.released_until > time.time():
+        return
+    minutes, most = context.settings["PERCH_FUSE_MINUTES"], limit(context.settings, found.active)
+    if found.blown is not None:
+        raise FuseBlown(found.blown, minutes, first=False)
+    if found.lost + 1 >= most:
+        facts = {"at": to_json(now()), "lost": found.lost + 1, "active": found.active, "limit": most}
+        raise FuseBlown({**facts, "minutes": minutes}, minutes, first=True)
+
+
+def recorded(operation: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
+    """Keep that the fuse has blown and journal it, once the write that it holds is rolled back."""
+
+    @wraps(operation)
+    def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return operation(context, *args, **kwargs)
+        except FuseBlown as blown:
+            if blown.first:
+                with suppress(ScimError):
+                    _keep(context, blown.facts)
+            raise
+
+    return run
+
+
+def _keep(context: Context, facts: dict[str, Any]) -> None:
+    with context.database.write() as connection:
+        if fuse.blow(connection, facts):
+            journal.append(connection, context.author, "fuse blown", SUBJECT, _changes(facts))
+
+
+def release(connection: Connection, author: Author, minutes: int) -> str:
+    """Let everything through for so many minutes, and count anew after; return until when."""
+    until = int(time.time()) + minutes * 60
+    fuse.release(connection, until)
+    text = f"{from_seconds(until)}Z"
+    journal.append(connection, author, "fuse released", SUBJECT, _changes({"until": text}))
+    return text
+
+
+def _changes(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"before": None, "after": value} for name, value in facts.items()}

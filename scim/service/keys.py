@@ -1,0 +1,30 @@
+"""Access keys: how one is made, and the shape of roles that it gets."""
+
+import hashlib
+import secrets
+
+from schemas.datetimes import now
+from storage import keys
+from storage.keys import Key
+
+PREFIX = "perch"
+
+
+def make_key(name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None) -> tuple[Key, str]:
+    """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days."""
+    identifier, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
+    shape = roles_as or roles_shape(idp)
+    key = Key(
+        identifier, name, digest(secret), idp, access, shape, 0, now(), keys.expiry(expires_in), None, None
+    )  # fmt: skip
+    return key, f"{PREFIX}_{identifier}_{secret}"
+
+
+def roles_shape(idp: str) -> str:
+    """Return the shape of `roles` that a provider's key gets unless told otherwise."""
+    return "strings" if idp == "okta" else "objects"
+
+
+def digest(secret: str) -> bytes:
+    """Return the digest of a key's secret that is stored."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

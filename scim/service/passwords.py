@@ -1,0 +1,32 @@
+"""The console's password: made once, kept as a hash; PERCH_ADMIN_PASSWORD wins over it."""
+
+import hmac
+import secrets
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from scim.settings import Settings
+from storage import workspace
+from storage.database import Connection
+
+NAME = "admin_password"
+
+
+def make(connection: Connection) -> str:
+    """Set a new random password and return it; only its hash is kept."""
+    password = secrets.token_urlsafe(12)
+    workspace.put(connection, NAME, generate_password_hash(password))
+    return password
+
+
+def is_set(connection: Connection) -> bool:
+    """Tell whether a password was ever made."""
+    return workspace.get(connection, NAME) is not None
+
+
+def matches(connection: Connection, settings: Settings, password: str) -> bool:
+    """Tell whether a password opens the console."""
+    if settings["PERCH_ADMIN_PASSWORD"]:
+        return hmac.compare_digest(settings["PERCH_ADMIN_PASSWORD"].encode(), password.encode("utf-8", "replace"))
+    kept = workspace.get(connection, NAME)
+    return kept is not None and check_password_hash(str(kept), password)

@@ -1,0 +1,120 @@
+"""The search operation (RFC 7644 sections 3.4.2 and 3.4.3): filter, sort, page, project; no Flask."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from schemas import messages
+from schemas.errors import InvalidPath
+from schemas.filters import binding
+from schemas.filters.nodes import Comparison, FilterNode
+from schemas.filters.parser import parse_filter, parse_path
+from schemas.json import to_text
+from schemas.messages import SearchRequest
+from schemas.resource import Bound, ResourceType, UnknownAttribute
+from scim.protocol.paging import CursorPage, IndexPage, Position, decode_cursor, encode_cursor, query_digest, read_page
+from scim.protocol.projection import Projection
+from scim.service.context import Answer, Context
+from scim.service.representation import texts
+from storage import search as stored
+from storage import workspace
+from storage.database import Connection
+from storage.resources import Row
+from storage.search import CREATION, Query, Selection
+from storage.sql.filters import compile_filter, compile_total
+from storage.sql.ordering import Order, order_by
+
+# Okta gives up after 60 seconds; a search that long would only take the time of others.
+LONGEST_SEARCH = 20.0
+
+
+def search(context: Context, kinds: Sequence[ResourceType], request: SearchRequest) -> Answer:
+    """Return a ListResponse of the resources that match; of several types at the root."""
+    wanted = read_page(request)
+    projections = {kind.name: Projection.parse(request.attributes, request.excludedAttributes, kind) for kind in kinds}
+    node = parse_filter(request.filter) if request.filter else None
+    query = Query(_selections(context, kinds, node), _order(kinds, request))
+
+    def read(connection: Connection) -> Answer:
+        if isinstance(wanted, IndexPage):
+            rows, total = stored.page(connection, query, wanted.start_index - 1, wanted.count)
+            extra: dict[str, Any] = {"startIndex": wanted.start_index}
+        else:
+            rows, total, extra = _cursor_page(connection, query, request, wanted)
+        text = list_text(total, _documents(context, connection, rows, projections), extra)
+        return Answer(200, [text.encode()])
+
+    if isinstance(node, Comparison) and node.operator == "eq" and isinstance(wanted, IndexPage) and not request.sortBy:
+        # A look-up, most likely of one resource: all that matches is found at once.
+        return context.database.look(read, LONGEST_SEARCH)
+    with context.database.read(seconds=LONGEST_SEARCH) as connection:
+        return read(connection)
+
+
+def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:
+    """Return a ListResponse as JSON text, its resources being text already."""
+    more = "".join([f',"{name}":{to_text(value)}' for name, value in extra.items()])
+    return (
+        f'{{"schemas":["{messages.LIST_RESPONSE.urn}"],"totalResults":{total},"itemsPerPage":{len(documents)}{more},'
+        f'"Resources":[{",".join(documents)}]}}'
+    )
+
+
+def _documents(
+    context: Context, connection: Connection, rows: Sequence[Row], projections: dict[str, Projection]
+) -> list[str]:
+    if len(projections) == 1:
+        return texts(context, connection, rows, next(iter(projections.values())))
+    found: dict[int, str] = {}
+    for name, projection in projections.items():
+        alike = [row for row in rows if row.type == name]
+        found |= zip([row.seq for row in alike], texts(context, connection, alike, projection), strict=True)
+    return [found[row.seq] for row in rows]
+
+
+def _selections(context: Context, kinds: Sequence[ResourceType], node: FilterNode | None) -> tuple[Selection, ...]:
+    if node is None:
+        return tuple(Selection(kind.name) for kind in kinds)
+    found = []
+    for kind in kinds:
+        bound = binding.bind(node, kind, unknown_is_unassigned=len(kinds) > 1)
+        sql = compile_filter(bound, context.base)
+        found.append(Selection(kind.name, sql.text, sql.parameters, partial(compile_total, bound, context.base)))
+    return tuple(found)
+
+
+def _order(kinds: Sequence[ResourceType], request: SearchRequest) -> Order:
+    if not request.sortBy:
+        return CREATION
+    try:
+        return order_by(_sort_attribute(kinds, request.sortBy), request.descending)
+    except ValueError as error:
+        raise InvalidPath(f"sortBy: {error}.") from None
+
+
+def _sort_attribute(kinds: Sequence[ResourceType], name: str) -> Bound:
+    path = parse_path(name)
+    if path.filter is not None:
+        raise InvalidPath(f"sortBy: '{name[:100]}' must be an attribute without a filter.")
+    for kind in kinds:
+        try:
+            return kind.resolve(path.path.urn, path.path.name, path.path.sub)
+        except UnknownAttribute:
+            continue
+    names = " or ".join(kind.name for kind in kinds)
+    raise InvalidPath(f"sortBy: {names} has no attribute '{name[:100]}'.")
+
+
+def _cursor_page(
+    connection: Connection, query: Query, request: SearchRequest, wanted: CursorPage
+) -> tuple[list[Row], int, dict[str, Any]]:
+    """Return a page by cursor (RFC 9865): the rows, the total, and `nextCursor` unless this page is the last."""
+    secret = bytes.fromhex(str(workspace.get(connection, "secret")))
+    types = tuple(selection.type for selection in query.selections)
+    digest = query_digest(types=types, filter=request.filter, sortBy=request.sortBy, sortOrder=request.sortOrder)
+    begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
+    position = (begin.key, begin.seq) if begin else None
+    rows, last = stored.after(connection, query, position, wanted.count)
+    extra = {"nextCursor": encode_cursor(secret, Position(*last), time.time(), digest)} if last else {}
+    return rows, stored.total(connection, query), extra

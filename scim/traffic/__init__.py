@@ -1,0 +1,1 @@
+"""The recorder of requests and answers, its replay, and what people read of it."""

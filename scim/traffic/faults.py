@@ -1,0 +1,103 @@
+"""Faults on demand (PERCH_FAULTS=on): requests that fail on purpose, so that people see what their client does then."""
+
+import contextlib
+import errno
+import socket
+import time
+from collections.abc import Iterator
+
+from flask import Request, Response
+
+from schemas.errors import InvalidValue, ScimError
+from scim.traffic.recorder import Exchange
+from scim.traffic.summaries import below_base
+from storage import faults
+from storage.database import Database
+from storage.faults import Fault
+
+LONGEST_DELAY = 120.0
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "*")
+
+
+def read_target(text: str) -> tuple[str, str]:
+    """Return method and path of a target such as `POST /Users`, `/Users/*` or `*`; `*` stands for any.
+
+    :raises InvalidValue: saying how a target is written.
+    """
+    words = text.split()
+    if len(words) == 1:
+        words = ["*", *words]
+    if len(words) != 2 or words[0].upper() not in METHODS or not (words[1] == "*" or words[1].startswith("/")):
+        raise InvalidValue(f"'{text}' names no requests; write METHOD /PATH, such as 'POST /Users', '/Users/*' or '*'.")
+    return words[0].upper(), words[1].rstrip("/") or "/"
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Tell whether a path below the base URL fits `*`, `/Users` (exactly) or `/Users/*` (all below)."""
+    if pattern == "*":
+        return True
+    if pattern.endswith("*"):
+        return path.startswith(pattern[:-1])
+    return (path.rstrip("/") or "/") == pattern
+
+
+def described(fault: Fault) -> str:
+    """Return a fault in a few words, such as `fault 3: 429`."""
+    parts = [f"delay {fault.delay:g} s"] if fault.delay else []
+    if fault.drop:
+        parts.append("no answer")
+    if fault.status is not None:
+        parts.append(str(fault.status))
+    return f"fault {fault.id}: {', '.join(parts)}"
+
+
+def meet(database: Database, sent: Request, exchange: Exchange, key: str | None) -> Response | None:
+    """Let a request meet its fault: wait, or answer, or close the connection; None without one.
+
+    :raises ScimError: the fault's status and Retry-After in seconds.
+    """
+    fault = _claimed(database, sent.method, below_base(sent.path), key)
+    if fault is None:
+        return None
+    exchange.fault = described(fault)
+    if fault.delay:
+        time.sleep(min(fault.delay, LONGEST_DELAY))
+    if fault.drop:
+        return _dropped(fault, sent, exchange)
+    if fault.status is not None:
+        raise _error(fault, fault.status)
+    return None
+
+
+def _claimed(database: Database, method: str, path: str, key: str | None) -> Fault | None:
+    """Return the oldest fault that fits and is not used up, and count the use, whichever worker asks."""
+    with database.read() as connection:
+        fitting = [fault for fault in faults.candidates(connection, method, key) if matches(fault.path, path)]
+    for fault in fitting:
+        with database.write() as connection:
+            if faults.use(connection, fault.id):
+                return fault
+    return None
+
+
+def _error(fault: Fault, status: int) -> ScimError:
+    headers = {} if fault.retryAfter is None else {"Retry-After": str(fault.retryAfter)}
+    error = ScimError(f"Made up on purpose: {described(fault)} was set in Perch; flask faults clear ends it.", headers)
+    error.status = status
+    return error
+
+
+def _dropped(fault: Fault, sent: Request, exchange: Exchange) -> Response:
+    """Close the connection under the server; whoever asks inside this process meets a ConnectionResetError."""
+    exchange.dropped = True
+    sock: socket.socket | None = sent.environ.get("gunicorn.socket") or sent.environ.get("werkzeug.socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    return Response(_broken(fault))
+
+
+def _broken(fault: Fault) -> Iterator[bytes]:
+    # gunicorn takes this error for a client that went away, and closes its end quietly.
+    raise ConnectionResetError(errno.ECONNRESET, f"{described(fault)} was set in Perch")
+    yield b""  # type: ignore[unreachable]

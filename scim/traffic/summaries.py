@@ -1,0 +1,179 @@
+"""What a client was doing, in plain words: rules over method, path, body and kind of client, without I/O."""
+
+import json
+import re
+from collections.abc import Collection
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from schemas.fields import TEXT_BOOLEANS
+from storage.traffic import Entry
+
+BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
+NAMES = {"okta": "Okta", "entra": "Entra"}
+GUID = re.compile(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', re.I)
+# Anybody may send a filter, so it is read in a time that grows with its length only.
+LOOK_UP = re.compile(r"\s*+(?:urn:[\w:.-]+:)?(\w++)(?=[\w.\[\] \"]{0,200}\seq\s)", re.I)
+PLAIN = {
+    ("GET", "serviceproviderconfig"): "asks what this server can do",
+    ("GET", "schemas"): "reads the schemas",
+    ("GET", "resourcetypes"): "reads the resource types",
+    ("GET", "me"): "asks for /Me, which Perch does not have",
+    ("POST", ".search"): "searches users and groups",
+}
+KINDS = {"users": "user", "groups": "group", "roles": "role"}
+LOOKUPS = {
+    "username": "looks the user up",
+    "externalid": "looks the {kind} up by externalId",
+    "displayname": "looks the {kind} up by name",
+    "id": "looks the {kind} up by id",
+    "emails": "looks the {kind} up by e-mail",
+}
+
+
+def below_base(path: str) -> str:
+    """Return a path, with query or without, below the base URL: `/Users?count=1`."""
+    return BASE.sub("", path, count=1) or "/"
+
+
+def of_entry(entry: Entry) -> str:
+    """Return what the client of an entry was doing, as a sentence without its full stop."""
+    try:
+        body = json.loads(entry.request or "null")
+    except (ValueError, RecursionError):
+        body = None
+    return in_words(entry.method, entry.path, body, entry.idp, entry.tolerances)
+
+
+def in_words(method: str, path: str, body: Any, idp: str | None, tolerances: Collection[str] = ()) -> str:
+    """Return what a client was doing; `idp` is its key's kind, None when it had no valid key."""
+    who = NAMES.get(idp, "The client") if idp is not None else "Somebody without a valid key"
+    place, _, query = below_base(path).partition("?")
+    segments = [unquote(segment) for segment in place.split("/") if segment]
+    endpoint = segments[0].lower() if segments else ""
+    fields = {name.lower(): item for name, item in body.items()} if isinstance(body, dict) else {}
+    if method == "POST" and endpoint == "bulk":
+        count = len(_list(fields.get("operations")))
+        return f"{who} sends {count} operation{'' if count == 1 else 's'} at once"
+    if (method, endpoint) in PLAIN:
+        return f"{who} {PLAIN[method, endpoint]}"
+    if endpoint not in KINDS:
+        return f"{who} asks for something that is not here"
+    kind = KINDS[endpoint]
+    if method == "POST" and segments[1:] == [".search"]:
+        return f"{who} searches {kind}s"
+    if method == "GET" and len(segments) == 1:
+        asked = {name.lower(): value for name, value in parse_qsl(query)}
+        return f"{who} {_listing(kind, asked, idp)}"
+    return f"{who} {_writing(method, kind, fields, idp, tolerances)}"
+
+
+def _listing(kind: str, asked: dict[str, str], idp: str | None) -> str:
+    if filter_text := asked.get("filter"):
+        return _look_up(kind, filter_text, idp)
+    start, count = asked.get("startindex", "1"), asked.get("count")
+    if kind == "role":
+        return "discovers the roles"
+    if "cursor" in asked and asked["cursor"]:
+        return f"imports {kind}s, a further page"
+    if start != "1":
+        return f"imports {kind}s, from number {start} on"
+    if idp == "okta" and kind == "user" and count in ("1", "2"):
+        return "tests the connection"
+    if idp == "okta" and kind == "group":
+        return "lists the groups: a connection test or the start of an import"
+    return f"imports {kind}s, the first page" if count else f"lists the {kind}s"
+
+
+def _look_up(kind: str, text: str, idp: str | None) -> str:
+    if idp == "entra" and kind == "user" and re.match(r"\s*username\s+eq\s", text, re.I) and GUID.search(text):
+        return "tests the connection"
+    if kind == "group" and re.search(r"\bmembers(\.value)?(\s+eq\b|\[)", text, re.I):
+        return "asks whether the group has a member"
+    found = LOOK_UP.match(text)
+    words = LOOKUPS.get(found[1].lower() if found else "")
+    if words is None:
+        return f"searches {kind}s"
+    pushing = " before pushing" if idp in NAMES else ""
+    return words.format(kind=kind) + pushing
+
+
+def _writing(method: str, kind: str, fields: dict[str, Any], idp: str | None, tolerances: Collection[str]) -> str:
+    if method == "GET":
+        return f"reads the {kind}" + (" before changing it" if idp == "okta" and kind != "role" else "")
+    if method == "DELETE":
+        return f"deletes the {kind}" + (", which was unlinked" if idp == "okta" and kind == "group" else "")
+    if method == "PATCH":
+        return _patching(kind, _list(fields.get("operations")))
+    if method not in ("POST", "PUT"):
+        return f"asks for {method}, which SCIM does not have"
+    return _whole(method, kind, fields, tolerances)
+
+
+def _whole(method: str, kind: str, fields: dict[str, Any], tolerances: Collection[str]) -> str:
+    members = len(_list(fields.get("members")))
+    with_members = f" with {_counted(members)}" if members else ""
+    if method == "POST" and "REACTIVATED" in tolerances:
+        return "creates a user that is here deactivated, which re-activates it"
+    inactive = kind == "user" and _truth(fields.get("active")) is False
+    if method == "POST":
+        return f"creates the {kind}" + (", deactivated" if inactive else with_members)
+    if inactive:
+        return "deactivates the user"
+    if kind == "group":
+        return f"replaces the group{with_members}" if members else "replaces the group, without members"
+    return "updates the user with the whole profile" + (" and its roles" if fields.get("roles") else "")
+
+
+def _patching(kind: str, operations: list[Any]) -> str:
+    deeds = dict.fromkeys(deed for operation in operations for deed in _deeds(kind, operation))
+    if not deeds:
+        return f"changes the {kind}"
+    first = list(deeds)[:3]
+    return " and ".join(first) + (" and more" if len(deeds) > 3 else "")
+
+
+def _deeds(kind: str, operation: Any) -> list[str]:
+    """Return what one operation of a PATCH does; a value without a path does as much as it has keys."""
+    fields = {name.lower(): item for name, item in operation.items()} if isinstance(operation, dict) else {}
+    op, value, path = str(fields.get("op", "")).lower(), fields.get("value"), fields.get("path")
+    if isinstance(path, str) and path:
+        return [_deed(kind, op, path, value)]
+    pairs = value.items() if isinstance(value, dict) else ()
+    return [_deed(kind, op, name, item) for name, item in pairs if name.lower() not in ("id", "schemas")]
+
+
+def _deed(kind: str, op: str, path: str, value: Any) -> str:
+    name = re.split(r"[.\[]", path.rpartition(":")[2] if path.lower().startswith("urn:") else path)[0]
+    if kind == "user" and name.lower() == "active" and _truth(value) is not None:
+        return "re-activates the user" if _truth(value) else "deactivates the user"
+    if kind == "group" and name.lower() == "displayname":
+        return "renames the group"
+    if kind == "group" and name.lower() == "members":
+        return _member_deed(op, path, value)
+    if name.lower() == "roles":
+        return f"{'takes roles from' if op == 'remove' else 'changes the roles of'} the {kind}"
+    return f"{'clears' if op == 'remove' else 'changes'} {name} of the {kind}"
+
+
+def _member_deed(op: str, path: str, value: Any) -> str:
+    count = len(value) if isinstance(value, list) else 1
+    if op == "add":
+        return f"adds {_counted(count)} to the group"
+    if op == "replace":
+        return f"replaces the group's members by {count}" if value else "empties the group"
+    if "[" not in path and not value:
+        return "empties the group"
+    return f"removes {_counted(count)} from the group"
+
+
+def _counted(members: int) -> str:
+    return f"{members} member" + ("" if members == 1 else "s")
+
+
+def _truth(value: Any) -> bool | None:
+    return TEXT_BOOLEANS.get(str(value).lower())
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

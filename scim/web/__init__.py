@@ -1,0 +1,1 @@
+"""The SCIM side of Flask: blueprints, hooks, authentication, requests in, responses out."""

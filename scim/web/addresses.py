@@ -1,0 +1,36 @@
+"""How often an address may fail: addresses in the form in which they are counted, and the refusal."""
+
+import ipaddress
+
+from schemas.errors import TooManyRequests
+from storage.failed_keys import Failures
+
+
+def counted(address: str | None) -> str:
+    """Return what stands for a caller's address: without a port, and of IPv6 the network that one caller owns."""
+    text = (address or "").strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return text[:100]
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def failed(failures: Failures, address: str | None) -> None:
+    """Count a refused access key.
+
+    :raises TooManyRequests: when the address has failed more often than PERCH_FAILED_KEYS within a minute.
+    """
+    seconds = failures.add(counted(address))
+    if seconds:
+        raise TooManyRequests(
+            f"More than {failures.limit} access keys from {counted(address) or 'this address'} were refused within a "
+            "minute; put a valid key into the provider's settings. Valid keys work all the while.",
+            seconds,
+        )

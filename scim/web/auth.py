@@ -1,0 +1,122 @@
+"""Access keys over HTTP: who calls, and whether the key may do it (RFC 7644 section 2)."""
+
+import base64
+import binascii
+import hmac
+import math
+import re
+import time
+
+from schemas.datetimes import now
+from schemas.errors import Forbidden, NotFound, ScimError, Unauthorized
+from scim.service.keys import PREFIX, digest
+from scim.web import addresses
+from storage import keys
+from storage.database import Database
+from storage.failed_keys import Failures
+from storage.keys import Key
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
+READING = ("GET", "HEAD", "OPTIONS")
+# Searching, and polling for security event tokens (RFC 8936).
+READING_POSTS = ("/.search", "/events/poll")
+BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
+USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
+NOBODY = bytes(32)
+# Seconds between two notes of a key's use by one process, and until the next attempt when the writer was busy.
+NOTE_EVERY, NOTE_AGAIN = 60, 5
+
+
+class Gate:
+    """Lets in the callers that hold a live key, counts those that do not, and notes when each key was last used."""
+
+    def __init__(self, database: Database, failed_keys: int) -> None:
+        """`failed_keys` is how many refused keys an address may send per minute before it is answered 429."""
+        self.database = database
+        self.failures = Failures(f"{database.path}.failures", failed_keys)
+        self._noted: dict[str, float] = {}
+
+    def admit(self, authorization: str | None, address: str | None) -> Key:
+        """Return the live key that an Authorization header carries: Bearer, bare, or as the password of Basic.
+
+        :raises Unauthorized: saying what to put into the header.
+        :raises TooManyRequests: instead, when the address sent too many such keys; a valid key always passes.
+        """
+        if not authorization:
+            raise Unauthorized("Send an access key in the header Authorization: Bearer perch_…", CHALLENGE)
+        try:
+            key = self._find(_sent_key(authorization))
+        except Unauthorized:
+            addresses.failed(self.failures, address)
+            raise
+        self._note_use(key)
+        return key
+
+    def _find(self, text: str) -> Key:
+        prefix, identifier, secret = _split(text)
+        if prefix != PREFIX and f"{PREFIX}_" in text:
+            raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
+        if prefix != PREFIX:
+            raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
+        key = self._stored(identifier)
+        # Of a key that does not exist as much is compared as of one that does, so that time tells nothing.
+        same = hmac.compare_digest(key.digest if key else NOBODY, digest(secret))
+        if key is None or not same:
+            raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
+        if not key.live:
+            state = "revoked" if key.revoked else "expired"
+            raise _unauthorised(f"The access key {identifier} was {state}; make a new one in Perch.")
+        return key
+
+    def _stored(self, identifier: str) -> Key | None:
+        """Read the key anew for each request: a revocation counts at once, in every process."""
+        try:
+            with self.database.read(once=True) as connection:
+                return keys.get(connection, identifier)
+        except NotFound:
+            return None
+
+    def _note_use(self, key: Key) -> None:
+        """Write when a key was last used, once a minute, if the writer is free: no request fails or waits for it."""
+        moment = time.monotonic()
+        if moment - self._noted.get(key.id, -math.inf) < NOTE_EVERY:
+            return
+        self._noted[key.id] = moment
+        try:
+            with self.database.write(wait=0, durable=False) as connection:
+                keys.change(connection, key.id, lastUsed=now())
+        except ScimError:
+            self._noted[key.id] = moment - NOTE_EVERY + NOTE_AGAIN
+
+
+def authorise(key: Key, method: str, path: str) -> None:
+    """Refuse what a key may not do: a `read` key may GET and search.
+
+    :raises Forbidden: naming the key.
+    """
+    if key.access == "read" and method not in READING and not (method == "POST" and path.endswith(READING_POSTS)):
+        raise Forbidden(f"The access key '{key.name}' may only read; use a key with provision access.")
+
+
+def _sent_key(authorization: str) -> str:
+    if usual := USUAL.fullmatch(authorization):
+        return usual[1]
+    # Okta's form puts "Bearer " before what people paste, which may begin with it already.
+    text = BEARER.sub("", authorization.strip())
+    scheme, _, rest = text.partition(" ")
+    if scheme.lower() != "basic":
+        return text
+    try:
+        return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    prefix, _, rest = text.partition("_")
+    identifier, _, secret = rest.partition("_")
+    return prefix, identifier, secret
+
+
+def _unauthorised(detail: str) -> Unauthorized:
+    return Unauthorized(detail, CHALLENGE)

@@ -1,0 +1,130 @@
+"""What monitors ask: whether the process answers, whether it can serve, and its figures."""
+
+import ipaddress
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
+
+from schemas.errors import ScimError
+from scim.observability.metrics import Deployment
+from scim.settings import VERSION, Settings
+from scim.web.auth import Gate
+from storage import statistics as figures
+from storage.database import Database
+
+MIB = 1024 * 1024
+# An answer of /readyz holds for a second, so that nobody slows the writers down by asking; it waits 5 s for the writer.
+HOLDS, PATIENCE = 1.0, 5.0
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+ORIGINAL = "werkzeug.proxy_fix.orig"
+blueprint = Blueprint("health", __name__)
+log = logging.getLogger("perch")
+
+
+@dataclass(slots=True)
+class Health:
+    """Whether this process can serve; `app.extensions["perch.health"]`."""
+
+    settings: Settings
+    database: Database
+    gate: Gate
+    figures: Deployment
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _found: dict[str, str] = field(default_factory=dict)
+    _until: float = 0.0
+
+    def checks(self) -> dict[str, str]:
+        """Return "ok" or what is wrong for each check; for everybody to read, so without paths."""
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._found = {
+                    "schema": _outcome(self._check_schema, "not the schema of this version; see the log"),
+                    "file": _outcome(self._check_file, "cannot be written; see the log"),
+                    "disk": _outcome(self._check_disk, "less free than PERCH_DISK_FREE"),
+                }
+                self._until = time.monotonic() + HOLDS
+            return dict(self._found)
+
+    def _check_schema(self) -> None:
+        with self.database.read() as connection:
+            figures.check_schema(connection, self.database.file)
+
+    def _check_file(self) -> None:
+        figures.check_writable(self.database, min(PATIENCE, self.settings["PERCH_WRITE_WAIT"]))
+
+    def _check_disk(self) -> None:
+        free, wanted = figures.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]
+        if free < wanted:
+            raise RuntimeError(f"{free} MiB are free beside the file, PERCH_DISK_FREE asks for {wanted}")
+
+
+def _outcome(check: Callable[[], None], otherwise: str) -> str:
+    try:
+        check()
+    except Exception as error:
+        log.warning("not ready: %s", error.detail if isinstance(error, ScimError) else error)
+        return otherwise
+    return "ok"
+
+
+def register(app: Flask, settings: Settings, database: Database, gate: Gate) -> None:
+    """Answer monitors."""
+    app.extensions["perch.health"] = Health(settings, database, gate, Deployment(settings, database))
+    app.register_blueprint(blueprint)
+
+
+def _health() -> Health:
+    found: Health = current_app.extensions["perch.health"]
+    return found
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """Answer 200 once requests can be served."""
+    return Response("ok\n", content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """Answer 200 when the file can be written, its schema is current and the disk has room, else 503 saying which."""
+    checks = _health().checks()
+    ready = set(checks.values()) == {"ok"}
+    response = jsonify(status="ready" if ready else "not ready", version=VERSION, checks=checks)
+    response.status_code = 200 if ready else 503
+    return response
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Answer the figures to callers on this machine, and to whoever holds an access key.
+
+    :raises Unauthorized: when a caller from elsewhere has no valid key.
+    """
+    if not from_this_machine(request.environ):
+        _health().gate.admit(request.headers.get("Authorization"), request.remote_addr)
+    return Response(_health().figures.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def from_this_machine(environ: dict[str, Any]) -> bool:
+    """Tell whether a caller is on this machine itself: connection and Host say so, and no proxy passed it on.
+
+    A proxy on this machine connects from here for the whole world, so any trace of one counts as elsewhere.
+    """
+    if any(name in environ for name in FORWARDED):
+        return False
+    original = environ.get(ORIGINAL, environ)
+    host = urlsplit(f"//{original.get('HTTP_HOST', '')}").hostname or ""
+    return _is_loopback(original.get("REMOTE_ADDR", "")) and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,14 @@
+"""/Me (RFC 7644 section 3.11): an access key belongs to a client, not to a user."""
+
+from flask import Blueprint, Response
+
+from schemas.errors import NotSupported
+from scim.web.call import Call
+
+blueprint = Blueprint("me", __name__)
+
+
+@blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], strict_slashes=False)
+def me(call: Call) -> Response:
+    """Refuse: there is no user behind an access key."""
+    raise NotSupported("/Me is not supported: an access key belongs to a client, not to a user. Use /Users.")

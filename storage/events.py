@@ -1,0 +1,142 @@
+"""The outbox: what applications are told, written in the transaction of the change itself, numbered as committed."""
+
+import json
+import re
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from schemas.datetimes import now
+from schemas.errors import Gone, InvalidValue
+from schemas.json import to_text
+from storage.journal import Author
+
+PRUNED_AT_ONCE = 500
+BEGINNING = "0"
+CURSOR = re.compile(r"evt_([0-9]{1,18})_([0-9a-f]{8})")
+COLUMNS = "seq, tag, at, kind, type, subject, action, request, data"
+EXPIRED = (
+    "after: the events after this cursor are not kept any more. Ask for a new one with after=latest, "
+    "read /Users anew by cursor, and follow from there."
+)
+
+
+class New(NamedTuple):
+    """An event to be written: its kind, what it is about (resource type and id), and its data."""
+
+    kind: str
+    type: str
+    subject: str
+    data: dict[str, Any]
+
+
+class Event(NamedTuple):
+    """A stored event; `seq` is its place in the order of commits, `data` is JSON text, `at` a stored instant."""
+
+    seq: int
+    tag: str
+    at: str
+    kind: str
+    type: str
+    subject: str
+    action: str
+    request: str
+    data: str
+
+    @property
+    def id(self) -> str:
+        """The event's id, which also is the cursor behind it; the tag tells it from one of a restored past."""
+        return f"evt_{self.seq}_{self.tag}"
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """How the event names its subject."""
+        found: dict[str, Any] = json.loads(self.data).get(self.type.lower(), {})
+        return found
+
+
+def append(connection: sqlite3.Connection, author: Author, action: str, events: Iterable[New]) -> None:
+    """Write the events of one change; all of it is committed or nothing."""
+    instant, marks = now(), secrets.token_hex
+    connection.executemany(
+        "INSERT INTO events (tag, at, kind, type, subject, action, request, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (marks(4), instant, event.kind, event.type, event.subject, action, author.request, to_text(event.data))
+            for event in events
+        ],
+    )
+
+
+def last(connection: sqlite3.Connection) -> int:
+    """Return the number of the newest event ever written, 0 when there was none."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def first(connection: sqlite3.Connection) -> int:
+    """Return the number of the oldest event that is kept, of the next one when there is none."""
+    (seq,) = connection.execute("SELECT min(seq) FROM events").fetchone()
+    return last(connection) + 1 if seq is None else int(seq)
+
+
+def cursor_at(connection: sqlite3.Connection, seq: int) -> str:
+    """Return the cursor behind an event by its number."""
+    row = connection.execute("SELECT tag FROM events WHERE seq = ?", (seq,)).fetchone()
+    return f"evt_{seq}_{row[0]}" if row else BEGINNING
+
+
+def position(connection: sqlite3.Connection, cursor: str) -> int:
+    """Return the number that a cursor stands for.
+
+    :raises InvalidValue: when it is none; :raises Gone: when events after it were pruned, or it is of another past.
+    """
+    found = CURSOR.fullmatch(cursor)
+    if found is None and cursor != BEGINNING:
+        raise InvalidValue("after: must be latest, oldest, or the cursor of an answer, as it was given.")
+    if found is None:
+        if first(connection) > 1:
+            raise Gone(EXPIRED)
+        return 0
+    seq = int(found[1])
+    row = connection.execute("SELECT tag FROM events WHERE seq = ?", (seq,)).fetchone()
+    if row is None or row[0] != found[2]:
+        raise Gone(EXPIRED)
+    return seq
+
+
+def after(connection: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
+    """Return the oldest events behind a number, in the order in which they were committed."""
+    rows = connection.execute(f"SELECT {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+    return [Event(*row) for row in rows]
+
+
+def get(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, Event]:
+    """Return events by number; those that are not kept any more are missing."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM events WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(seqs),)
+    )
+    return {row[0]: Event(*row) for row in rows}
+
+
+def prune(connection: sqlite3.Connection, days: int) -> bool:
+    """Delete the oldest events beyond some days, a bounded number; tell whether there may be more.
+
+    The newest event always stays, so that the cursor behind it stays good through a quiet time.
+    """
+    done = connection.execute(
+        "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM events ORDER BY seq LIMIT ?) "
+        "WHERE at < ? AND seq < (SELECT seq FROM sqlite_sequence WHERE name = 'events'))",
+        (PRUNED_AT_ONCE, now(-timedelta(days=days))),
+    )
+    return done.rowcount == PRUNED_AT_ONCE
+
+
+def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Leave of the events of deleted users only what happened to which id: names go, the order stays."""
+    connection.executemany(
+        "UPDATE events SET data = json_set(json_remove(data, '$.user.externalId'), '$.user.userName', 'forgotten') "
+        "WHERE type = 'User' AND subject = ?",
+        [(identifier,) for identifier in ids],
+    )

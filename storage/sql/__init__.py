@@ -1,0 +1,1 @@
+"""SQL text for filters, columns and orders."""

@@ -1,0 +1,259 @@
+"""Where attributes live in the file: which column, rows of a side table or JSON path of `resources r` has them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas import access
+from schemas.fields import Attribute, Complex
+from schemas.resource import Bound
+
+CONDITION = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL with the values bound to its question marks, in order."""
+
+    text: str
+    parameters: tuple[Any, ...] = ()
+
+    def __add__(self, other: "Sql | str") -> "Sql":
+        if isinstance(other, str):
+            return Sql(self.text + other, self.parameters)
+        return Sql(self.text + other.text, self.parameters + other.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An expression in comparable form (folded unless caseExact); an `indexed` one finds rows by equality and range.
+
+    `stored` is the same before folding, enough to ask whether there is a value.
+    """
+
+    sql: Sql
+    indexed: bool = False
+    stored: Sql | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that keep a multi-valued attribute's elements; the templates have `{}` where the condition goes.
+
+    `each` asks row by row of `r` whether an element matches; `owners` finds the owners of all matching elements
+    at once, some of them twice, save for filters that use a sub-attribute of `only_each`. `everyone` tells that
+    `owners` is the better one even where no index helps, unless `r` is narrowed already. `first` selects a column of
+    the primary element, else of the first one.
+    """
+
+    columns: Mapping[str, Column]
+    each: str
+    first: str
+    owners: str = ""
+    everyone: bool = False
+    only_each: frozenset[str] = frozenset()
+
+
+def column(text: str, *parameters: Any, indexed: bool = False) -> Column:
+    """Return a column, for tables of columns."""
+    return Column(Sql(text, parameters), indexed)
+
+
+ABOVE = (
+    "WITH RECURSIVE above (seq) AS ("
+    'SELECT {start} UNION SELECT m."group" FROM above JOIN members m ON m.member = above.seq) '
+)
+ITSELF_AND_ABOVE = ABOVE.format(start="r.seq")
+ALL_ABOVE = ABOVE.format(start='d."group" FROM members d WHERE d.member = r.seq')
+DIRECTLY_ABOVE = 'LEFT JOIN members n ON n."group" = {group} AND n.member = r.seq'
+
+# Left to itself, SQLite reads all members of a group for the groups among them, or everybody's memberships.
+NESTED = 'CROSS JOIN members m INDEXED BY members_nested ON m."group" = below.seq WHERE m.nested'
+PEOPLE = 'CROSS JOIN members m ON m."group" = below.seq WHERE NOT m.nested'
+# From the reason that most people have to the one that few have: a role, a group's, that of a group around the group.
+# Only the last takes a walk, which costs ten times the others; CASE, unlike OR, asks no further than it must.
+LOGIN_ALLOWED = (
+    "CASE WHEN r.type <> 'User' THEN NULL WHEN r.active IS NOT 1 THEN 0 "
+    "WHEN r.held IS NOT NULL THEN 1 "
+    'WHEN EXISTS (SELECT 1 FROM members m CROSS JOIN assignments a ON a.resource = m."group" WHERE m.member = r.seq) '
+    "THEN 1 "
+    'WHEN EXISTS (SELECT 1 FROM members m CROSS JOIN members o ON o.member = m."group" WHERE m.member = r.seq) '
+    f"THEN EXISTS ({ALL_ABOVE}SELECT 1 FROM above JOIN assignments a ON a.resource = above.seq) ELSE 0 END"
+)
+VERSION = "'W/\"' || r.version || '.' || (SELECT value FROM workspace WHERE name = 'epoch') || '\"'"
+ROLE_NAME = "(SELECT c.name FROM roles c WHERE c.slug = a.role)"
+GROUP_TYPE = (
+    'CASE WHEN EXISTS (SELECT 1 FROM members d WHERE d."group" = g.seq AND d.member = r.seq) '
+    "THEN 'direct' ELSE 'indirect' END"
+)
+
+
+def scalar(path: tuple[str, ...], attribute: Attribute, base: str) -> Column:
+    """Return the column of a single-valued attribute; `base` is the URL under which resources live, without a slash."""
+    kept = _SCALARS.get(path)
+    if kept is not None:
+        return kept
+    if path == ("meta", "location"):
+        return column("? || '/' || r.type || 's/' || quoted(r.id)", base)
+    return _stored(f"json_extract(r.document, '{_json_path(path)}')", attribute)
+
+
+_SCALARS = {
+    ("id",): column("r.id", indexed=True),
+    ("externalId",): column("r.externalId", indexed=True),
+    ("userName",): column("r.userName", indexed=True),
+    ("displayName",): column("r.displayName", indexed=True),
+    ("active",): column("r.active"),
+    ("meta",): column("r.id"),
+    ("meta", "resourceType"): column("r.type"),
+    ("meta", "created"): column("r.created", indexed=True),
+    ("meta", "lastModified"): column("r.lastModified", indexed=True),
+    ("meta", "version"): column(VERSION),
+    (access.USER_URN, "loginAllowed"): column(LOGIN_ALLOWED),
+}
+
+
+def rows(bound: Bound, base: str, used: frozenset[str]) -> Rows:
+    """Return the rows of a multi-valued attribute's elements, for a filter that uses those sub-attributes."""
+    match bound.path:
+        case ("emails",) if "display" not in used:
+            return EMAILS
+        case ("roles",):
+            return ROLES
+        case (access.USER_URN, "effectiveRoles"):
+            return EFFECTIVE_ROLES
+        case (access.GROUP_URN, "roles"):
+            return GROUP_ROLES
+        case ("groups",):
+            return _groups(base)
+        case ("members",):
+            return _members(base)
+    return _json_rows(bound)
+
+
+EMAILS = Rows(
+    {
+        "value": column("e.value", indexed=True),
+        "type": column("e.type"),
+        "primary": column('e."primary"'),
+    },
+    each="EXISTS (SELECT 1 FROM emails e WHERE e.resource = r.seq AND {})",
+    first='(SELECT {} FROM emails e WHERE e.resource = r.seq ORDER BY e."primary" IS 1 DESC, e.position LIMIT 1)',
+    owners="SELECT e.resource FROM emails e WHERE {}",
+)
+ROLES = Rows(
+    {
+        "value": column("a.role", indexed=True),
+        "display": column(f"casefold(ifnull(a.display, {ROLE_NAME}))"),
+        "type": column("casefold(a.type)"),
+        "primary": column('a."primary"'),
+    },
+    each="EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq AND a.source = 'direct' AND {})",
+    first=(
+        "(SELECT {} FROM assignments a WHERE a.resource = r.seq AND a.source = 'direct' "
+        'ORDER BY a."primary" IS 1 DESC, a.position LIMIT 1)'
+    ),
+    owners="SELECT a.resource FROM assignments a WHERE a.source = 'direct' AND {}",
+)
+GROUP_ROLES = Rows(
+    {"value": column("a.role", indexed=True), "display": column(f"casefold({ROLE_NAME})")},
+    each="EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' AND {})",
+    first=(
+        "(SELECT {} FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' ORDER BY a.position LIMIT 1)"
+    ),
+    owners="SELECT a.resource FROM assignments a WHERE a.source = 'group' AND {}",
+)
+EFFECTIVE_ROLES = Rows(
+    {
+        "value": column("a.role", indexed=True),
+        "display": column(f"casefold({ROLE_NAME})"),
+        "type": column("a.source"),
+        "source": column("CASE a.source WHEN 'group' THEN (SELECT g.id FROM resources g WHERE g.seq = a.resource) END"),
+    },
+    each=(
+        f"EXISTS ({ITSELF_AND_ABOVE}SELECT 1 FROM above JOIN assignments a ON a.resource = above.seq WHERE {CONDITION})"
+    ),
+    first=(
+        f"({ITSELF_AND_ABOVE}SELECT {CONDITION} FROM above JOIN assignments a ON a.resource = above.seq "
+        f"{DIRECTLY_ABOVE.format(group='a.resource')} WHERE r.type = 'User' "
+        "ORDER BY a.source = 'group', a.source, n.member IS NULL, a.resource, a.position LIMIT 1)"
+    ),
+    owners=(
+        "WITH RECURSIVE below (seq) AS (SELECT a.resource FROM assignments a WHERE a.source = 'group' AND {} "
+        f"UNION SELECT m.member FROM below {NESTED}) "
+        "SELECT a.resource FROM assignments a WHERE a.source <> 'group' AND {} "
+        f"UNION ALL SELECT m.member FROM below {PEOPLE}"
+    ),
+    everyone=True,
+)
+
+
+def _groups(base: str) -> Rows:
+    """Return the groups above a user; those that match are found first and walked down, save for their `type`."""
+    columns = {
+        "value": column("g.id", indexed=True),
+        "$ref": column("? || '/Groups/' || g.id", base),
+        "display": column("g.displayName", indexed=True),
+        "type": column(GROUP_TYPE),
+    }
+    return Rows(
+        columns,
+        each=f"EXISTS ({ALL_ABOVE}SELECT 1 FROM above JOIN resources g ON g.seq = above.seq WHERE {CONDITION})",
+        first=(
+            f"({ALL_ABOVE}SELECT {CONDITION} FROM above JOIN resources g ON g.seq = above.seq "
+            f"{DIRECTLY_ABOVE.format(group='g.seq')} WHERE r.type = 'User' ORDER BY n.member IS NULL, g.seq LIMIT 1)"
+        ),
+        owners=(
+            "WITH RECURSIVE below (seq) AS (SELECT g.seq FROM resources g WHERE g.type = 'Group' AND {} "
+            f"UNION SELECT m.member FROM below {NESTED}) SELECT m.member FROM below {PEOPLE}"
+        ),
+        everyone=True,
+        only_each=frozenset({"type"}),
+    )
+
+
+def _members(base: str) -> Rows:
+    columns = {
+        "value": column("e.id", indexed=True),
+        "$ref": column("? || '/' || e.type || 's/' || e.id", base),
+        "display": column("e.displayName"),
+        "type": column("lower(e.type)"),
+    }
+    joined = "FROM members m JOIN resources e ON e.seq = m.member WHERE"
+    return Rows(
+        columns,
+        each=f'EXISTS (SELECT 1 {joined} m."group" = r.seq AND {CONDITION})',
+        first=f'(SELECT {CONDITION} {joined} m."group" = r.seq ORDER BY m.member LIMIT 1)',
+        owners=f'SELECT m."group" {joined} {CONDITION}',
+    )
+
+
+def _json_rows(bound: Bound) -> Rows:
+    """Return the elements inside the document."""
+    attribute = bound.attribute
+    order = "e.key"
+    if isinstance(attribute, Complex):
+        columns = {
+            name: _stored(f"json_extract(e.value, '{_json_path((name,))}')", sub)
+            for name, sub in attribute.subAttributes.items()
+        }
+        order = "json_extract(e.value, '$.primary') IS 1 DESC, e.key"
+    else:
+        columns = {"": _stored("e.value", attribute)}
+    source = f"json_each(r.document, '{_json_path(bound.path)}') e"
+    return Rows(
+        columns,
+        each=f"EXISTS (SELECT 1 FROM {source} WHERE {CONDITION})",
+        first=f"(SELECT {CONDITION} FROM {source} ORDER BY {order} LIMIT 1)",
+    )
+
+
+def _json_path(path: tuple[str, ...]) -> str:
+    return "$" + "".join(f'."{key}"' for key in path)
+
+
+def _stored(expression: str, attribute: Attribute) -> Column:
+    stored = Sql(expression)
+    if attribute.kind == "text" and not attribute.caseExact:
+        return Column(Sql(f"casefold({expression})"), stored=stored)
+    return Column(Sql(f"instant({expression})") if attribute.kind == "instant" else stored, stored=stored)

@@ -1,0 +1,294 @@
+"""Filters as SQL over `resources r`; every literal of the filter is a bound value (RFC 7644 section 3.4.2.2)."""
+
+import sqlite3
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from urllib.parse import quote
+
+from schemas.datetimes import normalise_instant
+from schemas.filters.nodes import And, BoundNode, Constant, Elements, Leaf, Not, Or
+from schemas.resource import Bound
+from storage.sql.columns import CONDITION, Column, Rows, Sql, rows, scalar
+
+Resolve = Callable[[Leaf], Column]
+
+TRUE, FALSE = Sql("1"), Sql("0")
+SIGNS = {"eq": "=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+NARROW = {("id",), ("userName",), ("externalId",)}
+LAST_CHARACTER = "\U0010ffff"
+
+
+def compile_filter(bound: BoundNode, base: str) -> Sql:
+    """Return a filter as a condition for `SELECT … FROM resources r WHERE r.type = '…' AND (<text>)`.
+
+    `base` is the URL under which resources live, such as https://host/workspace/scim/v2, for `$ref` and
+    `meta.location`. Any source with the columns of `resources` will do as `r`, so a condition on Roles too. The
+    connection needs `register_functions`.
+    """
+    return _Compiler(base).condition(_normal(bound, True), False)
+
+
+def compile_total(bound: BoundNode, base: str) -> Sql | None:
+    """Return a SELECT of how many resources match, where the elements alone tell and `r` need not be looked at.
+
+    Of the types of resources just one has elements of an attribute that are kept in rows of their own.
+    """
+    node = _normal(bound, True)
+    if not isinstance(node, Elements):
+        return None
+    used = _names(node.filter)
+    kept = rows(node.bound, base, used)
+    if not kept.owners or kept.only_each & used:
+        return None
+    owners = f"SELECT count(*) FROM (SELECT DISTINCT * FROM ({kept.owners}))"
+    return _filled(owners, _element(node.filter, kept))
+
+
+def register_functions(connection: sqlite3.Connection) -> None:
+    """Give a connection the functions that conditions use; the schema itself uses none."""
+    connection.create_function("casefold", 1, _casefold, deterministic=True)
+    connection.create_function("instant", 1, _instant, deterministic=True)
+    connection.create_function("quoted", 1, _quoted, deterministic=True)
+
+
+def _casefold(text: object) -> str | None:
+    return text.casefold() if isinstance(text, str) else None
+
+
+def _instant(text: object) -> str | None:
+    try:
+        return normalise_instant(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _quoted(identifier: object) -> str:
+    return quote(str(identifier), safe=":")
+
+
+def _normal(node: BoundNode, positive: bool) -> BoundNode:
+    """Return a filter with `not` only around leaves and elements, groups merged and constants folded.
+
+    So the SQL nests no deeper than `and` and `or` alternate: SQLite's parser takes about a hundred open brackets.
+    """
+    match node:
+        case Not():
+            return _normal(node.term, not positive)
+        case Constant():
+            return Constant(node.value is positive)
+        case And() | Or():
+            return _merged([_normal(term, positive) for term in node.terms], isinstance(node, And) is positive)
+        case Elements():
+            inner = _normal(node.filter, True)
+            if inner == Constant(False):
+                return Constant(not positive)
+            node = Elements(node.bound, inner)
+    return node if positive else Not(node)
+
+
+def _merged(terms: Sequence[BoundNode], conjunction: bool) -> BoundNode:
+    """Return terms joined by `and` or `or`, those of the same kind lifted, without neutral constants."""
+    kind = And if conjunction else Or
+    lifted = [inner for term in terms for inner in (term.terms if isinstance(term, kind) else (term,))]
+    if Constant(not conjunction) in lifted:
+        return Constant(not conjunction)
+    kept = tuple(dict.fromkeys(_gathered([term for term in lifted if term != Constant(conjunction)], conjunction)))
+    if not kept:
+        return Constant(conjunction)
+    return kept[0] if len(kept) == 1 else kind(kept)
+
+
+def _gathered(terms: Sequence[BoundNode], conjunction: bool) -> Iterator[BoundNode]:
+    """Yield terms, those on one attribute's elements as one: some match p or some match q, so some match p or q.
+
+    The same holds of `none matches p and none matches q`. A list of look-ups becomes one search of the index.
+    """
+    filters: dict[Bound, list[BoundNode]] = {}
+    for term in terms:
+        match term:
+            case Elements() if not conjunction:
+                filters.setdefault(term.bound, []).append(term.filter)
+            case Not(term=Elements() as inner) if conjunction:
+                filters.setdefault(inner.bound, []).append(inner.filter)
+            case _:
+                yield term
+    for bound, inner_filters in filters.items():
+        elements = Elements(bound, _merged(inner_filters, False))
+        yield Not(elements) if conjunction else elements
+
+
+class _Compiler:
+    """Compiles a normal filter; `narrowed` tells that another condition leaves a few rows of `r` only."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def condition(self, node: BoundNode, narrowed: bool) -> Sql:
+        """Compile a node over `r`."""
+        match node:
+            case And():
+                narrowed = narrowed or any(_is_narrow(term) for term in node.terms)
+                return _joined([self.condition(term, narrowed) for term in node.terms], " AND ")
+            case Or():
+                return _joined([self.condition(term, narrowed) for term in node.terms], " OR ")
+            case Elements():
+                return self.elements(node, narrowed)
+            case Not(term=Elements() as term):
+                return Sql("NOT ") + self.elements(term, narrowed)
+        return _plain(node, lambda leaf: scalar(leaf.path, leaf.attribute, self.base))
+
+    def elements(self, node: Elements, narrowed: bool) -> Sql:
+        """Compile "some element matches": through an index where one finds the elements, else row by row."""
+        used = _names(node.filter)
+        kept = rows(node.bound, self.base, used)
+        condition = _element(node.filter, kept)
+        found = _drives(node.filter, kept)
+        if kept.only_each & used:
+            first = _terms_without(node.filter, kept.only_each) if found and not narrowed else None
+            each = _filled(kept.each, condition)
+            return each if first is None else _joined([_among(kept, _element(first, kept)), each], " AND ")
+        if kept.owners and not narrowed and (found or kept.everyone):
+            return _among(kept, condition)
+        return _filled(kept.each, condition)
+
+
+def _element(node: BoundNode, kept: Rows) -> Sql:
+    """Compile a node over the row of an element."""
+    match node:
+        case And():
+            return _joined([_element(term, kept) for term in node.terms], " AND ")
+        case Or():
+            return _joined([_element(term, kept) for term in node.terms], " OR ")
+    return _plain(node, lambda leaf: kept.columns[leaf.path[0]])
+
+
+def _plain(node: BoundNode, resolve: Resolve) -> Sql:
+    """Compile a leaf, a negated leaf or a constant."""
+    match node:
+        case Leaf():
+            return _compared(_value(node, resolve), node)
+        case Not(term=Leaf() as leaf):
+            return _negated(_value(leaf, resolve), leaf)
+        case Constant():
+            return TRUE if node.value else FALSE
+    raise TypeError(f"not in normal form: {node}")
+
+
+def _value(leaf: Leaf, resolve: Resolve) -> Column:
+    column = resolve(leaf)
+    if leaf.missing_is_false:
+        return Column(Sql("ifnull(") + column.sql + ", 0)")
+    return Column(column.stored) if leaf.operator == "pr" and column.stored else column
+
+
+def _compared(column: Column, leaf: Leaf) -> Sql:
+    """Compile a comparison; NULL, for a missing value, counts as false."""
+    match leaf.operator:
+        case "pr":
+            return column.sql + " IS NOT NULL"
+        case "co" | "sw" | "ew":
+            return _text_match(column, leaf.operator, str(leaf.value))
+    return Sql(f"{column.sql.text} {SIGNS[leaf.operator]} ?", (*column.sql.parameters, leaf.value))
+
+
+def _negated(column: Column, leaf: Leaf) -> Sql:
+    """Compile the negation of a comparison: true where the value is missing."""
+    if leaf.operator == "pr":
+        return column.sql + " IS NULL"
+    if leaf.operator == "eq":
+        return column.sql + Sql(" IS NOT ?", (leaf.value,))
+    return Sql("NOT ifnull(") + _compared(column, leaf) + ", 0)"
+
+
+def _text_match(column: Column, operator: str, text: str) -> Sql:
+    if not text:
+        return column.sql + " IS NOT NULL"
+    if operator == "co":
+        return Sql("instr(") + column.sql + Sql(", ?) > 0", (text,))
+    if operator == "ew":
+        return Sql("substr(") + column.sql + Sql(", ?) = ?", (-len(text), text))
+    return _range(column, text) if column.indexed else Sql("instr(") + column.sql + Sql(", ?) = 1", (text,))
+
+
+def _range(column: Column, prefix: str) -> Sql:
+    """Compile `sw` as a range, of which SQLite is told that it picks few rows, so that it prefers the range's index."""
+    begin = Sql("likelihood(") + column.sql + Sql(" >= ?, 0.001)", (prefix,))
+    end = _successor(prefix)
+    if end is None:
+        return begin
+    return Sql("(") + begin + " AND likelihood(" + column.sql + Sql(" < ?, 0.001))", (end,))
+
+
+def _successor(prefix: str) -> str | None:
+    """Return the least text after all that start with `prefix`, None if there is none."""
+    prefix = prefix.rstrip(LAST_CHARACTER)
+    if not prefix:
+        return None
+    following = ord(prefix[-1]) + 1
+    return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)
+
+
+def _joined(terms: Sequence[Sql], connective: str) -> Sql:
+    """Join terms as a tree, the longest first, whose halves are of like length.
+
+    So neither SQLite's parser nor its trees get deep: a nested group mostly costs one open bracket.
+    """
+    return _halved(sorted(terms, key=lambda term: -len(term.text)), connective)
+
+
+def _halved(terms: Sequence[Sql], connective: str) -> Sql:
+    if len(terms) == 1:
+        return terms[0]
+    lengths = list(accumulate(len(term.text) for term in terms[:-1]))
+    middle = bisect_left(lengths, lengths[-1] / 2) + 1
+    first, second = (_halved(half, connective) for half in (terms[:middle], terms[middle:]))
+    return Sql("(") + first + connective + second + ")"
+
+
+def _among(kept: Rows, condition: Sql) -> Sql:
+    return _filled(f"r.seq IN ({kept.owners})", condition)
+
+
+def _filled(template: str, condition: Sql) -> Sql:
+    return Sql(template.replace(CONDITION, condition.text), condition.parameters * template.count(CONDITION))
+
+
+def _names(node: BoundNode) -> frozenset[str]:
+    """Return the sub-attributes that the filter of elements uses."""
+    return frozenset(leaf.path[0] for leaf in _leaves(node))
+
+
+def _leaves(node: BoundNode) -> Iterator[Leaf]:
+    match node:
+        case Leaf():
+            yield node
+        case Not():
+            yield from _leaves(node.term)
+        case And() | Or():
+            for term in node.terms:
+                yield from _leaves(term)
+
+
+def _is_narrow(node: BoundNode) -> bool:
+    return isinstance(node, Leaf) and node.operator == "eq" and node.path in NARROW
+
+
+def _drives(node: BoundNode, kept: Rows) -> bool:
+    """Tell whether an index finds the elements that match."""
+    match node:
+        case And():
+            return any(_drives(term, kept) for term in node.terms)
+        case Or():
+            return all(_drives(term, kept) for term in node.terms)
+        case Leaf():
+            finds = node.operator == "eq" or (node.operator == "sw" and node.value != "")
+            return finds and kept.columns[node.path[0]].indexed
+    return False
+
+
+def _terms_without(node: BoundNode, names: frozenset[str]) -> BoundNode | None:
+    """Return a weaker filter that does not use some sub-attributes, or None."""
+    terms = node.terms if isinstance(node, And) else (node,)
+    kept = [term for term in terms if not names & {leaf.path[0] for leaf in _leaves(term)}]
+    return _merged(kept, True) if kept else None

@@ -1,0 +1,93 @@
+"""Orders as SQL over `resources r`, for sorting and for pages that go on after a key (RFC 7644 section 3.4.2.3)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.fields import Attribute, Complex
+from schemas.resource import Bound
+from storage.sql.columns import CONDITION, Sql, rows, scalar
+
+NEVER_MISSING = {("id",), ("meta", "created"), ("meta", "lastModified")}
+SEQUENCE = "r.seq"
+# Cursors carry a key in a URL, of which servers take some 8 KiB; texts alike so far are in the order of creation.
+LONGEST_KEY = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of resources; `key` is an expression over `r`, NULL where the value is missing if `may_miss`.
+
+    Missing values come last ascending and first descending; resources with equal keys are in the order of creation,
+    both ways.
+    """
+
+    key: str
+    descending: bool
+    may_miss: bool
+
+    @property
+    def missing(self) -> str:
+        """The expression that tells, with 1 or 0, whether the value is missing."""
+        return f"{self.key} IS NULL" if self.may_miss else "0"
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The terms of ORDER BY that go before `r.seq`."""
+        if self.key == SEQUENCE:
+            return (f"{SEQUENCE} DESC",) if self.descending else ()
+        direction = " DESC" if self.descending else ""
+        nulls = (" NULLS FIRST" if self.descending else " NULLS LAST") if self.may_miss else ""
+        return (f"{self.key}{direction}{nulls}",)
+
+    def after(self, key: Any, seq: int) -> Sql:
+        """Return the condition for what comes after the resource with that key (None if missing) and that `r.seq`."""
+        if self.key == SEQUENCE:
+            return Sql(f"{SEQUENCE} {'<' if self.descending else '>'} ?", (seq,))
+        if key is None:
+            rest = f" OR {self.key} IS NOT NULL" if self.descending else ""
+            return Sql(f"({self.key} IS NULL AND {SEQUENCE} > ?{rest})", (seq,))
+        beyond = "<" if self.descending else ">"
+        rest = f" OR {self.key} IS NULL" if self.may_miss and not self.descending else ""
+        text = f"({self.key} {beyond}= ? AND ({self.key} {beyond} ? OR {SEQUENCE} > ?){rest})"
+        return Sql(text, (key, key, seq))
+
+
+def order_by(bound: Bound | None, descending: bool = False) -> Order:
+    """Return the order by an attribute, None for the order of creation (RFC 7644 section 3.4.2.3).
+
+    Of a multi-valued attribute the primary value counts, else the first; of a complex one its `value`. Text is
+    folded unless caseExact.
+
+    :raises ValueError: when a complex attribute has no `value`.
+    """
+    if bound is None:
+        return Order(SEQUENCE, descending, False)
+    bound = _leaf(bound)
+    may_miss = bound.path not in NEVER_MISSING
+    if not bound.attribute.multiValued:
+        kept_alone = scalar(bound.path, bound.leaf, "")
+        key = _without_base(kept_alone.sql)
+        # What an index holds is short enough, and the index gives the order.
+        return Order(key if kept_alone.indexed else _bounded(key, bound.leaf), descending, may_miss)
+    name = bound.sub.name if bound.sub else ""
+    kept = rows(Bound(bound.extension, bound.attribute), "", frozenset({name}))
+    key = kept.first.replace(CONDITION, _without_base(kept.columns[name].sql))
+    return Order(_bounded(key, bound.leaf), descending, may_miss)
+
+
+def _bounded(key: str, attribute: Attribute) -> str:
+    return f"substr({key}, 1, {LONGEST_KEY})" if attribute.kind == "text" else key
+
+
+def _leaf(bound: Bound) -> Bound:
+    if not isinstance(bound.leaf, Complex):
+        return bound
+    value = bound.leaf.sub("value") if bound.sub is None else None
+    if value is None:
+        raise ValueError(f"'{bound.dotted}' has no value to sort by; name a sub-attribute")
+    return Bound(bound.extension, bound.attribute, value)
+
+
+def _without_base(sql: Sql) -> str:
+    """Return an expression without its base URL, which is the same everywhere and so does not change the order."""
+    return sql.text.replace("?", "''")

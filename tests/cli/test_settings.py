@@ -1,0 +1,107 @@
+"""Settings: shown with value and source, in the README as they are declared, and a wrong one stops the start."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scim.settings import SETTINGS, VERSION, WrongSetting, described, read_settings, unknown_settings
+from tests.support.readme import README, with_table
+from tests.support.server import ROOT, clean_environment, run_flask
+
+WRONG = [
+    ("PERCH_FUSE", "maybe"),
+    ("PERCH_TRAFFIC", "some"),
+    ("PERCH_MAX_BODY", "0"),
+    ("PERCH_WORKSPACE", "a/b"),
+    ("PERCH_PUBLIC_URL", "perch.example.com"),
+    ("PERCH_FUSE_SHARE", "101"),
+    ("PERCH_LOG_LEVEL", "loud"),
+]
+
+
+def test_every_setting_is_described(tmp_path: Path) -> None:
+    result = run_flask(tmp_path / "perch.db", "settings", "--json", PERCH_ADMIN_PASSWORD="correct horse battery")
+    found = json.loads(result.stdout)
+    assert found["version"] == VERSION
+    assert [each["name"] for each in found["settings"]] == [setting.name for setting in SETTINGS]
+    by_name = {each["name"]: each for each in found["settings"]}
+    assert by_name["PERCH_DATABASE"]["source"] == "environment"
+    assert by_name["PERCH_TRAFFIC"] == {
+        "name": "PERCH_TRAFFIC",
+        "value": "errors",
+        "source": "default",
+        "default": "errors",
+        "takes": "one of off, errors, all",
+        "help": by_name["PERCH_TRAFFIC"]["help"],
+    }
+    assert by_name["PERCH_ADMIN_PASSWORD"]["value"] == "(hidden)"
+    assert "correct horse" not in result.stdout + result.stderr
+    assert not (tmp_path / "perch.db").exists()
+
+
+def test_people_read_it_too(tmp_path: Path) -> None:
+    text = run_flask(tmp_path / "perch.db", "settings", PERCH_FUSE="off", PERCH_ADMIN_PASSWORD="correct horse").stdout
+    assert "PERCH_FUSE=off  (from the environment, default on)" in text
+    assert "PERCH_TRAFFIC=errors  (the default)" in text
+    assert "correct horse" not in text
+
+
+def test_the_table_of_the_readme_is_generated(tmp_path: Path) -> None:
+    readme = README.read_text(encoding="utf-8")
+    table = run_flask(tmp_path / "perch.db", "settings", "--markdown").stdout
+    assert with_table(readme, table) == readme, "make readme writes it anew"
+
+
+def test_an_empty_variable_is_none() -> None:
+    assert read_settings({"PERCH_FUSE": ""})["PERCH_FUSE"] is True
+    assert described(read_settings({"PERCH_FUSE": ""}))[0]["source"] == "default"
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(WrongSetting, match=f"^{name}='{value}' must be "):
+        read_settings({name: value})
+
+
+@pytest.mark.parametrize("command", ["-m gunicorn app:app --workers 4 --bind 127.0.0.1:0", "-m flask workspace"])
+def test_a_wrong_value_stops_the_start_with_one_line(command: str, tmp_path: Path) -> None:
+    result = run(command, tmp_path, PERCH_FUSE="maybe")
+    assert result.returncode == 4
+    assert result.stderr.splitlines() == [
+        "perch: PERCH_FUSE='maybe' must be on or off. Whether mass deactivation is held until released."
+    ]
+    assert not (tmp_path / "perch.db").exists()
+
+
+def test_workers_without_perchs_configuration_stop_too(tmp_path: Path) -> None:
+    result = run("-m gunicorn --config /dev/null app:app --bind 127.0.0.1:0", tmp_path, PERCH_FUSE="maybe")
+    assert result.returncode == 4
+    assert result.stderr.count("perch: PERCH_FUSE='maybe'") == 1
+
+
+def run(command: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = clean_environment({"PERCH_DATABASE": str(folder / "perch.db"), **settings})
+    return subprocess.run(
+        [sys.executable, *command.split()],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+
+
+def test_an_unknown_variable_is_most_likely_a_typing_error(tmp_path: Path) -> None:
+    found = unknown_settings({"PERCH_TRAFIC": "all", "PERCH_ZZZZZZZZ": "", "PERCH_KEY": "of an example", "HOME": "/"})
+    assert found == [
+        "PERCH_TRAFIC is no setting of Perch and is ignored; did you mean PERCH_TRAFFIC?",
+        "PERCH_ZZZZZZZZ is no setting of Perch and is ignored.",
+    ]
+    result = run_flask(tmp_path / "perch.db", "workspace", "--json", PERCH_TRAFIC="all")
+    assert result.returncode == 0
+    assert result.stderr.count("PERCH_TRAFIC") == 1
+    assert json.loads(result.stdout)

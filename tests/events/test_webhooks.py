@@ -1,0 +1,372 @@
+"""Webhooks in one process: what is sent where, how failures are met, and what an operator can do."""
+
+import ipaddress
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from flask import Flask
+from standardwebhooks.webhooks import Webhook as Signature
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from schemas.errors import InvalidValue
+from scim.events import delivery as couriers
+from scim.events.delivery import Courier, pause
+from scim.events.sender import Sender
+from scim.events.urls import Policy, Refused, Target, is_public
+from scim.events.webhooks import Desk
+from storage import webhooks
+from storage.webhooks import Webhook
+from tests.conftest import MakeApp
+from tests.support.client import ScimClient, wsgi_transport
+from tests.support.commands import create_key, run_command, run_json, scim_path
+from tests.support.receiver import Receiver
+
+PUBLIC_ONLY = Policy(False, frozenset())
+
+
+class Site:
+    """A deployment, a receiver, and one webhook from the one to the other."""
+
+    def __init__(self, app: Flask, receiver: Receiver, *options: str) -> None:
+        self.app, self.receiver = app, receiver
+        self.perch = app.extensions["perch"]
+        self.client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "generic"))
+        added = run_json(app, "webhooks", "add", receiver.url, *options)
+        self.id = added["id"]
+        receiver.secret = added.get("secret", "")
+        self.courier = Courier(self.perch.database, self.perch.settings, "http://perch/ws", self.id, lambda: True)
+
+    def deliver(self, times: int = 50) -> None:
+        for _ in range(times):
+            if not self.courier.step():
+                return
+
+    def user(self, name: str) -> str:
+        return str(self.client.post("/Users", {"userName": name}).body["id"])
+
+    def title(self, identifier: str, text: str) -> None:
+        body = {"Operations": [{"op": "add", "path": "title", "value": text}]}
+        assert self.client.patch(f"/Users/{identifier}", body).status == 200
+
+    @property
+    def webhook(self) -> Webhook:
+        with self.perch.database.read() as connection:
+            return webhooks.get(connection, self.id)
+
+    @property
+    def names(self) -> list[str]:
+        return [event["data"]["user"]["userName"] for event in self.receiver.seen]
+
+    def hurry(self) -> None:
+        """Let all waiting be over."""
+        with self.perch.database.write() as connection:
+            connection.execute("UPDATE webhook_queue SET nextTry = 0")
+            connection.execute("UPDATE webhooks SET nextTry = 0")
+
+    @property
+    def waiting(self) -> int:
+        with self.perch.database.read() as connection:
+            return webhooks.waiting(connection, self.id)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def site(make_app: MakeApp, receiver: Receiver) -> Site:
+    return Site(make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on", PERCH_WEBHOOK_TIMEOUT="1"), receiver)
+
+
+def test_events_arrive_signed_in_order_and_once(site: Site) -> None:
+    for number in range(5):
+        site.user(f"u{number}")
+    site.deliver()
+    assert site.names == ["u0", "u1", "u2", "u3", "u4"]
+    headers, body = site.receiver.raw[0]
+    assert headers["webhook-id"] == json.loads(body)["id"]
+    assert set(json.loads(body)) == {"id", "type", "timestamp", "request", "data"}
+    with pytest.raises(WebhookVerificationError):
+        Signature(site.receiver.secret).verify(body.replace(b"u0", b"u9"), headers)
+    site.deliver()
+    assert len(site.receiver.seen) == 5 and site.waiting == 0
+    assert site.webhook.delivered == 5
+
+
+def test_only_the_kinds_asked_for(make_app: MakeApp, receiver: Receiver) -> None:
+    app = make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on")
+    run_command(app, "roles", "add", "a", "A")
+    site = Site(app, receiver, "--events", "login.allowed,login.withdrawn")
+    ann = str(site.client.post("/Users", {"userName": "ann", "roles": ["a"]}).body["id"])
+    site.user("bob")
+    site.client.delete(f"/Users/{ann}")
+    site.deliver()
+    assert [event["type"] for event in receiver.seen] == ["login.allowed", "login.withdrawn"]
+    assert site.waiting == 0
+
+
+def test_one_persons_failure_holds_that_person_only_and_in_order(site: Site) -> None:
+    bad = {"ann"}
+    site.receiver.behave = lambda event: 500 if event["data"]["user"]["userName"] in bad else 204
+    ann = site.user("ann")
+    bob = site.user("bob")
+    site.title(ann, "1")
+    site.title(bob, "2")
+    site.title(ann, "3")
+    site.deliver()
+    assert site.names == ["bob", "bob"]
+    assert site.waiting == 3
+    bad.clear()
+    site.hurry()
+    site.deliver()
+    assert site.names == ["bob", "bob", "ann", "ann", "ann"]
+    ids = [int(event["id"].split("_")[1]) for event in site.receiver.seen if event["data"]["user"]["userName"] == "ann"]
+    assert ids == sorted(ids) and site.waiting == 0
+
+
+def test_a_receiver_that_is_down_is_tried_less_and_less(site: Site) -> None:
+    site.receiver.stop()
+    for number in range(20):
+        site.user(f"u{number}")
+    site.deliver()
+    held = site.webhook
+    assert held.failures == couriers.DOWN_AFTER and held.nextTry > time.time()
+    assert site.waiting == 20 and held.reason and "refused" in held.reason.lower()
+    site.hurry()
+    site.deliver()
+    assert site.webhook.failures == couriers.DOWN_AFTER + 1
+    site.receiver.start()
+    site.hurry()
+    site.deliver()
+    site.hurry()
+    site.deliver()
+    assert sorted(site.names, key=lambda name: int(name[1:])) == [f"u{number}" for number in range(20)]
+    assert site.waiting == 0 and site.webhook.failures == 0 and site.webhook.reason is None
+
+
+def test_after_three_days_it_is_paused_and_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.receiver.behave = lambda event: 500
+    site.user("ann")
+    site.deliver()
+    assert site.webhook.paused is None
+    monkeypatch.setattr(couriers, "GIVE_UP", -1.0)
+    site.hurry()
+    site.deliver()
+    (shown,) = run_json(site.app, "webhooks", "list")
+    assert shown["state"] == "paused" and "500" in shown["reason"] and shown["waiting"] == 1
+    site.hurry()
+    assert site.courier.step() is False
+    monkeypatch.undo()
+    site.receiver.behave = lambda event: 204
+    run_command(site.app, "webhooks", "resume", site.id)
+    site.deliver()
+    assert site.names == ["ann"]
+
+
+def test_a_receiver_that_is_gone_is_paused_at_once(site: Site) -> None:
+    site.receiver.behave = lambda event: 410
+    site.user("ann")
+    site.deliver()
+    assert site.webhook.paused is not None and site.waiting == 1
+
+
+def test_pause_and_replay(site: Site) -> None:
+    run_command(site.app, "webhooks", "pause", site.id)
+    site.user("ann")
+    site.deliver()
+    assert site.receiver.seen == []
+    run_command(site.app, "webhooks", "resume", site.id)
+    site.deliver()
+    first = site.receiver.seen[0]["id"]
+    site.user("bob")
+    site.deliver()
+    run_command(site.app, "webhooks", "replay", site.id, "--from", first)
+    site.deliver()
+    assert site.names == ["ann", "bob", "bob"]
+    run_command(site.app, "webhooks", "replay", site.id, "--from", "oldest")
+    site.deliver()
+    assert site.names[3:] == ["ann", "bob"]
+    run_command(site.app, "webhooks", "replay", site.id, "--from", "2020-01-01T00:00:00Z")
+    site.deliver()
+    assert site.names[5:] == ["ann", "bob"]
+    site.receiver.behave = lambda event: 500
+    site.user("cid")
+    site.deliver()
+    run_command(site.app, "webhooks", "replay", site.id, "--from", "latest")
+    assert site.waiting == 0
+
+
+def test_lost_events_pause_the_webhook_and_say_so(site: Site) -> None:
+    run_command(site.app, "webhooks", "pause", site.id)
+    site.user("ann")
+    site.user("bob")
+    with site.perch.database.write() as connection:
+        connection.execute("DELETE FROM events WHERE seq = 1")
+    run_command(site.app, "webhooks", "resume", site.id)
+    site.deliver()
+    assert site.receiver.seen == [] and site.webhook.reason == couriers.PRUNED
+    run_command(site.app, "webhooks", "resume", site.id)
+    site.deliver()
+    assert site.names == ["bob"]
+
+
+def test_both_secrets_sign_while_a_receiver_changes_over(site: Site) -> None:
+    old = site.receiver.secret
+    new = run_json(site.app, "webhooks", "rotate", site.id)["secret"]
+    assert new != old and new.startswith("whsec_")
+    site.user("ann")
+    site.deliver()
+    headers, body = site.receiver.raw[0]
+    for secret in (old, new):
+        assert Signature(secret).verify(body, headers)["data"]["user"]["userName"] == "ann"
+    run_command(site.app, "webhooks", "rotate", site.id, "--overlap", "0")
+    assert len(site.webhook.secrets()) == 1
+
+
+def test_test_sends_an_event_now(site: Site) -> None:
+    assert run_command(site.app, "webhooks", "test", site.id).strip() == "204"
+    assert site.receiver.seen[0]["type"] == "perch.test"
+    site.receiver.behave = lambda event: 503
+    result = site.app.test_cli_runner().invoke(args=["webhooks", "test", site.id])
+    assert result.exit_code == 1 and "503" in result.output
+
+
+def test_secrets_are_shown_once(site: Site) -> None:
+    assert "whsec_" not in run_command(site.app, "webhooks", "list", "--json")
+    assert "whsec_" not in run_command(site.app, "webhooks", "list")
+    run_command(site.app, "webhooks", "remove", site.id)
+    assert run_json(site.app, "webhooks", "list") == []
+
+
+def test_a_hanging_and_a_dripping_receiver_cost_the_timeout_no_more() -> None:
+    for behaviour in ("hang", "drip"):
+        listener = socket.create_server(("127.0.0.1", 0))
+        stop = threading.Event()
+        threading.Thread(target=_bad_server, args=(listener, behaviour, stop), daemon=True).start()
+        target = Target("http", "127.0.0.1", listener.getsockname()[1], "/")
+        began = time.monotonic()
+        outcome = Sender(target, Policy(True, frozenset()), 0.5).send(b"{}", {})
+        assert outcome.status == 0 and outcome.text
+        assert time.monotonic() - began < 5
+        stop.set()
+        listener.close()
+
+
+def _bad_server(listener: socket.socket, behaviour: str, stop: threading.Event) -> None:
+    connection, _ = listener.accept()
+    while not stop.wait(0.05):
+        if behaviour == "drip":
+            try:
+                connection.sendall(b"H")
+            except OSError:
+                return
+
+
+def test_redirects_are_not_followed(receiver: Receiver) -> None:
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(307)
+            self.send_header("Location", receiver.url)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Redirecting)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    policy = Policy(True, frozenset())
+    outcome = Sender(Target("http", "127.0.0.1", server.server_port, "/"), policy, 5).send(b"{}", {})
+    assert outcome.status == 307 and not outcome.delivered
+    server.shutdown()
+    server.server_close()
+    assert receiver.raw == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://app.example.com/", "ftp://app.example.com/", "https://user:pw@app.example.com/", "https:///x",
+        "nonsense", "https://app.example.com/#x", "https://app.example.com/a b", "https://app.example.com:99999/", "",
+    ],
+)  # fmt: skip
+def test_urls_that_webhooks_may_not_have(url: str) -> None:
+    with pytest.raises(InvalidValue):
+        PUBLIC_ONLY.read(url)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
+        "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::",
+        "64:ff9b::7f00:1", "64:ff9b::a00:1", "ff02::1", "2001:db8::1", "192.0.2.1",
+    ],
+)  # fmt: skip
+def test_addresses_that_are_not_public(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::5db8:d822"])
+def test_addresses_that_are_public(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+def test_a_name_that_leads_inside_is_refused_whatever_it_led_to_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    target = PUBLIC_ONLY.read("https://rebind.example.com/hook")
+    assert PUBLIC_ONLY.addresses(target) == ["93.184.216.34"]
+    with pytest.raises(Refused, match="not public"):
+        PUBLIC_ONLY.addresses(target)
+    assert Policy(False, frozenset({"rebind.example.com"})).addresses(target) == ["127.0.0.1"]
+
+
+def test_the_connection_goes_to_the_checked_address_and_never_anew_by_itself(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(Policy, "addresses", lambda self, target: [resolve(target.host, target.port)[0][4][0]])
+    sender = Sender(Target("http", "app.example.com", receiver.port, "/hook"), PUBLIC_ONLY, 5)
+    body = b'{"id":"1"}'
+    headers = {"Content-Type": "application/json"}
+    assert sender.send(body, headers).status == 204 and sender.send(body, headers).status == 204
+    assert asked == ["app.example.com"]
+    assert receiver.raw[0][0]["Host"] == f"app.example.com:{receiver.port}"
+    receiver.stop()
+    sender.close()
+    assert sender.send(body, headers).status == 0
+
+
+def test_private_addresses_need_the_operators_word(app: Flask) -> None:
+    desk = Desk(app.extensions["perch"].database, app.extensions["perch"].settings, "http://perch/ws")
+    with pytest.raises(InvalidValue, match="https"):
+        desk.add("http://127.0.0.1:1/hook")
+    found = desk.add("https://127.0.0.1:1/hook")
+    outcome = desk.test(found.id)
+    assert outcome.status == 0 and "not public" in outcome.text
+    with pytest.raises(InvalidValue, match="no event 'x'"):
+        desk.add("https://app.example.com/", ["x"])
+
+
+def test_pauses_grow_and_end() -> None:
+    assert 0.75 <= pause(1, 3600) <= 1.25
+    assert 6 <= pause(4, 3600) <= 10
+    assert pause(100, 3600) <= 4500

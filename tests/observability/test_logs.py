@@ -1,0 +1,156 @@
+"""The log: one line per request with the id that the answer has, JSON or text, without personal data unless asked."""
+
+import json
+import logging
+import os
+import pty
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from scim.observability import logs
+from scim.service import resources
+from tests.conftest import MakeApp, MakeServer
+from tests.support.client import ScimClient
+from tests.support.commands import run_json
+
+ID = re.compile(r"[0-9a-f]{16}")
+STRANGE_IDS = ["", "a b", "x" * 101, 'quote"', "line\tbreak", "perch_0123456789_" + "A" * 43, "ä"]
+
+
+@pytest.fixture(autouse=True)
+def no_log_afterwards() -> Iterator[None]:
+    yield
+    logs._requests.clear()
+    logging.getLogger("perch").handlers.clear()
+
+
+def lines(capfd: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
+
+
+def test_a_request_is_one_line_of_json(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
+    made = okta.post("/Users", {"userName": "ada@example.com", "password": "a long secret"}).body
+    logs.start("info", "json", personal=False)
+    answer = okta.get(f"/Users/{made['id']}?attributes=userName")
+    (line,) = lines(capfd)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert 0 < line.pop("ms") < 10_000
+    assert line == {
+        "level": "info",
+        "message": "request",
+        "requestId": answer.headers["X-Request-Id"],
+        "method": "GET",
+        "route": "/<workspace>/scim/v2/Users/<identifier>",
+        "status": 200,
+        "key": okta.key.split("_")[1],
+        "resource": made["id"],
+    }
+
+
+def test_nothing_personal_is_logged_unless_asked(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
+    search = "/Users?filter=userName+eq+%22ada%40example.com%22"
+    for personal in (False, True):
+        logs.start("debug", "json", personal)
+        okta.get(search)
+        okta.get("/Users/ada@example.com")
+        okta.post("/Users", {"userName": "ada@example.com", "password": "a long secret", "nickName": "Ada"})
+        okta.post("/Users", {"userName": "ada@example.com"})
+        text = capfd.readouterr().err
+        assert ("ada" in text.lower()) is personal
+        assert ("127.0.0.1" in text) is personal
+        assert "secret" not in text
+        assert okta.key not in text
+
+
+def test_an_id_that_is_sent_is_kept_everywhere(app: Flask, okta: ScimClient) -> None:
+    sent = "9f1c:AZ/trace-1=@x"
+    answer = okta.post("/Users", {"userName": "ada@example.com"}, {"X-Request-Id": sent})
+    assert answer.headers["X-Request-Id"] == sent
+    assert run_json(app, "journal")[0]["request"] == sent
+
+
+@pytest.mark.parametrize("sent", STRANGE_IDS)
+def test_an_id_that_does_not_fit_is_replaced(sent: str, app: Flask) -> None:
+    headers = {"X-Request-Id": sent.encode().decode("latin-1")}
+    answered = app.test_client().get("/x/scim/v2/Users", headers=headers).headers["X-Request-Id"]
+    assert ID.fullmatch(answered)
+
+
+def test_every_answer_has_an_id_of_its_own(app: Flask) -> None:
+    client = app.test_client()
+    paths = ["/healthz", "/readyz", "/metrics", "/nowhere", "/console/", "/x/scim/v2/Users", "/"]
+    found = {client.get(path).headers["X-Request-Id"] for path in paths}
+    assert len(found) == len(paths)
+
+
+def test_levels(okta: ScimClient, app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
+    client = app.test_client()
+    for level, expected in (("debug", 2), ("info", 1), ("warning", 0), ("error", 0)):
+        logs.start(level, "json", personal=False)
+        client.get("/healthz")
+        client.get("/nowhere")
+        assert len(lines(capfd)) == expected
+
+
+def test_a_bug_is_one_traceback_with_the_id_and_no_body(
+    okta: ScimClient, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(resources, "create", broken)
+    logs.start("error", "json", personal=False)
+    answer = okta.post("/Users", {"userName": "ada@example.com", "nickName": "Countess"})
+    assert answer.status == 500
+    event, request = lines(capfd)
+    assert event["message"] == "POST /<workspace>/scim/v2/Users failed"
+    assert event["exc_info"].count("Traceback") == 1
+    assert "KeyError: 'a bug'" in event["exc_info"]
+    assert event["requestId"] == request["requestId"] == answer.headers["X-Request-Id"]
+    assert (request["level"], request["status"]) == ("error", 500)
+    assert "Countess" not in str(event) and "ada@" not in str(event)
+
+
+def test_people_get_text(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
+    logs.start("info", "text", personal=False)
+    answer = okta.get("/Users/01a20c66-5a0e-7d53-8d0c-54a1f4a3a0a5")
+    mark = re.escape(answer.headers["X-Request-Id"])
+    path = "/<workspace>/scim/v2/Users/01a20c66-5a0e-7d53-8d0c-54a1f4a3a0a5"
+    text = capfd.readouterr().err
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d 404 GET    {path} [\d.]+ ms key \w+ \[{mark}\]\n", text), text
+    logging.getLogger("perch").warning("something %s", "odd")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d warning: something odd\n", capfd.readouterr().err)
+
+
+def test_a_terminal_gets_text_and_anything_else_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    inner, outer = pty.openpty()
+    with os.fdopen(outer, "w") as terminal, (tmp_path / "log").open("w") as file:
+        monkeypatch.setattr("sys.stderr", terminal)
+        assert logs.kind_of("auto") == "text"
+        assert logs.kind_of("json") == "json"
+        monkeypatch.setattr("sys.stderr", file)
+        assert logs.kind_of("auto") == "json"
+    os.close(inner)
+
+
+def test_the_whole_log_of_a_server_is_json(make_server: MakeServer) -> None:
+    server = make_server(workers=1, settings={"PERCH_TRAFIC": "all"})
+    server.start()
+    server.client(key=server.key).get("/Users")
+    assert server.stop() == 0
+    found = [json.loads(line) for line in server.log().splitlines()]
+    messages = [line["message"] for line in found]
+    assert f"Perch 0.1.0, file {server.database}" in messages
+    assert messages.count("request") == 1
+    assert len([message for message in messages if "PERCH_TRAFIC" in message]) == 1
+    assert all({"time", "level", "message"} <= line.keys() for line in found)
+
+
+def test_an_application_for_tests_logs_no_requests(make_app: MakeApp, capfd: pytest.CaptureFixture[str]) -> None:
+    make_app().test_client().get("/nowhere")
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,163 @@
+"""The figures for Prometheus: read by its own parser, in one process and over several workers that come and go."""
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+
+from scim.observability import metrics
+from tests.conftest import MakeApp, MakeServer
+from tests.support.client import ScimClient
+from tests.support.commands import run_command
+from tests.support.server import PerchServer
+
+USERS = "/<workspace>/scim/v2/Users"
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def parsed(text: str) -> Samples:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def scraped(app: Flask) -> Samples:
+    return parsed(app.test_client().get("/metrics").get_data(as_text=True))
+
+
+def figure(samples: Samples, name: str, **labels: str) -> float:
+    """The sum over all samples of a name that have these labels."""
+    return sum(
+        value for (each, found), value in samples.items() if each == name and labels.items() <= dict(found).items()
+    )
+
+
+def test_people_groups_and_who_may_log_in(app: Flask, okta: ScimClient) -> None:
+    okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
+    okta.post("/Users", {"userName": "bob@example.com"})
+    okta.post("/Users", {"userName": "eve@example.com", "roles": ["managed:editor"], "active": False})
+    okta.post("/Groups", {"displayName": "Support"})
+    found = scraped(app)
+    assert [figure(found, f"perch_{name}") for name in ("users", "groups", "users_login_allowed")] == [3, 1, 1]
+    assert figure(found, "perch_journal_entries") >= 4
+    assert figure(found, "perch_database_bytes") + figure(found, "perch_database_log_bytes") > 4096
+    assert figure(found, "perch_disk_free_bytes") > 0
+    assert figure(found, "perch_build_info", version="0.1.0") == 1
+
+
+def test_what_must_be_walked_over_is_counted_now_and_then(
+    app: Flask, okta: ScimClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert figure(scraped(app), "perch_users_login_allowed") == 0
+    okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
+    found = scraped(app)
+    assert [figure(found, f"perch_{name}") for name in ("users", "users_login_allowed")] == [1, 0]
+    app.extensions["perch.health"].figures._again = time.monotonic()
+    assert figure(scraped(app), "perch_users_login_allowed") == 1
+
+
+def test_requests_by_route_method_status_and_key(app: Flask, okta: ScimClient) -> None:
+    before = scraped(app)
+    made = okta.post("/Users", {"userName": "ada@example.com"})
+    okta.get(f"/Users/{made.body['id']}")
+    okta.get("/Users/nobody@example.com")
+    app.test_client().get("/nowhere")
+    app.test_client().open("/healthz", method="BREW")
+    after = scraped(app)
+
+    def grown(**labels: str) -> float:
+        name = "perch_requests_total"
+        return figure(after, name, **labels) - figure(before, name, **labels)
+
+    key = okta.key.split("_")[1]
+    assert grown(route=USERS, method="POST", status="201", key=key) == 1
+    assert grown(route=f"{USERS}/<identifier>", method="GET", status="200", key=key) == 1
+    assert grown(route=f"{USERS}/<identifier>", method="GET", status="404", key=key) == 1
+    assert grown(route="(none)", method="GET", status="404", key="") == 1
+    assert grown(method="OTHER") == 1
+    assert "example.com" not in str(after)
+    name = "perch_request_seconds_count"
+    assert figure(after, name, route=USERS, method="POST") - figure(before, name, route=USERS, method="POST") == 1
+    assert figure(after, "perch_writer_wait_seconds_count") > figure(before, "perch_writer_wait_seconds_count")
+
+
+def test_the_labels_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "MOST_LABELS", len(metrics._children) + 2)
+    for number in range(5):
+        metrics.count("/", "GET", 200, f"bounded{number}", 0.01)
+    assert len(metrics._children) <= metrics.MOST_LABELS
+
+
+@pytest.mark.parametrize("fuse", ["on", "off"])
+def test_the_fuse(fuse: str, make_app: MakeApp) -> None:
+    app = make_app(PERCH_FUSE=fuse)
+    found = scraped(app)
+    assert figure(found, "perch_fuse_state") == 1
+    assert figure(found, "perch_fuse_state", state="ready" if fuse == "on" else "off") == 1
+    assert figure(found, "perch_fuse_limit_users") == 10
+    run_command(app, "fuse", "release")
+    assert figure(scraped(app), "perch_fuse_state", state="released" if fuse == "on" else "off") == 1
+
+
+def test_several_workers_add_up_and_lose_nothing_when_one_is_killed(make_server: MakeServer) -> None:
+    server = make_server(workers=3)
+    server.start()
+    ask(server, 60)
+    assert counted(server) == 60
+    folder = folder_of(server)
+    for pid in workers(server)[:2]:
+        os.kill(pid, signal.SIGKILL)
+    wait_for_workers(server, 3)
+    ask(server, 60)
+    assert counted(server) == 120
+    # A worker goes on in the file of the one before it: files do not grow in number with restarts.
+    assert len(list(folder.glob("counter_*.db"))) <= 3
+    assert server.stop() == 0
+    assert not folder.exists()
+
+
+def ask(server: PerchServer, times: int) -> None:
+    """Every request on a connection of its own, so that all workers get some."""
+    done = 0
+    while done < times:
+        try:
+            status = server.client().transport("GET", "/x/scim/v2/Users", {"Connection": "close"}, None)[0]
+        except OSError:
+            continue
+        assert status == 401
+        done += 1
+
+
+def counted(server: PerchServer) -> float:
+    text = server.client().transport("GET", "/metrics", {}, None)[2].decode()
+    return figure(parsed(text), "perch_requests_total", route=USERS, status="401")
+
+
+def workers(server: PerchServer) -> list[int]:
+    assert server.process is not None
+    pid = server.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_for_workers(server: PerchServer, number: int) -> None:
+    end = time.monotonic() + 40
+    while time.monotonic() < end:
+        if len(workers(server)) == number and len(re.findall("Booting worker", server.log())) >= number + 2:
+            return
+        time.sleep(0.05)
+    raise AssertionError(server.log())
+
+
+def folder_of(server: PerchServer) -> Path:
+    """The folder that the workers of a server count in."""
+    for line in Path(f"/proc/{workers(server)[0]}/maps").read_text().splitlines():
+        if "perch-metrics-" in line:
+            return Path(line.split()[-1]).parent
+    raise AssertionError("no worker counts")

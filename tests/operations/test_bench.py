@@ -1,0 +1,258 @@
+"""The benchmark measures what it says: only right answers count, and the report tells what was missed."""
+
+import json
+import subprocess
+import threading
+import time
+import xml.etree.ElementTree as xml
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.resource import USER
+from tests.bench import load, peers, report, rows, workloads
+from tests.bench.curves import growth_svg
+from tests.bench.directory import loaded, person
+from tests.bench.load import Measured, WrongAnswer
+from tests.bench.profile import InProcess, deploy, profiled, seconds_in_sql
+from tests.bench.run import in_pairs
+from tests.bench.servers import Server
+from tests.bench.workloads import World
+
+Seeded = tuple[InProcess, World]
+PEOPLE = 1000
+SMALL: list[tuple[str, rows.Make]] = [
+    *((row.name, row.make) for row in rows.ROWS),
+    *((name, partial(make, group="big")) for name, make in rows.GROUPS),
+    *((f"a peer's {name}", make) for name, make, _ in rows.PEERS),
+    ("a group whole", partial(workloads.read_group, group="big", size=PEOPLE)),
+    ("POST a group", partial(workloads.post_group, size=PEOPLE)),
+    ("PUT a group", partial(workloads.put_group, group="replaced", size=PEOPLE)),
+]
+READS = {row.make for row in (*rows.READS, *rows.FILTERS)}
+every_workload = pytest.mark.parametrize("make", [make for _, make in SMALL], ids=[name for name, _ in SMALL])
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Seeded:
+    return deploy(tmp_path_factory.mktemp("bench"), PEOPLE)
+
+
+@pytest.fixture(scope="module")
+def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Seeded:
+    return deploy(tmp_path_factory.mktemp("unwritten"), PEOPLE)
+
+
+@pytest.fixture
+def fitting(seeded: Seeded, unwritten: Seeded, make: rows.Make) -> Seeded:
+    """Reads count the seeded people exactly, so what the other workloads wrote must not be in their way."""
+    return unwritten if make in READS else seeded
+
+
+class Emptied:
+    """A client whose answers have the right status and nothing in them."""
+
+    def __init__(self, client: InProcess) -> None:
+        self.client = client
+
+    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        status, _ = self.client.ask(method, path, body)
+        return status, b"{}"
+
+
+@every_workload
+def test_perch_answers_every_workload_rightly(fitting: Seeded, make: rows.Make) -> None:
+    client, world = fitting
+    operation = make(world)
+    operation(client, 0)
+    operation(client, 1)
+
+
+@every_workload
+def test_an_empty_answer_is_an_error(fitting: Seeded, make: rows.Make) -> None:
+    client, world = fitting
+    with pytest.raises((WrongAnswer, KeyError)):
+        make(world)(Emptied(client), 0)
+
+
+def test_bulk_creates_a_thousand(seeded: Seeded) -> None:
+    client, world = seeded
+    workloads.bulk(world)(client, 0)
+    with pytest.raises(WrongAnswer):
+        workloads.bulk(world)(Emptied(client), 0)
+
+
+def test_the_profile_sees_sql(seeded: Seeded) -> None:
+    client, world = seeded
+    assert seconds_in_sql(profiled(client, workloads.get_user(world), 2)) > 0
+    assert seconds_in_sql(profiled(client, lambda *_: None, 2)) == 0
+
+
+@pytest.mark.parametrize("number", [0, 1, 20, 12345])
+def test_the_seed_is_what_a_post_would_make(number: int) -> None:
+    assert json.dumps(loaded(number)) == json.dumps(USER.load(person(number)))
+
+
+class Answers(BaseHTTPRequestHandler):
+    """Answers with the path, with a length or in chunks."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        text = self.path.encode()
+        if "chunked" in self.path:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"3\r\n%b\r\n%x;x=1\r\n%b\r\n0\r\n\r\n" % (text[:3], len(text) - 3, text[3:]))
+        else:
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_answers_are_read_with_a_length_and_in_chunks(port: int) -> None:
+    connection = load.Connection(port, {})
+    for path in ("/plain", "/chunked", "/chunked-again", "/plain-again"):
+        assert connection.ask("GET", path) == (200, path.encode())
+    connection.close()
+
+
+def test_a_run_counts_after_the_warm_up_and_fails_at_a_wrong_answer(port: int) -> None:
+    turns: list[int] = []
+
+    def operation(client: load.Client, turn: int) -> None:
+        turns.append(turn)
+        workloads.expect(client.ask("GET", f"/{turn}") == (200, f"/{turn}".encode()) and turn < 20, turn)
+
+    found = load.run(port, {}, lambda client, turn: operation(client, turn % 4), 2, 0.05)
+    assert found.rate > 0 and found.median <= found.p99
+    assert {0, 1, 2, 3} <= set(turns)
+    with pytest.raises(WrongAnswer, match="20"):
+        load.run(port, {}, operation, 1, 5)
+    with pytest.raises(WrongAnswer, match="2[12]"):
+        load.run(port, {}, lambda client, turn: operation(client, turn + 21), 2, 5)
+
+
+def test_the_median_pair_counts() -> None:
+    rates = iter([10.0, 50.0, 10.0, 1.0, 10.0, 20.0])
+    mine, other = in_pairs(partial(measured, rates), partial(measured, rates), 3)
+    assert (mine.rate, other.rate) == (20.0, 10.0)
+
+
+def measured(rates: Iterator[float]) -> Measured:
+    return Measured(next(rates), 1.0, 1.0)
+
+
+def test_memory_is_looked_at_all_the_time() -> None:
+    seen = threading.Event()
+
+    class Swelling(Server):
+        def __init__(self) -> None:
+            self.sizes = [[10.0, 11.0], [12.0, 90.0]]
+
+        def memory(self) -> list[float]:
+            if len(self.sizes) == 1:
+                seen.set()
+            return self.sizes.pop(0) if self.sizes else [20.0, 20.0]
+
+    with Swelling().peak_memory(every=0.001) as peak:
+        assert seen.wait(10)
+        while peak[0] < 90:
+            time.sleep(0.001)
+    assert peak == [90.0]
+
+
+def test_a_peer_that_cannot_be_installed_is_skipped_with_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: tuple[str, ...], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(command, 1 if "pip" in command else 0, "", "warning\nno such version\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert peers.interpreter(peers.PEERS[0], tmp_path) is None
+    assert "skipped scim2-server" in (said := capsys.readouterr().err) and "no such version" in said
+
+
+def row(name: str, clients: int = 1, **changed: Any) -> dict[str, Any]:
+    return {"name": name, "clients": clients, "rate": 1000.0, "median": 1.0, "p99": 2.0, "baseline": "B2",
+            "baseline_median": 0.5, "baseline_p99": 1.0, "share": 0.5, "at_least": None, "p99_at_most": None,
+            "grows_at_most": 1.5, **changed}  # fmt: skip
+
+
+def results(**changed: Any) -> dict[str, Any]:
+    """A run as results.json keeps it: GET is missed, POST is met."""
+    get, post = row("GET a user", at_least=0.75), row("POST a user", 8, at_least=0.5, p99_at_most=2.0)
+    slower = {**get, "median": 3.0, "baseline_median": 0.6}
+    facts = [{"name": "start", "value": 1.0, "unit": "s", "at_most": 1.5, "at_least": None}]
+    peer = {"peer": "other (durable)", "durable": True, "name": report.SESSION, "clients": 4, "rate": 300.0,
+            "peer_rate": 200.0, "times": 1.5}  # fmt: skip
+    return {
+        "date": "2026-11-24", "commit": "abc", "cpu": "CPU", "cores": 2, "python": "3.11", "sqlite": "3.40",
+        "gunicorn": {"workers": 2, "worker_class": "gthread", "threads": 4}, "seconds": 1.0, "rounds": 3,
+        "people": 1000, "rows": [get, post], "sizes": {"1000": [get], "100000": [slower]}, "facts": facts,
+        "peers": [peer], **changed,
+    }  # fmt: skip
+
+
+def line(text: str, start: str) -> str:
+    (found,) = [each for each in text.splitlines() if each.startswith(f"| {start}")]
+    return found
+
+
+def test_the_report_says_what_was_missed(tmp_path: Path) -> None:
+    text = report.write(tmp_path, results())
+    assert "CPU, 2 cores, Python 3.11, SQLite 3.40, gunicorn with 2 gthread workers of 4 threads" in text
+    work, grown = text.split("## Growth")
+    assert line(work, "GET a user").endswith("| ≥ 0.75 | **missed** |")
+    assert line(work, "POST a user").endswith("| ≥ 0.5, p99 ≤ 2 × B2's | yes |")
+    assert line(work, "start").endswith("| 1.00 s | ≤ 1.5 s | yes |")
+    assert line(work, report.SESSION).endswith("| 1.50 times | ≥ 2 times | **missed** |")
+    assert line(grown, "GET a user").endswith("| 1.00 (1.00) | 3.00 (1.20) | ≤ 1.5 | **missed** |")
+    assert json.loads((tmp_path / "results.json").read_text()) == results()
+    slow = results(rows=[row("POST a user", 8, at_least=0.5, p99_at_most=2.0, p99=2.1)])
+    assert line(report.markdown(slow), "POST a user").endswith("**missed** |")
+
+
+def test_the_readme_has_the_short_table() -> None:
+    text = report.in_short(results())
+    assert line(text, "GET a user") == "| GET a user | 1,000 | 0.50 of B2 | ≥ 0.75 | **missed** |"
+    assert line(text, report.SESSION).endswith("| 1.50 × other | ≥ 2 × | **missed** |")
+    most = line(text, "most growth of all of these, 1,000 to 100,000 people: GET a user")
+    assert most.endswith("| 3.00 times (baseline: 1.20) | ≤ 1.5 times | **missed** |")
+    before = f"a\n{report.BEGIN}\nold\n{report.END}\nz\n"
+    assert report.with_section(before, results()) == f"a\n{report.BEGIN}\n{text}\n{report.END}\nz\n"
+
+
+def test_the_readme_shows_the_last_run() -> None:
+    if not report.RESULTS.exists():
+        pytest.skip("no run has been kept yet")
+    readme, last = report.README.read_text(encoding="utf-8"), json.loads(report.RESULTS.read_text(encoding="utf-8"))
+    assert readme == report.with_section(readme, last), "python -m tests.bench.report writes it anew"
+    assert (report.RESULTS.parent / "results.md").read_text(encoding="utf-8") == report.markdown(last)
+
+
+def test_the_curves_are_svg_on_a_logarithmic_axis() -> None:
+    drawn = xml.fromstring(
+        growth_svg({"a < b": {1000: 1.0, 10_000: 1.2, 100_000: 1.4}, "c": {1000: 1.0, 100_000: 2.0}})
+    )
+    tag = "{http://www.w3.org/2000/svg}"
+    points = [each.attrib["points"] for each in drawn.iter(f"{tag}polyline")]
+    across = [float(point.split(",")[0]) for point in max(points, key=len).split()]
+    assert across[1] - across[0] == pytest.approx(across[2] - across[1], abs=0.2)
+    assert {"a < b: 1.40", "c: 2.00", "1,000", "100,000"} <= {str(each.text) for each in drawn.iter(f"{tag}text")}

@@ -1,0 +1,38 @@
+"""docs/operate.md names commands, settings, figures and files that exist."""
+
+import re
+
+import pytest
+from flask import Flask
+
+from scim.settings import OF_OTHERS, SETTINGS
+from tests.support.server import ROOT
+
+TEXT = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"\bflask ([a-z]+)", TEXT))))
+def test_commands(name: str, app: Flask) -> None:
+    assert name in app.cli.commands
+
+
+def test_settings() -> None:
+    known = {setting.name for setting in SETTINGS} | set(OF_OTHERS)
+    assert set(re.findall(r"\bPERCH_[A-Z_]+[A-Z]", TEXT)) <= known
+
+
+def test_figures(app: Flask) -> None:
+    told = {name.removesuffix("{").rstrip("_") for name in re.findall(r"`(perch_[a-z_]+)", TEXT)}
+    answered = set(re.findall(r"^# TYPE (\w+)", app.test_client().get("/metrics").get_data(as_text=True), re.MULTILINE))
+    assert {name for name in answered if not name.endswith("_created")} == told
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\((\w[\w./-]*\.md)\)", TEXT))))
+def test_links(path: str) -> None:
+    assert (ROOT / "docs" / path).is_file()
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`make ([a-z-]+)`", readme + TEXT)) <= targets

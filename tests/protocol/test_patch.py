@@ -1,0 +1,172 @@
+"""PATCH on documents: the table of cases/patch.json, and what must hold for any operations."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.errors import BadRequest, InvalidSyntax, ScimError
+from schemas.filters.binding import bind_value_filter
+from schemas.filters.parser import parse_path
+from schemas.messages import Operation, read_patch
+from schemas.resource import GROUP, RESOURCE_TYPES, USER
+from schemas.tolerances import Tolerance, collect
+from scim.protocol.patch import MemberEdit, apply
+from scim.protocol.patch_paths import read_target
+
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+CASES = json.loads((Path(__file__).parents[1] / "cases" / "patch.json").read_text(encoding="utf-8"))
+
+
+def operations(sent: list[Any]) -> list[Operation]:
+    return read_patch({"schemas": [PATCH_OP], "Operations": sent})
+
+
+def expected_edit(kind: Any, *rest: str) -> MemberEdit:
+    if kind != "remove-where":
+        return MemberEdit(kind, rest)
+    node = parse_path(f"members[{rest[0]}]").filter
+    assert node is not None
+    return MemberEdit(kind, (), bind_value_filter(node, GROUP, GROUP.resolve(None, "members")))
+
+
+def loaded(case: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    kind = RESOURCE_TYPES[case.get("resourceType", "User")]
+    return kind.load({"schemas": [kind.urn], **document})
+
+
+def test_the_table_is_large() -> None:
+    assert len(CASES) >= 120
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_case(case: dict[str, Any]) -> None:
+    document, kind = case["document"], RESOURCE_TYPES[case.get("resourceType", "User")]
+    before = copy.deepcopy(document)
+    with collect() as used:
+        if "error" in case:
+            with pytest.raises(BadRequest) as raised:
+                apply(kind, document, operations(case["operations"]))
+            assert (raised.value.scimType, document) == (case["error"], before)
+            assert case.get("says", "Operations[0]: ") in raised.value.detail
+            return
+        patched = apply(kind, document, operations(case["operations"]))
+    assert patched.document == case["expected"]
+    assert list(patched.member_edits) == [expected_edit(*edit) for edit in case.get("members", [])]
+    assert sorted(tolerance.name for tolerance in used) == case.get("tolerances", [])
+    assert document == before
+    assert {**loaded(case, patched.document), "schemas": None} == {**case["expected"], "schemas": None}
+
+
+def test_every_tolerance_of_patch_is_in_the_table() -> None:
+    shown = {name for case in CASES for name in case.get("tolerances", [])}
+    assert shown >= {
+        "OPERATION_CASE", "DOTTED_KEYS", "TEXT_BOOLEAN", "TEXT_BOOLEAN_FILTER", "CREATED_FROM_FILTER",
+        "REMOVE_WITH_VALUE", "BARE_VALUE", "SINGLE_VALUE_ARRAY", "LONE_ELEMENT", "EMPTY_MANAGER", "ROLE_IN_JSON_TEXT",
+        "MISPLACED_ATTRIBUTE", "IGNORED_ID",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ([], "PatchOp"),
+        ({}, "Operations"),
+        ({"Operations": []}, "Operations"),
+        ({"Operations": None}, "Operations"),
+        ({"Operations": "x"}, "Operations"),
+        ({"Operations": [{"op": "add"}, "x"]}, "Operations[1]"),
+        ({"Operations": [{"op": "add"}, None]}, "Operations[1]"),
+        ({"Operations": [{}]}, "Operations[0].op"),
+        ({"Operations": [{"op": "add"}, {"op": "add"}, {"op": "copy"}]}, "Operations[2].op"),
+        ({"Operations": [{"op": 1}]}, "Operations[0].op"),
+        ({"Operations": [{"op": "add", "path": 1}]}, "Operations[0].path"),
+        ({"schemas": ["urn:x"], "Operations": [{"op": "add", "value": {}}]}, "schemas"),
+        ({"schemas": "urn:x", "Operations": [{"op": "add", "value": {}}]}, "schemas"),
+    ],
+)
+def test_a_wrong_message_is_refused(body: Any, says: str) -> None:
+    with pytest.raises(InvalidSyntax) as raised:
+        read_patch(body)
+    assert says in raised.value.detail
+
+
+def test_a_message_in_other_case_without_schemas_is_read() -> None:
+    with collect() as used:
+        read = read_patch({"OPERATIONS": [{"OP": "Remove", "Path": "members", "VALUE": [], "x": 1}]})
+    assert read == [Operation("remove", "members", [], 0, True)]
+    assert set(used) == {Tolerance.MISSING_SCHEMAS, Tolerance.OPERATION_CASE}
+
+
+def test_a_null_value_is_told_from_none() -> None:
+    sent = operations([{"op": "remove", "path": "x", "value": None}, {"op": "remove", "path": "x"}])
+    assert [operation.has_value for operation in sent] == [True, False]
+
+
+def test_a_plain_name_means_what_the_grammar_finds_under_it() -> None:
+    for kind in RESOURCE_TYPES.values():
+        for name in kind.attributes:
+            found = read_target(kind, name)
+            assert (found.text, found.bound) == (name, read_target(kind, name.upper()).bound)
+
+
+elements = st.fixed_dictionaries(
+    {"value": st.sampled_from("abc")},
+    optional={"type": st.sampled_from(["work", "home"]), "primary": st.booleans(), "display": st.sampled_from("xy")},
+)
+paths = st.sampled_from(
+    [
+        "emails", "roles", "emails.type", "emails.value", "roles.display", "name", "name.givenName", "manager",
+        'emails[type eq "work"]', 'emails[type eq "work"].value', 'roles[primary eq "True"].value', "roles.primary",
+        'emails[primary eq true and value eq "a"].primary', 'roles[value eq "b"]', "title", "active", None,
+    ]
+)  # fmt: skip
+values = st.one_of(
+    st.none(), st.booleans(), st.sampled_from(["", "a", "b", "True"]), elements, st.lists(elements, max_size=3),
+    st.just({"givenName": "G"}), st.fixed_dictionaries({"emails": st.lists(elements, max_size=2)}),
+)  # fmt: skip
+sent_operations = st.lists(
+    st.builds(
+        lambda op, path, value: {"op": op, "path": path, "value": value},
+        st.sampled_from(["add", "replace", "remove"]),
+        paths,
+        values,
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+def primaries(document: dict[str, Any], name: str) -> int:
+    return sum(element.get("primary") is True for element in document.get(name, []))
+
+
+@given(sent_operations, st.lists(elements, max_size=3))
+def test_any_operations_keep_the_rules(sent: list[Any], emails: list[Any]) -> None:
+    document: dict[str, Any] = {"userName": "ada", **({"emails": emails} if emails else {})}
+    for element in emails[1:]:
+        element.pop("primary", None)
+    before = copy.deepcopy(document)
+    try:
+        patched = apply(USER, document, operations(sent)).document
+        again = apply(USER, patched, operations(sent)).document
+    except ScimError as error:
+        assert error.status == 400 and error.detail.startswith("Operations[")
+        return
+    finally:
+        assert document == before
+    assert max(primaries(patched, "emails"), primaries(patched, "roles")) <= 1
+    assert all(value not in ([], {}, "", None) for value in again.values())
+
+
+@given(st.lists(elements, min_size=1, max_size=3), st.lists(elements, max_size=3))
+def test_adding_twice_adds_once(new: list[Any], held: list[Any]) -> None:
+    for element in (*new, *held):
+        element.pop("primary", None)
+    add = operations([{"op": "add", "path": "emails", "value": new}])
+    once = apply(USER, {"userName": "ada", "emails": held}, add).document
+    assert apply(USER, once, add).document == once

@@ -1,0 +1,53 @@
+"""A read has an end: a search that takes too long is given up, and the next one is served."""
+
+import time
+
+import pytest
+from flask import Flask
+
+from schemas.errors import TooMany
+from scim.service import search
+from storage.database import Connection, need_snapshot
+from tests.support.client import ScimClient
+
+ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+def test_a_read_is_given_up(app: Flask) -> None:
+    database = app.extensions["perch"].database
+    with pytest.raises(TooMany), database.read(seconds=0.05) as connection:
+        connection.execute(ENDLESS).fetchone()
+    with database.read() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert not connection.in_transaction
+
+
+def test_a_search_is_given_up(generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": str(n), "data": {"userName": f"u{n}", "title": "x" * 200}}
+        for n in range(300)
+    ]
+    generic.post("/Bulk", {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations})
+    slow = " and ".join(f'not (groups.display eq "g{n}" and title co "y{n}")' for n in range(60))
+    request = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": slow}
+    status, _, body = generic.post("/Users/.search", request)
+    assert (status, body["totalResults"]) == (200, 300)
+    monkeypatch.setattr(search, "LONGEST_SEARCH", 0.0)
+    status, _, body = generic.post("/Users/.search", request)
+    assert (status, body["scimType"]) == (400, "tooMany")
+    monkeypatch.undo()
+    assert generic.post("/Users/.search", request)[0] == 200
+
+
+def test_who_must_read_twice_has_no_more_time(app: Flask) -> None:
+    database = app.extensions["perch"].database
+    ends = []
+
+    def read(connection: Connection) -> str:
+        ends.append(database._thread.deadline)
+        time.sleep(0.2)
+        need_snapshot(connection)
+        return "found"
+
+    assert database.look(read, 60.0) == "found"
+    assert len(ends) == 2 and abs(ends[1] - ends[0]) < 0.1

@@ -1,0 +1,159 @@
+"""Personal data is kept no longer than told, and a deleted person can be forgotten, down to the bytes of the file."""
+
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from scim.service import retention
+from storage.database import Database
+from tests.conftest import MakeApp, MakeClient
+from tests.support.client import ScimClient
+from tests.support.commands import run_command, run_json
+
+NAME = "zebediah.quill@example.com"
+MARKS = [b"zebediah", b"quill", b"zq-external", b"zeb@home.example"]
+
+
+def person(name: str = NAME) -> dict[str, object]:
+    return {
+        "userName": name,
+        "externalId": "zq-external",
+        "name": {"givenName": "Zebediah", "familyName": "Quill"},
+        "emails": [{"value": "Zeb@home.example", "type": "home"}, {"value": name, "type": "work"}],
+    }
+
+
+@pytest.fixture
+def watched(make_app: MakeApp) -> Flask:
+    return make_app(PERCH_TRAFFIC="all")
+
+
+@pytest.fixture
+def client(watched: Flask, make_client: MakeClient) -> ScimClient:
+    return make_client("okta", app=watched)
+
+
+def database(app: Flask) -> Database:
+    found: Database = app.extensions["perch"].database
+    return found
+
+
+def settle(app: Flask) -> None:
+    """Wait until the traffic so far is written."""
+    app.extensions["perch.traffic"].writer.flush()
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()).lower()
+
+
+def test_old_entries_go_a_few_at_a_time(app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    generic.post("/Users", {"userName": "first"})
+    insert = (
+        "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) "
+        "SELECT ?, 'key:x', 'r', 'create', 'User', i, i, i, '{}' FROM n"
+    )
+    with closing(sqlite3.connect(database(app).path)) as connection, connection:
+        connection.execute(insert, ("2020-01-01T00:00:00",))
+    monkeypatch.setattr(retention, "SOON", 0)
+    kept = []
+    for number in range(5):
+        settle(app)  # pruning gives way to any other writer
+        app.extensions["perch.retention"]._next = 0
+        generic.post("/Users", {"userName": f"user-{number}"})
+        kept.append(len(run_json(app, "journal", "--limit", "5000")))
+    assert kept == [702 + 0, 203, 4, 5, 6]
+
+
+def test_young_entries_stay_and_days_are_a_setting(make_app: MakeApp, make_client: MakeClient) -> None:
+    app = make_app(PERCH_JOURNAL_DAYS="30")
+    client = make_client(app=app)
+    client.post("/Users", {"userName": "first"})
+    with closing(sqlite3.connect(database(app).path)) as connection, connection:
+        for days in (29, 31):
+            at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - days * 86400))
+            connection.execute(
+                "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
+                "VALUES (?, '', '', 'create', 'User', '1', ?, '', '{}')",
+                (at, f"{days} days"),
+            )
+    settle(app)
+    app.extensions["perch.retention"]._next = 0
+    client.post("/Users", {"userName": "second"})
+    assert [entry["name"] for entry in run_json(app, "journal")] == ["second", "29 days", "first"]
+
+
+def test_reading_and_failing_requests_prune_nothing(app: Flask, generic: ScimClient) -> None:
+    kept = app.extensions["perch.retention"]
+    kept._next = 0
+    generic.get("/Users")
+    generic.post("/Users", {})
+    assert kept._next == 0
+
+
+def test_a_busy_writer_is_no_reason_to_wait(app: Flask, generic: ScimClient) -> None:
+    app.extensions["perch.retention"]._next = 0
+    other = Database(database(app).path)
+    with other.write():
+        begin = time.monotonic()
+        assert generic.post("/Users/.search", {"filter": 'userName eq "x"'}).status == 200
+        assert time.monotonic() - begin < 5
+
+
+def test_a_person_who_exists_is_not_forgotten(watched: Flask, client: ScimClient) -> None:
+    made = client.post("/Users", person()).body
+    result = watched.test_cli_runner().invoke(args=["forget", NAME.upper()])
+    assert result.exit_code == 1
+    assert "exists" in result.output
+    client.put(f"/Users/{made['id']}", {**made, "userName": "new-name"})
+    result = watched.test_cli_runner().invoke(args=["forget", NAME])
+    assert result.exit_code == 1
+    assert "'new-name'" in result.output
+    assert run_json(watched, "journal", "--user", NAME)
+
+
+def test_a_deleted_person_is_forgotten(watched: Flask, client: ScimClient) -> None:
+    made = client.post("/Users", person("Old-Name-Of-Quill")).body
+    client.put(f"/Users/{made['id']}", {**person(), "nickName": "Zebediah"})
+    other = client.post("/Users", {"userName": "other"}).body
+    group = client.post("/Groups", {"displayName": "team", "members": [{"value": made["id"]}]}).body
+    client.get("/Users?filter=userName%20eq%20%22" + NAME.replace("@", "%40") + "%22")
+    client.get(f"/Users/{made['id']}")
+    client.get("/Users")
+    client.post("/Users", person())
+    client.delete(f"/Users/{made['id']}")
+    settle(watched)
+    assert b"zebediah" in bytes_of(database(watched).path.parent)
+
+    assert "Erased" in run_command(watched, "forget", NAME.title())
+
+    left = bytes_of(database(watched).path.parent)
+    # The events keep the bare id, which nothing leads from to the person any more.
+    assert [mark for mark in MARKS if mark in left] == []
+    journal = run_json(watched, "journal")
+    assert journal[0]["action"] == "forget"
+    assert journal[0]["changes"]["journal"]["before"] == 3
+    assert {entry["name"] for entry in journal} == {"a deleted person", "team", "other"}
+    joined = next(entry for entry in journal if entry["resource"] == group["id"])
+    assert "forgotten" in str(joined["changes"])
+    assert client.get(f"/Users/{other['id']}").status == 200
+
+
+def test_a_former_name_will_do(watched: Flask, client: ScimClient) -> None:
+    made = client.post("/Users", person("Old-Name-Of-Quill")).body
+    client.put(f"/Users/{made['id']}", person())
+    client.delete(f"/Users/{made['id']}")
+    settle(watched)
+    run_command(watched, "forget", "old-name-of-quill")
+    left = bytes_of(database(watched).path.parent)
+    assert [mark for mark in MARKS if mark in left] == []
+
+
+def test_who_was_never_here_leaves_no_trace(watched: Flask) -> None:
+    assert "Nothing" in run_command(watched, "forget", "nobody")
+    assert run_json(watched, "journal") == []

@@ -1,0 +1,103 @@
+"""A database of each released version is migrated by this one and answers as before; a script makes the next."""
+
+import gzip
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from scim.settings import VERSION
+from tests.conftest import MakeApp, MakeServer
+from tests.make_fixture import FOLDER, PEOPLE, WORKSPACE, fill
+from tests.support.client import ScimClient, wsgi_transport
+from tests.support.commands import create_key, run_command, run_json, scim_path
+
+FILES = sorted(FOLDER.glob("*.db.gz"))
+ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
+Upgraded = Callable[..., Flask]
+
+
+def unpack(packed: Path, folder: Path) -> Path:
+    target = folder / "perch.db"
+    target.write_bytes(gzip.decompress(packed.read_bytes()))
+    return target
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.name.removesuffix(".db.gz"))
+def upgraded(request: pytest.FixtureRequest, tmp_path: Path, make_app: MakeApp) -> Flask:
+    """This version on an old version's file."""
+    unpack(request.param, tmp_path)
+    return make_app(PERCH_WORKSPACE=WORKSPACE)
+
+
+def client(app: Flask, *options: str) -> ScimClient:
+    return ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "after", *options), "okta")
+
+
+def test_every_version_left_a_file() -> None:
+    assert FILES
+    assert f"{VERSION}.db.gz" in {path.name for path in FILES}, "python -m tests.make_fixture makes it"
+
+
+def test_what_was_there_is_there(upgraded: Flask) -> None:
+    okta = client(upgraded)
+    users = okta.get("/Users?count=1000").body
+    assert users["totalResults"] == PEOPLE - 1
+    assert len(users["Resources"]) == PEOPLE - 1
+    found = okta.get('/Users?filter=userName eq "PERSON1@example.com"').body["Resources"][0]
+    assert found["name"] == {"givenName": "Zoë 1", "familyName": "Ångström"}
+    assert found["groups"][0]["display"] == "Support"
+    reasons = {(role["value"], role["type"]) for role in found[ACCESS]["effectiveRoles"]}
+    assert reasons == {("billing:reader", "manual"), ("managed:viewer", "group")}
+    assert okta.get("/Groups").body["totalResults"] == 2
+    assert okta.get(f"/Users?filter={ACCESS}:loginAllowed eq true").body["totalResults"] == 17
+
+
+def test_it_can_be_written(upgraded: Flask) -> None:
+    okta = client(upgraded)
+    made = okta.post("/Users", {"userName": "new@example.com", "roles": ["billing:reader"]})
+    assert made.status == 201
+    assert okta.delete(f"/Users/{made.body['id']}").status == 204
+    assert okta.post("/Users", {"userName": "PERSON2@EXAMPLE.COM"}).status == 409
+
+
+def test_keys_journal_and_console_are_kept(upgraded: Flask) -> None:
+    keys = {key["name"]: key for key in run_json(upgraded, "keys", "list")}
+    assert keys.keys() == {"Okta", "Application", "Old key"}
+    entries = run_json(upgraded, "journal", "--limit", "1000")
+    assert len(entries) >= PEOPLE + 5
+    assert "first" not in run_command(upgraded, "init").lower()
+
+
+def test_it_is_sound_and_like_a_new_one(upgraded: Flask, tmp_path: Path, make_app: MakeApp) -> None:
+    run_command(upgraded, "workspace")
+    new = make_app(PERCH_DATABASE=str(tmp_path / "new.db"))
+    run_command(new, "workspace")
+    assert schema(tmp_path / "perch.db") == schema(tmp_path / "new.db")
+    with closing(sqlite3.connect(tmp_path / "perch.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def schema(path: Path) -> set[tuple[str, str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master").fetchall()
+        return {(kind, name, " ".join(sql.split())) for kind, name, sql in rows}
+
+
+@pytest.mark.parametrize("packed", FILES, ids=lambda path: path.name.removesuffix(".db.gz"))
+def test_workers_race_for_the_migration(packed: Path, make_server: MakeServer) -> None:
+    server = make_server(workers=4, settings={"PERCH_WORKSPACE": WORKSPACE})
+    unpack(packed, server.folder)
+    server.start()
+    assert server.client("okta", server.key).get("/Users?count=0").body["totalResults"] == PEOPLE - 1
+    assert "Traceback" not in server.log()
+
+
+def test_the_script_still_makes_one(make_app: MakeApp) -> None:
+    app = make_app(PERCH_WORKSPACE=WORKSPACE)
+    fill(app)
+    assert client(app).get("/Users?count=0").body["totalResults"] == PEOPLE - 1

@@ -1,0 +1,62 @@
+"""What a client with a key sends cannot hold the writer for long, nor make the server fail."""
+
+import time
+
+import pytest
+
+from scim.protocol import patch as patching
+from tests.conftest import MakeApp
+from tests.support.client import ScimClient
+from tests.support.console import PASSWORD, Console
+
+
+def test_operations_on_many_values_are_refused_before_they_take_long(generic: ScimClient) -> None:
+    user = generic.post("/Users", {"userName": "ann", "title": "T"})
+    add = [
+        {"op": "add", "path": "emails", "value": [{"value": f"a{number}@example.com", "type": "work"}]}
+        for number in range(5000)
+    ]
+    path = f"/Users/{user.body['id']}"
+    began = time.perf_counter()
+    answer = generic.patch(path, {"Operations": add})
+    assert (answer.status, "fewer" in answer.body["detail"]) == (413, True)
+    assert time.perf_counter() - began < 10
+    assert "emails" not in generic.get(path).body
+    assert generic.patch(path, {"Operations": add[:500]}).status == 200
+    assert len(generic.get(path).body["emails"]) == 500
+
+
+def test_a_single_operation_may_go_through_any_number_of_values(
+    generic: ScimClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patching, "MOST_LOOKED_AT", 10)
+    user = generic.post("/Users", {"userName": "ann", "emails": [{"value": f"a{number}"} for number in range(50)]})
+    operations = [{"op": "replace", "path": 'emails[value eq "a3"].type', "value": "work"}]
+    assert generic.patch(f"/Users/{user.body['id']}", {"Operations": operations}).status == 200
+    assert generic.patch(f"/Users/{user.body['id']}", {"Operations": operations * 2}).status == 413
+
+
+def test_many_filters_on_a_large_group_are_refused(generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scim.service.resources.MOST_LOOKED_AT", 20)
+    ids = [generic.post("/Users", {"userName": f"u{number}"}).body["id"] for number in range(10)]
+    group = generic.post("/Groups", {"displayName": "G", "members": [{"value": each} for each in ids]})
+    path = f"/Groups/{group.body['id']}"
+    remove = {"op": "remove", "path": 'members[type eq "Group"]'}
+    assert generic.patch(path, {"Operations": [remove] * 3}).status == 413
+    assert generic.patch(path, {"Operations": [remove] * 2}).status == 200
+    named = [{"op": "remove", "path": f'members[value eq "{each}"]'} for each in ids]
+    assert generic.patch(path, {"Operations": named}).status == 200
+
+
+@pytest.mark.parametrize("number", ["--5", "-", "\u0661", "9" * 400, "1e3", ""])
+def test_text_that_is_no_number_is_no_fault_of_the_server(generic: ScimClient, number: str) -> None:
+    operation = {"method": "DELETE", "path": "/Users/none"}
+    answer = generic.post("/Bulk", {"failOnErrors": number, "Operations": [operation]})
+    assert answer.status == (400 if number else 200)
+
+
+def test_a_place_to_go_to_after_signing_in_cannot_hold_a_line_break(make_app: MakeApp) -> None:
+    console = Console(make_app(PERCH_ADMIN_PASSWORD=PASSWORD))
+    answer = console.sign_in(next="/console/users\r\nX-Made-Up: yes")
+    assert answer.status_code < 400
+    assert "X-Made-Up" not in answer.headers
