@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from scim import cli, console
+from scim import cli, console, web
 from scim.deployment import Perch
 from scim.settings import WrongSetting, read_settings, unknown_settings
-from scim.web import application, errors, proxy
-from scim.web.application import Application
+from scim.web import proxy
 from storage.database import Database
 
 
@@ -19,19 +18,18 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
 
     :raises WrongSetting: naming the setting that has a wrong value.
     """
-    app = Application("perch", static_folder=None)
+    app = Flask(__name__, static_folder=None)
     read = read_settings({**os.environ, **(settings or {})})
     perch = Perch(read, Database(read["PERCH_DATABASE"], read["PERCH_WRITE_WAIT"]))
-    errors.register(app)
-    application.register(app, perch)
-    cli.register(app)
+    web.register(app, perch)
     console.register(app)
+    cli.register(app)
     app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app
 
 
 def _start() -> Flask:
-    # gunicorn's master has said these already, once for all workers.
+    # Under gunicorn the master has printed these lines already.
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
         for line in unknown_settings(os.environ):
             print(f"perch: {line}", file=sys.stderr)
@@ -39,7 +37,7 @@ def _start() -> Flask:
         return create_app()
     except WrongSetting as error:
         print(f"perch: {error}", file=sys.stderr)
-        # gunicorn tries for ever to start a worker that ends with another code.
+        # gunicorn restarts a worker that ends with any other code.
         sys.exit(4)
 
 

@@ -1,4 +1,4 @@
-"""The deployment: its settings, its database, its workspace and what a process caches."""
+"""The deployment: its settings, its database, its workspace, and what a process caches."""
 
 from dataclasses import dataclass, field
 
@@ -29,3 +29,16 @@ class Perch:
                 kept = str(workspace.get(connection, "id"))
             self._workspace = self.settings["PERCH_WORKSPACE"] or kept
         return self._workspace
+
+    @property
+    def base_path(self) -> str:
+        """The path of the base URL, without a final slash."""
+        return f"/{self.workspace}/scim/v2"
+
+    def origin(self, requested: str) -> str:
+        """Return the origin that clients reach: PERCH_PUBLIC_URL, else the `requested` one."""
+        return self.settings["PERCH_PUBLIC_URL"] or requested
+
+    def base_url(self, requested: str) -> str:
+        """Return the base URL that clients use, without a final slash; `requested` as in `origin`."""
+        return self.origin(requested) + self.base_path

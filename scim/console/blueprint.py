@@ -2,11 +2,12 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from flask import Blueprint, Response, g, redirect, request, url_for
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import NotFound, ScimError
@@ -59,21 +60,27 @@ def _digest(name: str) -> str:
     return hashlib.sha256((Path(__file__).parent / "static" / name).read_bytes()).hexdigest()[:12]
 
 
-@console.errorhandler(Exception)
-def show_error(error: Exception) -> BaseResponse:
-    """Answer whatever went wrong with a page that says what to do."""
-    if isinstance(error, HTTPException) and error.response is not None:
+@console.errorhandler(ScimError)
+def show_scim_error(error: ScimError) -> BaseResponse:
+    """Answer a refusal with a page that says what to do."""
+    return _error_page(error.status, error.detail, error.headers)
+
+
+@console.errorhandler(HTTPException)
+def show_http_error(error: HTTPException) -> BaseResponse:
+    """Answer Flask's own errors, and bugs (500), with a page that says what to do."""
+    if error.response is not None:
         return error.get_response()
-    if isinstance(error, ScimError):
-        status, text = error.status, error.detail
-    elif isinstance(error, HTTPException):
-        status, text = error.code or 500, words.HTTP.get(error.code or 500, error.description or error.name)
-    else:
-        log.exception("%s %s failed", request.method, request.path, exc_info=error)
-        status, text = 500, "Perch failed on this page; the server's log has the cause."
+    status = error.code or 500
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        log.error("%s %s failed", request.method, request.url_rule, exc_info=error.original_exception)
+        return _error_page(status, "Perch failed on this page; the server's log has the cause.")
+    return _error_page(status, words.HTTP.get(status, error.description or error.name))
+
+
+def _error_page(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     response = page("error.html", status, heading=words.HEADINGS.get(status, "Something went wrong"), text=text)
-    if isinstance(error, ScimError):
-        response.headers.update(error.headers)
+    response.headers.update(headers or {})
     return response
 
 

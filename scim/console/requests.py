@@ -10,7 +10,7 @@ from scim.console.blueprint import console
 from scim.console.traffic import MODES, in_words, mode
 from scim.console.web import base_url, database, number, onward, origin, page, parameter
 from scim.traffic import summaries
-from scim.traffic.recorder import as_curl, pretty, replay
+from scim.traffic.replay import as_curl, pretty, replay
 from scim.traffic.summaries import below_base
 from storage import console_traffic, keys, quirks, traffic
 from storage.console_traffic import TrafficQuery

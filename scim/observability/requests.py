@@ -3,8 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from scim.observability import logs, metrics
 from scim.observability.logs import Line
@@ -36,14 +35,13 @@ class Seen(NamedTuple):
     identifier: str = ""
 
 
-def begin(environ: Mapping[str, Any]) -> str:
-    """Return the id of a request, which log, journal, traffic and answer share."""
-    sent = environ.get("HTTP_X_REQUEST_ID")
-    # Whoever sends a key as the id of a request need not find it in the log.
+def begin(sent: str | None) -> str:
+    """Return the id of a request, the sent one if it will do; log, journal, traffic and answer share it."""
+    # A key that was sent as the id of a request must not reach the log.
     if sent is not None and SENT_ID.fullmatch(sent) and redacted_text(sent) == sent:
         found = str(sent)
     else:
-        # The id is no secret, so that the faster generator will do.
+        # The id is no secret: the faster generator is good enough.
         found = f"{random.getrandbits(64):016x}"
     logs.request_id.set(found)
     return found

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from flask import Request, Response
 
 from schemas.errors import InvalidValue, ScimError
-from scim.traffic.recorder import Exchange
+from scim.traffic.recording import Recording
 from scim.traffic.summaries import below_base
 from storage import faults
 from storage.database import Database
@@ -51,7 +51,7 @@ def described(fault: Fault) -> str:
     return f"fault {fault.id}: {', '.join(parts)}"
 
 
-def meet(database: Database, sent: Request, exchange: Exchange, key: str | None) -> Response | None:
+def meet(database: Database, sent: Request, recording: Recording, key: str | None) -> Response | None:
     """Let a request meet its fault: wait, or answer, or close the connection; None without one.
 
     :raises ScimError: the fault's status and Retry-After in seconds.
@@ -59,11 +59,11 @@ def meet(database: Database, sent: Request, exchange: Exchange, key: str | None)
     fault = _claimed(database, sent.method, below_base(sent.path), key)
     if fault is None:
         return None
-    exchange.fault = described(fault)
+    recording.fault = described(fault)
     if fault.delay:
         time.sleep(min(fault.delay, LONGEST_DELAY))
     if fault.drop:
-        return _dropped(fault, sent, exchange)
+        return _dropped(fault, sent, recording)
     if fault.status is not None:
         raise _error(fault, fault.status)
     return None
@@ -87,9 +87,9 @@ def _error(fault: Fault, status: int) -> ScimError:
     return error
 
 
-def _dropped(fault: Fault, sent: Request, exchange: Exchange) -> Response:
+def _dropped(fault: Fault, sent: Request, recording: Recording) -> Response:
     """Close the connection under the server; whoever asks inside this process meets a ConnectionResetError."""
-    exchange.dropped = True
+    recording.dropped = True
     sock: socket.socket | None = sent.environ.get("gunicorn.socket") or sent.environ.get("werkzeug.socket")
     if sock is not None:
         with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ _starting = threading.Lock()
 Prepared = tuple[traffic.Row | None, Sequence[Quirk]]
 
 
-class Writer:
+class BatchWriter:
     """A queue of finished requests; when it is full, or the database fails, what comes is dropped and counted."""
 
     def __init__(self, database: Database, prepare: Callable[[Any], Prepared], keep: int, days: int) -> None:
@@ -127,7 +127,7 @@ class Writer:
                 traffic.prune(connection, self.keep, self.days)
 
 
-def _run(writer: "weakref.ref[Writer]", some: threading.Event, many: threading.Event) -> None:
+def _run(writer: "weakref.ref[BatchWriter]", some: threading.Event, many: threading.Event) -> None:
     while (found := writer()) is not None:
         found.flush(prune=True)
         del found
@@ -137,7 +137,7 @@ def _run(writer: "weakref.ref[Writer]", some: threading.Event, many: threading.E
         many.clear()
 
 
-def _flush_at_exit(writer: "weakref.ref[Writer]") -> None:
+def _flush_at_exit(writer: "weakref.ref[BatchWriter]") -> None:
     found = writer()
     if found is not None:
         found.flush()

@@ -27,7 +27,7 @@ NOBODY = bytes(32)
 NOTE_EVERY, NOTE_AGAIN = 60, 5
 
 
-class Gate:
+class Authenticator:
     """Lets in the callers that hold a live key, counts those that do not, and notes when each key was last used."""
 
     def __init__(self, database: Database, failed_keys: int) -> None:

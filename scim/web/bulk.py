@@ -1,145 +1,18 @@
-"""The Bulk endpoint (RFC 7644 section 3.7): each operation is atomic; many share one commit."""
+"""/Bulk: many operations in one request (RFC 7644 section 3.7)."""
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any
-
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from schemas.discovery import MAX_OPERATIONS
-from schemas.errors import ScimError
-from schemas.messages import BulkOperation, BulkRequest, bulk_response, bulk_result, error_document, read_bulk
-from schemas.resource import GROUP, USER
-from scim.protocol.bulk_plan import Plan, Step, plan, resolve, should_stop, split_path, without
-from scim.protocol.etags import Conditions
-from scim.protocol.projection import Projection
-from scim.service import resources
-from scim.service.context import Answer
-from scim.web.call import Call
+from schemas.messages import bulk_response, read_bulk
+from scim.service.bulk import BulkRun
 from scim.web.errors import as_scim_error
-from scim.web.wire import document_response, read_json
+from scim.web.requests import read_json
+from scim.web.responses import document_response
 
 blueprint = Blueprint("bulk", __name__)
 
-KINDS = {kind.endpoint: kind for kind in (USER, GROUP)}
-OPERATIONS_PER_COMMIT = 100
-
 
 @blueprint.post("/Bulk", strict_slashes=False)
-def bulk(call: Call) -> Response:
-    """Run a BulkRequest and answer with the result of each operation."""
-    request = read_bulk(read_json(call), MAX_OPERATIONS)
-    return document_response(bulk_response(_Run(call, request).results()))
-
-
-class _Run:
-    """The run of one request: what each operation came to, and the ids of what it created."""
-
-    def __init__(self, call: Call, request: BulkRequest) -> None:
-        self.call = call
-        self.caller = call.context
-        self.request = request
-        self.found: dict[int, dict[str, Any]] = {}
-        self.ids: dict[str, str] = {}
-        self.half_made: set[int] = set()
-        self.errors = 0
-
-    def results(self) -> list[dict[str, Any]]:
-        """Return the results in the order of the request, up to where `failOnErrors` ends it."""
-        planned = plan(self.request, KINDS)
-        todo = iter(self._until_stopped(planned))
-        while steps := list(islice(todo, OPERATIONS_PER_COMMIT)):
-            with self.caller.database.write(alone=True):
-                for step in steps:
-                    if self._goes_on(step):
-                        self._step(step, planned)
-        return [self.found[index] for index in sorted(self.found)]
-
-    def _until_stopped(self, planned: Plan) -> Iterator[Step]:
-        failed = [Step(index) for index in planned.errors]
-        for step in sorted_steps(planned.steps, failed):
-            if self._goes_on(step):
-                yield step
-
-    def _goes_on(self, step: Step) -> bool:
-        """Tell whether a step is to run: after too many errors only what completes, or undoes, what was begun."""
-        begun = step.completes and step.index in self.found
-        return begun or not should_stop(self.errors, self.request.failOnErrors)
-
-    def _step(self, step: Step, planned: Plan) -> None:
-        operation = self.request.operations[step.index]
-        if step.completes and "response" in self.found[step.index]:
-            return
-        try:
-            if step.index in planned.errors:
-                raise planned.errors[step.index]
-            answer = self._complete(operation) if step.completes else self._operate(operation, step)
-        except Exception as error:
-            if step.index in self.half_made:
-                self._undo(operation)
-            self._failed(operation, as_scim_error(error, self.call.sent, self.call.rule))
-            return
-        location = answer.location or self._location(operation)
-        result = bulk_result(operation, answer.status, location=location, version=answer.etag)
-        if step.completes:
-            result["status"] = self.found[step.index]["status"]
-        self.found[step.index] = result
-
-    def _undo(self, operation: BulkOperation) -> None:
-        """Delete what the first half of an operation created: one that fails changes nothing (RFC 7644 3.7)."""
-        endpoint, _ = split_path(operation, KINDS)
-        resources.delete(self.caller, KINDS[endpoint], self.ids.pop(operation.bulkId or ""), Conditions())
-
-    def _failed(self, operation: BulkOperation, error: ScimError) -> None:
-        self.errors += 1
-        self.found[operation.position] = bulk_result(
-            operation, error.status, location=self._location(operation), response=error_document(error)
-        )
-
-    def _location(self, operation: BulkOperation) -> str | None:
-        """Return the URI of what an operation is about; a POST that failed has none."""
-        if operation.method == "POST":
-            return None
-        try:
-            path: str = resolve(operation.path, self.ids)
-        except ScimError:
-            return None
-        return self.caller.base + path
-
-    def _operate(self, operation: BulkOperation, step: Step) -> Answer:
-        endpoint, identifier = split_path(operation, KINDS)
-        kind, conditions = KINDS[endpoint], Conditions(operation.version)
-        projection = Projection.parse(None, None, kind)
-        identifier = resolve(identifier, self.ids) if identifier else None
-        if operation.method == "DELETE":
-            return resources.delete(self.caller, kind, identifier or "", conditions)
-        data = resolve(without(operation.data, step.withheld), self.ids)
-        if operation.method == "POST":
-            answer = resources.create(self.caller, kind, data, projection)
-            self.ids[operation.bulkId or ""] = answer.identifier or ""
-            # A user that was there before and is re-activated has another version than the first.
-            if step.withheld and (answer.etag or "").startswith('W/"1.'):
-                self.half_made.add(step.index)
-            return answer
-        change = resources.replace if operation.method == "PUT" else resources.patch
-        return change(self.caller, kind, identifier or "", data, projection, conditions)
-
-    def _complete(self, operation: BulkOperation) -> Answer:
-        """Run the second half of an operation of a circle: what it refers to exists now."""
-        endpoint, identifier = split_path(operation, KINDS)
-        kind = KINDS[endpoint]
-        if operation.method == "POST":
-            identifier = self.ids.get(operation.bulkId or "", "")
-        data = resolve(operation.data, self.ids)
-        change = resources.patch if operation.method == "PATCH" else resources.replace
-        identifier = resolve(identifier, self.ids)
-        return change(self.caller, kind, identifier or "", data, Projection.parse(None, None, kind), Conditions())
-
-
-def sorted_steps(steps: Iterable[Step], failed: Iterable[Step]) -> list[Step]:
-    """Return planned steps with those that cannot run at their places in the request."""
-    merged = list(steps)
-    for step in failed:
-        place = next((at for at, other in enumerate(merged) if other.index > step.index), len(merged))
-        merged.insert(place, step)
-    return merged
+def bulk() -> Response:
+    request = read_bulk(read_json(g.context.settings["PERCH_MAX_BODY"]), MAX_OPERATIONS)
+    return document_response(bulk_response(BulkRun(g.context, request, as_scim_error).results()))

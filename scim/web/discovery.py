@@ -3,63 +3,65 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app, g
 
 from schemas import discovery
 from schemas.errors import Forbidden, NotFound
 from schemas.json import to_text
+from scim.deployment import Perch
 from scim.service.context import Answer
 from scim.service.search import list_text
-from scim.web.call import Call
-from scim.web.wire import answer_response, base_of, document_response, parameters
+from scim.web.requests import current_request, origin, parameters
+from scim.web.responses import answer_response, document_response
 from storage import roles, signing_keys
 
 blueprint = Blueprint("discovery", __name__)
 
 
 @blueprint.get("/ServiceProviderConfig", strict_slashes=False)
-def service_provider_config(call: Call) -> Response:
+def service_provider_config() -> Response:
     """What Perch supports (RFC 7643 section 5)."""
-    _refuse_filter(call)
-    with call.database.read() as connection:
+    _refuse_filter()
+    perch: Perch = current_app.extensions["perch"]
+    with perch.database.read() as connection:
         security_events = signing_keys.exist(connection)
-    base = base_of(call.sent, call.settings, call.workspace)
-    return document_response(discovery.service_provider_config(base, call.settings["PERCH_MAX_BODY"], security_events))
+    base, limit = perch.base_url(origin(current_request())), perch.settings["PERCH_MAX_BODY"]
+    return document_response(discovery.service_provider_config(base, limit, security_events))
 
 
 @blueprint.get("/ResourceTypes", strict_slashes=False)
-def resource_types(call: Call) -> Response:
+def resource_types() -> Response:
     """The resource types (RFC 7643 section 6)."""
-    return _list(call, discovery.resource_types(call.context.base))
+    return _list(discovery.resource_types(g.context.base))
 
 
 @blueprint.get("/ResourceTypes/<name>", strict_slashes=False)
-def resource_type(call: Call, name: str) -> Response:
+def resource_type(name: str) -> Response:
     """One resource type, by its name."""
-    return _one(discovery.resource_types(call.context.base), name)
+    return _one(discovery.resource_types(g.context.base), name)
 
 
 @blueprint.get("/Schemas", strict_slashes=False)
-def schemas(call: Call) -> Response:
+def schemas() -> Response:
     """The schemas as the asking key sees them (RFC 7643 section 7)."""
-    return _list(call, _schemas(call))
+    return _list(_schemas())
 
 
 @blueprint.get("/Schemas/<urn>", strict_slashes=False)
-def schema(call: Call, urn: str) -> Response:
+def schema(urn: str) -> Response:
     """One schema, by its URN."""
-    return _one(_schemas(call), urn)
+    return _one(_schemas(), urn)
 
 
-def _schemas(call: Call) -> list[dict[str, Any]]:
-    asked = call.context
+def _schemas() -> list[dict[str, Any]]:
+    asked = g.context
     with asked.database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection)]
     return discovery.schemas(asked.base, slugs, asked.key.rolesAs)
 
 
-def _list(call: Call, found: Sequence[dict[str, Any]]) -> Response:
-    _refuse_filter(call)
+def _list(found: Sequence[dict[str, Any]]) -> Response:
+    _refuse_filter()
     text = list_text(len(found), [to_text(document) for document in found], {"startIndex": 1})
     return answer_response(Answer(200, [text.encode()]))
 
@@ -71,7 +73,7 @@ def _one(found: Sequence[dict[str, Any]], identifier: str) -> Response:
     raise NotFound(f"There is no schema or resource type '{identifier[:100]}'.")
 
 
-def _refuse_filter(call: Call) -> None:
+def _refuse_filter() -> None:
     """Refuse a filter on discovery documents, as RFC 7644 section 4 wants."""
-    if "filter" in parameters(call.sent):
+    if "filter" in parameters():
         raise Forbidden("filter: is not possible on discovery endpoints (RFC 7644 section 4).")

@@ -1,74 +1,75 @@
-"""The one place where exceptions become answers."""
+"""The one place where exceptions become SCIM errors (RFC 7644 section 3.12)."""
 
 import logging
 import re
+from collections.abc import Callable
 
-from flask import Flask, Request, Response, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Request, Response
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from schemas.errors import BadRequest, InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
 from scim.observability.redaction import KEY, MARK
-from scim.web.wire import error_response
+from scim.traffic.recording import is_scim
+from scim.web.requests import current_request
+from scim.web.responses import error_response
 
-SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
-# What a provider asks for when its base URL lacks something, most often the workspace's id.
+EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json$)")
+# A provider asks for such a path when its base URL lacks a part, most often the workspace's id.
 STRAY_PATH = re.compile(
     r"/(?!console/)(.*/)?(scim|Users|Groups|Roles|Schemas|ResourceTypes|ServiceProviderConfig)(/|$)"
 )
-EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json$)")
 LONGEST_SHOWN = 200
 log = logging.getLogger("perch")
 
 
-def register(app: Flask) -> None:
-    """Answer every exception of the application in one place."""
-    app.register_error_handler(Exception, answer_exception)
+def register(app: Flask, admit: Callable[[], Response | None]) -> None:
+    """Answer ScimError, HTTPException (404, 405 and 500 among them) and RecursionError.
+
+    There is no handler of Exception itself, so that Flask reports a bug by its signal got_request_exception first.
+    """
+
+    def refuse(error: HTTPException) -> Response | HTTPException:
+        sent = current_request()
+        if isinstance(error, InternalServerError) and error.original_exception is not None:
+            return answer_error(error.original_exception)
+        if not is_scim(sent.path) and not EVENTS_PATH.match(sent.path):
+            stray = error.code == 404 and STRAY_PATH.match(sent.path[:LONGEST_SHOWN])
+            return error_response(_stray(sent.path)) if stray else error
+        try:
+            # A path without a route has no blueprint whose hook could ask for the key.
+            early = admit() if sent.url_rule is None else None
+        except ScimError as refused:
+            return answer_error(refused)
+        return answer_error(error) if early is None else early
+
+    app.register_error_handler(HTTPException, refuse)
+    app.register_error_handler(ScimError, answer_error)
+    app.register_error_handler(RecursionError, answer_error)
+    # The handler logs a bug with its route. Flask's own line has the path, which may hold a name or a key.
+    app.logger.addFilter(lambda record: not record.exc_info)
 
 
-def is_scim(path: str) -> bool:
-    """Tell whether a path lies under the base URL of a workspace."""
-    return SCIM_PATH.match(path) is not None
+def answer_error(error: BaseException) -> Response:
+    """Return a SCIM Error for an exception that a request raised."""
+    return error_response(as_scim_error(error))
 
 
-def is_events(path: str) -> bool:
-    """Tell whether a path is one of those where applications ask for events, beside the base URL."""
-    return EVENTS_PATH.match(path) is not None
-
-
-def is_stray(path: str) -> bool:
-    """Tell whether a path looks like SCIM and does not lie under a base URL."""
-    return STRAY_PATH.match(path[:LONGEST_SHOWN]) is not None
-
-
-def answer_exception(error: Exception) -> Response | HTTPException:
-    """Return what Flask answers when something went wrong outside the base URL: its own answers, else a SCIM Error."""
-    if isinstance(error, HTTPException):
-        return error_response(_stray(request.path)) if error.code == 404 and is_stray(request.path) else error
-    return scim_response(error, request, str(request.url_rule))
-
-
-def scim_response(error: Exception, sent: Request, route: str) -> Response:
-    """Return a SCIM Error for whatever went wrong with a request."""
-    return error_response(as_scim_error(error, sent, route))
-
-
-def as_scim_error(error: Exception, sent: Request, route: str) -> ScimError:
-    """Return an exception as a ScimError; of a bug nothing is told but that it was logged."""
-    found = _meaning(error, sent, route)
-    # Whoever sends a key in the wrong place need not see it again on an administrator's screen.
+def as_scim_error(error: BaseException) -> ScimError:
+    """Return an exception as a ScimError; the client of a bug learns only that it was logged."""
+    found = _meaning(error, current_request())
+    # A key that was sent in the wrong place must not show up on an administrator's screen.
     found.detail = KEY.sub(rf"\1{MARK}", found.detail)
     return found
 
 
-def _meaning(error: Exception, sent: Request, route: str) -> ScimError:
+def _meaning(error: BaseException, sent: Request) -> ScimError:
     if isinstance(error, ScimError):
         return error
     if isinstance(error, HTTPException):
         return _from_http(error, sent)
     if isinstance(error, RecursionError):
         return InvalidSyntax("The request is nested too deeply; no resource has more than a few levels.")
-    # The route, not the path: people put names and keys where ids belong.
-    log.error("%s %s failed", sent.method, route, exc_info=error)
+    log.error("%s %s failed", sent.method, sent.url_rule or "(no route)", exc_info=error)
     return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 

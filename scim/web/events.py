@@ -4,19 +4,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app, g
 
 from schemas.errors import InvalidValue
 from schemas.json import to_text
+from scim.deployment import Perch
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, Waiting
 from scim.service.context import Context
-from scim.web.call import Call
-from scim.web.wire import base_of, parameters, read_json
+from scim.web.requests import current_request, origin, parameters, read_json
 from storage import events as outbox
 from storage.events import BEGINNING, Event
 
-blueprint = Blueprint("events", __name__, url_prefix="/<workspace>")
+blueprint = Blueprint("events", __name__)
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 NO_PLACE = {"Retry-After": "2"}
@@ -32,15 +32,15 @@ class Page:
 
 
 @blueprint.get("/events", strict_slashes=False)
-def follow(call: Call) -> Response:
+def follow() -> Response:
     """The events behind a cursor; with `wait`, once there are any."""
-    asked, caller = parameters(call.sent), call.context
+    asked, caller = parameters(), g.context
     limit = _number(asked, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     wait = _number(asked, "wait", 0, 0, int(LONGEST))
     page = _page(caller, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting(call).until(_seq(caller, page.cursor), wait) else NO_PLACE
+        headers = {} if waiting().until(_seq(caller, page.cursor), wait) else NO_PLACE
         page = _page(caller, page.cursor, limit)
     document = {
         "events": [documents.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
@@ -49,39 +49,46 @@ def follow(call: Call) -> Response:
 
 
 @blueprint.post("/events/poll", strict_slashes=False)
-def poll(call: Call) -> Response:
+def poll() -> Response:
     """The stream of security event tokens of the asking key (RFC 8936 section 2)."""
-    caller = call.context
-    asked = streams.read_poll(read_json(call))
+    caller: Context = g.context
+    asked = streams.read_poll(read_json(caller.settings["PERCH_MAX_BODY"]))
     found = streams.poll(caller.database, caller.key.id, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
-        headers = {} if waiting(call).until(found.last, LONGEST) else NO_PLACE
+        headers = {} if waiting().until(found.last, LONGEST) else NO_PLACE
         found = streams.poll(caller.database, caller.key.id, streams.without_acknowledgements(asked))
-    signer = tokens.Signer(tokens.signing_key(caller.database), issuer(call), f"{issuer(call)}/events/{caller.key.id}")
+    signer = tokens.Signer(tokens.signing_key(caller.database), issuer(), f"{issuer()}/events/{caller.key.id}")
     sets = {event.id: signer.sign(event) for event in found.events}
     body = json.dumps({"sets": sets, "moreAvailable": found.more})
     return Response(body, headers=headers, content_type="application/json")
 
 
 @blueprint.get("/jwks.json")
-def jwks(call: Call) -> Response:
+def jwks() -> Response:
     """The public keys of the deployment (RFC 7517 section 5); needs no access key."""
-    body = json.dumps(tokens.published(call.database))
+    body = json.dumps(tokens.published(_perch().database))
     return Response(body, headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
 
 
-def issuer(call: Call) -> str:
+def issuer() -> str:
     """Return the workspace's URL, which is the issuer of its tokens; jwks.json lies below it."""
-    return base_of(call.sent, call.settings, call.workspace).removesuffix("/scim/v2")
+    perch = _perch()
+    return f"{perch.origin(origin(current_request()))}/{perch.workspace}"
 
 
-def waiting(call: Call) -> Waiting:
+def waiting() -> Waiting:
     """Return this process's places to wait at."""
-    found: Waiting | None = call.extensions.get("perch.waiting")
+    extensions = current_app.extensions
+    found: Waiting | None = extensions.get("perch.waiting")
     if found is None:
-        alive = call.extensions.get("perch.alive", lambda: True)
-        found = call.extensions["perch.waiting"] = Waiting(call.database, alive)
+        alive = extensions.get("perch.alive", lambda: True)
+        found = extensions["perch.waiting"] = Waiting(_perch().database, alive)
+    return found
+
+
+def _perch() -> Perch:
+    found: Perch = current_app.extensions["perch"]
     return found
 
 

@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from schemas.errors import ScimError
 from scim.observability.metrics import Deployment
 from scim.settings import VERSION, Settings
-from scim.web.auth import Gate
+from scim.web.auth import Authenticator
 from storage import statistics as figures
 from storage.database import Database
 
@@ -33,7 +33,7 @@ class Health:
 
     settings: Settings
     database: Database
-    gate: Gate
+    authenticator: Authenticator
     figures: Deployment
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _found: dict[str, str] = field(default_factory=dict)
@@ -73,9 +73,9 @@ def _outcome(check: Callable[[], None], otherwise: str) -> str:
     return "ok"
 
 
-def register(app: Flask, settings: Settings, database: Database, gate: Gate) -> None:
+def register(app: Flask, settings: Settings, database: Database, authenticator: Authenticator) -> None:
     """Answer monitors."""
-    app.extensions["perch.health"] = Health(settings, database, gate, Deployment(settings, database))
+    app.extensions["perch.health"] = Health(settings, database, authenticator, Deployment(settings, database))
     app.register_blueprint(blueprint)
 
 
@@ -107,7 +107,7 @@ def metrics() -> Response:
     :raises Unauthorized: when a caller from elsewhere has no valid key.
     """
     if not from_this_machine(request.environ):
-        _health().gate.admit(request.headers.get("Authorization"), request.remote_addr)
+        _health().authenticator.admit(request.headers.get("Authorization"), request.remote_addr)
     return Response(_health().figures.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 

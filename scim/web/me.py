@@ -3,12 +3,10 @@
 from flask import Blueprint, Response
 
 from schemas.errors import NotSupported
-from scim.web.call import Call
 
 blueprint = Blueprint("me", __name__)
 
 
 @blueprint.route("/Me", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], strict_slashes=False)
-def me(call: Call) -> Response:
-    """Refuse: there is no user behind an access key."""
+def me() -> Response:
     raise NotSupported("/Me is not supported: an access key belongs to a client, not to a user. Use /Users.")

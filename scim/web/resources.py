@@ -1,79 +1,67 @@
-"""One blueprint per resource type, all made from the same declaration (RFC 7644 section 3.2)."""
+"""The six views of a resource type, which the blueprints of /Users, /Groups and /Roles share (RFC 7644 section 3.2)."""
 
-from flask import Blueprint, Response
+from typing import Any
+
+from flask import Response, g, request
 
 from schemas.messages import SearchRequest, read_query, read_search
-from schemas.resource import GROUP, ROLE, USER, ResourceType
+from schemas.resource import RESOURCE_TYPES, ResourceType
 from scim.protocol.projection import Projection
 from scim.service import resources
-from scim.service import search as searching
-from scim.web.call import Call
-from scim.web.wire import answer_response, conditions, parameters, read_json
+from scim.service.search import search as search_resources
+from scim.web.requests import conditions, parameters, read_json
+from scim.web.responses import answer_response
 
 
-def projection(call: Call, kind: ResourceType) -> Projection:
-    """Return the attributes that a request's parameters ask for (RFC 7644 section 3.9)."""
-    asked = read_query(parameters(call.sent)) if call.sent.query_string else SearchRequest()
+def search(type_name: str) -> Response:
+    """Answer the resources that the URL's parameters ask for (RFC 7644 section 3.4.2)."""
+    return answer_response(search_resources(g.context, [_type(type_name)], read_query(parameters())))
+
+
+def search_by_post(*type_names: str) -> Response:
+    """Answer the resources of one or more types that a SearchRequest asks for (RFC 7644 section 3.4.3)."""
+    asked = read_search(_body())
+    return answer_response(search_resources(g.context, [_type(name) for name in type_names], asked))
+
+
+def create(type_name: str) -> Response:
+    """Create a resource (RFC 7644 section 3.3)."""
+    kind = _type(type_name)
+    return answer_response(resources.create(g.context, kind, _body(), _projection(kind)))
+
+
+def retrieve(type_name: str, identifier: str) -> Response:
+    """Answer one resource (RFC 7644 section 3.4.1)."""
+    kind = _type(type_name)
+    return answer_response(resources.retrieve(g.context, kind, identifier, _projection(kind), conditions()))
+
+
+def replace(type_name: str, identifier: str) -> Response:
+    """Replace a resource (RFC 7644 section 3.5.1)."""
+    kind = _type(type_name)
+    return answer_response(resources.replace(g.context, kind, identifier, _body(), _projection(kind), conditions()))
+
+
+def patch(type_name: str, identifier: str) -> Response:
+    """Change a resource by a PatchOp (RFC 7644 section 3.5.2)."""
+    kind = _type(type_name)
+    return answer_response(resources.patch(g.context, kind, identifier, _body(), _projection(kind), conditions()))
+
+
+def delete(type_name: str, identifier: str) -> Response:
+    """Delete a resource (RFC 7644 section 3.6)."""
+    return answer_response(resources.delete(g.context, _type(type_name), identifier, conditions()))
+
+
+def _type(name: str) -> ResourceType:
+    return RESOURCE_TYPES[name]
+
+
+def _body() -> Any:
+    return read_json(g.context.settings["PERCH_MAX_BODY"])
+
+
+def _projection(kind: ResourceType) -> Projection:
+    """Return the attributes that the URL's parameters ask for (RFC 7644 section 3.9)."""
+    asked = read_query(parameters()) if request.query_string else SearchRequest()
     return Projection.parse(asked.attributes, asked.excludedAttributes, kind)
-
-
-def _writable(kind: ResourceType) -> Blueprint:
-    """Make the endpoints of a resource type that clients may write."""
-    blueprint = _readable(kind)
-
-    @blueprint.post("", strict_slashes=False)
-    def create(call: Call) -> Response:
-        return answer_response(resources.create(call.context, kind, read_json(call), projection(call, kind)))
-
-    @blueprint.put("/<identifier>", strict_slashes=False)
-    def replace(call: Call, identifier: str) -> Response:
-        answer = resources.replace(
-            call.context, kind, identifier, read_json(call), projection(call, kind), conditions(call.sent)
-        )
-        return answer_response(answer)
-
-    @blueprint.patch("/<identifier>", strict_slashes=False)
-    def patch(call: Call, identifier: str) -> Response:
-        answer = resources.patch(
-            call.context, kind, identifier, read_json(call), projection(call, kind), conditions(call.sent)
-        )
-        return answer_response(answer)
-
-    @blueprint.delete("/<identifier>", strict_slashes=False)
-    def delete(call: Call, identifier: str) -> Response:
-        return answer_response(resources.delete(call.context, kind, identifier, conditions(call.sent)))
-
-    return blueprint
-
-
-def _readable(kind: ResourceType) -> Blueprint:
-    blueprint = Blueprint(kind.endpoint[1:].lower(), __name__, url_prefix=kind.endpoint)
-
-    @blueprint.get("", strict_slashes=False)
-    def search(call: Call) -> Response:
-        return answer_response(searching.search(call.context, [kind], read_query(parameters(call.sent))))
-
-    @blueprint.post("/.search", strict_slashes=False)
-    def search_by_post(call: Call) -> Response:
-        return answer_response(searching.search(call.context, [kind], read_search(read_json(call))))
-
-    # A slug may hold slashes; any other id ends before one, so that a trailing slash is no part of it.
-    rule = "/<path:identifier>" if kind is ROLE else "/<identifier>"
-
-    @blueprint.get(rule, strict_slashes=False)
-    def retrieve(call: Call, identifier: str) -> Response:
-        return answer_response(
-            resources.retrieve(call.context, kind, identifier, projection(call, kind), conditions(call.sent))
-        )
-
-    return blueprint
-
-
-def root_search(call: Call) -> Response:
-    """Search all users and groups at once (RFC 7644 section 3.4.3)."""
-    return answer_response(searching.search(call.context, [USER, GROUP], read_search(read_json(call))))
-
-
-def blueprints() -> list[Blueprint]:
-    """Return the blueprints of users, groups and roles; the catalogue of roles is read-only."""
-    return [_writable(USER), _writable(GROUP), _readable(ROLE)]

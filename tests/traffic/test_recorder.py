@@ -16,9 +16,9 @@ from flask import Flask
 from schemas.datetimes import now
 from schemas.errors import InvalidValue, NotFound
 from scim.traffic import writer as traffic_writer
-from scim.traffic.recorder import as_curl, replay
+from scim.traffic.replay import as_curl, replay
 from scim.traffic.summaries import of_entry
-from scim.traffic.writer import Writer
+from scim.traffic.writer import BatchWriter
 from storage import traffic
 from storage.database import Database
 from storage.traffic import Entry
@@ -218,11 +218,11 @@ def test_forgetting_a_person(watched: Flask, client: ScimClient) -> None:
 class TestWriter:
     """The queue and its thread."""
 
-    def writer(self, tmp_path: Path) -> Writer:
+    def writer(self, tmp_path: Path) -> BatchWriter:
         entry = Entry(now(), None, None, None, "GET", "/", 200, 1.0)
-        return Writer(Database(tmp_path / "perch.db"), lambda item: (traffic.row(entry), ()), 100, 7)
+        return BatchWriter(Database(tmp_path / "perch.db"), lambda item: (traffic.row(entry), ()), 100, 7)
 
-    def count(self, writer: Writer) -> int:
+    def count(self, writer: BatchWriter) -> int:
         with writer.database.read() as connection:
             return traffic.last(connection)
 

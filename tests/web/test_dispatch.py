@@ -1,17 +1,19 @@
-"""How requests of clients are served: whatever goes wrong is a SCIM error, and is logged, whoever serves the file."""
+"""Requests take Flask's own dispatch: its hooks, signals and error handlers see each of them."""
 
 import logging
 import os
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response, got_request_exception, request_finished, request_started
 from werkzeug.test import create_environ, run_wsgi_app
 
 from scim.observability import logs
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient
 from tests.support.commands import scim_path
+
+BASE = "/<workspace>/scim/v2"
 
 
 def environ(path: str, query: str = "") -> dict[str, Any]:
@@ -54,3 +56,146 @@ def test_what_fails_after_an_answer_costs_no_answer(
 @pytest.mark.parametrize("host", [f"{'a' * 70}.example", "a..b"])
 def test_a_host_that_cannot_be_is_refused(generic: ScimClient, host: str) -> None:
     assert generic.get("/Users", headers={"Host": host}).status == 400
+
+
+class Observed:
+    """Hooks and signals as an extension registers them, and the calls of each."""
+
+    def __init__(self, app: Flask) -> None:
+        self.calls: list[str] = []
+        self.errors: list[BaseException] = []
+        app.before_request(self.before)
+        app.after_request(self.after)
+        app.teardown_request(lambda error: self.calls.append("teardown"))
+        request_started.connect(self.started, app)
+        request_finished.connect(self.finished, app)
+        got_request_exception.connect(self.failed, app)
+
+    def before(self) -> None:
+        self.calls.append("before")
+
+    def after(self, response: Response) -> Response:
+        self.calls.append(f"after {response.status_code}")
+        return response
+
+    def started(self, sender: Flask, **_: object) -> None:
+        self.calls.append("started")
+
+    def finished(self, sender: Flask, response: Response, **_: object) -> None:
+        self.calls.append(f"finished {response.status_code}")
+
+    def failed(self, sender: Flask, exception: BaseException, **_: object) -> None:
+        self.errors.append(exception)
+
+
+def expected(status: int) -> list[str]:
+    return ["started", "before", f"after {status}", f"finished {status}", "teardown"]
+
+
+@pytest.fixture
+def observed(app: Flask) -> Observed:
+    return Observed(app)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/Users", 200),
+        ("GET", '/Users/?filter=userName eq "x"', 200),
+        ("POST", "/Groups", 400),
+        ("GET", "/Users/nobody", 404),
+        ("GET", "/Nothing", 404),
+        ("GET", "/", 404),
+        ("PUT", "/Users", 405),
+        ("DELETE", "/Roles/managed:admin", 405),
+        ("OPTIONS", "/Groups", 200),
+        ("POST", "/Bulk", 400),
+    ],
+)
+def test_hooks_and_signals_see_requests_of_clients(
+    observed: Observed, generic: ScimClient, method: str, path: str, status: int
+) -> None:
+    answer = generic.request(method, path, {} if method == "POST" else None)
+    assert (answer.status, observed.calls, observed.errors) == (status, expected(status), [])
+
+
+@pytest.mark.parametrize("path", ["/Users", "/Users/1", "/Nothing", "/Users/1/2", "/Bulk", "/.search", "/"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "TRACE"])
+def test_hooks_and_signals_see_requests_without_a_key(app: Flask, observed: Observed, method: str, path: str) -> None:
+    answer = app.test_client().open(scim_path(app) + path, method=method)
+    assert (answer.status_code, answer.get_json()["status"]) == (401, "401")
+    assert (observed.calls, observed.errors) == (expected(401), [])
+
+
+def test_hooks_and_signals_see_events_and_the_console(app: Flask, observed: Observed, generic: ScimClient) -> None:
+    events = scim_path(app).removesuffix("/scim/v2") + "/events"
+    for path, status in ((events, 401), (f"{events}/nothing", 401), ("/console/users", 303), ("/console/nothing", 303)):
+        observed.calls.clear()
+        assert app.test_client().get(path).status_code == status
+        assert (observed.calls, observed.errors) == (expected(status), [])
+
+
+@pytest.mark.parametrize("path", ["/Users/secret-name", '/Users?filter=userName eq "secret-name"'])
+def test_a_bug_is_signalled_and_its_log_line_names_the_route(
+    app: Flask, observed: Observed, generic: ScimClient, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch, path: str,
+) -> None:  # fmt: skip
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("scim.web.resources.resources.retrieve", fail)
+    monkeypatch.setattr("scim.web.resources.search_resources", fail)
+    for name in ("perch", app.logger.name):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    answer = generic.get(path)
+    assert (answer.status, answer.body["status"]) == (500, "500")
+    assert "planted" not in answer.body["detail"]
+    assert observed.calls == expected(500)
+    assert [str(error) for error in observed.errors] == ["planted"]
+    failures = [record for record in caplog.records if record.exc_info]
+    assert [record.getMessage() for record in failures] == [
+        f"GET {BASE}/Users{'/<identifier>' if path.startswith('/Users/') else ''} failed"
+    ]
+    assert "secret-name" not in "".join(record.getMessage() for record in caplog.records)
+
+
+def test_a_bug_on_a_page_is_signalled_and_its_log_line_names_the_route(
+    app: Flask, observed: Observed, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("scim.console.signing.page", fail)
+    for name in ("perch", app.logger.name):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+    answer = app.test_client().get("/console/sign-in?next=/console/secret-name")
+    assert (answer.status_code, observed.calls) == (500, expected(500))
+    assert [str(error) for error in observed.errors] == ["planted"]
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["GET /console/sign-in failed"]
+    assert "secret-name" not in caplog.text
+
+
+def test_a_bug_is_raised_again_where_tests_want_it(
+    app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("scim.web.resources.resources.retrieve", fail)
+    monkeypatch.setitem(app.config, "TESTING", True)
+    with pytest.raises(ZeroDivisionError):
+        generic.get("/Users/1")
+    monkeypatch.undo()
+    assert generic.get("/Users/1").status == 404
+
+
+def test_a_hook_of_an_extension_may_answer_before_perch(app: Flask, generic: ScimClient) -> None:
+    app.before_request(lambda: Response("closed for today", 503))
+    answer = generic.get("/Users")
+    assert (answer.status, answer.headers.get("X-Request-Id") is not None) == (503, True)
+
+
+def test_a_query_that_is_no_text_is_refused(app: Flask, generic: ScimClient) -> None:
+    sent = {**environ(f"{scim_path(app)}/Users", "filter=\xff"), "HTTP_AUTHORIZATION": f"Bearer {generic.key}"}
+    body, status, _ = run_wsgi_app(app.wsgi_app, sent)
+    assert status.startswith("400") and b"percent-encode" in b"".join(body)

@@ -1,0 +1,133 @@
+"""A bulk request (RFC 7644 section 3.7): each operation is atomic, and many share one commit."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from schemas.errors import ScimError
+from schemas.messages import BulkOperation, BulkRequest, bulk_result, error_document
+from schemas.resource import GROUP, USER
+from scim.protocol.bulk_plan import Plan, Step, plan, resolve, should_stop, split_path, without
+from scim.protocol.etags import Conditions
+from scim.protocol.projection import Projection
+from scim.service import resources
+from scim.service.context import Answer, Context
+
+KINDS = {kind.endpoint: kind for kind in (USER, GROUP)}
+OPERATIONS_PER_COMMIT = 100
+
+
+class BulkRun:
+    """The run of one request: the result of each operation, and the ids of the resources that it created.
+
+    `explain` returns any exception as the ScimError that the client is told.
+    """
+
+    def __init__(self, context: Context, request: BulkRequest, explain: Callable[[Exception], ScimError]) -> None:
+        self.context = context
+        self.request = request
+        self.explain = explain
+        self.found: dict[int, dict[str, Any]] = {}
+        self.ids: dict[str, str] = {}
+        self.half_made: set[int] = set()
+        self.errors = 0
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return the results in the order of the request, up to where `failOnErrors` ends it."""
+        planned = plan(self.request, KINDS)
+        todo = iter(self._until_stopped(planned))
+        while steps := list(islice(todo, OPERATIONS_PER_COMMIT)):
+            with self.context.database.write(alone=True):
+                for step in steps:
+                    if self._goes_on(step):
+                        self._step(step, planned)
+        return [self.found[index] for index in sorted(self.found)]
+
+    def _until_stopped(self, planned: Plan) -> Iterator[Step]:
+        failed = [Step(index) for index in planned.errors]
+        for step in _in_order_of_request(planned.steps, failed):
+            if self._goes_on(step):
+                yield step
+
+    def _goes_on(self, step: Step) -> bool:
+        """Tell whether a step is to run: after too many errors only what completes, or undoes, what was begun."""
+        begun = step.completes and step.index in self.found
+        return begun or not should_stop(self.errors, self.request.failOnErrors)
+
+    def _step(self, step: Step, planned: Plan) -> None:
+        operation = self.request.operations[step.index]
+        if step.completes and "response" in self.found[step.index]:
+            return
+        try:
+            if step.index in planned.errors:
+                raise planned.errors[step.index]
+            answer = self._complete(operation) if step.completes else self._operate(operation, step)
+        except Exception as error:
+            if step.index in self.half_made:
+                self._undo(operation)
+            self._failed(operation, self.explain(error))
+            return
+        location = answer.location or self._location(operation)
+        result = bulk_result(operation, answer.status, location=location, version=answer.etag)
+        if step.completes:
+            result["status"] = self.found[step.index]["status"]
+        self.found[step.index] = result
+
+    def _undo(self, operation: BulkOperation) -> None:
+        """Delete what the first half of an operation created: one that fails changes nothing (RFC 7644 3.7)."""
+        endpoint, _ = split_path(operation, KINDS)
+        resources.delete(self.context, KINDS[endpoint], self.ids.pop(operation.bulkId or ""), Conditions())
+
+    def _failed(self, operation: BulkOperation, error: ScimError) -> None:
+        self.errors += 1
+        self.found[operation.position] = bulk_result(
+            operation, error.status, location=self._location(operation), response=error_document(error)
+        )
+
+    def _location(self, operation: BulkOperation) -> str | None:
+        """Return the URI of what an operation is about; a POST that failed has none."""
+        if operation.method == "POST":
+            return None
+        try:
+            path: str = resolve(operation.path, self.ids)
+        except ScimError:
+            return None
+        return self.context.base + path
+
+    def _operate(self, operation: BulkOperation, step: Step) -> Answer:
+        endpoint, identifier = split_path(operation, KINDS)
+        kind, conditions = KINDS[endpoint], Conditions(operation.version)
+        projection = Projection.parse(None, None, kind)
+        identifier = resolve(identifier, self.ids) if identifier else None
+        if operation.method == "DELETE":
+            return resources.delete(self.context, kind, identifier or "", conditions)
+        data = resolve(without(operation.data, step.withheld), self.ids)
+        if operation.method == "POST":
+            answer = resources.create(self.context, kind, data, projection)
+            self.ids[operation.bulkId or ""] = answer.identifier or ""
+            # A user that was there before and is re-activated has another version than the first.
+            if step.withheld and (answer.etag or "").startswith('W/"1.'):
+                self.half_made.add(step.index)
+            return answer
+        change = resources.replace if operation.method == "PUT" else resources.patch
+        return change(self.context, kind, identifier or "", data, projection, conditions)
+
+    def _complete(self, operation: BulkOperation) -> Answer:
+        """Run the second half of an operation of a circle: what it refers to exists now."""
+        endpoint, identifier = split_path(operation, KINDS)
+        kind = KINDS[endpoint]
+        if operation.method == "POST":
+            identifier = self.ids.get(operation.bulkId or "", "")
+        data = resolve(operation.data, self.ids)
+        change = resources.patch if operation.method == "PATCH" else resources.replace
+        identifier = resolve(identifier, self.ids)
+        return change(self.context, kind, identifier or "", data, Projection.parse(None, None, kind), Conditions())
+
+
+def _in_order_of_request(steps: Iterable[Step], failed: Iterable[Step]) -> list[Step]:
+    """Return planned steps with those that cannot run at their places in the request."""
+    merged = list(steps)
+    for step in failed:
+        place = next((at for at, other in enumerate(merged) if other.index > step.index), len(merged))
+        merged.insert(place, step)
+    return merged

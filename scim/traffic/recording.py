@@ -1,0 +1,78 @@
+"""A request under a base URL while it is recorded."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Request
+
+from schemas import tolerances
+from schemas.tolerances import Tolerance, Used
+from scim.traffic.summaries import below_base
+from storage.keys import Key
+
+SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
+REPLAY = "perch.replay"
+# To a key that gets roles as strings, /Schemas describes them as strings.
+ROLE_STRINGS = frozenset({(Tolerance.BARE_VALUE, "roles")})
+
+
+def is_scim(path: str) -> bool:
+    """Tell whether a path lies under the base URL of a workspace."""
+    return SCIM_PATH.match(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The mark of a request that replays an entry inside this process, with the rights of a key."""
+
+    seq: int
+    key: Key
+
+
+@dataclass(slots=True)
+class Recording:
+    """A request while it is served, and afterwards all that the batch writer needs.
+
+    `started` is of `time.perf_counter`, `at` in seconds since 1970, `duration` in milliseconds; `dropped` says that a
+    fault closed the connection, `keep` that the request itself is kept and not only its quirks.
+    """
+
+    started: float
+    used: Used
+    token: Any
+    replay: Replay | None
+    request_id: str
+    at: float = 0.0
+    key: Key | None = None
+    method: str = ""
+    path: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    fault: str | None = None
+    dropped: bool = False
+    status: int = 0
+    duration: float = 0.0
+    body: bytes = b""
+    body_size: int = 0
+    answer: bytes = b""
+    answer_size: int = 0
+    keep: bool = False
+
+    def admit(self, key: Key, path: str) -> None:
+        """Note the key of the request; from here on a strict key's tolerances are refused."""
+        self.key = key
+        self.used.strict = bool(key.strict)
+        if key.rolesAs == "strings":
+            self.used.expected = ROLE_STRINGS
+        if path.endswith("/"):
+            tolerances.note(Tolerance.TRAILING_SLASH, below_base(path))
+
+    def close(self) -> None:
+        """Stop to collect tolerances."""
+        tolerances.stop(self.token)
+
+
+def replayed(sent: Request) -> Replay | None:
+    """Return the mark of a request that is a replay; no header can set it."""
+    found: Replay | None = sent.environ.get(REPLAY)
+    return found

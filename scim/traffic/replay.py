@@ -1,0 +1,78 @@
+"""A recorded request for people: its body laid out, as a curl command, and sent again."""
+
+import json
+import shlex
+from contextvars import Context
+from functools import partial
+
+from flask import Flask
+
+from schemas.datetimes import now
+from schemas.errors import Conflict, InvalidValue, NotFound
+from scim.observability.redaction import KEPT_BYTES, WITHHELD
+from scim.service.keys import roles_shape
+from scim.traffic.recorder import Recorder
+from scim.traffic.recording import REPLAY, Replay
+from scim.traffic.summaries import below_base
+from storage import keys, traffic
+from storage.database import Connection
+from storage.keys import Key
+from storage.traffic import Entry
+
+
+def pretty(text: str | None) -> str:
+    """Return a body with its JSON laid out."""
+    if not text:
+        return ""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return text
+
+
+def as_curl(entry: Entry, base: str) -> str:
+    """Return an entry as a curl command against a base URL, with $KEY in place of the access key."""
+    parts = [f"curl -X {entry.method} {shlex.quote(base + below_base(entry.path))}", '-H "Authorization: Bearer $KEY"']
+    parts += [f"-H {shlex.quote(f'{name}: {text}')}" for name, text in entry.headers.items() if name != "User-Agent"]
+    if entry.request is not None:
+        parts.append(f"--data-binary {shlex.quote(entry.request)}")
+    return " \\\n  ".join(parts)
+
+
+def replay(app: Flask, entry: Entry, origin: str | None = None) -> Entry:
+    """Send an entry's request again, inside this process, with the rights of its key, and return the new entry.
+
+    `origin` is that of this server, for the locations in the answer. The journal names the console as the author.
+
+    :raises InvalidValue: when the body was kept only in part.
+    :raises Conflict: when the traffic could not be written.
+    """
+    if entry.requestSize > KEPT_BYTES or entry.request == WITHHELD or (entry.requestSize and entry.request is None):
+        raise InvalidValue(f"The body of request {entry.seq} was kept only in part; it cannot be sent again.")
+    seen: Recorder = app.extensions["perch.traffic"]
+    database = app.extensions["perch"].database
+    with database.read() as connection:
+        before = traffic.last(connection)
+        mark = Replay(entry.seq, _key_of(connection, entry))
+    client = app.test_client(use_cookies=False)
+    send = partial(
+        client.open, entry.path, base_url=origin, method=entry.method, headers=list(entry.headers.items()),
+        data=entry.request, environ_overrides={REPLAY: mark},
+    )  # fmt: skip
+    # In the context of the page that replays it, the request would share that page's `g`.
+    Context().run(send)
+    seen.writer.flush()
+    with database.read() as connection:
+        found = traffic.entries(connection, replay_of=entry.seq, after=before, limit=1)
+    if not found:
+        raise Conflict("The request was sent again, but the traffic could not be written.")
+    return found[0]
+
+
+def _key_of(connection: Connection, entry: Entry) -> Key:
+    """Return the key of an entry, or one like it where there is none (any longer)."""
+    try:
+        return keys.get(connection, entry.key or "")
+    except NotFound:
+        idp = entry.idp or "generic"
+        return Key("console", "Console", b"", idp, "provision", roles_shape(idp), 0, now(), None, None, None)

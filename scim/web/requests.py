@@ -1,0 +1,105 @@
+"""Requests in: JSON bodies, query parameters, conditional headers, the origin that a client names."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from flask import Request, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, UnsupportedMediaType
+from schemas.json import parse_json
+from scim.protocol.etags import Conditions
+
+ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
+# An unread body is dropped for this many seconds at most, with pauses of this many, in pieces of this many bytes.
+DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
+
+
+def current_request() -> Request:
+    """Return the request itself: each use of Flask's proxy would look it up again."""
+    found: Request = request._get_current_object()  # type: ignore[attr-defined]
+    return found
+
+
+def origin(sent: Request) -> str:
+    """Return the origin that a client names: the scheme, and its Host header or the server's address."""
+    scheme = "https" if sent.scheme == "https" else "http"
+    return f"{scheme}://{sent.host or '{SERVER_NAME}:{SERVER_PORT}'.format_map(sent.environ)}"
+
+
+def read_json(limit: int) -> Any:
+    """Return the JSON body of the request, of `limit` bytes at most (RFC 7644 section 3.1).
+
+    :raises UnsupportedMediaType: for another type than SCIM's or JSON's.
+    :raises PayloadTooLarge: when the body is larger.
+    :raises InvalidSyntax: when the body is empty, cut short or no JSON.
+    """
+    if request.mimetype not in ACCEPTED_TYPES:
+        raise UnsupportedMediaType(f"Content-Type: send application/scim+json, not {request.mimetype[:100]}.")
+    g.body = _body(limit)
+    if not g.body:
+        raise InvalidSyntax("The request has no body; send a JSON object.")
+    return parse_json(g.body)
+
+
+def _body(limit: int) -> bytes:
+    announced = request.content_length or 0
+    # Of a chunked body, werkzeug reads up to this many bytes and leaves the rest unread.
+    request.max_content_length = limit + 1
+    try:
+        data = b"" if announced > limit else request.get_data(cache=True)
+    except HTTPException:
+        raise
+    except Exception:
+        # Each server raises errors of its own for a body that is cut short or badly chunked.
+        raise InvalidSyntax("The body did not arrive whole; send it again.") from None
+    if max(announced, len(data)) > limit:
+        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.")
+    if len(data) < announced:
+        raise InvalidSyntax("The body did not arrive whole; send it again.")
+    return data
+
+
+def drop_unread(sent: Request, response: Response, most: int) -> None:
+    """Drop up to `most` unread bytes of a body once the answer is sent: a client that still sends would miss it."""
+    environ = sent.environ
+    if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ:
+        return
+    whole = len(g.get("body", b"")) == sent.content_length
+    if "gunicorn.socket" in environ and not whole:
+        response.call_on_close(partial(_drop, environ, most))
+
+
+def _drop(environ: Mapping[str, Any], most: int) -> None:
+    """Read and drop at most `most` bytes that arrive quickly; gunicorn closes a connection that has more."""
+    connection, end = environ["gunicorn.socket"], time.monotonic() + DROP_SECONDS
+    timeout = connection.gettimeout()
+    with suppress(Exception):
+        connection.settimeout(DROP_PAUSE)
+        while most > 0 and time.monotonic() < end and (dropped := environ["wsgi.input"].read(DROP_AT_ONCE)):
+            most -= len(dropped)
+    with suppress(OSError):
+        connection.settimeout(timeout)
+
+
+def parameters() -> dict[str, str]:
+    """Return the query parameters by lower-case name; the first of a repeated one counts.
+
+    :raises BadRequest: when the query is not UTF-8 text.
+    """
+    found: dict[str, str] = {}
+    try:
+        for name, value in request.args.items():
+            found.setdefault(name.lower(), value)
+    except UnicodeDecodeError:
+        raise BadRequest("The URL's query is not UTF-8 text; percent-encode it.") from None
+    return found
+
+
+def conditions() -> Conditions:
+    """Return the conditional headers of the request (RFC 7644 section 3.14)."""
+    environ = request.environ
+    return Conditions(environ.get("HTTP_IF_MATCH"), environ.get("HTTP_IF_NONE_MATCH"))

@@ -1,0 +1,35 @@
+"""Responses out: answers of the service, documents and errors as application/scim+json."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Response
+
+from schemas.errors import ScimError
+from schemas.json import to_text
+from schemas.messages import error_document
+from scim.service.context import Answer
+
+MEDIA_TYPE = "application/scim+json"
+
+
+def answer_response(answer: Answer) -> Response:
+    """Return an answer of the service, with its entity tag and, for a created resource, its location."""
+    headers = {"ETag": answer.etag} if answer.etag else {}
+    if answer.status == 201 and answer.location:
+        headers["Location"] = answer.location
+    return _response(answer.pieces, answer.status, headers)
+
+
+def document_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a document."""
+    return _response([to_text(document).encode()], status, headers)
+
+
+def error_response(error: ScimError) -> Response:
+    """Return an error as a SCIM Error message (RFC 7644 section 3.12)."""
+    return document_response(error_document(error), error.status, error.headers)
+
+
+def _response(pieces: Sequence[bytes], status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(pieces, status, headers, content_type=MEDIA_TYPE if pieces else None)
