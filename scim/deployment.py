@@ -36,9 +36,5 @@ class Perch:
         return f"/{self.workspace}/scim/v2"
 
     def origin(self, requested: str) -> str:
-        """Return the origin that clients reach: PERCH_PUBLIC_URL, else the `requested` one."""
-        return self.settings["PERCH_PUBLIC_URL"] or requested
-
-    def base_url(self, requested: str) -> str:
-        """Return the base URL that clients use, without a final slash; `requested` as in `origin`."""
-        return self.origin(requested) + self.base_path
+        """Return the origin that clients use: PERCH_PUBLIC_URL, else the `requested` one."""
+        return str(self.settings["PERCH_PUBLIC_URL"] or requested)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from scim.cli.common import command, perch
+from scim.cli.common import command
+from scim.web.requests import perch
 from storage import backup as files
 from storage.backup import Contents
 

@@ -9,11 +9,10 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
 from schemas.errors import ScimError
-from scim.deployment import Perch
+from scim.web.requests import perch
 from storage.journal import Author
 
 P = ParamSpec("P")
@@ -23,15 +22,9 @@ LOCAL_ORIGIN = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-def perch() -> Perch:
-    """Return the deployment that the command works on."""
-    found: Perch = current_app.extensions["perch"]
-    return found
-
-
 def origin() -> str:
-    """Return the origin that clients reach the deployment at, as far as a command can know."""
-    return perch().settings["PERCH_PUBLIC_URL"] or LOCAL_ORIGIN
+    """Return the origin that clients use; without PERCH_PUBLIC_URL a command can only guess it."""
+    return perch().origin(LOCAL_ORIGIN)
 
 
 def author() -> Author:

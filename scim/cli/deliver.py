@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from scim.cli.common import command, origin, perch
+from scim.cli.common import command, origin
 from scim.events.worker import Deliverer, take_turn
+from scim.web.requests import perch
 
 
 @click.command("deliver")

@@ -4,9 +4,10 @@ import os
 
 import click
 
-from scim.cli.common import command, json_option, origin, perch, print_json
+from scim.cli.common import command, json_option, origin, print_json
 from scim.service import passwords
 from scim.service.keys import make_key
+from scim.web.requests import perch
 from storage import keys
 
 
@@ -35,7 +36,7 @@ def init() -> None:
 @command
 def show_workspace(as_json: bool) -> None:
     """Show the workspace's id, the path of its base URL and its file."""
-    found = {"id": perch().workspace, "scimPath": scim_path(), "database": os.path.abspath(perch().database.path)}
+    found = {"id": perch().workspace, "scimPath": perch().base_path, "database": os.path.abspath(perch().database.path)}
     if as_json:
         print_json(found)
     else:
@@ -53,14 +54,9 @@ def admin_password() -> None:
         click.echo("PERCH_ADMIN_PASSWORD is set and wins over it.", err=True)
 
 
-def scim_path() -> str:
-    """Return the path of the base URL."""
-    return f"/{perch().workspace}/scim/v2"
-
-
 def base_url() -> str:
-    """Return the base URL as far as a command can know the origin."""
-    return origin() + scim_path()
+    """Return the base URL; without PERCH_PUBLIC_URL a command can only guess its origin."""
+    return origin() + perch().base_path
 
 
 COMMANDS = (init, show_workspace, admin_password)

@@ -5,9 +5,10 @@ from dataclasses import asdict
 
 import click
 
-from scim.cli.common import command, json_option, perch, print_json
+from scim.cli.common import command, json_option, print_json
 from scim.service import doctor
 from scim.settings import VERSION
+from scim.web.requests import perch
 
 MARKS = {doctor.OK: "ok", doctor.LOOK: "look", doctor.WRONG: "WRONG"}
 

@@ -3,8 +3,9 @@
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_table
 from scim.events.documents import document
+from scim.web.requests import perch
 from storage import events as outbox
 
 

@@ -7,8 +7,9 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_table
 from scim.traffic.faults import LONGEST_DELAY, described, read_target
+from scim.web.requests import perch
 from storage import faults, keys
 
 group = AppGroup("faults", help="Faults on demand, for tests of clients; only where PERCH_FAULTS=on.")

@@ -2,7 +2,8 @@
 
 import click
 
-from scim.cli.common import author, command, perch
+from scim.cli.common import author, command
+from scim.web.requests import perch
 from storage import journal, retention
 
 SUBJECT = ("Workspace", "forget", "a deleted person")

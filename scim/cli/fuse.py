@@ -7,9 +7,10 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import from_seconds
-from scim.cli.common import author, command, json_option, perch, print_json
+from scim.cli.common import author, command, json_option, print_json
 from scim.service import fuse
 from scim.settings import Settings
+from scim.web.requests import perch
 from storage.fuse import Reading
 
 group = AppGroup("fuse", help="The safety fuse: it holds a provider that deactivates too many users at once.")

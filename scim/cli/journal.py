@@ -6,7 +6,8 @@ from dataclasses import asdict
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_table
+from scim.web.requests import perch
 from storage import journal, keys
 
 

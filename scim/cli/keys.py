@@ -6,8 +6,9 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_table
 from scim.service.keys import make_key
+from scim.web.requests import perch
 from storage import keys
 from storage.keys import Key
 

@@ -12,7 +12,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from scim.cli.common import command, json_option, origin, perch, print_json, print_table
+from scim.cli.common import command, json_option, origin, print_json, print_table
 from scim.cli.deployment import base_url
 from scim.emulator import report, sample
 from scim.emulator.checks import STEPS
@@ -27,6 +27,7 @@ from scim.emulator.sync import Stopped, Sync, Task
 from scim.emulator.test_run import FAILED, Play, Result, Unreachable, clean_up, perform
 from scim.service.keys import make_key
 from scim.settings import Settings
+from scim.web.requests import perch
 from storage import keys, roles
 
 TEMPORARY_DAYS = 1.0

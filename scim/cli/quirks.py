@@ -5,8 +5,9 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_table
 from scim.traffic.quirks import KeyReport, meaning, report
+from scim.web.requests import perch
 from storage.quirks import Quirk
 
 

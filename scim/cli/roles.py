@@ -8,8 +8,9 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import author, command, json_option, perch, print_json, print_table
+from scim.cli.common import author, command, json_option, print_json, print_table
 from scim.service import roles as catalogue
+from scim.web.requests import perch
 from storage import roles
 from storage.resources import Row
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from scim.cli.common import command, json_option, perch, print_json
+from scim.cli.common import command, json_option, print_json
 from scim.settings import VERSION, described
+from scim.web.requests import perch
 
 
 @click.command("settings")

@@ -10,11 +10,12 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, perch, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_table
 from scim.cli.deployment import base_url
 from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty
 from scim.traffic.summaries import below_base, of_entry
+from scim.web.requests import perch
 from storage import traffic
 from storage.traffic import Entry
 

@@ -4,8 +4,9 @@ import click
 from flask.cli import AppGroup
 
 from schemas.events import KINDS
-from scim.cli.common import command, json_option, origin, perch, print_json, print_table
+from scim.cli.common import command, json_option, origin, print_json, print_table
 from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, Desk, described
+from scim.web.requests import perch
 from storage.webhooks import Webhook
 
 group = AppGroup("webhooks", help="Webhooks: where `flask deliver` pushes events to.")

@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import NotFound, ScimError
 from scim.console import guard, words
-from scim.console.web import base_url, here, page
+from scim.console.web import here, page
+from scim.web.requests import base_url
 
 PATH = "/console"
 NAVIGATION = (

@@ -8,10 +8,11 @@ from flask import Flask, Response, current_app
 
 from scim.console.blueprint import console
 from scim.console.setup import shown
-from scim.console.web import base_url, database, field, origin
+from scim.console.web import database, field
 from scim.emulator.client import Exchange, OktaClient, look_up
 from scim.emulator.in_process import session_into
 from scim.service.keys import make_key
+from scim.web.requests import base_url, origin
 from storage import keys
 
 NAME = "Test connector"

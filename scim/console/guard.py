@@ -11,8 +11,9 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from schemas.errors import Forbidden
-from scim.console.web import COOKIE_PATH, is_secure, origin, perch
+from scim.console.web import COOKIE_PATH, is_secure
 from scim.service import passwords
+from scim.web.requests import origin, perch
 from storage import sessions, workspace
 from storage.database import Connection
 

@@ -7,7 +7,8 @@ from schemas import access
 from schemas.filters import binding
 from schemas.filters.parser import parse_filter
 from schemas.resource import ResourceType
-from scim.console.web import base_url, here, number, parameter
+from scim.console.web import here, number, parameter
+from scim.web.requests import base_url
 from storage.console_lists import ORDERS, Listing
 from storage.sql.columns import Sql
 from storage.sql.filters import compile_filter

@@ -8,10 +8,11 @@ from schemas.tolerances import Tolerance
 from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.traffic import MODES, in_words, mode
-from scim.console.web import base_url, database, number, onward, origin, page, parameter
+from scim.console.web import database, number, onward, page, parameter
 from scim.traffic import summaries
 from scim.traffic.replay import as_curl, pretty, replay
 from scim.traffic.summaries import below_base
+from scim.web.requests import base_url, origin
 from storage import console_traffic, keys, quirks, traffic
 from storage.console_traffic import TrafficQuery
 

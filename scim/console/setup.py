@@ -6,7 +6,8 @@ from flask import Response
 
 from schemas import user
 from scim.console.blueprint import console
-from scim.console.web import database, origin, page
+from scim.console.web import database, page
+from scim.web.requests import origin
 from storage import roles
 
 

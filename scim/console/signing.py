@@ -5,9 +5,10 @@ from werkzeug.wrappers import Response
 
 from scim.console import guard
 from scim.console.blueprint import console
-from scim.console.web import field, leave_notice, page, perch
+from scim.console.web import field, leave_notice, page
 from scim.service import passwords
 from scim.web import addresses
+from scim.web.requests import perch
 from storage import sessions
 
 ATTEMPTS, WINDOW_S = 8, 600

@@ -1,8 +1,9 @@
 """What other pages show of the traffic: the last requests, and how many each key made today."""
 
 from schemas.datetimes import now
-from scim.console.web import database, perch
+from scim.console.web import database
 from scim.traffic import summaries
+from scim.web.requests import perch
 from storage import console_traffic
 from storage.console_traffic import TrafficQuery
 from storage.traffic import Entry

@@ -6,9 +6,10 @@ from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
 from scim.console.blueprint import console
-from scim.console.web import author, database, field, onward, page, perch
+from scim.console.web import author, database, field, onward, page
 from scim.service import fuse
 from scim.traffic import faults
+from scim.web.requests import perch
 from storage import faults as planned_faults
 from storage.database import Connection
 from storage.fuse import Reading

@@ -6,10 +6,10 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from scim.deployment import Perch
+from scim.web.requests import origin, perch
 from storage.database import Database
 from storage.journal import Author
 
@@ -17,12 +17,6 @@ NOTICE = "perch_notice"
 COOKIE_PATH = "/console"
 NOTICE_S = 120
 LONGEST_FIELD = 4000
-
-
-def perch() -> Perch:
-    """Return the deployment that the console shows."""
-    found: Perch = current_app.extensions["perch"]
-    return found
 
 
 def database() -> Database:
@@ -33,16 +27,6 @@ def database() -> Database:
 def author() -> Author:
     """Return who signs the journal for a change made in the console."""
     return Author("console", g.request_id)
-
-
-def origin() -> str:
-    """Return the origin that clients reach the deployment at (PERCH_PUBLIC_URL, else the request's)."""
-    return str(perch().settings["PERCH_PUBLIC_URL"] or request.host_url.rstrip("/"))
-
-
-def base_url() -> str:
-    """Return the base URL to paste into an identity provider."""
-    return f"{origin()}/{perch().workspace}/scim/v2"
 
 
 def is_secure() -> bool:

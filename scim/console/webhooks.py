@@ -11,9 +11,10 @@ from schemas.errors import Gone, InvalidValue
 from schemas.events import KINDS
 from scim.console import once, words
 from scim.console.blueprint import console
-from scim.console.web import database, field, onward, origin, page, perch
+from scim.console.web import database, field, onward, page
 from scim.events.urls import Policy, Refused
 from scim.events.webhooks import OVERLAP_HOURS, SET, Desk, described
+from scim.web.requests import origin, perch
 from storage import console_webhooks, events, webhooks
 from storage.database import Connection
 from storage.webhooks import Webhook

@@ -1,4 +1,4 @@
-"""How often an address may fail: addresses in the form in which they are counted, and the refusal."""
+"""Addresses of callers in the form in which refused keys are counted."""
 
 import ipaddress
 
@@ -7,7 +7,7 @@ from storage.failed_keys import Failures
 
 
 def counted(address: str | None) -> str:
-    """Return what stands for a caller's address: without a port, and of IPv6 the network that one caller owns."""
+    """Return the form of an address that is counted: without its port, and of IPv6 the /64 network."""
     text = (address or "").strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -22,7 +22,7 @@ def counted(address: str | None) -> str:
     return str(found)
 
 
-def failed(failures: Failures, address: str | None) -> None:
+def count_refused(failures: Failures, address: str | None) -> None:
     """Count a refused access key.
 
     :raises TooManyRequests: when the address has failed more often than PERCH_FAILED_KEYS within a minute.
@@ -31,6 +31,6 @@ def failed(failures: Failures, address: str | None) -> None:
     if seconds:
         raise TooManyRequests(
             f"More than {failures.limit} access keys from {counted(address) or 'this address'} were refused within a "
-            "minute; put a valid key into the provider's settings. Valid keys work all the while.",
+            "minute; put a valid key into the provider's settings. Valid keys still work.",
             seconds,
         )

@@ -1,4 +1,4 @@
-"""Access keys over HTTP: who calls, and whether the key may do it (RFC 7644 section 2)."""
+"""Authentication by access key, and what a key may do (RFC 7644 section 2)."""
 
 import base64
 import binascii
@@ -22,34 +22,34 @@ READING = ("GET", "HEAD", "OPTIONS")
 READING_POSTS = ("/.search", "/events/poll")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
-NOBODY = bytes(32)
-# Seconds between two notes of a key's use by one process, and until the next attempt when the writer was busy.
-NOTE_EVERY, NOTE_AGAIN = 60, 5
+DUMMY_DIGEST = bytes(32)
+# A process writes a key's last use once in this many seconds, and after this many again when the writer was busy.
+WRITE_EVERY, RETRY_AFTER = 60, 5
 
 
 class Authenticator:
-    """Lets in the callers that hold a live key, counts those that do not, and notes when each key was last used."""
+    """Admits callers with a live key, counts refused keys per address, and writes when each key was last used."""
 
     def __init__(self, database: Database, failed_keys: int) -> None:
-        """`failed_keys` is how many refused keys an address may send per minute before it is answered 429."""
+        """Allow each address `failed_keys` refused keys per minute; further ones are answered 429."""
         self.database = database
         self.failures = Failures(f"{database.path}.failures", failed_keys)
-        self._noted: dict[str, float] = {}
+        self._written: dict[str, float] = {}
 
     def admit(self, authorization: str | None, address: str | None) -> Key:
-        """Return the live key that an Authorization header carries: Bearer, bare, or as the password of Basic.
+        """Return the live key of an Authorization header: Bearer, bare, or the password of Basic.
 
         :raises Unauthorized: saying what to put into the header.
-        :raises TooManyRequests: instead, when the address sent too many such keys; a valid key always passes.
+        :raises TooManyRequests: when the address sent too many refused keys; a valid key always passes.
         """
         if not authorization:
             raise Unauthorized("Send an access key in the header Authorization: Bearer perch_…", CHALLENGE)
         try:
             key = self._find(_sent_key(authorization))
         except Unauthorized:
-            addresses.failed(self.failures, address)
+            addresses.count_refused(self.failures, address)
             raise
-        self._note_use(key)
+        self._write_last_use(key)
         return key
 
     def _find(self, text: str) -> Key:
@@ -59,8 +59,8 @@ class Authenticator:
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
         key = self._stored(identifier)
-        # Of a key that does not exist as much is compared as of one that does, so that time tells nothing.
-        same = hmac.compare_digest(key.digest if key else NOBODY, digest(secret))
+        # Compare against a dummy digest for unknown keys (constant time).
+        same = hmac.compare_digest(key.digest if key else DUMMY_DIGEST, digest(secret))
         if key is None or not same:
             raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
         if not key.live:
@@ -69,28 +69,28 @@ class Authenticator:
         return key
 
     def _stored(self, identifier: str) -> Key | None:
-        """Read the key anew for each request: a revocation counts at once, in every process."""
+        """Read the key from the file at each request, so that a revocation counts at once in every process."""
         try:
             with self.database.read(once=True) as connection:
                 return keys.get(connection, identifier)
         except NotFound:
             return None
 
-    def _note_use(self, key: Key) -> None:
-        """Write when a key was last used, once a minute, if the writer is free: no request fails or waits for it."""
+    def _write_last_use(self, key: Key) -> None:
+        """Write when a key was last used, once a minute and only if the writer is free: no request waits for it."""
         moment = time.monotonic()
-        if moment - self._noted.get(key.id, -math.inf) < NOTE_EVERY:
+        if moment - self._written.get(key.id, -math.inf) < WRITE_EVERY:
             return
-        self._noted[key.id] = moment
+        self._written[key.id] = moment
         try:
             with self.database.write(wait=0, durable=False) as connection:
                 keys.change(connection, key.id, lastUsed=now())
         except ScimError:
-            self._noted[key.id] = moment - NOTE_EVERY + NOTE_AGAIN
+            self._written[key.id] = moment - WRITE_EVERY + RETRY_AFTER
 
 
 def authorise(key: Key, method: str, path: str) -> None:
-    """Refuse what a key may not do: a `read` key may GET and search.
+    """Refuse a request that its key does not allow: a `read` key may GET, search and poll.
 
     :raises Forbidden: naming the key.
     """

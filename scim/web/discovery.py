@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response, g
 
 from schemas import discovery
 from schemas.errors import Forbidden, NotFound
 from schemas.json import to_text
-from scim.deployment import Perch
-from scim.service.context import Answer
+from scim.service.context import Answer, Context
 from scim.service.search import list_text
-from scim.web.requests import current_request, origin, parameters
+from scim.web.requests import base_url, parameters, perch
 from scim.web.responses import answer_response, document_response
 from storage import roles, signing_keys
 
@@ -20,44 +19,43 @@ blueprint = Blueprint("discovery", __name__)
 
 @blueprint.get("/ServiceProviderConfig", strict_slashes=False)
 def service_provider_config() -> Response:
-    """What Perch supports (RFC 7643 section 5)."""
+    """Answer which features Perch supports (RFC 7643 section 5); public."""
     _refuse_filter()
-    perch: Perch = current_app.extensions["perch"]
-    with perch.database.read() as connection:
+    with perch().database.read() as connection:
         security_events = signing_keys.exist(connection)
-    base, limit = perch.base_url(origin(current_request())), perch.settings["PERCH_MAX_BODY"]
-    return document_response(discovery.service_provider_config(base, limit, security_events))
+    limit = perch().settings["PERCH_MAX_BODY"]
+    return document_response(discovery.service_provider_config(base_url(), limit, security_events))
 
 
 @blueprint.get("/ResourceTypes", strict_slashes=False)
 def resource_types() -> Response:
-    """The resource types (RFC 7643 section 6)."""
+    """Answer the resource types (RFC 7643 section 6)."""
     return _list(discovery.resource_types(g.context.base))
 
 
 @blueprint.get("/ResourceTypes/<name>", strict_slashes=False)
 def resource_type(name: str) -> Response:
-    """One resource type, by its name."""
+    """Answer one resource type by its name."""
     return _one(discovery.resource_types(g.context.base), name)
 
 
 @blueprint.get("/Schemas", strict_slashes=False)
 def schemas() -> Response:
-    """The schemas as the asking key sees them (RFC 7643 section 7)."""
+    """Answer the schemas as the caller's key sees them (RFC 7643 section 7)."""
     return _list(_schemas())
 
 
 @blueprint.get("/Schemas/<urn>", strict_slashes=False)
 def schema(urn: str) -> Response:
-    """One schema, by its URN."""
+    """Answer one schema by its URN."""
     return _one(_schemas(), urn)
 
 
 def _schemas() -> list[dict[str, Any]]:
-    asked = g.context
-    with asked.database.read() as connection:
+    context: Context = g.context
+    with context.database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection)]
-    return discovery.schemas(asked.base, slugs, asked.key.rolesAs)
+    return discovery.schemas(context.base, slugs, context.key.rolesAs)
 
 
 def _list(found: Sequence[dict[str, Any]]) -> Response:
@@ -74,6 +72,6 @@ def _one(found: Sequence[dict[str, Any]], identifier: str) -> Response:
 
 
 def _refuse_filter() -> None:
-    """Refuse a filter on discovery documents, as RFC 7644 section 4 wants."""
+    """Refuse a filter on a discovery endpoint (RFC 7644 section 4)."""
     if "filter" in parameters():
         raise Forbidden("filter: is not possible on discovery endpoints (RFC 7644 section 4).")

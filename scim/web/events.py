@@ -1,4 +1,4 @@
-"""Where applications ask for events: /{workspace}/events, its RFC 8936 form, and the keys that sign tokens."""
+"""/{workspace}/events: events for applications, by cursor or as security event tokens, and the signing keys."""
 
 import json
 from collections.abc import Sequence
@@ -8,11 +8,10 @@ from flask import Blueprint, Response, current_app, g
 
 from schemas.errors import InvalidValue
 from schemas.json import to_text
-from scim.deployment import Perch
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, Waiting
 from scim.service.context import Context
-from scim.web.requests import current_request, origin, parameters, read_json
+from scim.web.requests import origin, parameters, perch, read_json
 from storage import events as outbox
 from storage.events import BEGINNING, Event
 
@@ -24,7 +23,7 @@ NO_PLACE = {"Retry-After": "2"}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in the order of commits, the cursor behind them, and whether more wait."""
+    """Events in the order of commits, the cursor after them, and whether more follow."""
 
     events: Sequence[Event]
     cursor: str
@@ -33,7 +32,7 @@ class Page:
 
 @blueprint.get("/events", strict_slashes=False)
 def follow() -> Response:
-    """The events behind a cursor; with `wait`, once there are any."""
+    """Answer the events after a cursor; with `wait` (seconds), as soon as there is one."""
     asked, caller = parameters(), g.context
     limit = _number(asked, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     wait = _number(asked, "wait", 0, 0, int(LONGEST))
@@ -50,7 +49,7 @@ def follow() -> Response:
 
 @blueprint.post("/events/poll", strict_slashes=False)
 def poll() -> Response:
-    """The stream of security event tokens of the asking key (RFC 8936 section 2)."""
+    """Answer the caller's stream of security event tokens (RFC 8936 section 2)."""
     caller: Context = g.context
     asked = streams.read_poll(read_json(caller.settings["PERCH_MAX_BODY"]))
     found = streams.poll(caller.database, caller.key.id, asked)
@@ -66,36 +65,30 @@ def poll() -> Response:
 
 @blueprint.get("/jwks.json")
 def jwks() -> Response:
-    """The public keys of the deployment (RFC 7517 section 5); needs no access key."""
-    body = json.dumps(tokens.published(_perch().database))
+    """Answer the public signing keys of the deployment (RFC 7517 section 5); public."""
+    body = json.dumps(tokens.published(perch().database))
     return Response(body, headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
 
 
 def issuer() -> str:
-    """Return the workspace's URL, which is the issuer of its tokens; jwks.json lies below it."""
-    perch = _perch()
-    return f"{perch.origin(origin(current_request()))}/{perch.workspace}"
+    """Return the issuer of the workspace's tokens: its URL, under which jwks.json lies."""
+    return f"{origin()}/{perch().workspace}"
 
 
 def waiting() -> Waiting:
-    """Return this process's places to wait at."""
+    """Return the waiting room of this process, made at its first use."""
     extensions = current_app.extensions
     found: Waiting | None = extensions.get("perch.waiting")
     if found is None:
         alive = extensions.get("perch.alive", lambda: True)
-        found = extensions["perch.waiting"] = Waiting(_perch().database, alive)
-    return found
-
-
-def _perch() -> Perch:
-    found: Perch = current_app.extensions["perch"]
+        found = extensions["perch.waiting"] = Waiting(perch().database, alive)
     return found
 
 
 def _page(caller: Context, cursor: str, limit: int) -> Page:
-    """Return the events behind a cursor.
+    """Return the events after a cursor.
 
-    :raises Gone: when some of them are not kept any more.
+    :raises Gone: when some of them were pruned.
     """
     with caller.database.read() as connection:
         if cursor == "latest":

@@ -6,11 +6,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from flask import Request, Response, g, request
+from flask import Request, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, UnsupportedMediaType
 from schemas.json import parse_json
+from scim.deployment import Perch
 from scim.protocol.etags import Conditions
 
 ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
@@ -19,15 +20,32 @@ DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
 
 
 def current_request() -> Request:
-    """Return the request itself: each use of Flask's proxy would look it up again."""
+    """Return the request itself; Flask's proxy would look it up at each use."""
     found: Request = request._get_current_object()  # type: ignore[attr-defined]
     return found
 
 
-def origin(sent: Request) -> str:
-    """Return the origin that a client names: the scheme, and its Host header or the server's address."""
+def current_g() -> Any:
+    """Return Flask's `g` itself: `began`, `request_id`, `recording`, `context` and `body` of the request."""
+    return g._get_current_object()
+
+
+def perch() -> Perch:
+    """Return the deployment that the application serves."""
+    found: Perch = current_app.extensions["perch"]
+    return found
+
+
+def origin() -> str:
+    """Return the origin that clients use: PERCH_PUBLIC_URL, else scheme and host of the request."""
+    sent = current_request()
     scheme = "https" if sent.scheme == "https" else "http"
-    return f"{scheme}://{sent.host or '{SERVER_NAME}:{SERVER_PORT}'.format_map(sent.environ)}"
+    return perch().origin(f"{scheme}://{sent.host or '{SERVER_NAME}:{SERVER_PORT}'.format_map(sent.environ)}")
+
+
+def base_url() -> str:
+    """Return the base URL that clients use, without a final slash."""
+    return origin() + perch().base_path
 
 
 def read_json(limit: int) -> Any:

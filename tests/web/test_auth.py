@@ -199,7 +199,7 @@ def test_the_last_use_is_noted_once_a_minute(app: Flask, generic: ScimClient, mo
         for _ in range(20):
             generic.get("/Users")
         assert connection.execute("PRAGMA data_version").fetchone() == before
-    monkeypatch.setattr(auth, "NOTE_EVERY", 0)
+    monkeypatch.setattr(auth, "WRITE_EVERY", 0)
     generic.get("/Users")
     assert last_used() > first
 
