@@ -19,8 +19,10 @@ MARKS = {doctor.OK: "ok", doctor.LOOK: "look", doctor.WRONG: "WRONG"}
 def examine(as_json: bool) -> None:
     """Look for what is wrong or forgotten, and say what to do; exit 1 when something is wrong."""
     deployment = perch()
-    patient = doctor.Patient(deployment.settings, deployment.database, lambda: deployment.workspace, os.environ)
-    findings = list(doctor.examine(patient))
+    checked = doctor.CheckedDeployment(
+        deployment.settings, deployment.database, lambda: deployment.workspace, os.environ
+    )
+    findings = list(doctor.examine(checked))
     wrong = any(finding.level == doctor.WRONG for finding in findings)
     if as_json:
         print_json({"version": VERSION, "wrong": wrong, "findings": [asdict(finding) for finding in findings]})

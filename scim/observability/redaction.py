@@ -1,4 +1,4 @@
-"""What may be kept of a request: bodies, paths and texts without passwords and keys, without I/O."""
+"""Redaction: bodies, paths and texts of requests without passwords and access keys."""
 
 import json
 import re
@@ -9,20 +9,20 @@ from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 MARK = "***"
 KEPT_BYTES = 16 * 1024
 PARSED_BYTES = 256 * 1024
-WITHHELD = "[not kept: it is no whole JSON and mentions a secret]"
+WITHHELD = "[not kept: it is no complete JSON and may hold a secret]"
 
-# The form of scim.auth's keys; the id may be shown, the secret not.
+# An access key: the id may be shown, the secret not.
 KEY = re.compile(r"(perch_[0-9a-f]{10}_)[A-Za-z0-9_-]+")
 SECRET = re.compile(
     r"passw|passphrase|passcode|pwd|secret(?!ar)|token|credential|authori[sz]ation|(?:api|access)[-_ ]?key"
 )
-# Whole words, taken once each: what strangers send is searched in a time that grows with its length only.
+# Possessive quantifiers match each word once: the time of a search grows only with the length of the text.
 COMPARED = re.compile(
     r"(?<![\w.:-])([\w.:-]++[\s+]++(?:eq|ne|co|sw|ew|gt|ge|lt|le)[\s+]++)(\"(?:[^\"\\]|\\.)*\"?|\S+)", re.I
 )
 # A secret of two words begins this many characters before the second one: "access ", "api ".
 FIRST_WORD = 7
-# Without any of these a body holds nothing to redact, and need not be parsed; \\u may hide a letter.
+# A body without any of these holds nothing to redact and is not parsed; \\u may hide a letter.
 SIGNS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"authori", b"key", b"perch_", b"\\u")
 TEXT_SIGNS = tuple(sign.decode() for sign in SIGNS)
 ESCAPED_LETTER = re.compile(r"%[4-7]")
@@ -30,14 +30,14 @@ ESCAPED_LETTER = re.compile(r"%[4-7]")
 
 @lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
-    """Tell whether an attribute, a parameter or a PATCH path of that name holds a secret."""
+    """Tell whether an attribute, parameter or PATCH path of that name holds a secret."""
     return SECRET.search(name.casefold()) is not None
 
 
 def body_text(data: bytes, size: int) -> str | None:
-    """Return what is kept of a body of some bytes: redacted, valid JSON where it was, about 16 KiB; None if empty.
+    """Return the stored form of a body of `size` bytes: redacted, still JSON where it was JSON; None if empty.
 
-    Of a longer body the beginning is kept, and a note at its end says how long it was; `data` may be a part already.
+    A body over 16 KiB is cut, with a note of its size at the end; `data` may be its beginning only.
     """
     if not data:
         return None
@@ -51,7 +51,7 @@ def body_text(data: bytes, size: int) -> str | None:
 
 
 def answer_text(data: bytes, size: int) -> str:
-    """Return what is kept of an answer that holds stored documents only: keys in their texts are redacted."""
+    """Return the stored form of an answer that holds only stored documents: access keys in it are redacted."""
     text = data[: KEPT_BYTES + 100].decode("utf-8", "replace")
     return _cut(KEY.sub(rf"\1{MARK}", text) if "perch_" in text else text, size)
 
@@ -75,7 +75,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _without_secrets(data: bytes) -> str:
-    """Return text that is no JSON document, unless something in it may be a secret."""
+    """Return the text of a body that is no JSON document; WITHHELD when it may hold a secret."""
     text = data.decode("utf-8", "replace")
     plain = re.sub(r"\\u00([0-7][0-9a-fA-F])", lambda found: chr(int(found[1], 16)), text)
     if is_secret(plain) or (KEY.search(plain) and not KEY.search(text)):
@@ -91,7 +91,7 @@ def _cut(text: str, size: int) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """Return a JSON value without its secrets: those of attributes, of PATCH operations, of JSON inside strings."""
+    """Return a JSON value without secrets in attributes, PATCH operations and JSON inside strings."""
     if isinstance(value, dict):
         hidden = any(k.casefold() == "path" and isinstance(v, str) and is_secret(v) for k, v in value.items())
         return {
@@ -109,7 +109,7 @@ def _hidden(value: Any) -> Any:
 
 
 def redacted_text(text: str) -> str:
-    """Return text without keys, without secrets that a filter compares with, and without those of JSON inside it."""
+    """Return text without access keys, without secrets that a filter compares, and without secrets of JSON in it."""
     if "perch_" in text:
         text = KEY.sub(rf"\1{MARK}", text)
     if text[:1].isspace() or text[:1] in ("{", "["):

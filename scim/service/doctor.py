@@ -1,4 +1,4 @@
-"""What may be wrong with a deployment, each finding with what to do about it."""
+"""Checks of a deployment: each finding says what is wrong and what to do about it."""
 
 import stat
 import time
@@ -19,15 +19,15 @@ OK, LOOK, WRONG = "ok", "look", "wrong"
 MIB = 1024 * 1024
 SOON, UNUSED = timedelta(days=14), timedelta(days=7)
 CLOCK_SLACK = timedelta(minutes=1)
-# Perch is not older than this: a clock that is would let expired keys in.
+# The year of the first release: a clock before it would admit expired keys.
 FIRST_YEAR = 2026
-PATIENCE = 5.0
+TIMEOUT = 5.0
 MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: `ok`, worth a `look`, or `wrong`; `remedy` is what to do."""
+    """The result of one check: its level is `ok`, `look` (worth a look) or `wrong`; `remedy` says what to do."""
 
     check: str
     level: str
@@ -36,8 +36,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """The deployment that is looked at."""
+class CheckedDeployment:
+    """The deployment that is checked."""
 
     settings: Settings
     database: Database
@@ -45,37 +45,37 @@ class Patient:
     environment: Mapping[str, str]
 
 
-def examine(patient: Patient) -> Iterator[Finding]:
-    """Yield a finding per check; nothing is changed."""
-    yield from _settings(patient)
-    if not patient.database.file.exists():
+def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
+    """Yield the findings of all checks; nothing is changed."""
+    yield from _settings(deployment)
+    if not deployment.database.file.exists():
         yield Finding(
-            "file", WRONG, f"There is no file at {patient.database.path}.", "Run flask init, or set PERCH_DATABASE."
+            "file", WRONG, f"There is no file at {deployment.database.path}.", "Run flask init, or set PERCH_DATABASE."
         )
         return
-    yield from _file(patient.database)
+    yield from _file(deployment.database)
     try:
-        with patient.database.read() as connection:
-            yield from _schema(connection, patient.database)
+        with deployment.database.read() as connection:
+            yield from _schema(connection, deployment.database)
             yield from _pragmas(connection)
             yield from _integrity(connection)
             yield from _clock(connection)
             yield from _keys(keys.every(connection))
             yield from _holding(connection)
-        statistics.check_writable(patient.database, PATIENCE)
+        statistics.check_writable(deployment.database, TIMEOUT)
     except ScimError as error:
-        yield Finding("file", WRONG, error.detail, "Correct that first, then run flask doctor again.")
+        yield Finding("file", WRONG, error.detail, "Correct this first, then run flask doctor again.")
         return
-    yield from _disk(patient)
-    yield from _public_url(patient)
+    yield from _disk(deployment)
+    yield from _public_url(deployment)
 
 
-def _settings(patient: Patient) -> Iterator[Finding]:
-    lines = unknown_settings(patient.environment)
+def _settings(deployment: CheckedDeployment) -> Iterator[Finding]:
+    lines = unknown_settings(deployment.environment)
     for line in lines:
         yield Finding("settings", LOOK, line, "Correct or remove it; flask settings lists all.")
     if not lines:
-        yield Finding("settings", OK, "All are known and valid.")
+        yield Finding("settings", OK, "All settings are known and valid.")
 
 
 def _file(database: Database) -> Iterator[Finding]:
@@ -98,7 +98,7 @@ def _file(database: Database) -> Iterator[Finding]:
 def _schema(connection: Connection, database: Database) -> Iterator[Finding]:
     try:
         statistics.check_schema(connection, database.file)
-        yield Finding("schema", OK, "It is this version's.")
+        yield Finding("schema", OK, "The schema is current.")
     except (ScimError, RuntimeError) as error:
         text = error.detail if isinstance(error, ScimError) else str(error)
         yield Finding(
@@ -133,7 +133,7 @@ def _clock(connection: Connection) -> Iterator[Finding]:
         text = f"The clock says {now()}Z" + (f", but something was written at {newest}Z." if newest else ".")
         yield Finding("clock", WRONG, text, "Set the clock (NTP): keys expire and changes are dated by it.")
     else:
-        yield Finding("clock", OK, "It is later than everything that was written.")
+        yield Finding("clock", OK, "The clock is later than every write.")
 
 
 def _keys(every: list[Key]) -> Iterator[Finding]:
@@ -147,10 +147,10 @@ def _keys(every: list[Key]) -> Iterator[Finding]:
         if key.lastUsed is None and key.created < now(-UNUSED):
             yield Finding(
                 "keys", LOOK, f"The key '{key.name}' ({key.id}) was never used since {key.created}Z.",
-                f"If nobody needs it: flask keys revoke {key.id}",
+                f"If it is not needed: flask keys revoke {key.id}",
             )  # fmt: skip
     if not any(key.access == "provision" for key in live):
-        yield Finding("keys", LOOK, "No live key lets a provider in.", 'Make one: flask keys create "Okta"')
+        yield Finding("keys", LOOK, "No live key has provision access.", 'Make one: flask keys create "Okta"')
     else:
         yield Finding("keys", OK, f"{len(live)} of {len(every)} are live.")
 
@@ -160,7 +160,7 @@ def _holding(connection: Connection) -> Iterator[Finding]:
     if found.unheld:
         named = ", ".join(found.unheld[:MOST_NAMED]) + (" and more" if len(found.unheld) > MOST_NAMED else "")
         yield Finding(
-            "roles", LOOK, f"{len(found.unheld)} roles are held by nobody and no group: {named}.",
+            "roles", LOOK, f"{len(found.unheld)} roles are assigned to no user and no group: {named}.",
             "Assign them (flask roles assign), or flask roles remove SLUG.",
         )  # fmt: skip
     if found.without_role:
@@ -172,9 +172,9 @@ def _holding(connection: Connection) -> Iterator[Finding]:
         yield Finding("people", OK, f"All {found.people} active people have a role.")
 
 
-def _disk(patient: Patient) -> Iterator[Finding]:
-    free, wanted = statistics.free_bytes(patient.database.file) // MIB, patient.settings["PERCH_DISK_FREE"]
-    size = patient.database.file.stat().st_size // MIB
+def _disk(deployment: CheckedDeployment) -> Iterator[Finding]:
+    free, wanted = statistics.free_bytes(deployment.database.file) // MIB, deployment.settings["PERCH_DISK_FREE"]
+    size = deployment.database.file.stat().st_size // MIB
     if free < wanted:
         yield Finding("disk", WRONG, f"{free} MiB are free, PERCH_DISK_FREE asks for {wanted}.", "Free some space.")
     elif free < size:
@@ -185,8 +185,8 @@ def _disk(patient: Patient) -> Iterator[Finding]:
         yield Finding("disk", OK, f"{free} MiB are free.")
 
 
-def _public_url(patient: Patient) -> Iterator[Finding]:
-    origin = patient.settings["PERCH_PUBLIC_URL"]
+def _public_url(deployment: CheckedDeployment) -> Iterator[Finding]:
+    origin = deployment.settings["PERCH_PUBLIC_URL"]
     if not origin:
         yield Finding(
             "public URL", LOOK, "PERCH_PUBLIC_URL is not set; locations in answers come from each request's Host.",
@@ -197,7 +197,7 @@ def _public_url(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "public URL", LOOK, f"{origin} is not https; Okta insists on it.", "Put a proxy with TLS in front."
         )
-    reason = _unreachable(f"{origin}/{patient.workspace()}/scim/v2/ServiceProviderConfig")
+    reason = _unreachable(f"{origin}/{deployment.workspace()}/scim/v2/ServiceProviderConfig")
     if reason:
         yield Finding(
             "public URL", WRONG, f"{origin} does not lead to this workspace: {reason}.",
@@ -208,11 +208,11 @@ def _public_url(patient: Patient) -> Iterator[Finding]:
 
 
 def _unreachable(url: str) -> str:
-    """Return why a URL does not answer as this workspace does, or an empty text."""
+    """Return why a URL does not lead to this workspace; "" when it does."""
     try:
-        answer = requests.get(url, timeout=PATIENCE, allow_redirects=False)
+        answer = requests.get(url, timeout=TIMEOUT, allow_redirects=False)
         return "" if answer.status_code == 200 and "patch" in answer.json() else f"it answered {answer.status_code}"
     except ValueError:
-        return "what answers is not Perch"
+        return "the server there is not Perch"
     except requests.RequestException as error:
         return type(error).__name__

@@ -1,4 +1,4 @@
-"""The console's password: made once, kept as a hash; PERCH_ADMIN_PASSWORD wins over it."""
+"""The console's password: only its hash is stored; PERCH_ADMIN_PASSWORD takes precedence."""
 
 import hmac
 import secrets
@@ -13,14 +13,14 @@ NAME = "admin_password"
 
 
 def make(connection: Connection) -> str:
-    """Set a new random password and return it; only its hash is kept."""
+    """Set a new random password and return it."""
     password = secrets.token_urlsafe(12)
     workspace.put(connection, NAME, generate_password_hash(password))
     return password
 
 
 def is_set(connection: Connection) -> bool:
-    """Tell whether a password was ever made."""
+    """Tell whether a password was ever set."""
     return workspace.get(connection, NAME) is not None
 
 

@@ -50,7 +50,7 @@ def _entry(recording: Recording, at: str) -> Entry:
 
 
 def _answer_text(recording: Recording) -> str | None:
-    """Return what is kept of the answer; but for errors, which may quote the request, it has no secret attributes."""
+    """Return the stored form of the answer; answers that may quote the request are redacted like a body."""
     if recording.status >= 400 or not recording.answer or "/Bulk" in recording.path:
         return body_text(recording.answer, recording.answer_size)
     return answer_text(recording.answer, recording.answer_size)
@@ -62,7 +62,7 @@ def _headers(sent: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _reason(recording: Recording) -> str | None:
-    """Return why a request failed: the error's detail, or that of a bulk request's first failed operation."""
+    """Return why a request failed: the detail of its error, or of the first failed operation of a bulk request."""
     if recording.status == 0:
         return "The connection was closed without an answer."
     failed_part = recording.status < 400 and FAILED_OPERATION.search(recording.answer)

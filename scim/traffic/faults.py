@@ -1,4 +1,4 @@
-"""Faults on demand (PERCH_FAULTS=on): requests that fail on purpose, so that people see what their client does then."""
+"""Faults on demand (PERCH_FAULTS=on): chosen requests fail on purpose, to show how a client reacts."""
 
 import contextlib
 import errno
@@ -22,18 +22,18 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "*")
 def read_target(text: str) -> tuple[str, str]:
     """Return method and path of a target such as `POST /Users`, `/Users/*` or `*`; `*` stands for any.
 
-    :raises InvalidValue: saying how a target is written.
+    :raises InvalidValue: with the form of a target.
     """
     words = text.split()
     if len(words) == 1:
         words = ["*", *words]
     if len(words) != 2 or words[0].upper() not in METHODS or not (words[1] == "*" or words[1].startswith("/")):
-        raise InvalidValue(f"'{text}' names no requests; write METHOD /PATH, such as 'POST /Users', '/Users/*' or '*'.")
+        raise InvalidValue(f"'{text}' is no target; write METHOD /PATH, such as 'POST /Users', '/Users/*' or '*'.")
     return words[0].upper(), words[1].rstrip("/") or "/"
 
 
 def matches(pattern: str, path: str) -> bool:
-    """Tell whether a path below the base URL fits `*`, `/Users` (exactly) or `/Users/*` (all below)."""
+    """Tell whether a path below the base URL matches `*`, `/Users` (exactly) or `/Users/*` (all below)."""
     if pattern == "*":
         return True
     if pattern.endswith("*"):
@@ -51,10 +51,10 @@ def described(fault: Fault) -> str:
     return f"fault {fault.id}: {', '.join(parts)}"
 
 
-def meet(database: Database, sent: Request, recording: Recording, key: str | None) -> Response | None:
-    """Let a request meet its fault: wait, or answer, or close the connection; None without one.
+def apply(database: Database, sent: Request, recording: Recording, key: str | None) -> Response | None:
+    """Apply the fault that matches a request: delay it, close the connection, or raise; None to go on.
 
-    :raises ScimError: the fault's status and Retry-After in seconds.
+    :raises ScimError: with the fault's status, and its Retry-After in seconds.
     """
     fault = _claimed(database, sent.method, below_base(sent.path), key)
     if fault is None:
@@ -70,10 +70,10 @@ def meet(database: Database, sent: Request, recording: Recording, key: str | Non
 
 
 def _claimed(database: Database, method: str, path: str, key: str | None) -> Fault | None:
-    """Return the oldest fault that fits and is not used up, and count the use, whichever worker asks."""
+    """Return the oldest matching fault that is not used up, and count the use; exact over all workers."""
     with database.read() as connection:
-        fitting = [fault for fault in faults.candidates(connection, method, key) if matches(fault.path, path)]
-    for fault in fitting:
+        matching = [fault for fault in faults.candidates(connection, method, key) if matches(fault.path, path)]
+    for fault in matching:
         with database.write() as connection:
             if faults.use(connection, fault.id):
                 return fault
@@ -82,13 +82,15 @@ def _claimed(database: Database, method: str, path: str, key: str | None) -> Fau
 
 def _error(fault: Fault, status: int) -> ScimError:
     headers = {} if fault.retryAfter is None else {"Retry-After": str(fault.retryAfter)}
-    error = ScimError(f"Made up on purpose: {described(fault)} was set in Perch; flask faults clear ends it.", headers)
+    error = ScimError(
+        f"This failure is made on purpose: {described(fault)} was set in Perch; flask faults clear ends it.", headers
+    )
     error.status = status
     return error
 
 
 def _dropped(fault: Fault, sent: Request, recording: Recording) -> Response:
-    """Close the connection under the server; whoever asks inside this process meets a ConnectionResetError."""
+    """Close the connection without an answer; a caller inside this process gets a ConnectionResetError."""
     recording.dropped = True
     sock: socket.socket | None = sent.environ.get("gunicorn.socket") or sent.environ.get("werkzeug.socket")
     if sock is not None:
@@ -98,6 +100,6 @@ def _dropped(fault: Fault, sent: Request, recording: Recording) -> Response:
 
 
 def _broken(fault: Fault) -> Iterator[bytes]:
-    # gunicorn takes this error for a client that went away, and closes its end quietly.
+    # gunicorn treats this error as a client that went away, and closes its end quietly.
     raise ConnectionResetError(errno.ECONNRESET, f"{described(fault)} was set in Perch")
     yield b""  # type: ignore[unreachable]

@@ -1,4 +1,4 @@
-"""The quirk report in words: which deviations each key sends, how often, and what the RFC says of them."""
+"""The quirk report: the deviations that each key sends, how often, and the rule of the RFC that each bends."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from storage.quirks import Quirk
 
 @dataclass(frozen=True, slots=True)
 class KeyReport:
-    """What one key sends: the tolerances it needed and the attributes that Perch ignored, the most frequent first."""
+    """The quirks of one key, the most frequent first: tolerances that it needed, attributes that Perch ignored."""
 
     key: str
     name: str
@@ -20,9 +20,9 @@ class KeyReport:
 
 
 def report(connection: Connection, key: str | None = None) -> list[KeyReport]:
-    """Return the report of one key, or of all that have quirks.
+    """Return the report of one key, or of all keys with quirks.
 
-    :raises NotFound: when there is no key of that id.
+    :raises NotFound: when no key has that id.
     """
     known = {held.id: held for held in ([keys.get(connection, key)] if key is not None else keys.every(connection))}
     found = quirks.report(connection, key)
@@ -40,5 +40,5 @@ def report(connection: Connection, key: str | None = None) -> list[KeyReport]:
 
 
 def meaning(name: str) -> str:
-    """Return what a tolerance is and which section of the RFC it bends; its name when this Perch lacks it."""
+    """Return the description of a tolerance with the section of its RFC; its name when this version has none."""
     return Tolerance[name].value if name in Tolerance.__members__ else name

@@ -34,7 +34,7 @@ class Recorder:
         return Recording(began, used, token, replayed(sent), request_id)
 
     def record(self, recording: Recording, sent: Request, response: Response, body: bytes | None) -> None:
-        """Hand a request and its answer to the batch writer, if they are to be kept; never fails, never waits.
+        """Hand a request and its answer to the batch writer if the mode keeps them; never waits.
 
         `body` is None when nobody has read it.
         """
@@ -77,7 +77,7 @@ def full_path(sent: Request) -> str:
 
 
 def _body_of(sent: Request, recording: Recording, read: bytes | None) -> bytes:
-    """Return the body as far as it was read; a short one of a client with a key is read now."""
+    """Return the body that was read; an unread short body of a client with a key is read now."""
     if read is not None:
         return read
     most = min(KEPT_BYTES, sent.max_content_length or KEPT_BYTES)

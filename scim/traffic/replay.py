@@ -1,4 +1,4 @@
-"""A recorded request for people: its body laid out, as a curl command, and sent again."""
+"""A recorded request for people: its body indented, as a curl command, and sent again."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ from storage.traffic import Entry
 
 
 def pretty(text: str | None) -> str:
-    """Return a body with its JSON laid out."""
+    """Return a body with its JSON indented."""
     if not text:
         return ""
     try:
@@ -40,15 +40,15 @@ def as_curl(entry: Entry, base: str) -> str:
 
 
 def replay(app: Flask, entry: Entry, origin: str | None = None) -> Entry:
-    """Send an entry's request again, inside this process, with the rights of its key, and return the new entry.
+    """Send the request of an entry again inside this process, with the rights of its key; return the new entry.
 
-    `origin` is that of this server, for the locations in the answer. The journal names the console as the author.
+    `origin` is this server's, for the locations in the answer. The journal names the console as the author.
 
-    :raises InvalidValue: when the body was kept only in part.
+    :raises InvalidValue: when only a part of the body was kept.
     :raises Conflict: when the traffic could not be written.
     """
     if entry.requestSize > KEPT_BYTES or entry.request == WITHHELD or (entry.requestSize and entry.request is None):
-        raise InvalidValue(f"The body of request {entry.seq} was kept only in part; it cannot be sent again.")
+        raise InvalidValue(f"Only a part of the body of request {entry.seq} was kept; it cannot be sent again.")
     seen: Recorder = app.extensions["perch.traffic"]
     database = app.extensions["perch"].database
     with database.read() as connection:
@@ -70,7 +70,7 @@ def replay(app: Flask, entry: Entry, origin: str | None = None) -> Entry:
 
 
 def _key_of(connection: Connection, entry: Entry) -> Key:
-    """Return the key of an entry, or one like it where there is none (any longer)."""
+    """Return the key of an entry; one with the same rights where the key is gone."""
     try:
         return keys.get(connection, entry.key or "")
     except NotFound:

@@ -1,4 +1,4 @@
-"""Writes traffic and quirks in batches, off the request's path: a bounded queue and one thread per process."""
+"""The batch writer of traffic and quirks: a bounded queue and one thread per process, outside of requests."""
 
 import atexit
 import logging
@@ -25,10 +25,10 @@ Prepared = tuple[traffic.Row | None, Sequence[Quirk]]
 
 
 class BatchWriter:
-    """A queue of finished requests; when it is full, or the database fails, what comes is dropped and counted."""
+    """A queue of finished requests; while it is full or the database fails, further ones are dropped and counted."""
 
     def __init__(self, database: Database, prepare: Callable[[Any], Prepared], keep: int, days: int) -> None:
-        """Name the database, the function that makes rows of an item, and the bounds of what is kept."""
+        """Take the database, a function that makes an item's rows, and how many rows and days are kept."""
         self.database = database
         self.prepare = prepare
         self.keep = keep
@@ -44,10 +44,10 @@ class BatchWriter:
         self._flushing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._failing = False
-        self._told = 0
+        self._reported = 0
 
     def start(self) -> None:
-        """Start this process's thread unless it runs; a fork carries neither the thread nor the queue over."""
+        """Start the thread of this process unless it runs; a fork inherits neither thread nor queue."""
         with _starting:
             if self._process != os.getpid():
                 self._reset()
@@ -57,12 +57,12 @@ class BatchWriter:
             arguments = (itself, self._some, self._many)
             self._thread = threading.Thread(target=_run, args=arguments, name="perch-traffic", daemon=True)
             self._thread.start()
-            # The thread ends with its application: tests make hundreds.
+            # The thread ends with its application; tests make hundreds of them.
             weakref.finalize(self, self._some.set)
             atexit.register(_flush_at_exit, itself)
 
     def put(self, item: Any, size: int) -> None:
-        """Hand over an item that holds about `size` bytes; never waits."""
+        """Add an item of about `size` bytes to the queue; never waits."""
         if self._thread is None or self._process != os.getpid():
             self.start()
         if len(self._items) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
@@ -76,19 +76,19 @@ class BatchWriter:
             self._many.set()
 
     def flush(self, prune: bool = False) -> None:
-        """Write what waits, and prune what is too much or too old; a database that fails loses it, no more."""
+        """Write the queue, and with `prune` delete old rows; when the database fails, only these items are lost."""
         if self._process != os.getpid():
             return
         with self._flushing:
             todo = True
             while todo:
                 todo = self._flush_batch(prune)
-        if self.dropped > self._told:
-            log.warning("%d requests were not kept in the traffic: too many at once", self.dropped - self._told)
-            self._told = self.dropped
+        if self.dropped > self._reported:
+            log.warning("%d requests were not recorded: the queue was full", self.dropped - self._reported)
+            self._reported = self.dropped
 
     def _flush_batch(self, prune: bool) -> bool:
-        """Write at most one batch; tell whether more waits."""
+        """Write at most one batch; tell whether the queue has more."""
         rows, seen = self._take()
         try:
             if rows or seen or prune:
@@ -96,28 +96,28 @@ class BatchWriter:
                 self._failing = False
         except Exception as error:
             if not self._failing:
-                log.warning("The traffic could not be written: %s", error)
+                log.warning("The recorded requests could not be written: %s", error)
             self._failing = True
         return bool(self._items)
 
     def _take(self) -> tuple[list[traffic.Row], list[Quirk]]:
         rows: list[traffic.Row] = []
-        seen: dict[tuple[str, str, str], Quirk] = {}
+        quirks_seen: dict[tuple[str, str, str], Quirk] = {}
         while self._items and len(rows) < BATCH:
             item, size = self._items.popleft()
             self._bytes -= size
             try:
-                row, habits = self.prepare(item)
+                row, found = self.prepare(item)
             except Exception:
-                log.exception("A request could not be prepared for the traffic")
+                log.exception("A recorded request could not be prepared for writing")
                 continue
             if row is not None:
                 rows.append(row)
-            for habit in habits:
-                _add(seen, habit)
+            for quirk in found:
+                _add(quirks_seen, quirk)
         if not self._items:
             self._bytes = 0
-        return rows, list(seen.values())
+        return rows, list(quirks_seen.values())
 
     def _write(self, rows: list[traffic.Row], seen: list[Quirk], prune: bool) -> None:
         with self.database.write(durable=False) as connection:
@@ -143,8 +143,9 @@ def _flush_at_exit(writer: "weakref.ref[BatchWriter]") -> None:
         found.flush()
 
 
-def _add(seen: dict[tuple[str, str, str], Quirk], habit: Quirk) -> None:
-    name = (habit.key, habit.kind, habit.name)
-    held = seen.get(name)
-    count, first = (habit.count + held.count, held.first) if held else (habit.count, habit.first)
-    seen[name] = Quirk(*name, count, habit.example, first, habit.last)
+def _add(found: dict[tuple[str, str, str], Quirk], quirk: Quirk) -> None:
+    """Add a quirk to those of its key, kind and name."""
+    name = (quirk.key, quirk.kind, quirk.name)
+    earlier = found.get(name)
+    count, first = (quirk.count + earlier.count, earlier.first) if earlier else (quirk.count, quirk.first)
+    found[name] = Quirk(*name, count, quirk.example, first, quirk.last)

@@ -1,4 +1,4 @@
-"""What monitors ask: whether the process answers, whether it can serve, and its figures."""
+"""/healthz, /readyz and /metrics: whether the process answers, whether it can serve, and its figures."""
 
 import ipaddress
 import logging
@@ -19,8 +19,8 @@ from storage import statistics as figures
 from storage.database import Database
 
 MIB = 1024 * 1024
-# An answer of /readyz holds for a second, so that nobody slows the writers down by asking; it waits 5 s for the writer.
-HOLDS, PATIENCE = 1.0, 5.0
+# An answer of /readyz is cached for a second, so that asking often cannot slow writes; it waits 5 s for the writer.
+CACHE_SECONDS, WAIT_SECONDS = 1.0, 5.0
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 ORIGINAL = "werkzeug.proxy_fix.orig"
 blueprint = Blueprint("health", __name__)
@@ -40,15 +40,15 @@ class Health:
     _until: float = 0.0
 
     def checks(self) -> dict[str, str]:
-        """Return "ok" or what is wrong for each check; for everybody to read, so without paths."""
+        """Return "ok" or what is wrong for each check; public, so without paths."""
         with self._lock:
             if time.monotonic() >= self._until:
                 self._found = {
-                    "schema": _outcome(self._check_schema, "not the schema of this version; see the log"),
-                    "file": _outcome(self._check_file, "cannot be written; see the log"),
-                    "disk": _outcome(self._check_disk, "less free than PERCH_DISK_FREE"),
+                    "schema": _result(self._check_schema, "not the schema of this version; see the log"),
+                    "file": _result(self._check_file, "cannot be written; see the log"),
+                    "disk": _result(self._check_disk, "less free than PERCH_DISK_FREE"),
                 }
-                self._until = time.monotonic() + HOLDS
+                self._until = time.monotonic() + CACHE_SECONDS
             return dict(self._found)
 
     def _check_schema(self) -> None:
@@ -56,7 +56,7 @@ class Health:
             figures.check_schema(connection, self.database.file)
 
     def _check_file(self) -> None:
-        figures.check_writable(self.database, min(PATIENCE, self.settings["PERCH_WRITE_WAIT"]))
+        figures.check_writable(self.database, min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]))
 
     def _check_disk(self) -> None:
         free, wanted = figures.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]
@@ -64,7 +64,7 @@ class Health:
             raise RuntimeError(f"{free} MiB are free beside the file, PERCH_DISK_FREE asks for {wanted}")
 
 
-def _outcome(check: Callable[[], None], otherwise: str) -> str:
+def _result(check: Callable[[], None], otherwise: str) -> str:
     try:
         check()
     except Exception as error:
@@ -74,7 +74,7 @@ def _outcome(check: Callable[[], None], otherwise: str) -> str:
 
 
 def register(app: Flask, settings: Settings, database: Database, authenticator: Authenticator) -> None:
-    """Answer monitors."""
+    """Serve the routes that monitors ask."""
     app.extensions["perch.health"] = Health(settings, database, authenticator, Deployment(settings, database))
     app.register_blueprint(blueprint)
 
@@ -102,7 +102,7 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Answer the figures to callers on this machine, and to whoever holds an access key.
+    """Answer the figures to callers on this machine and to holders of an access key.
 
     :raises Unauthorized: when a caller from elsewhere has no valid key.
     """
@@ -112,9 +112,9 @@ def metrics() -> Response:
 
 
 def from_this_machine(environ: dict[str, Any]) -> bool:
-    """Tell whether a caller is on this machine itself: connection and Host say so, and no proxy passed it on.
+    """Tell whether a caller is on this machine: connection and Host are local, and no proxy forwarded the request.
 
-    A proxy on this machine connects from here for the whole world, so any trace of one counts as elsewhere.
+    A proxy on this machine connects locally for remote callers, so any forwarding header counts as remote.
     """
     if any(name in environ for name in FORWARDED):
         return False

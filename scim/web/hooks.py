@@ -54,7 +54,7 @@ class RequestHooks:
             raise NotFound("There is no such workspace; copy the base URL again from Perch.")
         if self.perch.settings["PERCH_FAULTS"] and noted.recording is not None:
             key = noted.context.key.id if "context" in noted else None
-            return faults.meet(self.perch.database, sent, noted.recording, key)
+            return faults.apply(self.perch.database, sent, noted.recording, key)
         return None
 
     def _context(self, sent: Request, recording: Recording | None, request_id: str) -> Context:

@@ -93,7 +93,7 @@ def test_keys_that_expire_soon_or_were_never_used(app: Flask) -> None:
 
 def test_no_key_for_a_provider(app: Flask) -> None:
     run_command(app, "keys", "create", "app", "--access", "read")
-    assert findings(app)["keys"] == [("look", "No live key lets a provider in.")]
+    assert findings(app)["keys"] == [("look", "No live key has provision access.")]
 
 
 def test_roles_and_people_without_each_other(app: Flask, okta: ScimClient) -> None:
@@ -101,7 +101,7 @@ def test_roles_and_people_without_each_other(app: Flask, okta: ScimClient) -> No
     okta.post("/Users", {"userName": "bob@example.com"})
     found = findings(app)
     assert found["people"][0] == ("look", "1 of 2 active people have no role and may not log in.")
-    assert found["roles"][0][1].startswith("4 roles are held by nobody and no group: managed:admin")
+    assert found["roles"][0][1].startswith("4 roles are assigned to no user and no group: managed:admin")
 
 
 def test_little_space(make_app: MakeApp) -> None:

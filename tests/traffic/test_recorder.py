@@ -243,7 +243,7 @@ class TestWriter:
         writer.flush()
         assert self.count(writer) == traffic_writer.MOST_WAITING
         assert writer.dropped == 4
-        assert "4 requests were not kept" in caplog.text
+        assert "4 requests were not recorded" in caplog.text
 
     def test_a_failing_database_fails_no_request(
         self, watched: Flask, client: ScimClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -256,7 +256,7 @@ class TestWriter:
         watched.extensions["perch.traffic"].writer.flush()
         monkeypatch.undo()
         client.get("/Groups")
-        assert "The traffic could not be written" in caplog.text
+        assert "The recorded requests could not be written" in caplog.text
         assert kept(watched)[0].path.endswith("/Groups")
 
     def test_an_entry_that_cannot_be_made_costs_only_itself(self, tmp_path: Path) -> None:

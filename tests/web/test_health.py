@@ -20,7 +20,7 @@ ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 
 @pytest.fixture(autouse=True)
 def every_check_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "HOLDS", 0.0)
+    monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
 
 
 def ready(app: Flask) -> tuple[int, dict[str, Any]]:
@@ -96,7 +96,7 @@ def writing(app: Flask) -> Iterator[None]:
 
 
 def test_an_answer_holds_for_a_moment(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "HOLDS", 60.0)
+    monkeypatch.setattr(health, "CACHE_SECONDS", 60.0)
     assert ready(app)[0] == 200
     os.unlink(app.extensions["perch"].database.path)
     assert ready(app)[0] == 200
