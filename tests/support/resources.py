@@ -1,0 +1,43 @@
+"""Requests and answers that the tests of the endpoints share."""
+
+from typing import Any
+
+from tests.support.client import Answer, ScimClient
+
+ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
+ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+Body = dict[str, Any]
+FULL: Body = {
+    "userName": "ann", "title": "Boss", "active": True, "roles": ["managed:admin"], "externalId": "x",
+    "name": {"givenName": "A"}, "emails": [{"value": "a@b", "type": "work", "primary": True}],
+    ENTERPRISE: {"department": "D", "manager": {"value": "m"}},
+}  # fmt: skip
+
+
+def user(client: ScimClient, user_name: str, **more: Any) -> Body:
+    answer = client.post("/Users", {"userName": user_name, **more})
+    assert answer.status == 201, answer
+    body: Body = answer.body
+    return body
+
+
+def group(client: ScimClient, name: str, *members: str) -> Body:
+    answer = client.post("/Groups", {"displayName": name, "members": [{"value": member} for member in members]})
+    assert answer.status == 201, answer
+    body: Body = answer.body
+    return body
+
+
+def patch(op: str, path: str | None = None, value: Any = None) -> Body:
+    operation = {"op": op, "path": path, "value": value}
+    return {"Operations": [{key: item for key, item in operation.items() if item is not None}]}
+
+
+def refused(answer: Answer, status: int, scim_type: str | None = None, detail: str = "") -> None:
+    assert answer.status == status, answer
+    assert answer.headers["Content-Type"] == "application/scim+json"
+    assert answer.body["schemas"] == [ERROR]
+    assert answer.body["status"] == str(status)
+    assert answer.body.get("scimType") == scim_type, answer
+    assert detail in answer.body["detail"], answer
