@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from scim.deployment import Perch
 from storage.database import Database
 from storage.journal import Author
+from storage.repository import Repository
 
 NOTICE = "perch_notice"
 COOKIE_PATH = "/console"
@@ -28,6 +29,11 @@ def perch() -> Perch:
 def database() -> Database:
     """Return the deployment's file."""
     return perch().database
+
+
+def repository() -> Repository:
+    """Return the deployment's resources."""
+    return perch().repository
 
 
 def author() -> Author:

@@ -50,7 +50,7 @@ def register(app: "Application", perch: Perch) -> None:
     health.register(app, perch.settings, perch.database, gate)
     perch.database.on_turn = metrics.waited
     days = perch.settings["PERCH_JOURNAL_DAYS"], perch.settings["PERCH_EVENTS_DAYS"]
-    app.extensions["perch.retention"] = app.retention = Retention(perch.database, *days)
+    app.extensions["perch.retention"] = app.retention = Retention(perch.repository, *days)
     app.extensions["perch.traffic"] = app.window = Traffic(perch.settings, perch.database)
 
 
@@ -76,7 +76,7 @@ def _context(perch: Perch, gate: Gate, call: Call) -> Context:
     authorise(key, sent.method, sent.path)
     author = Author("console" if mark else f"key:{key.id}", call.request_id)
     return Context(
-        perch.database, perch.settings, base_of(sent, call.settings, call.workspace), key, author, perch.memo
+        perch.repository, perch.settings, base_of(sent, call.settings, call.workspace), key, author, perch.memo
     )
 
 

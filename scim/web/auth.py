@@ -7,8 +7,7 @@ import math
 import re
 import time
 
-from schemas.datetimes import now
-from schemas.errors import Forbidden, NotFound, ScimError, Unauthorized
+from schemas.errors import Forbidden, ScimError, Unauthorized
 from scim.service.keys import PREFIX, digest
 from scim.web import addresses
 from storage import keys
@@ -58,7 +57,8 @@ class Gate:
             raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
-        key = self._stored(identifier)
+        # Read for each request: a revocation counts at once, in every process.
+        key = keys.look_up(self.database, identifier)
         # Of a key that does not exist as much is compared as of one that does, so that time tells nothing.
         same = hmac.compare_digest(key.digest if key else NOBODY, digest(secret))
         if key is None or not same:
@@ -68,14 +68,6 @@ class Gate:
             raise _unauthorised(f"The access key {identifier} was {state}; make a new one in Perch.")
         return key
 
-    def _stored(self, identifier: str) -> Key | None:
-        """Read the key anew for each request: a revocation counts at once, in every process."""
-        try:
-            with self.database.read(once=True) as connection:
-                return keys.get(connection, identifier)
-        except NotFound:
-            return None
-
     def _note_use(self, key: Key) -> None:
         """Write when a key was last used, once a minute, if the writer is free: no request fails or waits for it."""
         moment = time.monotonic()
@@ -83,8 +75,7 @@ class Gate:
             return
         self._noted[key.id] = moment
         try:
-            with self.database.write(wait=0, durable=False) as connection:
-                keys.change(connection, key.id, lastUsed=now())
+            keys.note_use(self.database, key.id)
         except ScimError:
             self._noted[key.id] = moment - NOTE_EVERY + NOTE_AGAIN
 

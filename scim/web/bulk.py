@@ -49,7 +49,7 @@ class _Run:
         planned = plan(self.request, KINDS)
         todo = iter(self._until_stopped(planned))
         while steps := list(islice(todo, OPERATIONS_PER_COMMIT)):
-            with self.caller.database.write(alone=True):
+            with self.caller.repository.writing(self.caller.author):
                 for step in steps:
                     if self._goes_on(step):
                         self._step(step, planned)

@@ -53,7 +53,7 @@ def schema(call: Call, urn: str) -> Response:
 
 def _schemas(call: Call) -> list[dict[str, Any]]:
     asked = call.context
-    with asked.database.read() as connection:
+    with call.database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection)]
     return discovery.schemas(asked.base, slugs, asked.key.rolesAs)
 

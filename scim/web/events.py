@@ -10,10 +10,10 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, Waiting
-from scim.service.context import Context
 from scim.web.call import Call
 from scim.web.wire import base_of, parameters, read_json
 from storage import events as outbox
+from storage.database import Database
 from storage.events import BEGINNING, Event
 
 blueprint = Blueprint("events", __name__, url_prefix="/<workspace>")
@@ -34,14 +34,14 @@ class Page:
 @blueprint.get("/events", strict_slashes=False)
 def follow(call: Call) -> Response:
     """The events behind a cursor; with `wait`, once there are any."""
-    asked, caller = parameters(call.sent), call.context
+    asked = parameters(call.sent)
     limit = _number(asked, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     wait = _number(asked, "wait", 0, 0, int(LONGEST))
-    page = _page(caller, asked.get("after", ""), limit)
+    page = _page(call.database, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting(call).until(_seq(caller, page.cursor), wait) else NO_PLACE
-        page = _page(caller, page.cursor, limit)
+        headers = {} if waiting(call).until(_seq(call.database, page.cursor), wait) else NO_PLACE
+        page = _page(call.database, page.cursor, limit)
     document = {
         "events": [documents.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
     }  # fmt: skip
@@ -53,12 +53,12 @@ def poll(call: Call) -> Response:
     """The stream of security event tokens of the asking key (RFC 8936 section 2)."""
     caller = call.context
     asked = streams.read_poll(read_json(call))
-    found = streams.poll(caller.database, caller.key.id, asked)
+    found = streams.poll(call.database, caller.key.id, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
         headers = {} if waiting(call).until(found.last, LONGEST) else NO_PLACE
-        found = streams.poll(caller.database, caller.key.id, streams.without_acknowledgements(asked))
-    signer = tokens.Signer(tokens.signing_key(caller.database), issuer(call), f"{issuer(call)}/events/{caller.key.id}")
+        found = streams.poll(call.database, caller.key.id, streams.without_acknowledgements(asked))
+    signer = tokens.Signer(tokens.signing_key(call.database), issuer(call), f"{issuer(call)}/events/{caller.key.id}")
     sets = {event.id: signer.sign(event) for event in found.events}
     body = json.dumps({"sets": sets, "moreAvailable": found.more})
     return Response(body, headers=headers, content_type="application/json")
@@ -85,12 +85,12 @@ def waiting(call: Call) -> Waiting:
     return found
 
 
-def _page(caller: Context, cursor: str, limit: int) -> Page:
+def _page(database: Database, cursor: str, limit: int) -> Page:
     """Return the events behind a cursor.
 
     :raises Gone: when some of them are not kept any more.
     """
-    with caller.database.read() as connection:
+    with database.read() as connection:
         if cursor == "latest":
             return Page((), outbox.cursor_at(connection, outbox.last(connection)), False)
         if cursor == "oldest":
@@ -105,8 +105,8 @@ def _page(caller: Context, cursor: str, limit: int) -> Page:
     return Page(events, behind, len(found) > limit)
 
 
-def _seq(caller: Context, cursor: str) -> int:
-    with caller.database.read() as connection:
+def _seq(database: Database, cursor: str) -> int:
+    with database.read() as connection:
         return outbox.position(connection, cursor)
 
 
