@@ -6,6 +6,7 @@ from scim.service.derived_cache import Memo
 from scim.settings import Settings
 from storage import workspace
 from storage.database import Database
+from storage.repository import Repository
 
 
 @dataclass(slots=True)
@@ -14,8 +15,12 @@ class Perch:
 
     settings: Settings
     database: Database
+    repository: Repository = field(init=False)
     memo: Memo = field(default_factory=Memo)
     _workspace: str = ""
+
+    def __post_init__(self) -> None:
+        self.repository = Repository(self.database)
 
     def open(self) -> None:
         """Open the file once, creating and migrating it, so that a bad one stops the start."""

@@ -1,25 +1,24 @@
-"""What a change means to applications: events written beside the journal, in the change's own transaction."""
+"""A change of a resource as its journal entry, for people, and as its events, for applications."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import events as kinds
-from storage import effective_roles, events, journal, roles
+from storage import effective_roles, events, journal, members, roles
 from storage.database import Connection
 from storage.effective_roles import Person, Reason, Reasons
 from storage.events import New
 from storage.journal import Author
 from storage.members import Change
-from storage.resources import Row
+from storage.resources import Row, name_of
+from storage.roles import Role
 
-# A change that touches more people than this is one event, and applications read the holders of its roles anew.
+# A change that touches more people than this is one event, and applications read the holders of its roles again.
 MANY = 500
 NONE: Reasons = frozenset()
 
 Document = dict[str, Any]
-# A change of members, and how the journal writes it.
-Moved = tuple[Change, Document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,122 +30,178 @@ class Reach:
     many: bool = False
 
 
-def created(
-    author: Author, connection: Connection, resource: tuple[str, int, str], document: Document, change: Change
-) -> None:
-    """Tell of a new resource, given as type, sequence number and id; nobody is above it, so its roles are its own."""
-    kind, seq, identifier = resource
-    attributes = [name for name in document if name not in ("schemas", "active")]
-    if kind == "Group":
-        data = {**_group(identifier, document), "attributes": attributes, "members": len(change.added)}
-        events.append(connection, author, "create", [New(kinds.GROUP_CREATED, kind, identifier, data)])
-        return
-    person = Person(seq, identifier, document["userName"], document.get("externalId"), document.get("active") is True)
-    extra = {"attributes": attributes, "active": person.active}
-    found = [_user(kinds.USER_CREATED, person, extra)]
-    found += _effects(person, (False, NONE), (person.active, _direct(document)), "created")
-    events.append(connection, author, "create", found)
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A resource that is about to be deleted: its document, what goes with it, and whose roles that touches."""
+
+    row: Row
+    document: Document
+    withdrawn: Document
+    reach: Reach
 
 
-def saved(
-    author: Author,
-    connection: Connection,
-    action: str,
-    row: Row,
-    states: tuple[Document, Document],
-    moved: Moved | None,
-) -> None:
-    """Tell how a resource changed from one document to another, and of its members' roles."""
-    before, after = states
-    if row.type == "Group":
-        events.append(connection, author, action, list(_group_changes(row, before, after, moved)))
-        if moved:
-            _membership(author, connection, action, (row.seq, row.id, after["displayName"]), moved[0])
-        return
-    person = effective_roles.person(row, after)
-    was, held = before.get("active") is True, before.get("roles") != after.get("roles")
-    attributes = [name for name in journal.difference(before, after) if name != "active"]
-    found = [_user(kinds.USER_CHANGED, person, {"attributes": attributes})] if attributes else []
-    if was != person.active:
-        found.append(_user(kinds.USER_REACTIVATED if person.active else kinds.USER_DEACTIVATED, person, {}))
-    if held or was != person.active:
-        now = effective_roles.reasons(connection, [row.seq])[row.seq]
-        then = frozenset(reason for reason in now if reason.source != roles.DIRECT) | _direct(before)
-        why = "roles" if was == person.active else "activation"
-        found += _effects(person, (was, then), (person.active, now), why)
-    events.append(connection, author, action, found)
+class Changes:
+    """Writes the journal entry and the events of each change of one author, in the transaction of the change."""
 
+    def __init__(self, connection: Connection, author: Author) -> None:
+        self.connection = connection
+        self.author = author
 
-def before_deletion(connection: Connection, row: Row) -> Reach:
-    """Return whose roles the deletion of a resource touches; to be settled by `deleted`."""
-    if row.type == "User":
-        return Reach(before=effective_roles.reasons(connection, [row.seq]))
-    return before(connection, [row.seq], effective_roles.inherited_from(connection, row.seq))
+    def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
+        """Write a journal entry; `subject` is the type, id and name of what changed."""
+        journal.append(self.connection, self.author, action, subject, changes)
 
-
-def deleted(author: Author, connection: Connection, row: Row, document: Document, reach: Reach) -> None:
-    """Tell that a resource is gone, and first whose roles and logins went with it."""
-    if row.type == "User":
+    def created(self, row: Row, document: Document, moved: Change, remarks: Document) -> None:
+        """Tell of a new resource; nobody is above it, so its roles are its own."""
+        self._note("create", row, ({}, document), self._members(moved) | remarks)
+        attributes = [name for name in document if name not in ("schemas", "active")]
+        if row.type == "Group":
+            data = {**_group(row.id, document), "attributes": attributes, "members": len(moved.added)}
+            self._tell("create", [New(kinds.GROUP_CREATED, "Group", row.id, data)])
+            return
         person = effective_roles.person(row, document)
-        found = _effects(person, (person.active, reach.before[row.seq]), (False, NONE), "deleted")
-        events.append(connection, author, "delete", [*found, _user(kinds.USER_DELETED, person, {})])
-        return
-    settle(author, connection, "delete", reach, ("Group", row.id, document["displayName"]), "group deleted")
-    gone = New(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))
-    events.append(connection, author, "delete", [gone])
+        found = [_user(kinds.USER_CREATED, person, {"attributes": attributes, "active": person.active})]
+        found += _effects(person, (False, NONE), (person.active, _direct(document)), "created")
+        self._tell("create", found)
+
+    def updated(
+        self, action: str, row: Row, states: tuple[Document, Document], moved: Change, remarks: Document
+    ) -> None:
+        """Tell how a resource changed from one document to another, and of its members' roles."""
+        counted = self._members(moved)
+        self._note(action, row, states, counted | remarks)
+        if row.type == "User":
+            self._tell(action, self._user_changes(row, *states))
+            return
+        self._tell(action, list(_group_changes(row, *states, counted)))
+        if moved:
+            reach = self._reach_of_members(row.seq, moved)
+            self._settle(action, reach, ("Group", row.id, states[1]["displayName"]), "members changed")
+
+    def before_deletion(self, row: Row) -> Departure:
+        """Return what the deletion of a resource touches, for `deleted`."""
+        if row.type == "User":
+            reach = Reach(before=effective_roles.reasons(self.connection, [row.seq]))
+        else:
+            reach = self.reach([row.seq], effective_roles.inherited_from(self.connection, row.seq))
+        return Departure(row, row.document_with_roles, self._withdrawn(row), reach)
+
+    def deleted(self, gone: Departure) -> None:
+        """Tell that a resource is gone, and first whose roles and logins went with it."""
+        row, document = gone.row, gone.document
+        self._note("delete", row, (document, {}), gone.withdrawn)
+        if row.type == "User":
+            person = effective_roles.person(row, document)
+            found = _effects(person, (person.active, gone.reach.before[row.seq]), (False, NONE), "deleted")
+            self._tell("delete", [*found, _user(kinds.USER_DELETED, person, {})])
+            return
+        self._settle("delete", gone.reach, ("Group", row.id, document["displayName"]), "group deleted")
+        self._tell("delete", [New(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))])
+
+    def reach(self, seqs: Sequence[int], slugs: Sequence[str]) -> Reach:
+        """Return whom a change of some roles of these users and groups will touch, for what tells of the change."""
+        if not slugs or not seqs:
+            return Reach()
+        people = effective_roles.people_below(self.connection, seqs, MANY + 1)
+        if len(people) > MANY:
+            return Reach(slugs, many=True)
+        return Reach(slugs, effective_roles.reasons(self.connection, people))
+
+    def assigned(self, row: Row, source: str, slug: str, reach: Reach) -> None:
+        """Tell that a role was assigned by hand."""
+        self._settle("assign", reach, (row.type, row.id, row.name), "role assigned")
+        self._note_roles("assign", row, source, [], [slug])
+
+    def unassigned(self, row: Row, source: str, slug: str, reach: Reach) -> None:
+        """Tell that a role was withdrawn by hand."""
+        self._settle("unassign", reach, (row.type, row.id, row.name), "role withdrawn")
+        self._note_roles("unassign", row, source, [slug], [])
+
+    def role_edited(self, before: Role, after: Role) -> None:
+        """Tell that a role of the catalogue has another name or description; no event is about the catalogue."""
+        states = ({"name": role.name, "description": role.description} for role in (before, after))
+        self.note("replace", ("Role", after.slug, after.name), journal.difference(*states))
+
+    def role_removed(self, role: Role, holders: Iterable[tuple[Row, str]], reach: Reach) -> None:
+        """Tell that a role is gone from the catalogue and from its holders."""
+        for row, source in holders:
+            self._note_roles("unassign", row, source, [role.slug], [])
+        self._settle("unassign", reach, ("Role", role.slug, role.name), "role removed")
+        self.note("delete", ("Role", role.slug, role.name), {})
+
+    def _note(self, action: str, row: Row, states: tuple[Document, Document], beside: Document) -> None:
+        """Write the journal entry of a changed document, and of what changed beside it."""
+        before, after = states
+        self.note(action, (row.type, row.id, name_of(after or before)), journal.difference(before, after) | beside)
+
+    def _note_roles(self, action: str, row: Row, source: str, before: list[str], after: list[str]) -> None:
+        changes = {f"roles.{source}": {"before": before, "after": after}}
+        self.note(action, (row.type, row.id, row.name), changes)
+
+    def _tell(self, action: str, found: Sequence[New]) -> None:
+        events.append(self.connection, self.author, action, found)
+
+    def _members(self, moved: Change) -> Document:
+        return {"members": members.journalled(self.connection, moved)} if moved else {}
+
+    def _withdrawn(self, row: Row) -> Document:
+        """Return what goes with a resource beside its document: roles by hand, members, memberships."""
+        found: Document = {}
+        for role in roles.assigned(self.connection, [row.seq]).get(row.seq, ()):
+            if role.source != roles.DIRECT:
+                found.setdefault(f"roles.{role.source}", {"before": [], "after": []})["before"].append(role.role)
+        found |= self._members(members.everyone(self.connection, row.seq))
+        above = members.groups_above(self.connection, [row.seq]).get(row.seq, ())
+        direct = [group.id for group in above if group.direct]
+        return {**found, "groups": {"before": direct, "after": []}} if direct else found
+
+    def _user_changes(self, row: Row, before: Document, after: Document) -> list[New]:
+        person = effective_roles.person(row, after)
+        was, held = before.get("active") is True, before.get("roles") != after.get("roles")
+        attributes = [name for name in journal.difference(before, after) if name != "active"]
+        found = [_user(kinds.USER_CHANGED, person, {"attributes": attributes})] if attributes else []
+        if was != person.active:
+            found.append(_user(kinds.USER_REACTIVATED if person.active else kinds.USER_DEACTIVATED, person, {}))
+        if held or was != person.active:
+            now = effective_roles.reasons(self.connection, [row.seq])[row.seq]
+            then = frozenset(reason for reason in now if reason.source != roles.DIRECT) | _direct(before)
+            why = "roles" if was == person.active else "activation"
+            found += _effects(person, (was, then), (person.active, now), why)
+        return found
+
+    def _reach_of_members(self, group: int, moved: Change) -> Reach:
+        """Return whose roles a change of a group's members has touched; nobody's where no role is inherited."""
+        slugs = effective_roles.inherited_from(self.connection, group)
+        if not slugs:
+            return Reach()
+        seqs = moved.added | moved.removed
+        people = effective_roles.people_below(self.connection, seqs, MANY + 1) if len(seqs) <= MANY else []
+        if len(seqs) > MANY or len(people) > MANY:
+            return Reach(slugs, many=True)
+        return Reach(slugs, effective_roles.reasons(self.connection, people, group, moved))
+
+    def _settle(self, action: str, reach: Reach, subject: tuple[str, str, str], why: str) -> None:
+        """Tell whose effective roles and logins a change touched; `subject` is type, id and name of what changed."""
+        if reach.many:
+            self._tell(action, [_of_many(reach.slugs, subject, why)])
+            return
+        if not reach.before:
+            return
+        people = list(reach.before)
+        now = effective_roles.reasons(self.connection, people)
+        found: list[New] = []
+        for person in effective_roles.persons(self.connection, people):
+            had, has = (person.active, reach.before[person.seq]), (person.active, now[person.seq])
+            found += _effects(person, had, has, why)
+        self._tell(action, found)
 
 
-def before(connection: Connection, seqs: Sequence[int], slugs: Sequence[str]) -> Reach:
-    """Return whom a change of some roles of these users and groups will touch; to be settled by `settle`."""
-    if not slugs or not seqs:
-        return Reach()
-    people = effective_roles.people_below(connection, seqs, MANY + 1)
-    if len(people) > MANY:
-        return Reach(slugs, many=True)
-    return Reach(slugs, effective_roles.reasons(connection, people))
-
-
-def settle(
-    author: Author, connection: Connection, action: str, reach: Reach, subject: tuple[str, str, str], why: str
-) -> None:
-    """Tell whose effective roles and logins a change has touched; `subject` is type, id and name of what changed."""
-    if reach.many:
-        events.append(connection, author, action, [_of_many(reach.slugs, subject, why)])
-        return
-    if not reach.before:
-        return
-    people = list(reach.before)
-    now = effective_roles.reasons(connection, people)
-    found: list[New] = []
-    for person in effective_roles.persons(connection, people):
-        had, has = (person.active, reach.before[person.seq]), (person.active, now[person.seq])
-        found += _effects(person, had, has, why)
-    events.append(connection, author, action, found)
-
-
-def _membership(
-    author: Author, connection: Connection, action: str, group: tuple[int, str, str], change: Change
-) -> None:
-    """Tell whose roles a change of a group's members has touched; nothing where no role is inherited through it."""
-    seq, identifier, name = group
-    slugs = effective_roles.inherited_from(connection, seq)
-    if not slugs:
-        return
-    moved = change.added | change.removed
-    people = effective_roles.people_below(connection, moved, MANY + 1) if len(moved) <= MANY else []
-    if len(moved) > MANY or len(people) > MANY:
-        reach = Reach(slugs, many=True)
-    else:
-        reach = Reach(slugs, effective_roles.reasons(connection, people, seq, change))
-    settle(author, connection, action, reach, ("Group", identifier, name), "members changed")
-
-
-def _group_changes(row: Row, before: Document, after: Document, moved: Moved | None) -> Iterable[New]:
+def _group_changes(row: Row, before: Document, after: Document, moved: Document) -> Iterable[New]:
     named = _group(row.id, after)
     if before["displayName"] != after["displayName"]:
         yield New(kinds.GROUP_RENAMED, "Group", row.id, {**named, "before": before["displayName"]})
     if moved:
-        yield New(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **moved[1]})
+        yield New(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **moved["members"]})
 
 
 def _effects(person: Person, had: tuple[bool, Reasons], has: tuple[bool, Reasons], why: str) -> list[New]:

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -41,19 +41,6 @@ PRAGMAS = (
     # The more is written into the log between two checkpoints, the fewer pages are copied into the file.
     "PRAGMA wal_autocheckpoint = 4000",
 )
-
-
-class NotASnapshot(Exception):
-    """A read needs more than the one statement that is a snapshot by itself."""
-
-
-def need_snapshot(connection: Connection) -> None:
-    """Ask that what is read next is of the same moment as what was read before.
-
-    :raises NotASnapshot: when it would not be; `Database.look` then reads anew.
-    """
-    if not connection.in_transaction:
-        raise NotASnapshot
 
 
 class _OfThread(threading.local):
@@ -196,17 +183,6 @@ class Database:
         """
         return Reading(self, once, seconds)
 
-    def look(self, read: Callable[[Connection], Found], seconds: float = math.inf) -> Found:
-        """Return what `read` finds in one snapshot of the file; in a transaction only if it asks for one.
-
-        :raises TooMany: when the read takes longer than `seconds`.
-        """
-        end = time.monotonic() + seconds
-        with suppress(NotASnapshot), Reading(self, True, seconds) as connection:
-            return read(connection)
-        with Reading(self, False, end - time.monotonic()) as connection:
-            return read(connection)
-
     @contextmanager
     def write(
         self, wait: float | None = None, *, alone: bool = False, durable: bool = True
@@ -235,6 +211,10 @@ class Database:
                 self._check_not_lost(connection)
             finally:
                 thread.writing = None
+
+    def write_progress(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Write what a power cut may lose: the commit does not wait for the disk."""
+        return self.write(durable=False)
 
     def _savepoint(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         self._check_not_lost(connection)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
+from storage.database import Database
 
 COLUMNS = "id, name, digest, idp, access, rolesAs, strict, created, expires, revoked, lastUsed"
 CHANGEABLE = frozenset(("name", "expires", "rolesAs", "strict", "revoked", "lastUsed"))
@@ -53,6 +54,22 @@ def get(connection: sqlite3.Connection, identifier: str) -> Key:
     if row is None:
         raise NotFound(f"There is no access key with the id '{identifier[:40]}'; `flask keys list` shows them.")
     return Key(*row)
+
+
+def look_up(database: Database, identifier: str) -> Key | None:
+    """Return a key by its id as every request needs it, None when there is none; one statement needs no transaction."""
+    with database.read(once=True) as connection:
+        row = connection.execute(f"SELECT {COLUMNS} FROM keys WHERE id = ?", (identifier,)).fetchone()
+    return Key(*row) if row else None
+
+
+def note_use(database: Database, identifier: str) -> None:
+    """Write that a key was used now, which a power cut may lose.
+
+    :raises Unavailable: at once, when others write.
+    """
+    with database.write(wait=0, durable=False) as connection:
+        change(connection, identifier, lastUsed=now())
 
 
 def every(connection: sqlite3.Connection) -> list[Key]:

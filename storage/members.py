@@ -13,6 +13,9 @@ from storage.sql.fragments import among
 NAMED_IN_JOURNAL = 1000
 AT_ONCE = 5000
 
+# How members change, and their ids: "add", "remove", or all of a group replaced.
+Edit = tuple[str, Sequence[str]]
+
 
 @dataclass(slots=True)
 class Change:
@@ -39,6 +42,24 @@ class Membership(NamedTuple):
     id: str
     display: str
     direct: int
+
+
+def edit(connection: sqlite3.Connection, group: int, edits: Iterable[Edit]) -> Change:
+    """Make edits of a group's members, each before the next one is asked for; return what they come to.
+
+    :raises InvalidValue: naming ids that no user or group has.
+    """
+    change = Change()
+    for kind, ids in edits:
+        if kind == "add":
+            add(connection, group, ids, change)
+        elif kind == "remove":
+            remove(connection, group, ids, change)
+        else:
+            replace(connection, group, ids, change)
+    if change:
+        workspace.move_epoch(connection)
+    return change
 
 
 def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: Change) -> None:
@@ -191,12 +212,6 @@ def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str
         found |= above
         level = above
     return found
-
-
-def apply_change(connection: sqlite3.Connection, change: Change) -> None:
-    """Tell the rest of the workspace that memberships changed."""
-    if change:
-        workspace.move_epoch(connection)
 
 
 def journalled(connection: sqlite3.Connection, change: Change) -> dict[str, object]:

@@ -57,6 +57,16 @@ class Row(NamedTuple):
         direct = [_sent(role) for source, *role in json.loads(f"[{self.held or ''}]") if source == "direct"]
         return {**document, "roles": direct} if direct else document
 
+    @property
+    def name(self) -> str:
+        """What people call the user or group."""
+        return name_of(json.loads(self.document))
+
+
+def name_of(document: dict[str, Any]) -> str:
+    """Return what people call the user or group of a document."""
+    return str(document.get("userName") or document["displayName"])
+
 
 def _sent(role: list[Any]) -> dict[str, Any]:
     named = zip(("value", "display", "type", "primary"), role, strict=True)
@@ -87,7 +97,7 @@ def find(connection: sqlite3.Connection, type_name: str, name: str) -> Row | Non
 
 
 def insert(connection: sqlite3.Connection, type_name: str, document: dict[str, Any]) -> tuple[int, str]:
-    """Add a resource; return its sequence number and its new id.
+    """Add the row of a resource, with its emails; return its sequence number and its new id.
 
     :raises Uniqueness: when its userName or group displayName is taken, in any case.
     """
@@ -96,7 +106,7 @@ def insert(connection: sqlite3.Connection, type_name: str, document: dict[str, A
         done = connection.execute(
             "INSERT INTO resources (id, type, version, created, lastModified, userName, displayName, externalId, "
             "active, document) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
-            (identifier, type_name, instant, instant, *_looked_up(document).values(), to_text(document)),
+            (identifier, type_name, instant, instant, *_looked_up(document).values(), _stored(document)),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
@@ -117,7 +127,7 @@ def update(connection: sqlite3.Connection, row: Row, before: dict[str, Any], doc
     try:
         connection.execute(
             f"UPDATE resources SET version = version + 1, lastModified = ?, document = ?{names} WHERE seq = ?",
-            (now(), to_text(document), *moved.values(), row.seq),
+            (now(), _stored(document), *moved.values(), row.seq),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
@@ -151,6 +161,11 @@ def new_id() -> str:
     value |= int.from_bytes(os.urandom(10)) & ~(0xF << 76 | 0b11 << 62)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _stored(document: dict[str, Any]) -> str:
+    """Return the text that is stored of a document: a user's roles are rows of their own."""
+    return to_text({name: value for name, value in document.items() if name != "roles"})
 
 
 def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:

@@ -7,13 +7,15 @@ from typing import Any
 
 from schemas import role
 from schemas.errors import NotFound
-from storage.database import need_snapshot
 from storage.migrations import BLOCK_SHIFT, WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, Row
 from storage.sql.columns import Sql
 from storage.sql.ordering import SEQUENCE, Order, order_by
 
 CREATION = order_by(None)
+
+# Where a resource stands in an order: its key and its sequence number.
+Place = tuple[Any, int]
 
 # The catalogue as resources, so that one search serves every resource type; its documents hold no secrets.
 ROLES = f"""(
@@ -108,7 +110,6 @@ def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) 
     rows = list(map(Row._make, connection.execute(sql, (*query.values, count, offset)).fetchall()))
     if len(rows) < count and (rows or not offset):
         return rows, offset + len(rows)
-    need_snapshot(connection)
     return rows, total(connection, query)
 
 
@@ -155,13 +156,13 @@ def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tu
 
 
 def after(
-    connection: sqlite3.Connection, query: Query, position: tuple[Any, int] | None, count: int
-) -> tuple[list[Row], tuple[Any, int] | None]:
-    """Return `count` resources beyond a position (key, seq) of the query's order, and that of the last if more follow.
+    connection: sqlite3.Connection, query: Query, place: Place | None, count: int
+) -> tuple[list[Row], Place | None]:
+    """Return `count` resources beyond a place in the query's order, and the place of the last if more follow.
 
     That is what a cursor holds (RFC 9865 section 2).
     """
-    order, beyond = query.order, query.order.after(*position) if position else Sql("1")
+    order, beyond = query.order, query.order.after(*place) if place else Sql("1")
     keyed = order.key != SEQUENCE
     sql = (
         f"SELECT {query.columns}{f', {order.key}' if keyed else ''} FROM {query.source} r "

@@ -4,7 +4,7 @@ import click
 
 from scim.cli.common import author, command
 from scim.web.requests import perch
-from storage import journal, retention
+from storage import retention
 
 SUBJECT = ("Workspace", "forget", "a deleted person")
 
@@ -14,13 +14,12 @@ SUBJECT = ("Workspace", "forget", "a deleted person")
 @command
 def forget(username: str) -> None:
     """Erase a deleted person from the journal and the traffic, by any user name that they had."""
-    database = perch().database
-    with database.write() as connection:
-        erased = retention.forget(connection, username)
+    with perch().repository.writing(author()) as write:
+        erased = retention.forget(write.connection, username)
         if erased:
             counts = {"journal": erased.journal, "mentions": erased.mentions, "traffic": erased.traffic}
             changes = {name: {"before": count, "after": 0} for name, count in counts.items()}
-            journal.append(connection, author(), "forget", SUBJECT, changes)
+            write.note("forget", SUBJECT, changes)
     if not erased:
         click.echo("Nothing was kept under that name.")
         return
@@ -28,7 +27,7 @@ def forget(username: str) -> None:
         f"Erased {erased.journal} journal entries and {erased.traffic} requests, and the mentions in {erased.mentions} "
         "other entries. Backups made before still hold them."
     )
-    if not retention.overwrite(database.connection):
+    if not retention.overwrite(perch().database.connection):
         click.echo("A reader is at work: the write-ahead log holds erased pages until its next checkpoint.", err=True)
 
 

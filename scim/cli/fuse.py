@@ -48,8 +48,7 @@ def status(as_json: bool) -> None:
 @command
 def release(minutes: int) -> None:
     """Let deactivations and deletions through for some minutes, then count anew."""
-    with perch().database.write() as connection:
-        until = fuse.release(connection, author(), minutes)
+    until = fuse.release(perch().repository, author(), minutes)
     click.echo(f"Everything goes through until {until}.")
 
 

@@ -30,7 +30,7 @@ def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
 @command
 def add(slug: str, name: str, description: str | None) -> None:
     """Add a role to the catalogue."""
-    role = catalogue.add(perch().database, author(), slug, name, description)
+    role = catalogue.add(perch().repository, author(), slug, name, description)
     click.echo(f"{role.slug}: {role.name}")
 
 
@@ -56,7 +56,7 @@ def edit(slug: str, name: str | None, description: str | None) -> None:
     """Change a role's name or description; its slug and its holders stay."""
     if name is None and description is None:
         raise click.UsageError("Say what to change: --name or --description.")
-    role = catalogue.edit(perch().database, author(), slug, name, description)
+    role = catalogue.edit(perch().repository, author(), slug, name, description)
     click.echo(f"{role.slug}: {role.name}")
 
 
@@ -66,7 +66,7 @@ def edit(slug: str, name: str | None, description: str | None) -> None:
 @command
 def remove(slug: str, force: bool) -> None:
     """Remove a role from the catalogue."""
-    catalogue.remove(perch().database, author(), slug, force=force)
+    catalogue.remove(perch().repository, author(), slug, force=force)
     click.echo(f"{slug}: removed.")
 
 
@@ -77,8 +77,8 @@ def remove(slug: str, force: bool) -> None:
 def assign(user: str | None, group_name: str | None, slug: str) -> None:
     """Assign a role by hand to a person, or to a group for all its members."""
     row = _holder(user, group_name)
-    done = catalogue.assign(perch().database, author(), row, slug)
-    click.echo(f"{catalogue.name_of(row)}: {slug} {'assigned' if done else 'was assigned already'}.")
+    done = catalogue.assign(perch().repository, author(), row, slug)
+    click.echo(f"{row.name}: {slug} {'assigned' if done else 'was assigned already'}.")
 
 
 @group.command("unassign")
@@ -88,8 +88,8 @@ def assign(user: str | None, group_name: str | None, slug: str) -> None:
 def unassign(user: str | None, group_name: str | None, slug: str) -> None:
     """Withdraw a role that was assigned by hand."""
     row = _holder(user, group_name)
-    done = catalogue.unassign(perch().database, author(), row, slug)
-    click.echo(f"{catalogue.name_of(row)}: {slug} {'withdrawn' if done else 'was not assigned by hand'}.")
+    done = catalogue.unassign(perch().repository, author(), row, slug)
+    click.echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned by hand'}.")
 
 
 @group.command("explain")
@@ -98,8 +98,8 @@ def unassign(user: str | None, group_name: str | None, slug: str) -> None:
 @command
 def explain(username: str, as_json: bool) -> None:
     """Show each effective role of a person and every reason for it."""
-    user = catalogue.find(perch().database, "User", username)
-    reasons = catalogue.explain(perch().database, user)
+    user = catalogue.find(perch().repository, "User", username)
+    reasons = catalogue.explain(perch().repository, user)
     if as_json:
         print_json([{**asdict(reason), "since": to_json(reason.since)} for reason in reasons])
         return
@@ -117,4 +117,4 @@ def _holder(user: str | None, group_name: str | None) -> Row:
     if (user is None) == (group_name is None):
         raise click.UsageError("Name either --user USERNAME or --group DISPLAYNAME.")
     kind, name = ("User", user) if user is not None else ("Group", group_name)
-    return catalogue.find(perch().database, kind, name or "")
+    return catalogue.find(perch().repository, kind, name or "")

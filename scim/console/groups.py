@@ -10,7 +10,7 @@ from schemas.resource import GROUP
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, Pager, asked, listing, sorted_by
 from scim.console.users import summaries
-from scim.console.web import author, database, field, number, onward, page
+from scim.console.web import author, database, field, number, onward, page, repository
 from scim.service import roles as catalogue
 from storage import console_lists, console_pages, members, resources, roles
 from storage.console_pages import JournalQuery
@@ -29,7 +29,7 @@ def groups() -> Response:
         seqs = [row.seq for row in rows]
         sizes = console_pages.member_counts(connection, seqs)
         given = roles.assigned(connection, seqs)
-    listed = [{"row": row, "name": _name(row), "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows]
+    listed = [{"row": row, "name": row.name, "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows]
     pager = Pager(wanted.page, len(rows), total)
     return page("groups.html", groups=listed, wanted=wanted, pager=pager, sorted_by=sorted_by)
 
@@ -50,7 +50,7 @@ def group(identifier: str) -> Response:
         actors = console_pages.actors(connection)
     given = {role.role for role in own}
     return page(
-        "group.html", row=row, name=_name(row), size=size, people=people, own=own, outer=outer, entries=entries,
+        "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, entries=entries,
         actors=actors, free=[role for role in known if role.slug not in given], pager=Pager(at, len(listed), size),
         external=json.loads(row.document).get("externalId", ""),
     )  # fmt: skip
@@ -60,8 +60,8 @@ def group(identifier: str) -> Response:
 def assign_to_group(identifier: str) -> BaseResponse:
     """Give a role to a group, for all its members."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.assign(database(), author(), row, slug)
-    text = f"Every member of {_name(row)} has the role '{slug}' now." if done else "The group gave that role already."
+    done = catalogue.assign(repository(), author(), row, slug)
+    text = f"Every member of {row.name} has the role '{slug}' now." if done else "The group gave that role already."
     return onward("group", text, "good" if done else "calm", identifier=identifier)
 
 
@@ -69,8 +69,8 @@ def assign_to_group(identifier: str) -> BaseResponse:
 def withdraw_from_group(identifier: str) -> BaseResponse:
     """Take a role from a group, and so from members who have it from nowhere else."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.unassign(database(), author(), row, slug)
-    text = f"The role '{slug}' is withdrawn from {_name(row)}." if done else "The group did not give that role."
+    done = catalogue.unassign(repository(), author(), row, slug)
+    text = f"The role '{slug}' is withdrawn from {row.name}." if done else "The group did not give that role."
     return onward("group", text, "good" if done else "calm", identifier=identifier)
 
 
@@ -85,10 +85,6 @@ def _inherited(connection: Connection, row: Row) -> list[dict[str, Any]]:
     ]
 
 
-def _name(row: Row) -> str:
-    return catalogue.name_of(row)
-
-
 def _row(identifier: str) -> Row:
-    with database().read() as connection:
-        return resources.get(connection, "Group", identifier)
+    with repository().reading() as snapshot:
+        return snapshot.get("Group", identifier)

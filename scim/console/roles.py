@@ -8,7 +8,7 @@ from schemas.resource import USER
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, Asked, Pager, listing
 from scim.console.users import summaries
-from scim.console.web import author, database, field, number, onward, page, parameter
+from scim.console.web import author, database, field, number, onward, page, parameter, repository
 from scim.service import roles as catalogue
 from storage import console_lists, console_pages, roles
 from storage.database import Connection
@@ -24,7 +24,7 @@ def show_roles() -> Response:
 def create_role() -> BaseResponse:
     """Add a role to the catalogue."""
     try:
-        role = catalogue.add(database(), author(), field("slug"), field("name"), field("description") or None)
+        role = catalogue.add(repository(), author(), field("slug"), field("name"), field("description") or None)
     except (InvalidValue, Uniqueness) as error:
         return _listed(error.status, error.detail)
     return onward("roles", f"The role '{role.name}' is in the catalogue; its slug is {role.slug}.")
@@ -41,7 +41,7 @@ def edit_role() -> BaseResponse:
     """Change a role's name and description."""
     slug = parameter("slug")
     try:
-        catalogue.edit(database(), author(), slug, field("name"), field("description"))
+        catalogue.edit(repository(), author(), slug, field("name"), field("description"))
     except InvalidValue as error:
         return _shown(slug, error.status, error.detail)
     return onward("role", "The role is saved.", slug=slug)
@@ -63,7 +63,7 @@ def remove_role() -> BaseResponse:
     """Remove a role, from its holders too if the form says so."""
     slug = parameter("slug")
     try:
-        catalogue.remove(database(), author(), slug, force="force" in request.form)
+        catalogue.remove(repository(), author(), slug, force="force" in request.form)
     except Conflict as error:
         return onward("confirm_remove_role", error.detail, "bad", slug=slug)
     return onward("roles", f"The role '{slug}' is removed.")

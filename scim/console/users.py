@@ -14,7 +14,7 @@ from schemas.fields import Attribute, Complex
 from schemas.resource import USER
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, STATE_WORDS, Pager, asked, listing, sorted_by
-from scim.console.web import author, database, field, number, onward, page
+from scim.console.web import author, database, field, number, onward, page, repository
 from scim.service import roles as catalogue
 from storage import console_lists, console_pages, members, resources, roles
 from storage.console_pages import JournalQuery
@@ -46,7 +46,7 @@ def user(identifier: str) -> Response:
     """Show a person."""
     with database().read() as connection:
         row = resources.get(connection, "User", identifier)
-        reasons = catalogue.explain(database(), row)
+        reasons = catalogue.explain(repository(), row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
         entries = console_pages.journal_page(
@@ -68,8 +68,8 @@ def user(identifier: str) -> Response:
 def assign_to_user(identifier: str) -> BaseResponse:
     """Apply a role by hand."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.assign(database(), author(), row, slug)
-    text = f"{catalogue.name_of(row)} has the role '{slug}' now." if done else "That role was applied by hand already."
+    done = catalogue.assign(repository(), author(), row, slug)
+    text = f"{row.name} has the role '{slug}' now." if done else "That role was applied by hand already."
     return onward("user", text, "good" if done else "calm", identifier=identifier)
 
 
@@ -77,7 +77,7 @@ def assign_to_user(identifier: str) -> BaseResponse:
 def withdraw_from_user(identifier: str) -> BaseResponse:
     """Withdraw a role that was applied by hand."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.unassign(database(), author(), row, slug)
+    done = catalogue.unassign(repository(), author(), row, slug)
     text = f"The role '{slug}' is withdrawn." if done else "That role was not applied by hand."
     return onward("user", text, "good" if done else "calm", identifier=identifier)
 
@@ -140,8 +140,8 @@ def _parts(attribute: Attribute, value: Any) -> list[Any]:
 
 
 def _row(identifier: str) -> Row:
-    with database().read() as connection:
-        return resources.get(connection, "User", identifier)
+    with repository().reading() as snapshot:
+        return snapshot.get("User", identifier)
 
 
 def _group_name(connection: Connection, identifier: str) -> str:

@@ -6,7 +6,7 @@ from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
 from scim.console.blueprint import console
-from scim.console.web import author, database, field, onward, page
+from scim.console.web import author, database, field, onward, page, repository
 from scim.service import fuse
 from scim.traffic import faults
 from scim.web.requests import perch
@@ -46,6 +46,5 @@ def confirm_release() -> Response:
 def release_fuse() -> BaseResponse:
     """Let deactivations and deletions through for some minutes."""
     minutes = field("minutes")
-    with database().write() as connection:
-        until = fuse.release(connection, author(), int(minutes if minutes in MINUTES else MINUTES[0]))
+    until = fuse.release(repository(), author(), int(minutes if minutes in MINUTES else MINUTES[0]))
     return onward("overview", f"The fuse is released: everything goes through until {until}.")

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from scim.web.requests import origin, perch
 from storage.database import Database
 from storage.journal import Author
+from storage.repository import Repository
 
 NOTICE = "perch_notice"
 COOKIE_PATH = "/console"
@@ -22,6 +23,11 @@ LONGEST_FIELD = 4000
 def database() -> Database:
     """Return the deployment's file."""
     return perch().database
+
+
+def repository() -> Repository:
+    """Return the deployment's resources."""
+    return perch().repository
 
 
 def author() -> Author:

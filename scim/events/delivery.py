@@ -89,7 +89,7 @@ class Courier:
 
     def _lost(self, webhook: Webhook) -> None:
         # How far a webhook is may be lost with the power: then events are sent again, in order.
-        with self.database.write(durable=False) as connection:
+        with self.database.write_progress() as connection:
             last = events.first(connection) - 1
             webhooks.move(connection, webhook, max(last, webhook.position))
             webhooks.dequeue_until(connection, webhook.id, last)
@@ -126,13 +126,13 @@ class Courier:
                     return True
                 webhook, passed = webhook._replace(position=event.seq), 0
         if passed:
-            with self.database.write(durable=False) as connection:
+            with self.database.write_progress() as connection:
                 webhooks.move(connection, webhook, passed)
         return True
 
     def _queue(self, webhook: Webhook, event: Event) -> bool:
         """Put a new event behind an earlier one of its subject; False when the webhook was moved meanwhile."""
-        with self.database.write(durable=False) as connection:
+        with self.database.write_progress() as connection:
             if not webhooks.move(connection, webhook, event.seq):
                 return False
             webhooks.enqueue(connection, webhook.id, Queued(event.seq, subject_of(event), 0, time.time(), 0.0))
@@ -141,7 +141,7 @@ class Courier:
     def _attempt(self, webhook: Webhook, event: Event, queued: Queued | None) -> bool:
         """Send an event and keep how it went; tell whether to go on with the same work."""
         outcome = self._send(webhook, event)
-        with self.database.write(durable=False) as connection:
+        with self.database.write_progress() as connection:
             if queued is None and not webhooks.move(connection, webhook, event.seq):
                 return False
             if outcome.delivered:

@@ -37,7 +37,7 @@ class BulkRun:
         planned = plan(self.request, KINDS)
         todo = iter(self._until_stopped(planned))
         while steps := list(islice(todo, OPERATIONS_PER_COMMIT)):
-            with self.context.database.write(alone=True):
+            with self.context.repository.writing(self.context.author):
                 for step in steps:
                     if self._goes_on(step):
                         self._step(step, planned)

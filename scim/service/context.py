@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from scim.service.derived_cache import Memo
 from scim.settings import Settings
-from storage.database import Database
 from storage.journal import Author
 from storage.keys import Key
+from storage.repository import Repository
 
 
 class Context(NamedTuple):
     """A caller of the service; `base` is the base URL without a final slash."""
 
-    database: Database
+    repository: Repository
     settings: Settings
     base: str
     key: Key

@@ -10,10 +10,11 @@ from schemas.datetimes import from_seconds, now, to_json
 from schemas.errors import ScimError, TooManyRequests
 from scim.service.context import Context
 from scim.settings import Settings
-from storage import fuse, journal
+from storage import fuse
 from storage.database import Connection
 from storage.fuse import Reading
 from storage.journal import Author
+from storage.repository import Repository, Transaction
 from storage.resources import Row
 
 SUBJECT = ("Workspace", "fuse", "safety fuse")
@@ -57,7 +58,7 @@ def state_of(settings: Settings, found: Reading) -> str:
     return "released" if found.released_until > time.time() else "ready"
 
 
-def guard(context: Context, connection: Connection, row: Row, stays_active: bool) -> None:
+def guard(context: Context, write: Transaction, row: Row, stays_active: bool) -> None:
     """Refuse the write that would take one active user too many; people in the console and at the shell may.
 
     :raises FuseBlown: when the fuse blows or is blown.
@@ -66,7 +67,7 @@ def guard(context: Context, connection: Connection, row: Row, stays_active: bool
         return
     if not context.author.actor.startswith("key:"):
         return
-    found = read(connection, context.settings)
+    found = read(write.connection, context.settings)
     if found.released_until > time.time():
         return
     minutes, most = context.settings["PERCH_FUSE_MINUTES"], limit(context.settings, found.active)
@@ -94,17 +95,18 @@ def recorded(operation: Callable[Concatenate[Context, P], T]) -> Callable[Concat
 
 
 def _keep(context: Context, facts: dict[str, Any]) -> None:
-    with context.database.write() as connection:
-        if fuse.blow(connection, facts):
-            journal.append(connection, context.author, "fuse blown", SUBJECT, _changes(facts))
+    with context.repository.writing(context.author) as write:
+        if fuse.blow(write.connection, facts):
+            write.note("fuse blown", SUBJECT, _changes(facts))
 
 
-def release(connection: Connection, author: Author, minutes: int) -> str:
-    """Let everything through for so many minutes, and count anew after; return until when."""
+def release(repository: Repository, author: Author, minutes: int) -> str:
+    """Let everything through for some minutes, then start to count from 0; return the end as an instant."""
     until = int(time.time()) + minutes * 60
-    fuse.release(connection, until)
     text = f"{from_seconds(until)}Z"
-    journal.append(connection, author, "fuse released", SUBJECT, _changes({"until": text}))
+    with repository.writing(author) as write:
+        fuse.release(write.connection, until)
+        write.note("fuse released", SUBJECT, _changes({"until": text}))
     return text
 
 

@@ -12,8 +12,8 @@ from schemas.json import to_text
 from scim.protocol.etags import etag
 from scim.protocol.projection import Projection
 from scim.service.context import Context
-from storage import members, roles, workspace
-from storage.database import Connection, need_snapshot
+from storage import members, roles
+from storage.database import Connection
 from storage.members import Membership
 from storage.resources import Row
 from storage.roles import Assignment
@@ -55,9 +55,8 @@ def _derived(context: Context, connection: Connection, base: str, rows: Sequence
     known, sources = memo.of(base, roles_as), [row.derived_from for row in rows]
     found = [known.get(source) for source in sources]
     if None in found:
-        need_snapshot(connection)
         fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
-        committed = rows[0].epoch if not context.database.is_writing else context.database.committed(workspace.epoch)
+        committed = context.repository.committed_epoch(rows[0].epoch)
         writer = _Writer(base, roles_as, _derive(connection, list(fresh.values())))
         texts = {source: writer.derived(row) for source, row in fresh.items()}
         memo.keep(known, texts, committed)
@@ -83,7 +82,6 @@ def _derive(connection: Connection, rows: Sequence[Row]) -> Derived:
 
 def _members(context: Context, connection: Connection, row: Row) -> Iterator[str]:
     """Yield a group's `members` as text with a comma before it, nothing when there are none."""
-    need_snapshot(connection)
     before = ',"members":['
     for text in members.texts(connection, row.seq, context.base):
         yield f"{before}{text}"

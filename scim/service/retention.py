@@ -1,23 +1,22 @@
-"""The age of journal and events, kept without a service of its own: now and then a write takes some old ones along."""
+"""Prunes old journal entries and events after write requests; no background job."""
 
 import threading
 import time
 
 from schemas.errors import ScimError
-from storage import events, retention
-from storage.database import Database
+from storage.repository import Repository
 
 WRITING = frozenset(("POST", "PUT", "PATCH", "DELETE"))
-# Seconds between two looks of one process, and while there are more entries to delete than one look takes.
+# Seconds between two prunings of one process, and while there are more entries to delete than one pruning takes.
 EVERY, SOON = 3600.0, 5.0
 
 
 class Retention:
     """Deletes journal entries and events beyond their days, a few at a time, after requests that wrote."""
 
-    def __init__(self, database: Database, days: int, events_days: int) -> None:
-        self.database = database
-        self.days = days
+    def __init__(self, repository: Repository, journal_days: int, events_days: int) -> None:
+        self.repository = repository
+        self.journal_days = journal_days
         self.events_days = events_days
         self._next = 0.0
         self._lock = threading.Lock()
@@ -26,9 +25,7 @@ class Retention:
         """Prune when it is time and the writer is free; an answer never fails or waits for it."""
         if method in WRITING and status < 400 and self._is_time():
             try:
-                with self.database.write(wait=0, alone=True) as connection:
-                    more = retention.prune(connection, self.days)
-                    more = events.prune(connection, self.events_days) or more
+                more = self.repository.prune(self.journal_days, self.events_days)
             except ScimError:
                 more = True
             self._next = time.monotonic() + (SOON if more else EVERY)

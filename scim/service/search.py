@@ -8,7 +8,7 @@ from typing import Any
 from schemas import messages
 from schemas.errors import InvalidPath
 from schemas.filters import binding
-from schemas.filters.nodes import Comparison, FilterNode
+from schemas.filters.nodes import FilterNode
 from schemas.filters.parser import parse_filter, parse_path
 from schemas.json import to_text
 from schemas.messages import SearchRequest
@@ -17,9 +17,9 @@ from scim.protocol.paging import CursorPage, IndexPage, Position, decode_cursor,
 from scim.protocol.projection import Projection
 from scim.service.context import Answer, Context
 from scim.service.representation import texts
-from storage import search as stored
 from storage import workspace
 from storage.database import Connection
+from storage.repository import Snapshot
 from storage.resources import Row
 from storage.search import CREATION, Query, Selection
 from storage.sql.filters import compile_filter, compile_total
@@ -35,21 +35,14 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
     projections = {kind.name: Projection.parse(request.attributes, request.excludedAttributes, kind) for kind in kinds}
     node = parse_filter(request.filter) if request.filter else None
     query = Query(_selections(context, kinds, node), _order(kinds, request))
-
-    def read(connection: Connection) -> Answer:
+    with context.repository.reading(LONGEST_SEARCH) as snapshot:
         if isinstance(wanted, IndexPage):
-            rows, total = stored.page(connection, query, wanted.start_index - 1, wanted.count)
+            rows, total = snapshot.search(query, wanted.start_index - 1, wanted.count)
             extra: dict[str, Any] = {"startIndex": wanted.start_index}
         else:
-            rows, total, extra = _cursor_page(connection, query, request, wanted)
-        text = list_text(total, _documents(context, connection, rows, projections), extra)
+            rows, total, extra = _cursor_page(snapshot, query, request, wanted)
+        text = list_text(total, _documents(context, snapshot.connection, rows, projections), extra)
         return Answer(200, [text.encode()])
-
-    if isinstance(node, Comparison) and node.operator == "eq" and isinstance(wanted, IndexPage) and not request.sortBy:
-        # A look-up, most likely of one resource: all that matches is found at once.
-        return context.database.look(read, LONGEST_SEARCH)
-    with context.database.read(seconds=LONGEST_SEARCH) as connection:
-        return read(connection)
 
 
 def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:
@@ -107,14 +100,14 @@ def _sort_attribute(kinds: Sequence[ResourceType], name: str) -> Bound:
 
 
 def _cursor_page(
-    connection: Connection, query: Query, request: SearchRequest, wanted: CursorPage
+    snapshot: Snapshot, query: Query, request: SearchRequest, wanted: CursorPage
 ) -> tuple[list[Row], int, dict[str, Any]]:
     """Return a page by cursor (RFC 9865): the rows, the total, and `nextCursor` unless this page is the last."""
-    secret = bytes.fromhex(str(workspace.get(connection, "secret")))
+    secret = bytes.fromhex(str(workspace.get(snapshot.connection, "secret")))
     types = tuple(selection.type for selection in query.selections)
     digest = query_digest(types=types, filter=request.filter, sortBy=request.sortBy, sortOrder=request.sortOrder)
     begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
-    position = (begin.key, begin.seq) if begin else None
-    rows, last = stored.after(connection, query, position, wanted.count)
+    place = (begin.key, begin.seq) if begin else None
+    rows, last, total = snapshot.search_after(query, place, wanted.count)
     extra = {"nextCursor": encode_cursor(secret, Position(*last), time.time(), digest)} if last else {}
-    return rows, stored.total(connection, query), extra
+    return rows, total, extra

@@ -120,7 +120,7 @@ class BatchWriter:
         return rows, list(quirks_seen.values())
 
     def _write(self, rows: list[traffic.Row], seen: list[Quirk], prune: bool) -> None:
-        with self.database.write(durable=False) as connection:
+        with self.database.write_progress() as connection:
             traffic.append(connection, rows)
             quirks.add(connection, seen)
             if prune:

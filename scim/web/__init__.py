@@ -15,7 +15,7 @@ def register(app: Flask, perch: Perch) -> None:
     """Make the application serve the deployment over SCIM, with its events and its health."""
     settings, database = perch.settings, perch.database
     authenticator = Authenticator(database, settings["PERCH_FAILED_KEYS"])
-    retention = Retention(database, settings["PERCH_JOURNAL_DAYS"], settings["PERCH_EVENTS_DAYS"])
+    retention = Retention(perch.repository, settings["PERCH_JOURNAL_DAYS"], settings["PERCH_EVENTS_DAYS"])
     recorder = Recorder(settings, database)
     app.extensions |= {"perch": perch, "perch.traffic": recorder, "perch.retention": retention}
     database.on_turn = metrics.waited

@@ -7,8 +7,7 @@ import math
 import re
 import time
 
-from schemas.datetimes import now
-from schemas.errors import Forbidden, NotFound, ScimError, Unauthorized
+from schemas.errors import Forbidden, ScimError, Unauthorized
 from scim.service.keys import PREFIX, digest
 from scim.web import addresses
 from storage import keys
@@ -58,7 +57,8 @@ class Authenticator:
             raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
-        key = self._stored(identifier)
+        # Each request reads the key from the file, so that a revocation counts at once in every process.
+        key = keys.look_up(self.database, identifier)
         # Compare against a dummy digest for unknown keys (constant time).
         same = hmac.compare_digest(key.digest if key else DUMMY_DIGEST, digest(secret))
         if key is None or not same:
@@ -68,14 +68,6 @@ class Authenticator:
             raise _unauthorised(f"The access key {identifier} was {state}; make a new one in Perch.")
         return key
 
-    def _stored(self, identifier: str) -> Key | None:
-        """Read the key from the file at each request, so that a revocation counts at once in every process."""
-        try:
-            with self.database.read(once=True) as connection:
-                return keys.get(connection, identifier)
-        except NotFound:
-            return None
-
     def _write_last_use(self, key: Key) -> None:
         """Write when a key was last used, once a minute and only if the writer is free: no request waits for it."""
         moment = time.monotonic()
@@ -83,8 +75,7 @@ class Authenticator:
             return
         self._written[key.id] = moment
         try:
-            with self.database.write(wait=0, durable=False) as connection:
-                keys.change(connection, key.id, lastUsed=now())
+            keys.note_use(self.database, key.id)
         except ScimError:
             self._written[key.id] = moment - WRITE_EVERY + RETRY_AFTER
 

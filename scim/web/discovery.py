@@ -53,7 +53,7 @@ def schema(urn: str) -> Response:
 
 def _schemas() -> list[dict[str, Any]]:
     context: Context = g.context
-    with context.database.read() as connection:
+    with perch().database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection)]
     return discovery.schemas(context.base, slugs, context.key.rolesAs)
 

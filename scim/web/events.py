@@ -10,9 +10,9 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, Waiting
-from scim.service.context import Context
 from scim.web.requests import origin, parameters, perch, read_json
 from storage import events as outbox
+from storage.database import Database
 from storage.events import BEGINNING, Event
 
 blueprint = Blueprint("events", __name__)
@@ -33,14 +33,14 @@ class Page:
 @blueprint.get("/events", strict_slashes=False)
 def follow() -> Response:
     """Answer the events after a cursor; with `wait` (seconds), as soon as there is one."""
-    asked, caller = parameters(), g.context
+    asked, database = parameters(), perch().database
     limit = _number(asked, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     wait = _number(asked, "wait", 0, 0, int(LONGEST))
-    page = _page(caller, asked.get("after", ""), limit)
+    page = _page(database, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting().until(_seq(caller, page.cursor), wait) else NO_PLACE
-        page = _page(caller, page.cursor, limit)
+        headers = {} if waiting().until(_seq(database, page.cursor), wait) else NO_PLACE
+        page = _page(database, page.cursor, limit)
     document = {
         "events": [documents.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
     }  # fmt: skip
@@ -50,14 +50,14 @@ def follow() -> Response:
 @blueprint.post("/events/poll", strict_slashes=False)
 def poll() -> Response:
     """Answer the caller's stream of security event tokens (RFC 8936 section 2)."""
-    caller: Context = g.context
-    asked = streams.read_poll(read_json(caller.settings["PERCH_MAX_BODY"]))
-    found = streams.poll(caller.database, caller.key.id, asked)
+    database, key = perch().database, g.context.key.id
+    asked = streams.read_poll(read_json(perch().settings["PERCH_MAX_BODY"]))
+    found = streams.poll(database, key, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
         headers = {} if waiting().until(found.last, LONGEST) else NO_PLACE
-        found = streams.poll(caller.database, caller.key.id, streams.without_acknowledgements(asked))
-    signer = tokens.Signer(tokens.signing_key(caller.database), issuer(), f"{issuer()}/events/{caller.key.id}")
+        found = streams.poll(database, key, streams.without_acknowledgements(asked))
+    signer = tokens.Signer(tokens.signing_key(database), issuer(), f"{issuer()}/events/{key}")
     sets = {event.id: signer.sign(event) for event in found.events}
     body = json.dumps({"sets": sets, "moreAvailable": found.more})
     return Response(body, headers=headers, content_type="application/json")
@@ -85,12 +85,12 @@ def waiting() -> Waiting:
     return found
 
 
-def _page(caller: Context, cursor: str, limit: int) -> Page:
+def _page(database: Database, cursor: str, limit: int) -> Page:
     """Return the events after a cursor.
 
     :raises Gone: when some of them were pruned.
     """
-    with caller.database.read() as connection:
+    with database.read() as connection:
         if cursor == "latest":
             return Page((), outbox.cursor_at(connection, outbox.last(connection)), False)
         if cursor == "oldest":
@@ -105,8 +105,8 @@ def _page(caller: Context, cursor: str, limit: int) -> Page:
     return Page(events, behind, len(found) > limit)
 
 
-def _seq(caller: Context, cursor: str) -> int:
-    with caller.database.read() as connection:
+def _seq(database: Database, cursor: str) -> int:
+    with database.read() as connection:
         return outbox.position(connection, cursor)
 
 

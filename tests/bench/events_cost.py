@@ -9,6 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,18 +17,21 @@ from typing import Any
 from unittest import mock
 
 from app import create_app
-from storage import changes
+from storage import effective_roles, events
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
 
-PARTS = ("created", "saved", "before_deletion", "deleted", "before", "settle")
+LOOK_UPS = ("inherited_from", "people_below", "persons")
 
 
 @contextmanager
 def without_events() -> Any:
-    """Nothing is recorded."""
-    nothing: dict[str, Any] = {name: lambda *_, **__: changes.Reach() for name in PARTS}
-    with mock.patch.multiple(changes, **nothing):
+    """No event is written, and nobody's roles are looked up for one."""
+    nobody: dict[str, Any] = {name: lambda *_: [] for name in LOOK_UPS}
+    with (
+        mock.patch.object(events, "append"),
+        mock.patch.multiple(effective_roles, reasons=lambda *_: defaultdict(frozenset), **nobody),
+    ):
         yield
 
 

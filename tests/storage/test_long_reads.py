@@ -1,13 +1,10 @@
 """A read has an end: a search that takes too long is given up, and the next one is served."""
 
-import time
-
 import pytest
 from flask import Flask
 
 from schemas.errors import TooMany
 from scim.service import search
-from storage.database import Connection, need_snapshot
 from tests.support.client import ScimClient
 
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -37,17 +34,3 @@ def test_a_search_is_given_up(generic: ScimClient, monkeypatch: pytest.MonkeyPat
     assert (status, body["scimType"]) == (400, "tooMany")
     monkeypatch.undo()
     assert generic.post("/Users/.search", request)[0] == 200
-
-
-def test_who_must_read_twice_has_no_more_time(app: Flask) -> None:
-    database = app.extensions["perch"].database
-    ends = []
-
-    def read(connection: Connection) -> str:
-        ends.append(database._thread.deadline)
-        time.sleep(0.2)
-        need_snapshot(connection)
-        return "found"
-
-    assert database.look(read, 60.0) == "found"
-    assert len(ends) == 2 and abs(ends[1] - ends[0]) < 0.1

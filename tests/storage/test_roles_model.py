@@ -90,18 +90,18 @@ class RolesMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.app = create_app({"PERCH_DATABASE": str(Path(self.folder.name) / "perch.db")})
-        self.database = self.app.extensions["perch"].database
+        self.repository = self.app.extensions["perch"].repository
         self.client = ScimClient(
             wsgi_transport(self.app), scim_path(self.app), create_key(self.app, "m", "--idp", "okta")
         )
         self.model = Model()
         self.asked = 0
-        catalogue.add(self.database, AUTHOR, "Plain", "Plain")
+        catalogue.add(self.repository, AUTHOR, "Plain", "Plain")
 
     def teardown(self) -> None:
         for slug in SLUGS:
             self.check_filters(slug)
-        self.database.close()
+        self.repository.database.close()
         self.folder.cleanup()
 
     def person(self, place: int) -> tuple[str, Person]:
@@ -229,32 +229,32 @@ class RolesMachine(RuleBasedStateMachine):
     @rule(place=places, slug=slugs, assign=st.booleans())
     def by_hand(self, place: int, slug: str, assign: bool) -> None:
         identifier, person = self.person(place)
-        row = catalogue.find(self.database, "User", person.name.upper())
+        row = catalogue.find(self.repository, "User", person.name.upper())
         assert row.id == identifier
         change = catalogue.assign if assign else catalogue.unassign
-        assert change(self.database, AUTHOR, row, slug) == ((slug in person.manual) != assign)
+        assert change(self.repository, AUTHOR, row, slug) == ((slug in person.manual) != assign)
         person.manual = person.manual | {slug} if assign else person.manual - {slug}
 
     @precondition(has_teams)
     @rule(place=places, slug=slugs)
     def assign_to_team(self, place: int, slug: str) -> None:
         _, team = self.team(place)
-        row = catalogue.find(self.database, "Group", team.name.lower())
-        assert catalogue.assign(self.database, AUTHOR, row, slug) == (slug not in team.roles)
+        row = catalogue.find(self.repository, "Group", team.name.lower())
+        assert catalogue.assign(self.repository, AUTHOR, row, slug) == (slug not in team.roles)
         team.roles.add(slug)
 
     @precondition(has_teams)
     @rule(place=places, slug=slugs)
     def unassign_from_team(self, place: int, slug: str) -> None:
         _, team = self.team(place)
-        row = catalogue.find(self.database, "Group", team.name)
-        assert catalogue.unassign(self.database, AUTHOR, row, slug) == (slug in team.roles)
+        row = catalogue.find(self.repository, "Group", team.name)
+        assert catalogue.unassign(self.repository, AUTHOR, row, slug) == (slug in team.roles)
         team.roles.discard(slug)
 
     @rule(slug=slugs)
     def remove_from_catalogue(self, slug: str) -> None:
-        catalogue.remove(self.database, AUTHOR, slug, force=True)
-        catalogue.add(self.database, AUTHOR, slug, slug)
+        catalogue.remove(self.repository, AUTHOR, slug, force=True)
+        catalogue.add(self.repository, AUTHOR, slug, slug)
         for person in self.model.people.values():
             person.direct = [held for held in person.direct if held != slug]
             person.manual.discard(slug)

@@ -296,7 +296,7 @@ def test_an_exception_is_a_short_answer_and_one_entry_of_the_log(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("the secret cause")
 
-    monkeypatch.setattr("scim.service.resources.resources.get", fail)
+    monkeypatch.setattr("storage.resources.get", fail)
     answer = generic.get("/Users/a%0AFORGED%20LINE")
     assert answer.status == 500
     assert "secret cause" not in str(answer.body)

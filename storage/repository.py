@@ -1,0 +1,230 @@
+"""The door to users, groups, roles, journal and events: what a write must keep together is kept together here."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from schemas.errors import Conflict
+from storage import events, members, resources, retention, roles, search, workspace
+from storage.changes import Changes
+from storage.database import Connection, Database
+from storage.journal import Author
+from storage.members import Edit
+from storage.resources import Row
+from storage.roles import Role
+from storage.search import Place, Query
+
+SHOWN_HOLDERS = 5
+
+Document = dict[str, Any]
+
+
+class Repository:
+    """Reads and writes the resources of a deployment; tables that no resource depends on have modules of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @contextmanager
+    def reading(self, seconds: float = math.inf) -> Iterator["Snapshot"]:
+        """Read one moment; inside `writing`, what has been written so far.
+
+        :raises TooMany: when a read takes longer than `seconds`.
+        """
+        with self.database.read(seconds=seconds) as connection:
+            yield Snapshot(connection)
+
+    @contextmanager
+    def writing(self, author: Author, type_name: str = "") -> Iterator["Transaction"]:
+        """Write all of a block or, when it raises, nothing; inside another `writing` as a part that can fail alone.
+
+        `type_name` is the type of the resources that are written, if it is one type. A write of a user is short and
+        may share a commit with others; anything else may take long, and nobody waits for its commit.
+
+        :raises Unavailable: when other writers are busy for too long; :raises InsufficientStorage: on a full disk.
+        """
+        with self.database.write(alone=type_name != "User") as connection:
+            yield Transaction(connection, author)
+
+    def prune(self, journal_days: int, events_days: int) -> bool:
+        """Delete the oldest journal entries and events beyond some days, a bounded number; tell whether more are left.
+
+        :raises Unavailable: at once, when others write.
+        """
+        with self.database.write(wait=0, alone=True) as connection:
+            more = retention.prune(connection, journal_days)
+            return events.prune(connection, events_days) or more
+
+    def committed_epoch(self, seen: int) -> int:
+        """Return the epoch that is committed; `seen` is the one in this thread, maybe moved by its own write."""
+        return self.database.committed(workspace.epoch) if self.database.is_writing else seen
+
+
+class Snapshot:
+    """What reads need of resources; other modules of storage take its `connection` to read of the same moment."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def get(self, type_name: str, identifier: str) -> Row:
+        """Return a user or group by its id, or a role by its slug (RFC 7644 section 3.4.1).
+
+        :raises NotFound: when there is none of that type.
+        """
+        if type_name == "Role":
+            return search.get_role(self.connection, identifier)
+        return resources.get(self.connection, type_name, identifier)
+
+    def find(self, type_name: str, name: str) -> Row | None:
+        """Return the user of that userName or the group of that displayName, in any case, or None."""
+        return resources.find(self.connection, type_name, name)
+
+    def search(self, query: Query, offset: int, count: int) -> tuple[list[Row], int]:
+        """Return `count` resources after the first `offset`, and how many match in all (RFC 7644 section 3.4.2.4)."""
+        return search.page(self.connection, query, offset, count)
+
+    def search_after(self, query: Query, place: Place | None, count: int) -> tuple[list[Row], Place | None, int]:
+        """Return `count` resources behind a place, the last one's place if more follow, and how many match in all.
+
+        That is a page of a cursor (RFC 9865 section 2); None is the place before the first resource.
+        """
+        rows, last = search.after(self.connection, query, place, count)
+        return rows, last, search.total(self.connection, query)
+
+
+class Transaction(Snapshot):
+    """A write under way: each method writes the row, what lies beside it, the epoch, the journal and the events.
+
+    Whole is the block of `writing`, not each method: let errors pass through the block.
+    """
+
+    def __init__(self, connection: Connection, author: Author) -> None:
+        super().__init__(connection)
+        self.author = author
+        self._changes = Changes(connection, author)
+
+    def insert(
+        self, type_name: str, document: Document, member_ids: Sequence[str] = (), remarks: Document | None = None
+    ) -> Row:
+        """Add a user with the direct roles in its document, or a group with its members; return it.
+
+        `remarks` go into the journal beside the changes.
+
+        :raises Uniqueness: when its userName or group displayName is taken, in any case; nothing is written then.
+        :raises InvalidValue: naming ids of members that no user or group has.
+        """
+        seq, identifier = resources.insert(self.connection, type_name, document)
+        roles.set_direct(self.connection, seq, (), document.get("roles", ()), self.author.actor)
+        moved = members.edit(self.connection, seq, [("add", member_ids)] if member_ids else ())
+        row = self.get(type_name, identifier)
+        self._changes.created(row, document, moved, remarks or {})
+        return row
+
+    def update(
+        self,
+        row: Row,
+        before: Document,
+        after: Document,
+        edits: Iterable[Edit] = (),
+        *,
+        action: str,
+        remarks: Document | None = None,
+    ) -> Row:
+        """Bring a resource read in this transaction from one document to another, and edit its members; return it.
+
+        Documents hold a user's direct roles. An edit is made before the next one is asked for. Without a difference
+        nothing is written, save `remarks` for the journal.
+
+        :raises Uniqueness: when its new userName or group displayName is taken, in any case.
+        :raises InvalidValue: naming ids of members that no user or group has.
+        """
+        moved = members.edit(self.connection, row.seq, edits)
+        if before != after or moved:
+            resources.update(self.connection, row, before, after)
+        elif not remarks:
+            return row
+        held, direct = before.get("roles", []), after.get("roles", [])
+        if held != direct:
+            roles.set_direct(self.connection, row.seq, held, direct, self.author.actor)
+        self._changes.updated(action, row, (before, after), moved, remarks or {})
+        return self.get(row.type, row.id)
+
+    def delete(self, row: Row) -> None:
+        """Delete a resource read in this transaction, with its memberships and assignments."""
+        departure = self._changes.before_deletion(row)
+        resources.delete(self.connection, row)
+        self._changes.deleted(departure)
+
+    def assign(self, row: Row, slug: str) -> bool:
+        """Assign a role by hand to a user, or to a group for all its members; False when it was there already.
+
+        :raises NotFound: when the catalogue has no such role.
+        """
+        source, reach = _source(row), self._changes.reach([row.seq], [slug])
+        done = roles.assign(self.connection, row.seq, source, slug, self.author.actor)
+        if done:
+            self._changes.assigned(row, source, slug, reach)
+        return done
+
+    def unassign(self, row: Row, slug: str) -> bool:
+        """Withdraw a role that was assigned by hand; False when it was not there."""
+        source, reach = _source(row), self._changes.reach([row.seq], [slug])
+        done = roles.unassign(self.connection, row.seq, source, slug)
+        if done:
+            self._changes.unassigned(row, source, slug, reach)
+        return done
+
+    def add_role(self, slug: str, name: str, description: str | None = None) -> Role:
+        """Add a role to the catalogue.
+
+        :raises Uniqueness: when the slug exists.
+        """
+        role = roles.add(self.connection, slug, name, description)
+        self.note("create", ("Role", slug, name), {})
+        return role
+
+    def edit_role(self, slug: str, name: str | None, description: str | None) -> Role:
+        """Change a role's name, its description or both; None keeps what is there, "" clears the description.
+
+        :raises NotFound: when the catalogue has no such role.
+        """
+        before = roles.get(self.connection, slug)
+        name = before.name if name is None else name
+        description = before.description if description is None else description or None
+        if (name, description) == (before.name, before.description):
+            return before
+        role = roles.edit(self.connection, slug, name, description)
+        self._changes.role_edited(before, role)
+        return role
+
+    def remove_role(self, slug: str, *, force: bool = False) -> None:
+        """Remove a role from the catalogue; with `force` from its holders too.
+
+        :raises NotFound: when the catalogue has no such role.
+        :raises Conflict: naming holders, when somebody has it.
+        """
+        role, holders = roles.get(self.connection, slug), roles.holders(self.connection, slug)
+        if holders and not force:
+            raise Conflict(_in_use(slug, holders))
+        reach = self._changes.reach([row.seq for row, _ in holders], [slug])
+        for row, source in holders:
+            roles.unassign(self.connection, row.seq, source, slug)
+            if source == roles.DIRECT:
+                resources.touch(self.connection, row)
+        roles.remove(self.connection, slug)
+        self._changes.role_removed(role, holders, reach)
+
+    def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
+        """Write into the journal an act that changes no resource; `subject` is the type, id and name of its object."""
+        self._changes.note(action, subject, changes)
+
+
+def _source(row: Row) -> str:
+    return roles.MANUAL if row.type == "User" else roles.GROUP
+
+
+def _in_use(slug: str, holders: Sequence[tuple[Row, str]]) -> str:
+    named = ", ".join(f"{row.type.lower()} {row.name} ({source})" for row, source in holders[:SHOWN_HOLDERS])
+    more = f" and {len(holders) - SHOWN_HOLDERS} more" if len(holders) > SHOWN_HOLDERS else ""
+    return f"The role '{slug}' is in use: {named}{more}. Withdraw it first, or force its removal."
