@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from schemas import ResourceType
 from scim.deployment import Perch
 from storage.database import Database
 from storage.journal import Author
@@ -28,6 +29,11 @@ def perch() -> Perch:
 def database() -> Database:
     """Return the deployment's file."""
     return perch().database
+
+
+def resource_type(name: str) -> ResourceType:
+    """Return the deployment's resource type of that name."""
+    return perch().resource_types[name]
 
 
 def author() -> Author:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas import ResourceType
 from schemas.errors import PayloadTooLarge, Uniqueness
-from schemas.filters.binding import evaluate_element
+from schemas.filters.evaluation import evaluate_element
 from schemas.messages import read_patch
-from schemas.resource import ROLE, USER, ResourceType
 from schemas.tolerances import Tolerance, note
 from scim.protocol import patch as patching
 from scim.protocol.etags import Conditions, check_if_match, check_if_none_match, etag, not_modified
-from scim.protocol.patch import MOST_LOOKED_AT, MemberEdit
+from scim.protocol.patch import MOST_VISITED, MemberEdit
 from scim.protocol.projection import Projection
 from scim.service import fuse
 from scim.service.context import Answer, Context
@@ -39,13 +39,13 @@ class Target:
 def create(context: Context, kind: ResourceType, body: Any, projection: Projection) -> Answer:
     """Create a resource (RFC 7644 section 3.3); an Okta key's POST re-activates a deactivated user."""
     target = _target(kind, kind.load(body))
-    if kind is USER:
+    if kind.name == "User":
         target.document.setdefault("active", True)
-    with context.database.write(alone=kind is not USER) as connection:
+    with context.database.write(alone=kind.name != "User") as connection:
         sent = target.document.pop("roles", [])
         accepted = accept(context, connection, sent)
         try:
-            seq, identifier = resources.insert(connection, kind.name, target.document)
+            seq, identifier = resources.insert(connection, kind, target.document)
         except Uniqueness as taken:
             identifier = _reactivate(context, connection, kind, target.document, sent, taken)
             return _answer(context, connection, kind, identifier, projection, 201)
@@ -79,10 +79,10 @@ def replace(
 ) -> Answer:
     """Replace a resource (RFC 7644 section 3.5.1): what the body leaves out is cleared, save `active`."""
     target = _target(kind, kind.load(body))
-    with context.database.write(alone=kind is not USER) as connection:
+    with context.database.write(alone=kind.name != "User") as connection:
         row = _current(connection, kind, identifier, conditions)
         before = row.document_with_roles
-        if kind is USER and "active" in before:
+        if kind.name == "User" and "active" in before:
             target.document.setdefault("active", before["active"])
         _save(context, connection, "replace", row, before, target)
         return _answer(context, connection, kind, identifier, projection, 200)
@@ -94,12 +94,12 @@ def patch(
 ) -> Answer:
     """Apply a PatchOp to a resource, all of it or nothing (RFC 7644 section 3.5.2); 204 for a large group."""
     operations = read_patch(body)
-    with context.database.write(alone=kind is not USER) as connection:
+    with context.database.write(alone=kind.name != "User") as connection:
         row = _current(connection, kind, identifier, conditions)
         before = row.document_with_roles
-        patched = patching.apply(kind, before, operations)
+        patched = patching.apply(kind.schema, before, operations)
         _save(context, connection, "patch", row, before, Target(kind.load(patched.document), patched.member_edits))
-        if kind is not USER and projection.is_default and _is_large(connection, row):
+        if kind.name != "User" and projection.is_default and _is_large(connection, row):
             row = resources.get(connection, kind.name, identifier)
             return Answer(204, (), etag(row.version, row.epoch), location(context, kind.name, identifier))
         return _answer(context, connection, kind, identifier, projection, 200)
@@ -108,7 +108,7 @@ def patch(
 @fuse.recorded
 def delete(context: Context, kind: ResourceType, identifier: str, conditions: Conditions) -> Answer:
     """Delete a resource and all that refers to it (RFC 7644 section 3.6)."""
-    with context.database.write(alone=kind is not USER) as connection:
+    with context.database.write(alone=kind.name != "User") as connection:
         row = _current(connection, kind, identifier, conditions)
         fuse.guard(context, connection, row, stays_active=False)
         before = row.document_with_roles
@@ -122,14 +122,14 @@ def delete(context: Context, kind: ResourceType, identifier: str, conditions: Co
 
 def _target(kind: ResourceType, document: Document) -> Target:
     """Split a whole document: a group's members are rows, and a body without any clears them."""
-    if kind is USER:
+    if kind.name == "User":
         return Target(document)
     ids = tuple(member["value"] for member in document.pop("members", ()))
     return Target(document, [MemberEdit("replace", ids)])
 
 
 def _get(connection: Connection, kind: ResourceType, identifier: str) -> Row:
-    if kind is ROLE:
+    if kind.name == "Role":
         return get_role(connection, identifier)
     return resources.get(connection, kind.name, identifier)
 
@@ -150,7 +150,7 @@ def _save(context: Context, connection: Connection, action: str, row: Row, befor
     after = _with_roles(target.document, accepted.roles)
     change = _edit_members(context, connection, row.seq, target.edits)
     if after != before or change:
-        resources.update(connection, row, before, target.document)
+        resources.update(connection, context.resource_types[row.type], row, before, target.document)
     elif not accepted.ignored:
         return
     if accepted.roles != held:
@@ -188,7 +188,7 @@ def _edit_members(context: Context, connection: Connection, group: int, edits: S
 def _check_effort(connection: Connection, group: int, edits: Sequence[MemberEdit]) -> None:
     """Refuse filters that would go through a large group again and again while others wait for the writer."""
     filters = sum(edit.kind == "remove-where" for edit in edits)
-    if filters > 1 and filters * members.count(connection, group, MOST_LOOKED_AT) > MOST_LOOKED_AT:
+    if filters > 1 and filters * members.count(connection, group, MOST_VISITED) > MOST_VISITED:
         raise PayloadTooLarge("members: many filters on a group so large; send fewer of them at once, or ids.")
 
 
@@ -229,7 +229,7 @@ def _reactivate(
 
     :raises Uniqueness: when the name's holder is active, or the caller is not Okta, or does not want it active.
     """
-    if kind is not USER or context.key.idp != "okta" or document["active"] is not True:
+    if kind.name != "User" or context.key.idp != "okta" or document["active"] is not True:
         raise taken
     row = resources.find(connection, kind.name, document["userName"])
     if row is None or row.active:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from schemas import tolerances
 from schemas.datetimes import from_seconds, now
 from schemas.errors import Conflict, InvalidValue, NotFound
-from schemas.tolerances import Tolerance, Used
+from schemas.tolerances import Tolerance, UsedTolerances
 from scim.observability.redaction import (
     KEPT_BYTES,
     PARSED_BYTES,
@@ -54,7 +54,7 @@ class Exchange:
     """A request while it is served, and what is handed to the writer afterwards."""
 
     started: float
-    used: Used
+    used: UsedTolerances
     token: Any
     replay: "Replay | None"
     request_id: str

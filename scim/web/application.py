@@ -75,9 +75,8 @@ def _context(perch: Perch, gate: Gate, call: Call) -> Context:
         recorder.admitted(call.exchange, key, sent.path)
     authorise(key, sent.method, sent.path)
     author = Author("console" if mark else f"key:{key.id}", call.request_id)
-    return Context(
-        perch.database, perch.settings, base_of(sent, call.settings, call.workspace), key, author, perch.memo
-    )
+    base = base_of(sent, call.settings, call.workspace)
+    return Context(perch.database, perch.settings, base, key, author, perch.resource_types, perch.memo)
 
 
 class Application(Flask):

@@ -30,13 +30,13 @@ def service_provider_config(call: Call) -> Response:
 @blueprint.get("/ResourceTypes", strict_slashes=False)
 def resource_types(call: Call) -> Response:
     """The resource types (RFC 7643 section 6)."""
-    return _list(call, discovery.resource_types(call.context.base))
+    return _list(call, discovery.type_documents(call.context.resource_types, call.context.base))
 
 
 @blueprint.get("/ResourceTypes/<name>", strict_slashes=False)
 def resource_type(call: Call, name: str) -> Response:
     """One resource type, by its name."""
-    return _one(discovery.resource_types(call.context.base), name)
+    return _one(discovery.type_documents(call.context.resource_types, call.context.base), name)
 
 
 @blueprint.get("/Schemas", strict_slashes=False)
@@ -55,7 +55,7 @@ def _schemas(call: Call) -> list[dict[str, Any]]:
     asked = call.context
     with asked.database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection)]
-    return discovery.schemas(asked.base, slugs, asked.key.rolesAs)
+    return discovery.schema_documents(asked.resource_types, asked.base, slugs, asked.key.rolesAs)
 
 
 def _list(call: Call, found: Sequence[dict[str, Any]]) -> Response:
