@@ -1,4 +1,4 @@
-"""Instants, xsd:dateTime text (RFC 7643 section 2.3.5), brought into a form whose text order is the order of time."""
+"""Instants: xsd:dateTime text (RFC 7643 section 2.3.5) and stored text, which sorts in the order of time."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,9 +9,9 @@ _FORM = re.compile(
 
 
 def normalise_instant(text: str) -> str:
-    """Return an instant as UTC text without Z and without trailing zeros of the fraction (RFC 7643 section 2.3.5).
+    """Return an instant as stored text: UTC, without Z and without trailing zeros (RFC 7643 section 2.3.5).
 
-    Any number of fraction digits is exact; an instant without an offset is taken as UTC.
+    All digits of the fraction count; text without an offset is UTC.
 
     :raises ValueError: when the text is not an xsd:dateTime of the years 1 to 9999.
     """
@@ -38,12 +38,12 @@ def _offset(text: str | None) -> timedelta:
 
 
 def now(offset: timedelta = timedelta(0)) -> str:
-    """Return the present instant, moved by `offset`, as stored text."""
+    """Return the current time plus `offset` as stored text."""
     return stored(datetime.now(UTC) + offset)
 
 
 def stored(moment: datetime) -> str:
-    """Return an instant in UTC as stored text, to the millisecond."""
+    """Return a time in UTC as stored text, to the millisecond."""
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00").rstrip("0").rstrip(".")
 
 

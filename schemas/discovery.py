@@ -1,12 +1,12 @@
-"""The discovery documents, generated from the declarations (RFC 7643 sections 5, 6 and 7)."""
+"""The discovery documents, generated from the schemas' declared fields (RFC 7643 sections 5, 6 and 7)."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from schemas import user
+from schemas import ResourceType, ResourceTypes
 from schemas.events import EVENT_URIS
 from schemas.fields import Attribute, Complex
-from schemas.resource import RESOURCE_TYPES, ResourceType
+from schemas.resource import Document
+from schemas.user import Roles
 
 CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
@@ -14,9 +14,8 @@ SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 
 DEFAULT_RESULTS, MAX_RESULTS = 100, 1000
 MAX_OPERATIONS = 1000
+# Seconds.
 CURSOR_TIMEOUT = 3600
-
-Document = dict[str, Any]
 
 AUTHENTICATION: tuple[Document, ...] = (
     {
@@ -39,7 +38,7 @@ AUTHENTICATION: tuple[Document, ...] = (
 def service_provider_config(base: str, max_payload: int, security_events: bool = False) -> Document:
     """Return what Perch supports (RFC 7643 section 5, RFCs 9865 and 9967 sections 4); `max_payload` is in bytes.
 
-    Of security events nothing is said until they are in use, as RFC 9967 allows: strict clients know no such attribute.
+    `securityEvents` is left out until such events are in use, as RFC 9967 allows: strict clients refuse the attribute.
     """
     events = {"securityEvents": {"asyncRequest": "none", "eventUris": list(EVENT_URIS)}} if security_events else {}
     return {
@@ -64,62 +63,66 @@ def service_provider_config(base: str, max_payload: int, security_events: bool =
     }
 
 
-def resource_types(base: str) -> list[Document]:
+def type_documents(types: ResourceTypes, base: str) -> list[Document]:
     """Return the documents of all resource types (RFC 7643 section 6)."""
-    return [_resource_type(kind, base) for kind in RESOURCE_TYPES.values()]
+    return [_type_document(kind, base) for kind in types]
 
 
-def _resource_type(kind: ResourceType, base: str) -> Document:
+def _type_document(kind: ResourceType, base: str) -> Document:
     return {
         "schemas": [TYPE_URN],
         "id": kind.name,
         "name": kind.name,
-        "description": kind.description,
+        "description": kind.schema.opts.description,
         "endpoint": kind.endpoint,
-        "schema": kind.urn,
-        "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.extensions],
+        "schema": kind.schema.urn,
+        "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.schema.extensions],
         "meta": _meta("ResourceType", f"{base}/ResourceTypes/{kind.name}"),
     }
 
 
-def schemas(base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
+def schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
     """Return all schemas as one key sees them (RFC 7643 section 7): `roles` as strings or as objects."""
     found = []
-    for kind in RESOURCE_TYPES.values():
-        found.append(_schema(kind.urn, kind.name, kind.description, kind.core.values(), base))
-        for urn, extension in kind.extensions.items():
-            name = kind.extension_names[urn]
-            found.append(_schema(urn, name, extension.description, extension.subAttributes.values(), base))
-    for schema in found:
-        if schema["id"] == user.URN:
-            schema["attributes"] = [_for_key(item, slugs, roles_as) for item in schema["attributes"]]
+    for schema in (kind.schema for kind in types):
+        shown = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
+        found.append(_schema_document(schema.urn, schema.opts.name, schema.opts.description, shown, base))
+        for urn, extension in schema.extensions.items():
+            shown = _definitions(extension.subAttributes.values())
+            found.append(_schema_document(urn, extension.title, extension.description, shown, base))
     return found
 
 
-def _schema(urn: str, name: str, description: str, attributes: Iterable[Attribute], base: str) -> Document:
+def _schema_document(urn: str, name: str, description: str, attributes: list[Document], base: str) -> Document:
     return {
         "schemas": [SCHEMA_URN],
         "id": urn,
         "name": name,
         "description": description,
-        "attributes": [definition(attribute) for attribute in attributes],
+        "attributes": attributes,
         "meta": _meta("Schema", f"{base}/Schemas/{urn}"),
     }
 
 
-def _for_key(attribute: Document, slugs: Sequence[str], roles_as: str) -> Document:
-    if attribute["name"] != "roles":
-        return attribute
+def _for_key(attribute: Attribute, slugs: Sequence[str], roles_as: str) -> Document:
+    """Return the definition of an attribute as one key sees it; roles list the catalogue's slugs."""
+    found = _definition(attribute)
+    if not isinstance(attribute, Roles):
+        return found
     if roles_as == "strings":
-        plain = {key: item for key, item in attribute.items() if key not in ("subAttributes", "caseExact")}
-        return {**plain, "type": "string", "caseExact": True, "canonicalValues": list(slugs)}
-    subs = [
-        {**sub, "canonicalValues": list(slugs)} if sub["name"] == "value" else sub for sub in attribute["subAttributes"]
-    ]
-    return {**attribute, "subAttributes": subs}
+        del found["subAttributes"]
+        return {**found, "type": "string", "caseExact": True, "canonicalValues": list(slugs)}
+    for sub in found["subAttributes"]:
+        if sub["name"] == "value":
+            sub["canonicalValues"] = list(slugs)
+    return found
 
 
-def definition(attribute: Attribute) -> Document:
+def _definitions(attributes: Iterable[Attribute]) -> list[Document]:
+    return [_definition(attribute) for attribute in attributes]
+
+
+def _definition(attribute: Attribute) -> Document:
     """Return an attribute's characteristics as a schema states them (RFC 7643 section 7)."""
     found: Document = {
         "name": attribute.name,
@@ -139,7 +142,7 @@ def definition(attribute: Attribute) -> Document:
     if attribute.referenceTypes:
         found["referenceTypes"] = list(attribute.referenceTypes)
     if isinstance(attribute, Complex):
-        found["subAttributes"] = [definition(sub) for sub in attribute.subAttributes.values()]
+        found["subAttributes"] = _definitions(attribute.subAttributes.values())
     return found
 
 

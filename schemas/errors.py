@@ -1,10 +1,13 @@
 """SCIM errors, one class per row of RFC 7644 section 3.12 (tables 8 and 9) and RFC 9865 section 2.1."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
+
+LONGEST_COMPARED = 255
 
 
 class ScimError(Exception):
-    """An error that becomes a SCIM Error message (RFC 7644 section 3.12); `detail` tells the reader what to do."""
+    """An error that becomes a SCIM Error message (RFC 7644 section 3.12); `detail` says what to correct."""
 
     status = 500
     scimType: str | None = None
@@ -45,14 +48,6 @@ class Mutability(BadRequest):
 
 class TooMany(BadRequest):
     scimType = "tooMany"
-
-
-class InvalidVers(BadRequest):
-    scimType = "invalidVers"
-
-
-class Sensitive(BadRequest):
-    scimType = "sensitive"
 
 
 class InvalidCursor(BadRequest):
@@ -113,7 +108,7 @@ class NotSupported(ScimError):
 
 
 class RetryLater(ScimError):
-    """An error that says after how many whole seconds to try again (RFC 9110 section 10.2.3)."""
+    """An error that passes; `retry_after` is the number of whole seconds to wait (RFC 9110 section 10.2.3)."""
 
     def __init__(self, detail: str, retry_after: int = 5) -> None:
         super().__init__(detail, {"Retry-After": str(retry_after)})
@@ -129,3 +124,12 @@ class Unavailable(RetryLater):
 
 class InsufficientStorage(ScimError):
     status = 507
+
+
+def did_you_mean(wanted: str, known: Mapping[str, str], most: int = 2, cutoff: float = 0.75) -> str:
+    """Return a sentence with the nearest known names, with a space before it; "" when no name is near.
+
+    `known` maps folded names, which are compared, to the names to show; `cutoff` is from 0 (all are near) to 1 (equal).
+    """
+    near = get_close_matches(wanted.casefold()[:LONGEST_COMPARED], known, most, cutoff)
+    return f" Did you mean {' or '.join(known[name] for name in near)}?" if near else ""

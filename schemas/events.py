@@ -1,6 +1,6 @@
 """The kinds of events, and the URIs of SCIM events (RFC 9967 section 2.4)."""
 
-from schemas import access
+from schemas.user import ACCESS_URN
 
 PROV = "urn:ietf:params:scim:event:prov"
 EVENT_URIS = (
@@ -27,9 +27,9 @@ KINDS = {
     USER_DELETED: "A user was deleted.",
     LOGIN_ALLOWED: "A user may log in from now on.",
     LOGIN_WITHDRAWN: "A user may no longer log in: end the sessions.",
-    ROLES_GAINED: "A user has further effective roles.",
-    ROLES_LOST: "A user has fewer effective roles.",
-    ROLES_OF_MANY: "Who holds some roles changed for many people at once: read the holders anew.",
+    ROLES_GAINED: "A user has gained effective roles.",
+    ROLES_LOST: "A user has lost effective roles.",
+    ROLES_OF_MANY: "Many people gained or lost some roles at once: read the holders of these roles again.",
     GROUP_CREATED: "A group was created.",
     GROUP_RENAMED: "A group has another displayName.",
     GROUP_MEMBERS: "Members joined or left a group.",
@@ -38,7 +38,7 @@ KINDS = {
 
 OWN = "urn:perch:scim:event"
 CREATE_NOTICE, PATCH_NOTICE, PUT_NOTICE, DELETE, ACTIVATE, DEACTIVATE = EVENT_URIS
-EFFECTIVE = f"{access.USER_URN}:effectiveRoles"
+EFFECTIVE = f"{ACCESS_URN}:effectiveRoles"
 
 PLAIN = {LOGIN_ALLOWED: ACTIVATE, LOGIN_WITHDRAWN: DEACTIVATE, USER_DELETED: DELETE, GROUP_DELETED: DELETE}
 ATTRIBUTES = {

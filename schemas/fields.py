@@ -1,4 +1,4 @@
-"""Attributes as marshmallow fields that carry the characteristics of RFC 7643 section 2.2, declared once."""
+"""Attributes as marshmallow fields that carry the characteristics of RFC 7643 section 2.2."""
 
 import base64
 import binascii
@@ -14,7 +14,9 @@ from schemas.tolerances import Tolerance, ignore, note
 SHORT_TEXT = 1024
 LONG_TEXT = 64 * 1024
 TEXT_BOOLEANS = {"true": True, "false": False}
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+# The largest integer of SQLite, which has 64 bits.
+LARGEST_INTEGER = 2**63 - 1
 
 
 def is_unassigned(value: object) -> bool:
@@ -22,9 +24,33 @@ def is_unassigned(value: object) -> bool:
     return not value and (value is None or isinstance(value, (str, list, dict)))
 
 
-class Attribute(fields.Field[Any]):
-    """An attribute with the characteristics of RFC 7643 section 2.2; `maxBytes` bounds text in bytes of UTF-8."""
+def whole_number(value: object) -> int | None:
+    """Return a whole number that is a JSON number or decimal text, None for anything else.
 
+    Text of 20 digits and more gives the largest or smallest integer of 64 bits.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    if not WHOLE_NUMBER.fullmatch(text):
+        return None
+    # Python refuses to convert thousands of digits.
+    return int(text) if len(text) < 20 else -LARGEST_INTEGER if text.startswith("-") else LARGEST_INTEGER
+
+
+def json_type(value: object) -> str:
+    """Return the name of a JSON value's type, with its article, for error messages."""
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+class Attribute(fields.Field[Any]):
+    """An attribute with the characteristics of RFC 7643 section 2.2; `maxBytes` limits text, in bytes of UTF-8.
+
+    `name` is the key of the attribute in a document.
+    """
+
+    default_error_messages = {"required": "is required."}
     type: ClassVar[str] = "string"
     kind: ClassVar[str] = "text"
     name: str
@@ -43,17 +69,13 @@ class Attribute(fields.Field[Any]):
         referenceTypes: Sequence[str] = (),
         maxBytes: int = LONG_TEXT,
     ) -> None:
-        super().__init__(
-            required=required,
-            dump_only=mutability == "readOnly",
-            error_messages={"required": "is required."},
-        )
+        # Values that clients send for a readOnly attribute are ignored.
+        self.readOnly = mutability == "readOnly"
+        super().__init__(required=required, dump_only=self.readOnly, load_only=returned == "never")
         self.description = description
         self.multiValued = multiValued
         self.caseExact = caseExact
         self.mutability = mutability
-        # Clients' values for such an attribute are ignored.
-        self.readOnly = mutability == "readOnly"
         self.returned = returned
         self.uniqueness = uniqueness
         self.canonicalValues = tuple(canonicalValues)
@@ -63,25 +85,29 @@ class Attribute(fields.Field[Any]):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return self.read(value)
 
-    def _validate(self, value: Any) -> None:
-        """Check nothing more; marshmallow would put its validators together anew for each value, and there are none."""
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return self.write(value)
 
     def read(self, value: Any) -> Any:
-        """Return the canonical form of a client's value, or raise ValidationError that says what is wrong."""
+        """Return the canonical form of a client's value.
+
+        :raises ValidationError: that says what is wrong.
+        """
         if not self.multiValued:
             return self.read_one(value)
         if not isinstance(value, list):
             note(Tolerance.LONE_ELEMENT, self.name)
             value = [value]
-        return self._read_all(value)
+        return self.read_elements(value)
 
-    def _read_all(self, values: list[Any]) -> list[Any]:
+    def read_elements(self, values: list[Any]) -> list[Any]:
+        """Return the canonical form of the assigned elements; errors are keyed by the element's 0-based index."""
         found, errors = [], {}
-        for position, item in enumerate(values):
+        for index, item in enumerate(values):
             try:
                 one = None if is_unassigned(item) else self.read_one(item)
             except ValidationError as error:
-                errors[position] = error.messages
+                errors[index] = error.messages
                 continue
             if not is_unassigned(one):
                 found.append(one)
@@ -90,7 +116,11 @@ class Attribute(fields.Field[Any]):
         return found
 
     def read_one(self, value: Any) -> Any:
-        """Return the canonical form of one value of the attribute, or raise ValidationError."""
+        """Return the canonical form of a single value, of one element where there are many."""
+        return value
+
+    def write(self, value: Any) -> Any:
+        """Return the JSON value of a canonical value."""
         return value
 
 
@@ -120,7 +150,7 @@ class String(Attribute):
 
 
 class Reference(String):
-    """A URI or the id of a resource (RFC 7643 section 2.3.7); always compared exactly."""
+    """A URI or the id of a resource (RFC 7643 section 2.3.7); always caseExact."""
 
     type = "reference"
 
@@ -129,7 +159,7 @@ class Reference(String):
 
 
 class Binary(String):
-    """Base64 text (RFC 7643 section 2.3.6)."""
+    """Base64 text (RFC 7643 section 2.3.6); always caseExact."""
 
     type = "binary"
 
@@ -146,7 +176,7 @@ class Binary(String):
 
 
 class Boolean(Attribute):
-    """true or false (RFC 7643 section 2.3.2); the strings "True" and "False" in any case are understood."""
+    """true or false (RFC 7643 section 2.3.2); also accepts the strings "True" and "False" in any case."""
 
     type = "boolean"
     kind = "boolean"
@@ -161,18 +191,18 @@ class Boolean(Attribute):
 
 
 class Integer(Attribute):
-    """A whole number (RFC 7643 section 2.3.4)."""
+    """A whole number (RFC 7643 section 2.3.4); also accepts decimal text."""
 
     type = "integer"
     kind = "number"
 
     def read_one(self, value: Any) -> int:
-        if isinstance(value, str) and WHOLE_NUMBER.fullmatch(value.strip()):
-            note(Tolerance.TEXT_NUMBER, f"{self.name}: {value!r}")
-            return int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
+        number = whole_number(value)
+        if number is None or (isinstance(value, str) and abs(number) >= LARGEST_INTEGER):
             raise ValidationError(f"must be a whole number, not {json_type(value)}.")
-        return value
+        if isinstance(value, str):
+            note(Tolerance.TEXT_NUMBER, f"{self.name}: {value!r}")
+        return number
 
 
 class DateTime(Attribute):
@@ -190,7 +220,7 @@ class DateTime(Attribute):
 
 
 class Anything(Attribute):
-    """Any JSON value; for messages whose content another declaration checks (RFC 7644 section 3.5.2)."""
+    """Any JSON value, kept as sent: the `value` of a PATCH operation, the `data` of a bulk operation."""
 
     type = "complex"
     kind = "complex"
@@ -210,12 +240,12 @@ class Complex(Attribute):
         self.subAttributes = dict(subAttributes)
         for name, field in self.subAttributes.items():
             field.name = name
-        self._names = {name.lower(): field for name, field in self.subAttributes.items()}
+        self._by_folded_name = {name.lower(): field for name, field in self.subAttributes.items()}
         self._required = [name for name, field in self.subAttributes.items() if field.required and not field.readOnly]
 
     def sub(self, name: str) -> Attribute | None:
         """Return the sub-attribute of that name in any case, or None."""
-        return self.subAttributes.get(name) or self._names.get(name.lower())
+        return self.subAttributes.get(name) or self._by_folded_name.get(name.lower())
 
     def read(self, value: Any) -> Any:
         if isinstance(value, list) and not self.multiValued and len(value) == 1:
@@ -223,15 +253,21 @@ class Complex(Attribute):
             value = value[0]
         return super().read(value)
 
+    def read_elements(self, values: list[Any]) -> list[Any]:
+        found = super().read_elements(values)
+        if len([item for item in found if item.get("primary") is True]) > 1:
+            raise ValidationError("has more than one primary value; mark one only (RFC 7643 section 2.4).")
+        return found
+
     def read_one(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            value = self._from_plain(value)
+            value = self.read_plain(value)
         found: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for key, item in value.items():
             if is_unassigned(item):
                 continue
-            field = self.subAttributes.get(key) or self._names.get(key.lower())
+            field = self.subAttributes.get(key) or self._by_folded_name.get(key.lower())
             if field is None:
                 ignore(self.name, key)
             elif not field.readOnly:
@@ -249,23 +285,19 @@ class Complex(Attribute):
             raise ValidationError(errors)
         return {name: found[name] for name in self.subAttributes if name in found} if len(found) > 1 else found
 
-    def _from_plain(self, value: Any) -> dict[str, Any]:
+    def read_plain(self, value: Any) -> dict[str, Any]:
+        """Return the object that a plain value stands for: one with the string as its `value`."""
         if isinstance(value, str) and "value" in self.subAttributes:
             note(Tolerance.BARE_VALUE, self.name)
             return {"value": value}
         raise ValidationError(f"must be an object, not {json_type(value)}.")
 
-    def _read_all(self, values: list[Any]) -> list[Any]:
-        found = super()._read_all(values)
-        if len([item for item in found if item.get("primary") is True]) > 1:
-            raise ValidationError("has more than one primary value; mark one only (RFC 7643 section 2.4).")
-        return found
-
-
-def json_type(value: object) -> str:
-    """Return the name of a JSON value's type, with its article, for error messages."""
-    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
+    def write(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.write(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {name: value[name] for name in self.subAttributes if name in value}
 
 
 def plural(description: str, value: Attribute, types: Sequence[str] = (), **characteristics: Any) -> Complex:
@@ -281,29 +313,3 @@ def plural(description: str, value: Attribute, types: Sequence[str] = (), **char
         multiValued=True,
         **characteristics,
     )
-
-
-def common_attributes() -> dict[str, Attribute]:
-    """Declare the attributes that every resource has (RFC 7643 sections 3 and 3.1)."""
-    return {
-        "schemas": Reference(
-            "The URNs of the schemas that the resource uses.",
-            required=True, multiValued=True, returned="always", mutability="readOnly",
-        ),
-        "id": String(
-            "The resource's identifier, given by Perch.",
-            required=True, caseExact=True, mutability="readOnly", returned="always", uniqueness="server",
-        ),
-        "externalId": String("The client's own identifier.", caseExact=True, maxBytes=SHORT_TEXT),
-        "meta": Complex(
-            {
-                "resourceType": String("The resource type's name.", caseExact=True, mutability="readOnly"),
-                "created": DateTime("When the resource was created.", mutability="readOnly"),
-                "lastModified": DateTime("When the resource last changed.", mutability="readOnly"),
-                "location": Reference("The resource's URI.", mutability="readOnly", referenceTypes=["uri"]),
-                "version": String("The resource's entity tag.", caseExact=True, mutability="readOnly"),
-            },
-            "What Perch knows about the resource.",
-            mutability="readOnly",
-        ),
-    }  # fmt: skip

@@ -1,26 +1,56 @@
-"""The Group schema (RFC 7643 section 4.2)."""
+"""The schema of groups with the access extension (RFC 7643 section 4.2)."""
 
-from schemas.fields import SHORT_TEXT, Attribute, Complex, Reference, String
+from schemas.fields import SHORT_TEXT, Complex, Reference, String
+from schemas.resource import Extension, ResourceSchema, ScimSchema
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ACCESS_URN = "urn:perch:scim:schemas:extension:access:1.0:Group"
 
 
-def attributes() -> dict[str, Attribute]:
-    """Declare the attributes of a Group (RFC 7643 section 4.2); `members` are kept as rows, not in the document."""
-    return {
-        "displayName": String(
-            "The group's name; unique, ignoring case.", required=True, uniqueness="server", maxBytes=SHORT_TEXT
-        ),
-        "members": Complex(
-            {
-                "value": String("The member's id.", required=True, caseExact=True, mutability="immutable"),
-                "$ref": Reference("The member's URI.", mutability="immutable", referenceTypes=["User", "Group"]),
-                "display": String("The member's name, kept by Perch.", mutability="readOnly"),
-                "type": String(
-                    "User or Group, kept by Perch.", mutability="immutable", canonicalValues=["User", "Group"]
-                ),
-            },
-            "The people and groups in the group.",
-            multiValued=True,
-        ),
-    }
+class Members(Complex):
+    """The members of a group (RFC 7643 section 4.2), stored as rows: a group may have a million of them."""
+
+
+class GroupAccess(ScimSchema):
+    """Perch's own extension of a Group: the roles that its members inherit."""
+
+    class Meta(ScimSchema.Meta):
+        urn = ACCESS_URN
+        name = "GroupAccess"
+        description = "The roles that members inherit"
+
+    roles = Complex(
+        {
+            "value": String("The role's slug.", caseExact=True, mutability="readOnly"),
+            "display": String("The role's name in the catalogue.", mutability="readOnly"),
+        },
+        "The roles that members of the group inherit.",
+        multiValued=True,
+        mutability="readOnly",
+    )
+
+
+class GroupSchema(ResourceSchema):
+    """The schema of a Group (RFC 7643 section 4.2)."""
+
+    class Meta(ResourceSchema.Meta):
+        urn = URN
+        name = "Group"
+        description = "A group of people and groups"
+        derived = ("members", "access")
+
+    displayName = String(
+        "The group's name; unique, ignoring case.", required=True, uniqueness="server", maxBytes=SHORT_TEXT
+    )
+    members = Members(
+        {
+            "value": String("The member's id.", required=True, caseExact=True, mutability="immutable"),
+            "$ref": Reference("The member's URI.", mutability="immutable", referenceTypes=["User", "Group"]),
+            "display": String("The member's name, kept by Perch.", mutability="readOnly"),
+            "type": String("User or Group, kept by Perch.", mutability="immutable", canonicalValues=["User", "Group"]),
+        },
+        "The people and groups in the group.",
+        multiValued=True,
+    )
+
+    access = Extension(GroupAccess)

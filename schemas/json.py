@@ -1,4 +1,4 @@
-"""JSON from strangers (RFC 8259): UTF-8 only, every key once, finite numbers, no half characters."""
+"""Strict JSON for documents that clients send (RFC 8259): UTF-8, unique keys, finite numbers, valid Unicode text."""
 
 import json
 import math
@@ -13,9 +13,9 @@ ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_json(data: bytes) -> Any:
-    """Return the value that JSON text holds.
+    """Return the value of a JSON text.
 
-    :raises InvalidSyntax: saying what is wrong with it.
+    :raises InvalidSyntax: when it is no JSON, or breaks one of the module's rules.
     """
     try:
         found = _DECODER.decode(data.removeprefix(BOM_UTF8).decode())
@@ -34,6 +34,25 @@ def parse_json(data: bytes) -> Any:
         raise InvalidSyntax("The body contains a number with too many digits.") from None
 
 
+def to_text(value: Any) -> str:
+    """Return a JSON value as compact text; of a string that is the string in quotes, escaped."""
+    return _ENCODER.encode(value)
+
+
+class CompactJson:
+    """Perch's JSON as marshmallow's `render_module`, for `Schema.dumps` and `Schema.loads`."""
+
+    @staticmethod
+    def dumps(value: Any, **options: Any) -> str:
+        """Return compact text, or text in the layout that options of `json.dumps` ask for."""
+        return json.dumps(value, ensure_ascii=False, **options) if options else to_text(value)
+
+    @staticmethod
+    def loads(text: str | bytes | bytearray) -> Any:
+        """Return the value of a JSON text; raises InvalidSyntax as `parse_json` does."""
+        return parse_json(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text))
+
+
 def _refused_constant(name: str) -> None:
     raise InvalidSyntax(f"The body is not valid JSON: {name} is no JSON value.")
 
@@ -48,19 +67,11 @@ def _finite(text: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise InvalidSyntax(f"The body has the key {twice[:100]!r} twice in one object; which of them is meant?")
+        duplicate, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise InvalidSyntax(f"Duplicate key {duplicate[:100]!r} in a JSON object; send it once.")
     return found
 
 
-# json.loads makes a decoder for each call.
+# json.loads and json.dumps would make a decoder or an encoder for each call with such options.
 _DECODER = json.JSONDecoder(parse_constant=_refused_constant, parse_float=_finite, object_pairs_hook=_unique)
-
-
-# json.dumps makes an encoder for each call.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-
-
-def to_text(value: Any) -> str:
-    """Return a JSON value as compact text."""
-    return _ENCODER.encode(value)

@@ -1,15 +1,16 @@
-"""The resource types (RFC 7643 section 6): which schemas make up a resource, and the way names resolve in them."""
+"""Schemas of resources and of their extensions, and the way names resolve in them (RFC 7643 sections 3 and 7)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, cast
 
-from marshmallow import ValidationError, missing
+from marshmallow import EXCLUDE, Schema, SchemaOpts, ValidationError, post_load, pre_dump, pre_load
 
-from schemas import access, enterprise_user, group, role, user
-from schemas.errors import InvalidSyntax, InvalidValue
-from schemas.fields import Attribute, Complex, common_attributes, is_unassigned, json_type
+from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned
+from schemas.json import CompactJson
 from schemas.tolerances import Tolerance, ignore, note
+
+Document = dict[str, Any]
 
 
 class UnknownAttribute(LookupError):
@@ -18,7 +19,7 @@ class UnknownAttribute(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """An attribute found in a resource type: the extension's URN or None, the attribute, its sub-attribute or None."""
+    """An attribute found in a schema: the extension's URN or None, the attribute, its sub-attribute or None."""
 
     extension: str | None
     attribute: Attribute
@@ -42,40 +43,140 @@ class Bound:
         return f"{self.extension}:{name}" if self.extension else name
 
 
-class ResourceType:
-    """A resource type with its core schema and extensions (RFC 7643 section 6)."""
+class ScimOptions(SchemaOpts):
+    """Options of `class Meta` that SCIM adds to marshmallow's (see `ScimSchema.Meta`)."""
 
-    def __init__(
-        self,
-        name: str,
-        description: str,
-        schema: tuple[str, dict[str, Attribute]],
-        extensions: Mapping[str, tuple[str, str, dict[str, Attribute]]],
-    ) -> None:
-        """Declare it: the core schema's URN and attributes; of each extension its schema's name, a text, attributes."""
-        self.name = name
-        self.description = description
-        self.endpoint = f"/{name}s"
-        self.urn, self.core = schema
-        self.attributes: dict[str, Attribute] = {**common_attributes(), **self.core}
-        self.extensions = {urn: Complex(fields, text) for urn, (_, text, fields) in extensions.items()}
-        self.extension_names = {urn: title for urn, (title, _, _) in extensions.items()}
-        self.fields: dict[str, Attribute] = {**self.attributes, **self.extensions}
-        self._names = {key.lower(): field for key, field in self.fields.items()}
-        for key, field in self.fields.items():
-            field.name = key
-        self._writable = {key: field for key, field in self.fields.items() if not field.readOnly}
-        self.computed_urns = [urn for urn, ext in self.extensions.items() if _all_read_only(ext)]
+    def __init__(self, meta: Any) -> None:
+        super().__init__(meta)
+        self.urn: str = meta.urn
+        self.name: str = meta.name
+        self.description: str = meta.description
+        self.derived: tuple[str, ...] = meta.derived
+
+
+class ScimSchema(Schema):
+    """A schema with its URN, name and description (RFC 7643 section 7); extensions derive from it."""
+
+    OPTIONS_CLASS = ScimOptions
+
+    class Meta(Schema.Meta):
+        """Options; `derived` are fields that the stored document lacks, since other rows say what they hold."""
+
+        urn: ClassVar[str] = ""
+        name: ClassVar[str] = ""
+        description: ClassVar[str] = ""
+        derived: ClassVar[tuple[str, ...]] = ()
+
+
+class Extension(Complex):
+    """An extension of a resource's schema (RFC 7643 section 3.3): an object in the document, under the schema's URN."""
+
+    def __init__(self, schema: type[ScimSchema]) -> None:
+        super().__init__(cast(dict[str, Attribute], schema().fields), schema.opts.description)
+        self.title: str = schema.opts.name
+        self.name = self.data_key = schema.opts.urn
+        # Whether Perch computes all of it, so that every resource has it.
+        self.computed = all(field.readOnly for field in self.subAttributes.values())
+
+    def write(self, value: Document) -> Document:
+        return {name: field.write(value[name]) for name, field in self.subAttributes.items() if name in value}
+
+
+class ResourceSchema(ScimSchema):
+    """The schema of a resource type with its extensions; documents are plain dicts, their keys SCIM's names.
+
+    An extension's URN has a dot, and marshmallow reads a dot in a field's name as a path. So each extension is declared
+    under an identifier, has the URN as its `data_key`, and is under its URN in what `load` returns and `dump` takes.
+    """
+
+    class Meta(ScimSchema.Meta):
+        unknown = EXCLUDE
+        render_module = CompactJson
+
+    schemas = Reference(
+        "The URNs of the schemas that the resource uses.",
+        required=True, multiValued=True, returned="always", mutability="readOnly",
+    )  # fmt: skip
+    id = String(
+        "The resource's identifier, given by Perch.",
+        required=True, caseExact=True, mutability="readOnly", returned="always", uniqueness="server",
+    )  # fmt: skip
+    externalId = String("The client's own identifier.", caseExact=True, maxBytes=SHORT_TEXT)
+    meta = Complex(
+        {
+            "resourceType": String("The resource type's name.", caseExact=True, mutability="readOnly"),
+            "created": DateTime("When the resource was created.", mutability="readOnly"),
+            "lastModified": DateTime("When the resource last changed.", mutability="readOnly"),
+            "location": Reference("The resource's URI.", mutability="readOnly", referenceTypes=["uri"]),
+            "version": String("The resource's entity tag.", caseExact=True, mutability="readOnly"),
+        },
+        "What Perch knows about the resource.",
+        mutability="readOnly",
+    )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        declared = cast(dict[str, Attribute], self.fields)
+        self.urn: str = self.opts.urn
+        # By the key in a document: an attribute's name, an extension's URN.
+        self.by_key = {field.name: field for field in declared.values()}
+        self.extensions = {key: field for key, field in self.by_key.items() if isinstance(field, Extension)}
+        self.attributes = {key: field for key, field in self.by_key.items() if key not in self.extensions}
+        self._by_folded_key = {key.lower(): field for key, field in self.by_key.items()}
+        self._identifiers = {field.name: name for name, field in declared.items() if field.name in self.extensions}
+
+    @property
+    def core(self) -> dict[str, Attribute]:
+        """The attributes of the resource's own schema, without those that all resources have."""
+        return {name: field for name, field in self.attributes.items() if name not in COMMON}
+
+    @pre_load
+    def name_keys(self, data: Any, **options: Any) -> Any:
+        """Give names in any case their declared form and drop what is unassigned (RFC 7643 sections 2.1 and 2.5).
+
+        Unknown attributes are noted and left to marshmallow's option `unknown`.
+        """
+        if not isinstance(data, dict):
+            return data
+        self._check_schemas(data)
+        return self._named(data)
+
+    @post_load
+    def complete(self, data: Document, **options: Any) -> Document:
+        """Return the document: assigned attributes only, nothing that is never returned, and its `schemas`."""
+        document: Document = {"schemas": []}
+        for name, value in data.items():
+            field = self.fields.get(name)
+            if field is None or not (field.load_only or is_unassigned(value)):
+                document[name if field is None else cast(Attribute, field).name] = value
+        used = [urn for urn, extension in self.extensions.items() if urn in document or extension.computed]
+        document["schemas"] = [self.urn, *used]
+        return document
+
+    @pre_dump
+    def identify_extensions(self, document: Any, **options: Any) -> Any:
+        """Put extensions under the identifiers of their fields."""
+        if not isinstance(document, dict):
+            return document
+        return {self._identifiers.get(key, key): value for key, value in document.items()}
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        """Return a value of a document; marshmallow's own way takes methods of dict for values, and is slower."""
+        return obj.get(attr, default) if isinstance(obj, dict) else super().get_attribute(obj, attr, default)
 
     def resolve(self, urn: str | None, name: str, sub: str | None = None) -> Bound:
         """Find an attribute by URN, name and sub-attribute in any case (RFC 7644 section 3.10).
 
-        :raises UnknownAttribute: when the resource type has no such attribute.
+        :raises UnknownAttribute: when the schema and its extensions have no such attribute.
         """
-        extension = self._extension(urn) if urn and urn.lower() != self.urn.lower() else None
-        field = extension.sub(name) if extension else self._core_attribute(name)
-        if field is None:
-            raise UnknownAttribute(f"{self.name} has no attribute '{name}'" + (f" in {urn}" if urn else ""))
+        extension = None
+        if urn and urn.lower() != self.urn.lower():
+            extension = self.extension(urn)
+            if extension is None:
+                raise UnknownAttribute(f"{self.opts.name} has no schema '{urn}'")
+        field = extension.sub(name) if extension else self._by_folded_key.get(name.lower())
+        if field is None or isinstance(field, Extension):
+            raise UnknownAttribute(f"{self.opts.name} has no attribute '{name}'" + (f" in {urn}" if urn else ""))
         inner = None
         if sub is not None:
             inner = field.sub(sub) if isinstance(field, Complex) else None
@@ -83,134 +184,61 @@ class ResourceType:
                 raise UnknownAttribute(f"'{field.name}' has no sub-attribute '{sub}'")
         return Bound(extension.name if extension else None, field, inner)
 
-    def _core_attribute(self, name: str) -> Attribute | None:
-        field = self._names.get(name.lower())
-        return field if field is not None and field.name not in self.extensions else None
-
-    def _extension(self, urn: str) -> Complex:
-        found = self.extension(urn)
-        if found is None:
-            raise UnknownAttribute(f"{self.name} has no schema '{urn}'")
-        return found
-
-    def extension(self, urn: str) -> Complex | None:
+    def extension(self, urn: str) -> Extension | None:
         """Return the extension of that URN in any case, or None."""
-        field = self._names.get(urn.lower())
-        return self.extensions.get(field.name) if field is not None else None
+        field = self._by_folded_key.get(urn.lower())
+        return field if isinstance(field, Extension) else None
 
-    def load(self, body: Any) -> dict[str, Any]:
-        """Return a client's body as a valid canonical document, with `schemas` (RFC 7643 section 3).
+    def extension_with(self, name: str) -> Extension | None:
+        """Return the extension that has a writable attribute of that name in any case, or None."""
+        for extension in self.extensions.values():
+            field = extension.sub(name)
+            if field is not None and not field.readOnly:
+                return extension
+        return None
 
-        Names in any case become canonical; unassigned, readOnly, unknown and never-returned attributes are dropped.
-
-        :raises InvalidValue: naming each attribute that is wrong.
-        """
-        if not isinstance(body, dict):
-            raise InvalidSyntax(f"The body must be a JSON object, not {json_type(body)}.")
-        self._check_schemas(body)
-        document = {"schemas": [self.urn], **self._read(self.canonical_names(body))}
-        document["schemas"] += [urn for urn in self.extensions if urn in document or urn in self.computed_urns]
-        return document
-
-    def _read(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """Have the fields read what was sent, those that lack too; a Schema's own loop costs three times as much."""
-        found, errors = {}, {}
-        for key, field in self._writable.items():
-            if key not in sent and not field.required:
-                continue
-            try:
-                value = field.deserialize(sent.get(key, missing))
-            except ValidationError as error:
-                errors[key] = error.messages
-                continue
-            if field.returned != "never" and not is_unassigned(value):
-                found[key] = value
-        if errors:
-            raise InvalidValue(describe(errors))
-        return found
+    def paths(self) -> Iterator[Bound]:
+        """Yield every attribute and sub-attribute of the schema and its extensions."""
+        levels = [(None, self.attributes), *((urn, each.subAttributes) for urn, each in self.extensions.items())]
+        for urn, attributes in levels:
+            for field in attributes.values():
+                yield Bound(urn, field)
+                for sub in field.subAttributes.values() if isinstance(field, Complex) else ():
+                    yield Bound(urn, field, sub)
 
     def _check_schemas(self, body: Mapping[str, Any]) -> None:
         sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
         if is_unassigned(sent):
             note(Tolerance.MISSING_SCHEMAS)
             return
-        named = sent if isinstance(sent, list) else [sent]
-        if not any(isinstance(urn, str) and urn.lower() == self.urn.lower() for urn in named):
-            raise InvalidValue(f"schemas: must contain {self.urn} for a {self.name}.")
+        urns = sent if isinstance(sent, list) else [sent]
+        if not any(isinstance(urn, str) and urn.lower() == self.urn.lower() for urn in urns):
+            raise ValidationError(f"must contain {self.urn} for a {self.opts.name}.", "schemas")
 
-    def canonical_names(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the body's assigned, known top-level attributes under their canonical names."""
-        document: dict[str, Any] = {}
+    def _named(self, body: Mapping[str, Any]) -> Document:
+        found: Document = {}
         for key, value in body.items():
             if is_unassigned(value):
                 continue
-            field = self.fields.get(key) or self._names.get(key.lower())
+            field = self.by_key.get(key) or self._by_folded_key.get(key.lower())
             if field is not None:
-                if not field.readOnly:
-                    self._place(document, field.name, value)
+                self._place(found, field, value)
             elif key.lower() == self.urn.lower() and isinstance(value, dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
-                document.update(self.canonical_names(value))
-            elif urn := self.extension_with(key):
+                found |= self._named(value)
+            elif extension := self.extension_with(key):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
-                self._place(document, urn, {key: value})
+                self._place(found, extension, {key: value})
             else:
                 ignore(key)
-        return document
+                found[key] = value
+        return found
 
-    def _place(self, document: dict[str, Any], name: str, value: Any) -> None:
-        kept = document.get(name)
-        if kept and name in self.extensions and isinstance(kept, dict) and isinstance(value, dict):
+    def _place(self, found: Document, field: Attribute, value: Any) -> None:
+        kept = found.get(field.name)
+        if isinstance(field, Extension) and isinstance(kept, dict) and isinstance(value, dict):
             value = {**kept, **value}
-        document[name] = value
-
-    def extension_with(self, name: str) -> str | None:
-        """Return the URN of the extension that has a writable attribute of that name, or None."""
-        for urn, extension in self.extensions.items():
-            field = extension.sub(name)
-            if field is not None and not field.readOnly:
-                return urn
-        return None
+        found[field.name] = value
 
 
-def _all_read_only(extension: Complex) -> bool:
-    return all(field.readOnly for field in extension.subAttributes.values())
-
-
-def describe(messages: Any) -> str:
-    """Return marshmallow's nested messages as sentences that name each attribute, ten at most."""
-    found = list(_sentences(messages, ""))
-    more = f" And {len(found) - 10} more." if len(found) > 10 else ""
-    return " ".join(found[:10]) + more
-
-
-def _sentences(messages: Any, path: str) -> Any:
-    if isinstance(messages, dict):
-        for key, inner in messages.items():
-            step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
-            yield from _sentences(inner, path + step)
-        return
-    for message in messages:
-        if isinstance(message, dict):
-            yield from _sentences(message, path)
-        else:
-            yield f"{path}: {message}"
-
-
-USER = ResourceType(
-    "User",
-    "A person",
-    (user.URN, user.attributes()),
-    {
-        enterprise_user.URN: ("EnterpriseUser", "Attributes of people in organisations", enterprise_user.attributes()),
-        access.USER_URN: ("UserAccess", "Who may log in, with which roles and why", access.user_attributes()),
-    },
-)
-GROUP = ResourceType(
-    "Group",
-    "A group of people and groups",
-    (group.URN, group.attributes()),
-    {access.GROUP_URN: ("GroupAccess", "The roles that members inherit", access.group_attributes())},
-)
-ROLE = ResourceType("Role", "A role of the catalogue", (role.URN, role.attributes()), {})
-RESOURCE_TYPES = {kind.name: kind for kind in (USER, GROUP, ROLE)}
+COMMON = frozenset(ResourceSchema().fields)

@@ -1,7 +1,5 @@
-"""The deviations from the RFCs that Perch understands on purpose, each named once; uses are noted per request."""
+"""The deviations from the RFCs that Perch tolerates, each named once; a request collects those that it needed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from enum import Enum
 
@@ -12,27 +10,25 @@ LONGEST_NAME = 200
 
 
 class Tolerance(Enum):
-    """A deviation that a real client sends; the value says what it is and which rule it bends."""
+    """A deviation of real clients; the value says what it is and which section of the RFCs says otherwise."""
 
-    OPERATION_CASE = "`op` in another case than add, remove, replace (RFC 7644 section 3.5.2)"
+    OPERATION_CASE = "`op` in a case other than add, remove, replace (RFC 7644 section 3.5.2)"
     MISSING_SCHEMAS = "a message or resource without `schemas` (RFC 7643 section 3)"
     DOTTED_KEYS = "a value without a path whose keys are paths, such as `name.givenName` (RFC 7644 section 3.5.2)"
     TEXT_BOOLEAN = 'a boolean as a string, such as "True" (RFC 7643 section 2.3.2)'
     TEXT_NUMBER = "a number as a string (RFC 7643 section 2.3)"
-    CREATED_FROM_FILTER = (
-        "a replace through a filter that matches nothing creates the element (RFC 7644 section 3.5.2.3)"
-    )
+    CREATED_FROM_FILTER = "a replace whose filter matches nothing, to create the element (RFC 7644 section 3.5.2.3)"
     REMOVE_WITH_VALUE = "a remove that lists the values to remove (RFC 7644 section 3.5.2.2)"
     BARE_VALUE = "a plain value where an object with `value` is defined (RFC 7643 section 2.4)"
     SINGLE_VALUE_ARRAY = "an array around the value of a single-valued attribute (RFC 7643 section 2.4)"
     LONE_ELEMENT = "a single element where a multi-valued attribute takes an array (RFC 7643 section 2.4)"
     EMPTY_MANAGER = "an empty `manager.value` to clear the manager (RFC 7643 section 4.3)"
     ROLE_IN_JSON_TEXT = "a role as JSON inside a string (RFC 7643 section 4.1.2)"
-    MISPLACED_ATTRIBUTE = "an attribute of a schema placed outside or inside its URN (RFC 7643 section 3.3)"
+    MISPLACED_ATTRIBUTE = "an attribute outside its extension's URN or inside the core URN (RFC 7643 section 3.3)"
     IGNORED_ID = "an `id` in a value, ignored because it is readOnly (RFC 7643 section 3.1)"
     TRAILING_SLASH = "a trailing slash in the URL (RFC 7644 section 3.2)"
     TEXT_BOOLEAN_FILTER = "a boolean in quotes in a filter (RFC 7644 section 3.4.2.2)"
-    REACTIVATED = "a POST for a deactivated user, taken as its re-activation (RFC 7644 section 3.3)"
+    REACTIVATED = "a POST for a deactivated user, to re-activate it (RFC 7644 section 3.3)"
 
 
 REFUSALS: dict[Tolerance, type[ScimError]] = {
@@ -51,10 +47,10 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
 }
 
 
-class Used(dict[Tolerance, str]):
+class UsedTolerances(dict[Tolerance, str]):
     """The tolerances that a request needed, each with its first example, and the attributes that Perch ignored.
 
-    `expected` are no deviations: the schemas that the client was given ask for them.
+    `expected` are not noted: the schemas that Perch shows to the client's key ask for them.
     """
 
     def __init__(self, strict: bool = False) -> None:
@@ -64,13 +60,13 @@ class Used(dict[Tolerance, str]):
         self.ignored: dict[str, None] = {}
 
 
-_used: ContextVar[Used | None] = ContextVar("tolerances", default=None)
+_used: ContextVar[UsedTolerances | None] = ContextVar("tolerances", default=None)
 
 
 def note(tolerance: Tolerance, example: str = "") -> None:
-    """Record that the current request needed `tolerance`; without a collector nothing happens.
+    """Record that the current request needed a tolerance; does nothing outside a request.
 
-    :raises ScimError: of the kind that the RFC names, when the collector is strict; the detail names the section.
+    :raises ScimError: for a strict key, of the kind that the RFC names; the detail names the section.
     """
     used = _used.get()
     if used is None or (tolerance, example) in used.expected:
@@ -85,29 +81,19 @@ def note(tolerance: Tolerance, example: str = "") -> None:
 
 
 def ignore(name: str, part: str = "") -> None:
-    """Record that Perch ignored an attribute, or the `part` of one, which no schema has (RFC 7644 section 3.3)."""
+    """Record that Perch ignored an attribute, or the `part` of one, that no schema has (RFC 7644 section 3.3)."""
     used = _used.get()
     if used is not None and len(used.ignored) < MOST_IGNORED:
         joint = "" if not part else ":" if ":" in name else "."
         used.ignored.setdefault(f"{name}{joint}{part}"[:LONGEST_NAME])
 
 
-def start(strict: bool = False) -> tuple[Used, "Token[Used | None]"]:
-    """Start to collect for a request; give the token to `stop` at its end."""
-    used = Used(strict)
+def start(strict: bool = False) -> tuple[UsedTolerances, "Token[UsedTolerances | None]"]:
+    """Start to collect for a request; pass the token to `stop` at its end."""
+    used = UsedTolerances(strict)
     return used, _used.set(used)
 
 
-def stop(token: "Token[Used | None]") -> None:
-    """Stop to collect."""
+def stop(token: "Token[UsedTolerances | None]") -> None:
+    """Stop collecting."""
     _used.reset(token)
-
-
-@contextmanager
-def collect(strict: bool = False) -> Iterator[Used]:
-    """Collect the tolerances used inside the block, each with its first example, and ignored attributes."""
-    used, token = start(strict)
-    try:
-        yield used
-    finally:
-        stop(token)

@@ -1,4 +1,4 @@
-"""The User schema (RFC 7643 section 4.1)."""
+"""The schema of users with the enterprise and the access extension (RFC 7643 sections 4.1 and 4.3)."""
 
 import json
 import re
@@ -6,11 +6,16 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.fields import SHORT_TEXT, Attribute, Binary, Boolean, Complex, Reference, String, plural
+from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural
+from schemas.resource import Extension, ResourceSchema, ScimSchema
 from schemas.tolerances import Tolerance, note
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+ACCESS_URN = "urn:perch:scim:schemas:extension:access:1.0:User"
 SLUG = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,255}")
+PHONES = ["work", "home", "mobile", "fax", "pager", "other"]
+MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
 
 
 class Slug(String):
@@ -24,24 +29,23 @@ class Slug(String):
 
 
 class Roles(Complex):
-    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send; a slug once only."""
+    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send; each slug once."""
 
-    def _from_plain(self, value: Any) -> dict[str, Any]:
-        return _role_in_text(value) or super()._from_plain(value)
+    def read_plain(self, value: Any) -> dict[str, Any]:
+        return _role_in_text(value) or super().read_plain(value)
 
     def read_one(self, value: Any) -> dict[str, Any]:
         if isinstance(value, dict):
             names = {key.lower(): item for key, item in value.items()}
-            inner = _role_in_text(names.get("value"))
-            value = {**value, **inner} if inner else value
+            value = {**value, **(_role_in_text(names.get("value")) or {})}
             if "displayname" in names and not names.get("display"):
                 kept = {key: item for key, item in value.items() if key.lower() not in ("displayname", "display")}
                 value = {**kept, "display": names["displayname"]}
         return super().read_one(value)
 
-    def _read_all(self, values: list[Any]) -> list[Any]:
+    def read_elements(self, values: list[Any]) -> list[Any]:
         unique: dict[str, Any] = {}
-        for role in super()._read_all(values):
+        for role in super().read_elements(values):
             unique.setdefault(role["value"], role)
         return list(unique.values())
 
@@ -59,8 +63,81 @@ def _role_in_text(value: Any) -> dict[str, Any] | None:
     return {key: item for key, item in named.items() if item}
 
 
-def _name() -> Complex:
-    return Complex(
+class Manager(Complex):
+    """The `manager` attribute (RFC 7643 section 4.3); an empty `value` clears it, whatever else is sent."""
+
+    def read_one(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, dict) and value.get("value") == "":
+            note(Tolerance.EMPTY_MANAGER)
+            return {}
+        return super().read_one(value)
+
+
+class EnterpriseUser(ScimSchema):
+    """The enterprise extension (RFC 7643 section 4.3)."""
+
+    class Meta(ScimSchema.Meta):
+        urn = ENTERPRISE_URN
+        name = "EnterpriseUser"
+        description = "Attributes of people in organisations"
+
+    employeeNumber = String("The employee's number.")
+    costCenter = String("The cost centre.")
+    organization = String("The organisation.")
+    division = String("The division.")
+    department = String("The department.")
+    manager = Manager(
+        {
+            "value": String("The manager's id, kept as sent.", caseExact=True),
+            "$ref": Reference("The manager's URI.", referenceTypes=["User"]),
+            "displayName": String("The manager's displayName.", mutability="readOnly"),
+        },
+        "The person's manager.",
+    )
+
+
+class UserAccess(ScimSchema):
+    """Perch's own extension of a User: whether the person may log in, with which roles and why."""
+
+    class Meta(ScimSchema.Meta):
+        urn = ACCESS_URN
+        name = "UserAccess"
+        description = "Who may log in, with which roles and why"
+
+    loginAllowed = Boolean(
+        "Whether the person may log in: active, with at least one effective role.", mutability="readOnly"
+    )
+    effectiveRoles = Complex(
+        {
+            "value": String("The role's slug.", caseExact=True, mutability="readOnly"),
+            "display": String("The role's name in the catalogue.", mutability="readOnly"),
+            "type": String(
+                "Why the person has the role: assigned over SCIM, by hand, or inherited from a group.",
+                mutability="readOnly",
+                canonicalValues=["direct", "manual", "group"],
+            ),
+            "source": String("The id of the group that gives the role.", caseExact=True, mutability="readOnly"),
+        },
+        "Every role that the person has, once for each reason.",
+        multiValued=True,
+        mutability="readOnly",
+    )
+
+
+class UserSchema(ResourceSchema):
+    """The schema of a User (RFC 7643 section 4.1)."""
+
+    class Meta(ResourceSchema.Meta):
+        urn = URN
+        name = "User"
+        description = "A person"
+        derived = ("roles", "groups", "access")
+
+    userName = String(
+        "The name that identifies the person to Perch; unique, ignoring case.",
+        required=True, uniqueness="server", maxBytes=SHORT_TEXT,
+    )  # fmt: skip
+    name = Complex(
         {
             "formatted": String("The full name, formatted for display."),
             "familyName": String("The family name."),
@@ -71,10 +148,26 @@ def _name() -> Complex:
         },
         "The components of the person's name.",
     )
-
-
-def _addresses() -> Complex:
-    return Complex(
+    displayName = String("The name to show for the person.", maxBytes=SHORT_TEXT)
+    nickName = String("The casual name.")
+    profileUrl = Reference("A URI of the person's profile.", referenceTypes=["external"])
+    title = String("The person's title, such as Vice President.")
+    userType = String("The relationship to the organisation, such as Employee.")
+    preferredLanguage = String("The preferred language, as in Accept-Language.")
+    locale = String("The locale, such as en-US.")
+    timezone = String("The time zone, such as Europe/Paris.")
+    active = Boolean("Whether the person is active; a deactivated person may not log in.")
+    password = String(
+        "Accepted because clients send it; never stored, logged or returned.",
+        caseExact=True, mutability="writeOnly", returned="never",
+    )  # fmt: skip
+    emails = plural("E-mail addresses.", String("An e-mail address."), ["work", "home", "other"])
+    phoneNumbers = plural("Telephone numbers.", String("A telephone number."), PHONES)
+    ims = plural("Instant-messaging addresses.", String("An address."), MESSENGERS)
+    photos = plural(
+        "URIs of photos.", Reference("The photo's URI.", referenceTypes=["external"]), ["photo", "thumbnail"]
+    )
+    addresses = Complex(
         {
             "formatted": String("The full address, formatted for display."),
             "streetAddress": String("Street, house number and the like."),
@@ -88,10 +181,7 @@ def _addresses() -> Complex:
         "Postal addresses.",
         multiValued=True,
     )
-
-
-def _groups() -> Complex:
-    return Complex(
+    groups = Complex(
         {
             "value": String("The group's id.", caseExact=True, mutability="readOnly"),
             "$ref": Reference("The group's URI.", mutability="readOnly", referenceTypes=["User", "Group"]),
@@ -106,10 +196,8 @@ def _groups() -> Complex:
         multiValued=True,
         mutability="readOnly",
     )
-
-
-def _roles() -> Roles:
-    return Roles(
+    entitlements = plural("Entitlements.", String("An entitlement."))
+    roles = Roles(
         {
             "value": Slug("The role's slug.", required=True, caseExact=True),
             "display": String("The role's name."),
@@ -119,42 +207,7 @@ def _roles() -> Roles:
         "The roles that SCIM assigned, by slug.",
         multiValued=True,
     )
+    x509Certificates = plural("Certificates.", Binary("A DER certificate in base64."))
 
-
-PHONES = ["work", "home", "mobile", "fax", "pager", "other"]
-MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
-
-
-def attributes() -> dict[str, Attribute]:
-    """Declare the attributes of a User (RFC 7643 section 4.1)."""
-    return {
-        "userName": String(
-            "The name that identifies the person to Perch; unique, ignoring case.",
-            required=True, uniqueness="server", maxBytes=SHORT_TEXT,
-        ),
-        "name": _name(),
-        "displayName": String("The name to show for the person.", maxBytes=SHORT_TEXT),
-        "nickName": String("The casual name."),
-        "profileUrl": Reference("A URI of the person's profile.", referenceTypes=["external"]),
-        "title": String("The person's title, such as Vice President."),
-        "userType": String("The relationship to the organisation, such as Employee."),
-        "preferredLanguage": String("The preferred language, as in Accept-Language."),
-        "locale": String("The locale, such as en-US."),
-        "timezone": String("The time zone, such as Europe/Paris."),
-        "active": Boolean("Whether the person is active; a deactivated person may not log in."),
-        "password": String(
-            "Accepted because clients send it; never stored, logged or returned.",
-            caseExact=True, mutability="writeOnly", returned="never",
-        ),
-        "emails": plural("E-mail addresses.", String("An e-mail address."), ["work", "home", "other"]),
-        "phoneNumbers": plural("Telephone numbers.", String("A telephone number."), PHONES),
-        "ims": plural("Instant-messaging addresses.", String("An address."), MESSENGERS),
-        "photos": plural(
-            "URIs of photos.", Reference("The photo's URI.", referenceTypes=["external"]), ["photo", "thumbnail"]
-        ),
-        "addresses": _addresses(),
-        "groups": _groups(),
-        "entitlements": plural("Entitlements.", String("An entitlement.")),
-        "roles": _roles(),
-        "x509Certificates": plural("Certificates.", Binary("A DER certificate in base64.")),
-    }  # fmt: skip
+    enterprise = Extension(EnterpriseUser)
+    access = Extension(UserAccess)

@@ -1,13 +1,39 @@
-"""Values taken one by one, as PATCH does: read with the field's own rules, errors named by their path."""
+"""Values taken one by one, as PATCH does, and marshmallow's error messages as sentences."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from marshmallow import ValidationError
 
 from schemas.errors import InvalidValue
 from schemas.fields import Attribute, Complex, is_unassigned
-from schemas.resource import describe
+
+MOST_SENTENCES = 10
+
+
+def sentences(messages: Any) -> str:
+    """Return marshmallow's nested error messages as sentences that name each attribute, ten at most."""
+    found = list(_sentences(messages, ""))
+    more = f" And {len(found) - MOST_SENTENCES} more." if len(found) > MOST_SENTENCES else ""
+    return " ".join(found[:MOST_SENTENCES]) + more
+
+
+def _sentences(messages: Any, path: str) -> Iterator[str]:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
+            yield from _sentences(inner, path + step)
+        return
+    for message in messages:
+        if isinstance(message, dict):
+            yield from _sentences(message, path)
+        else:
+            yield f"{path}: {message}"
+
+
+def invalid_value(error: ValidationError, path: str = "") -> InvalidValue:
+    """Return marshmallow's error as the one that clients see; `path` names the value if the messages do not."""
+    return InvalidValue(sentences({path: error.messages} if path else error.messages))
 
 
 def named(field: Complex, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +62,7 @@ def _read(read: Callable[[Any], Any], value: Any, path: str) -> Any:
     try:
         return read(value)
     except ValidationError as error:
-        raise InvalidValue(describe({path: error.messages})) from None
+        raise invalid_value(error, path) from None
 
 
 def read_part(field: Complex, sub: Attribute, value: Any, path: str) -> dict[str, Any]:
@@ -51,7 +77,7 @@ def read_part(field: Complex, sub: Attribute, value: Any, path: str) -> dict[str
 
 
 def read_parts(field: Complex, value: Any, path: str) -> dict[str, Any]:
-    """Return an element's sub-attributes though required ones may be missing, for merging (RFC 7644 section 3.5.2.1).
+    """Return the sub-attributes to merge into an element; required ones may be missing (RFC 7644 section 3.5.2.1).
 
     :raises InvalidValue: that names `path` and what is wrong.
     """

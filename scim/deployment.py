@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from schemas import ResourceTypes
 from scim.service.derived_cache import Memo
 from scim.settings import Settings
 from storage import workspace
@@ -15,6 +16,7 @@ class Perch:
 
     settings: Settings
     database: Database
+    resource_types: ResourceTypes = field(default_factory=ResourceTypes)
     repository: Repository = field(init=False)
     memo: Memo = field(default_factory=Memo)
     _workspace: str = ""

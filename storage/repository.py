@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from schemas import ResourceType
 from schemas.errors import Conflict
 from storage import events, members, resources, retention, roles, search, workspace
 from storage.changes import Changes
@@ -105,7 +106,7 @@ class Transaction(Snapshot):
         self._changes = Changes(connection, author)
 
     def insert(
-        self, type_name: str, document: Document, member_ids: Sequence[str] = (), remarks: Document | None = None
+        self, kind: ResourceType, document: Document, member_ids: Sequence[str] = (), remarks: Document | None = None
     ) -> Row:
         """Add a user with the direct roles in its document, or a group with its members; return it.
 
@@ -114,15 +115,16 @@ class Transaction(Snapshot):
         :raises Uniqueness: when its userName or group displayName is taken, in any case; nothing is written then.
         :raises InvalidValue: naming ids of members that no user or group has.
         """
-        seq, identifier = resources.insert(self.connection, type_name, document)
+        seq, identifier = resources.insert(self.connection, kind, document)
         roles.set_direct(self.connection, seq, (), document.get("roles", ()), self.author.actor)
         moved = members.edit(self.connection, seq, [("add", member_ids)] if member_ids else ())
-        row = self.get(type_name, identifier)
+        row = self.get(kind.name, identifier)
         self._changes.created(row, document, moved, remarks or {})
         return row
 
     def update(
         self,
+        kind: ResourceType,
         row: Row,
         before: Document,
         after: Document,
@@ -141,7 +143,7 @@ class Transaction(Snapshot):
         """
         moved = members.edit(self.connection, row.seq, edits)
         if before != after or moved:
-            resources.update(self.connection, row, before, after)
+            resources.update(self.connection, kind, row, before, after)
         elif not remarks:
             return row
         held, direct = before.get("roles", []), after.get("roles", [])

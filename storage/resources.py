@@ -6,9 +6,9 @@ import sqlite3
 import time
 from typing import Any, NamedTuple
 
+from schemas import ResourceType
 from schemas.datetimes import now
 from schemas.errors import NotFound, Uniqueness
-from schemas.json import to_text
 from storage import workspace
 
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
@@ -96,7 +96,7 @@ def find(connection: sqlite3.Connection, type_name: str, name: str) -> Row | Non
     return Row(*row) if row else None
 
 
-def insert(connection: sqlite3.Connection, type_name: str, document: dict[str, Any]) -> tuple[int, str]:
+def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[str, Any]) -> tuple[int, str]:
     """Add the row of a resource, with its emails; return its sequence number and its new id.
 
     :raises Uniqueness: when its userName or group displayName is taken, in any case.
@@ -106,7 +106,7 @@ def insert(connection: sqlite3.Connection, type_name: str, document: dict[str, A
         done = connection.execute(
             "INSERT INTO resources (id, type, version, created, lastModified, userName, displayName, externalId, "
             "active, document) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
-            (identifier, type_name, instant, instant, *_looked_up(document).values(), _stored(document)),
+            (identifier, kind.name, instant, instant, *_looked_up(document).values(), _stored(kind, document)),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
@@ -115,7 +115,9 @@ def insert(connection: sqlite3.Connection, type_name: str, document: dict[str, A
     return seq, identifier
 
 
-def update(connection: sqlite3.Connection, row: Row, before: dict[str, Any], document: dict[str, Any]) -> None:
+def update(
+    connection: sqlite3.Connection, kind: ResourceType, row: Row, before: dict[str, Any], document: dict[str, Any]
+) -> None:
     """Give a resource read in the same transaction its next version, with that document in place of the one `before`.
 
     :raises Uniqueness: when its new userName or group displayName is taken, in any case.
@@ -127,7 +129,7 @@ def update(connection: sqlite3.Connection, row: Row, before: dict[str, Any], doc
     try:
         connection.execute(
             f"UPDATE resources SET version = version + 1, lastModified = ?, document = ?{names} WHERE seq = ?",
-            (now(), _stored(document), *moved.values(), row.seq),
+            (now(), _stored(kind, document), *moved.values(), row.seq),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
@@ -163,9 +165,10 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _stored(document: dict[str, Any]) -> str:
+def _stored(kind: ResourceType, document: dict[str, Any]) -> str:
     """Return the text that is stored of a document: a user's roles are rows of their own."""
-    return to_text({name: value for name, value in document.items() if name != "roles"})
+    text: str = kind.schema.dumps({name: value for name, value in document.items() if name != "roles"})
+    return text
 
 
 def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:

@@ -1,17 +1,16 @@
-"""Filters bound to a resource type, and their evaluation over documents (RFC 7644 section 3.4.2.2).
+"""Filters bound to a schema: names become attributes, literals get the form that comparisons use (RFC 7644 3.4.2.2).
 
 Three decisions where the RFC leaves room: a comparison with a missing attribute is false, so `not` has two values;
 `ne` is the negation of `eq`, true when no value equals, also of a missing attribute; `eq null` is the negation of `pr`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
 
 from schemas.datetimes import normalise_instant
-from schemas.errors import InvalidFilter
-from schemas.fields import TEXT_BOOLEANS, Attribute, Complex, is_unassigned, json_type
+from schemas.errors import InvalidFilter, did_you_mean
+from schemas.fields import TEXT_BOOLEANS, Attribute, Complex, json_type
+from schemas.filters.evaluation import comparable
 from schemas.filters.nodes import (
     And,
     AttrPath,
@@ -21,101 +20,43 @@ from schemas.filters.nodes import (
     Elements,
     FilterNode,
     Leaf,
+    LiteralValue,
     Not,
     Or,
     ValuePath,
 )
-from schemas.resource import RESOURCE_TYPES, Bound, ResourceType, UnknownAttribute
+from schemas.resource import Bound, Extension, ResourceSchema, UnknownAttribute
 from schemas.tolerances import Tolerance, note
 
 TEXT_OPERATORS = ("co", "sw", "ew")
 ORDER_OPERATORS = ("gt", "ge", "lt", "le")
 
 
-def bind(node: FilterNode, resource_type: ResourceType, unknown_is_unassigned: bool = False) -> BoundNode:
-    """Return the filter with its names bound to a resource type's attributes (RFC 7644 section 3.4.2.2).
+def bind(node: FilterNode, schema: ResourceSchema, others: Iterable[ResourceSchema] = ()) -> BoundNode:
+    """Return the filter with its names bound to a schema's attributes (RFC 7644 section 3.4.2.2).
 
-    With `unknown_is_unassigned` an attribute that only another resource type knows counts as unassigned, as the
-    search over all resource types asks for (RFC 7644 section 3.4.2.1).
+    An attribute that only one of `others` has counts as unassigned: so in the search over several resource types
+    (RFC 7644 section 3.4.2.1).
 
-    :raises InvalidFilter: with the 1-based column of a name nobody knows, or of a value that does not fit.
+    :raises InvalidFilter: with the 1-based column of a name that no schema has, or of a value that does not fit.
     """
-    return _Binder(resource_type, unknown_is_unassigned).bind(node)
+    return _Binder(schema, others).bind(node)
 
 
-def bind_value_filter(node: FilterNode, resource_type: ResourceType, bound: Bound) -> BoundNode:
+def bind_value_filter(node: FilterNode, schema: ResourceSchema, bound: Bound) -> BoundNode:
     """Return the filter in the brackets of a value path, bound to the sub-attributes of a complex attribute.
 
     :raises InvalidFilter: as `bind` does.
     """
-    return _ElementBinder(resource_type, bound).bind(node)
-
-
-def evaluate(bound: BoundNode, document: Mapping[str, Any]) -> bool:
-    """Tell whether a document, or an element of one, matches a bound filter (RFC 7644 section 3.4.2.2)."""
-    match bound:
-        case Leaf():
-            return _compare(bound, _dig(document, bound.path))
-        case Elements():
-            elements = _dig(document, bound.bound.path) or ()
-            return any(evaluate_element(bound.filter, element) for element in elements)
-        case And():
-            return all(evaluate(term, document) for term in bound.terms)
-        case Or():
-            return any(evaluate(term, document) for term in bound.terms)
-        case Not():
-            return not evaluate(bound.term, document)
-    return bound.value
-
-
-def evaluate_element(bound: BoundNode, element: Any) -> bool:
-    """Tell whether one element of a multi-valued attribute matches the filter of a value path."""
-    return evaluate(bound, element if isinstance(element, dict) else {"": element})
-
-
-def _dig(document: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
-
-
-def _compare(leaf: Leaf, value: Any) -> bool:
-    if leaf.operator == "pr":
-        return not is_unassigned(value)
-    if is_unassigned(value):
-        if not leaf.missing_is_false:
-            return False
-        value = False
-    return _COMPARISONS[leaf.operator](comparable(leaf.attribute, value), leaf.value)
-
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": lambda value, literal: value == literal,
-    "co": lambda value, literal: literal in value,
-    "sw": lambda value, literal: value.startswith(literal),
-    "ew": lambda value, literal: value.endswith(literal),
-    "gt": lambda value, literal: value > literal,
-    "ge": lambda value, literal: value >= literal,
-    "lt": lambda value, literal: value < literal,
-    "le": lambda value, literal: value <= literal,
-}
-
-
-def comparable(attribute: Attribute, value: Any) -> Any:
-    """Return a value in the form that comparisons use: folded unless caseExact, instants normalised."""
-    if attribute.kind == "instant":
-        return normalise_instant(value)
-    if attribute.kind == "text" and not attribute.caseExact:
-        return value.casefold()
-    return value
+    return _ElementBinder(schema, bound).bind(node)
 
 
 class _Binder:
     """Binds the names of a whole filter."""
 
-    def __init__(self, resource_type: ResourceType, unknown_is_unassigned: bool) -> None:
-        self.resource_type = resource_type
-        self.unknown_is_unassigned = unknown_is_unassigned
+    def __init__(self, schema: ResourceSchema, others: Iterable[ResourceSchema] = ()) -> None:
+        self.schema = schema
+        self.others = others
 
     def bind(self, node: FilterNode) -> BoundNode:
         """Bind any node."""
@@ -144,20 +85,23 @@ class _Binder:
         return self.compared(_with_value(bound, node), node)
 
     def find(self, path: AttrPath) -> Bound | None:
-        """Return the attribute that a path names; None when only another resource type has it."""
+        """Return the attribute of a path; None when only another schema has it."""
         try:
-            return _visible(_resolve(self.resource_type, path.urn, path.name, path.sub), path)
+            bound = _resolve(self.schema, path.urn, path.name, path.sub)
         except UnknownAttribute as error:
-            extension = self.resource_type.extension(path.text)
+            extension = self.schema.extension(path.text)
             if extension is not None:
                 return Bound(None, extension)
-            if self.unknown_is_unassigned and any(_knows(other, path) for other in RESOURCE_TYPES.values()):
+            if any(_knows(other, path) for other in self.others):
                 return None
-            raise _unknown(str(error), path, _hint(self.resource_type, path)) from None
+            raise _invalid(path.column, str(error), _hint(self.schema, path)) from None
+        if bound.attribute.returned == "never":
+            raise _invalid(path.column, f"'{path.text}' is never returned and cannot be searched")
+        return bound
 
     def present(self, bound: Bound) -> BoundNode:
         """Bind `pr`: some value that is not empty."""
-        if bound.attribute.name in self.resource_type.extensions and isinstance(bound.attribute, Complex):
+        if isinstance(bound.attribute, Extension):
             inner = bound.attribute.subAttributes.values()
             return Or(tuple(self.present(Bound(bound.attribute.name, field)) for field in inner))
         if not bound.attribute.multiValued:
@@ -166,7 +110,7 @@ class _Binder:
         return Elements(owner, Leaf((bound.sub.name,), bound.sub, "pr") if bound.sub else Constant(True))
 
     def compared(self, bound: Bound, node: Comparison) -> BoundNode:
-        """Bind a comparison with a value; of a multi-valued attribute some element matches."""
+        """Bind a comparison with a value; some element of a multi-valued attribute must match."""
         value = _literal(bound.leaf, node)
         if not bound.attribute.multiValued:
             return Leaf(bound.path, bound.leaf, node.operator, value)
@@ -174,34 +118,35 @@ class _Binder:
         return Elements(Bound(bound.extension, bound.attribute), Leaf((key,), bound.leaf, node.operator, value))
 
     def value_path(self, node: ValuePath) -> BoundNode:
-        """Bind a value path; of a single-valued attribute it is the value that matches."""
+        """Bind a value path: some element must match, or the value of a single-valued attribute."""
         bound = self.find(node.path)
         if bound is None:
             return Constant(False)
-        if not isinstance(bound.attribute, Complex) or bound.attribute.name in self.resource_type.extensions:
-            raise _invalid(node.path.column, f"'{node.path.text}' has no sub-attributes, so no brackets go with it")
+        if not isinstance(bound.attribute, Complex) or isinstance(bound.attribute, Extension):
+            raise _invalid(node.path.column, f"'{node.path.text}' has no sub-attributes, so it takes no brackets")
         if bound.attribute.multiValued:
-            return Elements(bound, bind_value_filter(node.filter, self.resource_type, bound))
-        inner = _ElementBinder(self.resource_type, bound, bound.path).bind(node.filter)
+            return Elements(bound, bind_value_filter(node.filter, self.schema, bound))
+        inner = _ElementBinder(self.schema, bound, bound.path).bind(node.filter)
         return And((Leaf(bound.path, bound.attribute, "pr"), inner))
 
 
 class _ElementBinder(_Binder):
     """Binds the names inside brackets, which are sub-attributes of one complex attribute."""
 
-    def __init__(self, resource_type: ResourceType, outer: Bound, prefix: tuple[str, ...] = ()) -> None:
-        super().__init__(resource_type, False)
+    def __init__(self, schema: ResourceSchema, outer: Bound, prefix: tuple[str, ...] = ()) -> None:
+        super().__init__(schema)
         self.outer = outer
         self.prefix = prefix
 
     def find(self, path: AttrPath) -> Bound | None:
-        """Return the sub-attribute that a name in brackets means."""
+        """Return the sub-attribute of a name in brackets."""
         complex_attribute = self.outer.attribute
         assert isinstance(complex_attribute, Complex)
         field = complex_attribute.sub(path.name) if path.urn is None and path.sub is None else None
         if field is None:
             known = ", ".join(complex_attribute.subAttributes)
-            raise _unknown(f"'{complex_attribute.name}' has no sub-attribute '{path.text}'", path, f" It has: {known}.")
+            message = f"'{complex_attribute.name}' has no sub-attribute '{path.text}'"
+            raise _invalid(path.column, message, f" It has: {known}.")
         return Bound(None, field)
 
     def present(self, bound: Bound) -> BoundNode:
@@ -212,7 +157,7 @@ class _ElementBinder(_Binder):
 
 
 def _with_value(bound: Bound, node: Comparison) -> Bound:
-    """Return the path that a comparison means: of a complex attribute without sub-attribute its `value`."""
+    """Return what a comparison compares: the `value` of a complex attribute that is named without sub-attribute."""
     if not isinstance(bound.leaf, Complex):
         return bound
     value = bound.leaf.sub("value") if bound.sub is None else None
@@ -231,18 +176,18 @@ def _literal(attribute: Attribute, node: Comparison) -> str | bool | int | float
         type_ = attribute.type
         raise _invalid(node.column, f"'{node.operator}' compares text, but '{node.path.text}' is of type {type_}")
     if node.operator in ORDER_OPERATORS and attribute.type in ("boolean", "binary"):
-        what = f"'{node.path.text}' is of type {attribute.type}"
-        raise _invalid(node.column, f"{what} and has no order for '{node.operator}'")
-    return _FITTING[kind](attribute, node, value)
+        typed = f"'{node.path.text}' is of type {attribute.type}"
+        raise _invalid(node.column, f"{typed} and has no order for '{node.operator}'")
+    return _READERS[kind](attribute, node, value)
 
 
-def _text(attribute: Attribute, node: Comparison, value: object) -> str:
+def _text(attribute: Attribute, node: Comparison, value: LiteralValue) -> str:
     if not isinstance(value, str):
         raise _invalid(node.column, f"'{node.path.text}' is text; put the value in double quotes")
-    return value if attribute.caseExact else value.casefold()
+    return str(comparable(attribute, value))
 
 
-def _boolean(attribute: Attribute, node: Comparison, value: object) -> bool:
+def _boolean(attribute: Attribute, node: Comparison, value: LiteralValue) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in TEXT_BOOLEANS:
@@ -251,13 +196,13 @@ def _boolean(attribute: Attribute, node: Comparison, value: object) -> bool:
     raise _invalid(node.column, f"'{node.path.text}' is true or false, not {json_type(value)}")
 
 
-def _number(attribute: Attribute, node: Comparison, value: object) -> int | float:
+def _number(attribute: Attribute, node: Comparison, value: LiteralValue) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _invalid(node.column, f"'{node.path.text}' is a number, not {json_type(value)}")
     return value
 
 
-def _instant(attribute: Attribute, node: Comparison, value: object) -> str:
+def _instant(attribute: Attribute, node: Comparison, value: LiteralValue) -> str:
     try:
         return normalise_instant(value if isinstance(value, str) else "")
     except ValueError:
@@ -265,7 +210,7 @@ def _instant(attribute: Attribute, node: Comparison, value: object) -> str:
         raise _invalid(node.column, f"'{node.path.text}' is compared with {example}") from None
 
 
-_FITTING: dict[str, Callable[[Attribute, Comparison, object], str | bool | int | float]] = {
+_READERS: dict[str, Callable[[Attribute, Comparison, LiteralValue], str | bool | int | float]] = {
     "text": _text,
     "boolean": _boolean,
     "number": _number,
@@ -274,47 +219,27 @@ _FITTING: dict[str, Callable[[Attribute, Comparison, object], str | bool | int |
 
 
 @lru_cache(maxsize=512)
-def _resolve(resource_type: ResourceType, urn: str | None, name: str, sub: str | None) -> Bound:
-    """Return what a path names; only what is found is kept, so that no client fills the memory with names."""
-    return resource_type.resolve(urn, name, sub)
+def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None) -> Bound:
+    """Return the attribute of a path; unknown names are not cached, so that no client fills the memory with them."""
+    return schema.resolve(urn, name, sub)
 
 
-def _visible(bound: Bound, path: AttrPath) -> Bound:
-    if bound.attribute.returned == "never":
-        raise _invalid(path.column, f"'{path.text}' is never returned and cannot be searched")
-    return bound
-
-
-def _knows(resource_type: ResourceType, path: AttrPath) -> bool:
+def _knows(schema: ResourceSchema, path: AttrPath) -> bool:
     try:
-        resource_type.resolve(path.urn, path.name, path.sub)
+        schema.resolve(path.urn, path.name, path.sub)
     except UnknownAttribute:
-        return resource_type.extension(path.text) is not None
+        return schema.extension(path.text) is not None
     return True
-
-
-def _unknown(message: str, path: AttrPath, hint: str) -> InvalidFilter:
-    return _invalid(path.column, message, hint)
 
 
 def _invalid(column: int, message: str, hint: str = "") -> InvalidFilter:
     return InvalidFilter(f"Column {column} of the filter: {message}.{hint}")
 
 
-def _hint(resource_type: ResourceType, path: AttrPath) -> str:
+def _hint(schema: ResourceSchema, path: AttrPath) -> str:
     """Return a sentence with the attributes whose names are near, an extension's with its URN."""
-    names = {name.lower().rpartition(":")[2]: name for name in _all_names(resource_type)}
-    wanted = f"{path.name}.{path.sub}" if path.sub else path.name
-    near = get_close_matches(wanted.lower()[:100], names, n=2, cutoff=0.75)
-    return f" Did you mean {' or '.join(names[key] for key in near)}?" if near else ""
-
-
-def _all_names(resource_type: ResourceType) -> Iterator[str]:
-    levels = [(f"{urn}:", extension.subAttributes) for urn, extension in resource_type.extensions.items()]
-    for prefix, fields in (*levels, ("", resource_type.attributes)):
-        for field in fields.values():
-            if field.returned == "never":
-                continue
-            yield prefix + field.name
-            if isinstance(field, Complex):
-                yield from (f"{prefix}{field.name}.{name}" for name in field.subAttributes)
+    names: dict[str, str] = {}
+    for bound in schema.paths():
+        if bound.attribute.returned != "never":
+            names.setdefault(Bound(None, bound.attribute, bound.sub).dotted.lower(), bound.dotted)
+    return did_you_mean(f"{path.name}.{path.sub}" if path.sub else path.name, names)

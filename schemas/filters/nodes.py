@@ -1,4 +1,4 @@
-"""The nodes of filters: as written (RFC 7644 section 3.4.2.2), and bound to the attributes of a resource type."""
+"""The nodes of filters: as written (RFC 7644 section 3.4.2.2), and bound to the attributes of a schema."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
@@ -6,7 +6,7 @@ from typing import Generic, TypeAlias, TypeVar
 from schemas.fields import Attribute
 from schemas.resource import Bound
 
-Literal: TypeAlias = str | bool | int | float | None
+LiteralValue: TypeAlias = str | bool | int | float | None
 Node = TypeVar("Node")
 
 
@@ -32,7 +32,7 @@ class Comparison:
 
     path: AttrPath
     operator: str
-    value: Literal
+    value: LiteralValue
     column: int
 
 

@@ -1,4 +1,4 @@
-"""The grammar of filters and paths (RFC 7644 sections 3.4.2.2 and 3.5.2), one function per ABNF rule.
+"""The grammar of filters and paths (RFC 7644 sections 3.4.2.2 and 3.5.2), one method per ABNF rule.
 
 Beyond the ABNF a comparison may follow a value path, as Microsoft Entra writes it: `emails[type eq "work"].value eq
 "x"` asks for one element that matches both.
@@ -8,7 +8,7 @@ import json
 import re
 
 from schemas.errors import InvalidFilter, InvalidPath, ScimError
-from schemas.filters.nodes import And, AttrPath, Comparison, FilterNode, Literal, Not, Or, PatchPath, ValuePath
+from schemas.filters.nodes import And, AttrPath, Comparison, FilterNode, LiteralValue, Not, Or, PatchPath, ValuePath
 
 MAX_LENGTH = 16 * 1024
 MAX_NESTING = 32
@@ -21,7 +21,7 @@ _ATTRIBUTE = re.compile(r"[A-Za-z$][A-Za-z0-9_-]*(?:\.[A-Za-z$][A-Za-z0-9_-]*)?"
 _NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LARGEST_INTEGER = 2**63 - 1
-# An attrExp with plain text, as nearly every request has one, in one match; the rules below take it the same way.
+# A comparison with plain text, the most common filter, in one match; the rules below read it the same way.
 _PLAIN = re.compile(
     r"""((?:[^\s()\[\]":]*+:)*+)([A-Za-z$][A-Za-z0-9_-]*+)(?:\.([A-Za-z$][A-Za-z0-9_-]*+))?+[ \t\r\n]++"""
     r"""([A-Za-z]{2})[ \t\r\n]++"([^"\\\x00-\x1f\ud800-\udfff]*+)\""""
@@ -47,7 +47,7 @@ def parse_path(text: str) -> PatchPath:
 
 
 class _Parser:
-    """A recursive descent over the text; `position` is 0-based, columns in messages are 1-based."""
+    """A recursive descent parser; `position` is 0-based, columns in messages are 1-based."""
 
     def __init__(self, text: str, subject: str, error: type[ScimError]) -> None:
         self.text = text
@@ -107,7 +107,7 @@ class _Parser:
         return self.value_path(path, inside) if self.at("[") else self.attr_exp(path)
 
     def plain_exp(self) -> Comparison | None:
-        """attrPath SP compareOp SP quotation-mark *unescaped quotation-mark, if that is next"""
+        """attrPath SP compareOp SP quotation-mark *unescaped quotation-mark; None when something else is next."""
         found = _PLAIN.match(self.text, self.position)
         if found is None:
             return None
@@ -128,9 +128,9 @@ class _Parser:
         return found
 
     def value_path(self, path: AttrPath, inside: bool) -> FilterNode:
-        """valuePath = attrPath "[" valFilter "]", and Entra's comparison with a sub-attribute behind it."""
+        """valuePath = attrPath "[" valFilter "]", and Entra's comparison with a sub-attribute after it."""
         if inside:
-            raise self.expected("a comparison, since brackets do not go inside brackets")
+            raise self.expected("a comparison; brackets do not go inside brackets")
         inner = self.value_filter(path)
         if not self.at("."):
             return ValuePath(path, inner)
@@ -189,7 +189,7 @@ class _Parser:
         self.position = name.end()
         return name[0]
 
-    def comp_value(self, path: AttrPath, operator: str) -> Literal:
+    def comp_value(self, path: AttrPath, operator: str) -> LiteralValue:
         """compValue = false / null / true / number / string"""
         if self.at('"'):
             return self.string()
@@ -230,7 +230,7 @@ class _Parser:
         return value
 
     def keyword(self, name: str) -> bool:
-        """Take `name`, a logical operator with spaces before and after it, if it is next."""
+        """Read `name`, a logical operator with spaces before and after it, if it is next."""
         self.spaces()
         if self.word().lower() != name:
             return False
@@ -255,13 +255,13 @@ class _Parser:
         self.position += 1
 
     def end(self, expected: str) -> None:
-        """Make sure that nothing follows."""
+        """Check that nothing follows."""
         self.spaces()
         if self.position < len(self.text):
             raise self.expected(expected)
 
     def spaces(self) -> None:
-        """Pass over white space."""
+        """Skip white space."""
         self.position = _SPACES.match(self.text, self.position).end()  # type: ignore[union-attr]
 
     def at(self, character: str) -> bool:
@@ -269,23 +269,23 @@ class _Parser:
         return self.text.startswith(character, self.position)
 
     def word(self) -> str:
-        """Return what comes next up to a space, bracket or quote, without taking it."""
+        """Return the text up to the next space, bracket or quote, without moving on."""
         return _WORD.match(self.text, self.position)[0]  # type: ignore[index]
 
     def unquoted(self) -> str:
-        """Return the text that somebody meant to quote: up to the next logical operator or bracket."""
+        """Return the text that probably lacks its quotes: up to the next logical operator or bracket."""
         rest = self.text[self.position :].strip("'\u2018\u2019\u201c\u201d")
         return re.split(r"\s(?:and|or)\s|[\]\)\"\u201d']", rest, maxsplit=1, flags=re.IGNORECASE)[0].strip()
 
     def expected(self, what: str) -> ScimError:
-        """Return the error that says what was expected at the present column, and what is there."""
+        """Return the error that names the current column, the text there, and what should be there instead."""
         there = self.word() or self.text[self.position : self.position + 1]
         found = f"'{_shortened(there)}'" if there else "the end"
         return self.error(f"Column {self.position + 1} of the {self.subject}, at {found}: expected {what}.")
 
 
 def _of_same_element(path: AttrPath, inner: FilterNode, comparison: Comparison) -> FilterNode:
-    """Join an element's filter with a comparison of the same element; `ne` negates the whole, as everywhere."""
+    """Join an element's filter with a comparison of the same element; `ne` negates both together."""
     if comparison.operator == "ne":
         equal = Comparison(comparison.path, "eq", comparison.value, comparison.column)
         return Not(_of_same_element(path, inner, equal))

@@ -6,11 +6,10 @@ from typing import Any
 from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
-from schemas.resource import GROUP
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, Pager, asked, listing, sorted_by
 from scim.console.users import summaries
-from scim.console.web import author, database, field, number, onward, page, repository
+from scim.console.web import author, database, field, number, onward, page, repository, resource_type
 from scim.service import roles as catalogue
 from storage import console_lists, console_pages, members, resources, roles
 from storage.console_pages import JournalQuery
@@ -25,7 +24,9 @@ def groups() -> Response:
     """List groups."""
     wanted = asked()
     with database().read() as connection:
-        rows, total = console_lists.page(connection, listing(GROUP, wanted), (wanted.page - 1) * PER_PAGE, PER_PAGE)
+        rows, total = console_lists.page(
+            connection, listing(resource_type("Group"), wanted), (wanted.page - 1) * PER_PAGE, PER_PAGE
+        )
         seqs = [row.seq for row in rows]
         sizes = console_pages.member_counts(connection, seqs)
         given = roles.assigned(connection, seqs)

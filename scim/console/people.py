@@ -3,10 +3,10 @@
 import json
 from dataclasses import dataclass
 
-from schemas import access
+from schemas import ResourceType
 from schemas.filters import binding
 from schemas.filters.parser import parse_filter
-from schemas.resource import ResourceType
+from schemas.user import ACCESS_URN
 from scim.console.web import here, number, parameter
 from scim.web.requests import base_url
 from storage.console_lists import ORDERS, Listing
@@ -14,7 +14,7 @@ from storage.sql.columns import Sql
 from storage.sql.filters import compile_filter
 
 PER_PAGE = 50
-EFFECTIVE = f"{access.USER_URN}:effectiveRoles"
+EFFECTIVE = f"{ACCESS_URN}:effectiveRoles"
 STATES = {
     "active": "active eq true",
     "deactivated": "active eq false",
@@ -87,7 +87,7 @@ def quoted(text: str) -> str:
 
 
 def _compiled(kind: ResourceType, text: str) -> Sql:
-    return compile_filter(binding.bind(parse_filter(text), kind), base_url())
+    return compile_filter(binding.bind(parse_filter(text), kind.schema), base_url())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ from flask import Response, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from schemas.errors import Conflict, InvalidValue, Uniqueness
-from schemas.resource import USER
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, Asked, Pager, listing
 from scim.console.users import summaries
-from scim.console.web import author, database, field, number, onward, page, parameter, repository
+from scim.console.web import author, database, field, number, onward, page, parameter, repository, resource_type
 from scim.service import roles as catalogue
 from storage import console_lists, console_pages, roles
 from storage.database import Connection
@@ -95,4 +94,4 @@ def _shown(slug: str, status: int = 200, problem: str = "") -> Response:
 
 def _holders(connection: Connection, slug: str) -> int:
     """Return how many people hold a role for whatever reason."""
-    return console_lists.total(connection, listing(USER, Asked("", "", slug, "", "name", False, 1)))
+    return console_lists.total(connection, listing(resource_type("User"), Asked("", "", slug, "", "name", False, 1)))

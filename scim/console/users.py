@@ -8,13 +8,11 @@ from typing import Any
 from flask import Response
 from werkzeug.wrappers import Response as BaseResponse
 
-from schemas import access
 from schemas.errors import NotFound
 from schemas.fields import Attribute, Complex
-from schemas.resource import USER
 from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, STATE_WORDS, Pager, asked, listing, sorted_by
-from scim.console.web import author, database, field, number, onward, page, repository
+from scim.console.web import author, database, field, number, onward, page, repository, resource_type
 from scim.service import roles as catalogue
 from storage import console_lists, console_pages, members, resources, roles
 from storage.console_pages import JournalQuery
@@ -31,7 +29,7 @@ def users() -> Response:
     wanted = asked()
     offset = (wanted.page - 1) * PER_PAGE
     with database().read() as connection:
-        rows, total = console_lists.page(connection, listing(USER, wanted), offset, PER_PAGE)
+        rows, total = console_lists.page(connection, listing(resource_type("User"), wanted), offset, PER_PAGE)
         people = summaries(connection, rows)
         known = roles.catalogue(connection)
         group = _group_name(connection, wanted.group)
@@ -119,11 +117,12 @@ def name_of(document: dict[str, Any]) -> str:
 
 def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """Yield name, description and value of each attribute that has one, in the order of the declarations."""
-    for name, attribute in USER.attributes.items():
+    schema = resource_type("User").schema
+    for name, attribute in schema.attributes.items():
         if name in document and name not in NOT_ATTRIBUTES:
             yield name, attribute.description, _parts(attribute, document[name])
-    for urn, extension in USER.extensions.items():
-        if urn != access.USER_URN:
+    for urn, extension in schema.extensions.items():
+        if not extension.computed:
             for name, attribute in extension.subAttributes.items():
                 if name in document.get(urn, {}):
                     yield name, attribute.description, _parts(attribute, document[urn][name])

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from flask import Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from schemas import ResourceType
 from scim.web.requests import origin, perch
 from storage.database import Database
 from storage.journal import Author
@@ -28,6 +29,11 @@ def database() -> Database:
 def repository() -> Repository:
     """Return the deployment's resources."""
     return perch().repository
+
+
+def resource_type(name: str) -> ResourceType:
+    """Return the deployment's resource type of that name."""
+    return perch().resource_types[name]
 
 
 def author() -> Author:

@@ -1,25 +1,26 @@
-"""The order of bulk operations and the references among them (RFC 7644 section 3.7), without I/O."""
+"""The order of bulk operations and the references among them (RFC 7644 section 3.7)."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.bulk import METHODS, BulkOperation, BulkRequest
 from schemas.errors import InvalidPath, InvalidSyntax, InvalidValue, MethodNotAllowed, ScimError
 from schemas.fields import json_type
-from schemas.messages import METHODS, BulkOperation, BulkRequest
 
 PREFIX = "bulkId:"
-# Inside a URI, a path or a filter a reference ends where the surrounding text goes on.
+# A reference inside a URI, a path or a filter ends at one of these characters.
 EMBEDDED = re.compile(r'bulkId:([^\s"\\/?#\[\](),]+)')
 EMBEDDING_KEYS = ("path", "$ref")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One thing to do: run the operation at `index` of the request, or complete what an earlier step created.
+class BulkStep:
+    """A step of a plan: run the operation at `index` of the request, or complete the resource that it created.
 
-    `withheld` are the bulkIds whose resources do not exist yet: leave them out (`without`) and complete later.
+    `withheld` are the bulkIds whose resources do not exist yet: the step leaves them out (`without`), and a later step
+    completes the resource.
     """
 
     index: int
@@ -28,29 +29,29 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BulkPlan:
     """The steps in order, and the errors of operations that cannot run, by index in the request."""
 
-    steps: list[Step]
+    steps: list[BulkStep]
     errors: dict[int, ScimError]
 
 
 @dataclass(slots=True)
-class _Draft:
-    """A plan in the making: which operation creates which bulkId, who refers to whom, what has been placed."""
+class _PlanDraft:
+    """A plan while it is made: the creator of each bulkId, the references of each operation, the placed operations."""
 
     creators: dict[str, int]
     references: dict[int, tuple[str, ...]]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[BulkStep] = field(default_factory=list)
     placed: set[int] = field(default_factory=set)
-    waiting: list[Step] = field(default_factory=list)
+    waiting: list[BulkStep] = field(default_factory=list)
 
 
-def plan(request: BulkRequest, endpoints: Collection[str]) -> Plan:
-    """Order the operations so that what a reference names is created first (RFC 7644 section 3.7.1).
+def plan(request: BulkRequest, endpoints: Collection[str]) -> BulkPlan:
+    """Order the operations so that resources are created before the operations that refer to them (RFC 7644 3.7.1).
 
-    The order of the request is kept where references allow it; circles are cut by creating a resource without
-    the references that cannot be resolved yet and completing it by a second step.
+    Otherwise the order of the request is kept. In a circle of references one resource is created without those that
+    cannot be resolved yet, and a second step completes it.
 
     :param endpoints: the endpoints of resource types, such as `/Users`.
     """
@@ -59,14 +60,14 @@ def plan(request: BulkRequest, endpoints: Collection[str]) -> Plan:
     creators = {op.bulkId: op.position for op in valid if op.method == "POST" and op.bulkId}
     found = {op.position: tuple(dict.fromkeys(references([op.path, op.data]))) for op in valid}
     errors |= _unresolvable(request, found, creators)
-    draft = _Draft(creators, {index: names for index, names in found.items() if index not in errors})
+    draft = _PlanDraft(creators, {index: names for index, names in found.items() if index not in errors})
     for index in draft.references:
         _place(draft, index)
-    return Plan(draft.steps, errors)
+    return BulkPlan(draft.steps, errors)
 
 
-def _place(draft: _Draft, start: int) -> None:
-    """Place an operation after the creators it refers to; a loop, since a chain may be a thousand long."""
+def _place(draft: _PlanDraft, start: int) -> None:
+    """Place an operation after the creators that it refers to; not recursive, since a chain may be a thousand long."""
     trail: list[tuple[int, Iterator[str]]] = []
     open_now: set[int] = set()
 
@@ -87,17 +88,17 @@ def _place(draft: _Draft, start: int) -> None:
         _run(draft, index)
 
 
-def _run(draft: _Draft, index: int) -> None:
-    # A creator that failed validation is never placed; its name then fails when it is resolved.
+def _run(draft: _PlanDraft, index: int) -> None:
+    # A creator that failed validation is never placed; references to it fail when they are resolved.
     missing = (name for name in draft.references[index] if draft.creators[name] not in draft.placed)
     withheld = frozenset(name for name in missing if draft.creators[name] in draft.references)
-    draft.steps.append(Step(index, withheld))
+    draft.steps.append(BulkStep(index, withheld))
     draft.placed.add(index)
     if withheld:
-        draft.waiting.append(Step(index, withheld))
+        draft.waiting.append(BulkStep(index, withheld))
     ready = [step for step in draft.waiting if all(draft.creators[name] in draft.placed for name in step.withheld)]
     draft.waiting = [step for step in draft.waiting if step not in ready]
-    draft.steps += [Step(step.index, completes=True) for step in ready]
+    draft.steps += [BulkStep(step.index, completes=True) for step in ready]
 
 
 def references(value: Any) -> Iterator[str]:
@@ -133,7 +134,7 @@ def resolve(data: Any, ids: Mapping[str, str]) -> Any:
 
     def identifier(name: str) -> str:
         if name not in ids:
-            raise InvalidValue(f"bulkId:{name} names no resource that this request created; see its own error.")
+            raise InvalidValue(f"bulkId:{name} was not created; see the error of its own operation.")
         return ids[name]
 
     return _rewrite("path", data, identifier)
@@ -167,7 +168,7 @@ def without(data: Any, withheld: Collection[str]) -> Any:
 
 
 def _refers(element: Mapping[str, Any], withheld: Collection[str]) -> bool:
-    """Tell whether an element's `value` is a withheld reference: it then says nothing without it."""
+    """Tell whether an element's `value` is a withheld reference: then the whole element is left out."""
     return any(key.lower() == "value" and _names_one(key, item, withheld) for key, item in element.items())
 
 
@@ -176,12 +177,12 @@ def _names_one(key: str, item: Any, withheld: Collection[str]) -> bool:
 
 
 def should_stop(errors: int, fail_on_errors: int | None) -> bool:
-    """Tell whether so many errors end the request (RFC 7644 section 3.7.3); what follows is not run nor answered."""
+    """Tell whether the number of errors ends the request; later operations get no result (RFC 7644 section 3.7.3)."""
     return fail_on_errors is not None and errors >= fail_on_errors
 
 
 def _errors(request: BulkRequest, endpoints: Collection[str]) -> dict[int, ScimError]:
-    """Return what is wrong with operations taken one by one, and with bulkIds used twice."""
+    """Return the errors of single operations, and of bulkIds used twice, by position."""
     errors: dict[int, ScimError] = {}
     seen: dict[str, int] = {}
     for operation in request.operations:
@@ -225,7 +226,9 @@ def _check_unique(operation: BulkOperation, seen: dict[str, int]) -> None:
         return
     first = seen.setdefault(operation.bulkId, operation.position)
     if first != operation.position:
-        raise InvalidValue(f"{operation.name}.bulkId: '{operation.bulkId}' is taken by Operations[{first}].")
+        raise InvalidValue(
+            f"{operation.name}.bulkId: '{operation.bulkId}' is taken by Operations[{first}]; use another one."
+        )
 
 
 def _unresolvable(
@@ -236,5 +239,5 @@ def _unresolvable(
         unknown = [name for name in names if name not in creators]
         if unknown:
             name = request.operations[index].name
-            errors[index] = InvalidValue(f"{name}: bulkId:{unknown[0]} is the bulkId of no valid POST of this request.")
+            errors[index] = InvalidValue(f"{name}: bulkId:{unknown[0]} refers to no valid POST of this request.")
     return errors

@@ -1,4 +1,4 @@
-"""Entity tags and conditional requests (RFC 7644 section 3.14, RFC 9110 section 13), without I/O."""
+"""Entity tags and conditional requests (RFC 7644 section 3.14, RFC 9110 section 13)."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schemas.errors import PreconditionFailed
 
-# A quoted tag may contain commas; a bare one, which some clients send, ends at the next comma.
+# A quoted tag may contain commas; a tag without quotes, which some clients send, ends at the next comma.
 TAG = re.compile(r'(?:^|(?<=,))\s*(?:W/)?(?:"([^"]*)"|([^",\s]+))\s*(?=,|$)', re.IGNORECASE)
 
 
@@ -24,9 +24,9 @@ def etag(version: int, epoch: int) -> str:
 
 
 def check_if_match(header: str | None, version: int) -> None:
-    """Check `If-Match` against the resource's own version; the epoch does not count (RFC 9110 section 13.1.1).
+    """Check `If-Match` against the resource's own version, ignoring the epoch (RFC 9110 section 13.1.1).
 
-    SCIM's entity tags are weak, so the comparison is the weak one; a malformed tag matches nothing.
+    The comparison is the weak one, since SCIM's entity tags are weak; a malformed tag matches nothing.
 
     :raises PreconditionFailed: when no tag of the header names the version.
     """
@@ -39,7 +39,7 @@ def check_if_match(header: str | None, version: int) -> None:
 
 
 def not_modified(header: str | None, version: int, epoch: int) -> bool:
-    """Tell whether a GET's `If-None-Match` holds the current entity tag: answer 304 (RFC 9110 section 13.1.2)."""
+    """Tell whether a GET's `If-None-Match` has the current entity tag, for the answer 304 (RFC 9110 section 13.1.2)."""
     tags = _tags(header)
     return tags is not None and ("*" in tags or f"{version}.{epoch}" in tags)
 
@@ -47,7 +47,7 @@ def not_modified(header: str | None, version: int, epoch: int) -> bool:
 def check_if_none_match(header: str | None, version: int, epoch: int) -> None:
     """Check `If-None-Match` of a write to an existing resource (RFC 9110 section 13.1.2).
 
-    :raises PreconditionFailed: when the header is `*` or holds the current entity tag.
+    :raises PreconditionFailed: when the header is `*` or has the current entity tag.
     """
     if not_modified(header, version, epoch):
         raise PreconditionFailed("If-None-Match: the resource exists with that entity tag; nothing was written.")

@@ -1,23 +1,20 @@
-"""Pages of results by index (RFC 7644 section 3.4.2.4) and by cursor (RFC 9865), without I/O."""
+"""Pages of results by index (RFC 7644 section 3.4.2.4) and by cursor (RFC 9865)."""
 
 import base64
 import hashlib
 import hmac
 import json
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from schemas.discovery import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
+from schemas.fields import LARGEST_INTEGER, whole_number
 from schemas.messages import SearchRequest
 
-# SQLite's integers have 64 bits.
-MAX_INDEX = 2**63 - 1
 CURSOR_VERSION = 1
 MAC_BYTES = 16
-WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class CursorPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class CursorPosition:
     """Where a page ended: the sort value, None where it is missing, and the row's `seq`."""
 
     key: str | int | float | None
@@ -53,7 +50,7 @@ def read_page(search: SearchRequest) -> IndexPage | CursorPage:
     if search.cursor is None:
         start = _number("startIndex", search.startIndex, 1, InvalidValue)
         count = _number("count", search.count, DEFAULT_RESULTS, InvalidValue)
-        return IndexPage(min(max(start, 1), MAX_INDEX), min(max(count, 0), MAX_RESULTS))
+        return IndexPage(min(max(start, 1), LARGEST_INTEGER), min(max(count, 0), MAX_RESULTS))
     if not isinstance(search.cursor, str):
         raise InvalidCursor("cursor: must be text: empty for the first page, else the nextCursor of the page before.")
     if search.startIndex not in (None, ""):
@@ -67,45 +64,42 @@ def read_page(search: SearchRequest) -> IndexPage | CursorPage:
 def _number(name: str, value: Any, default: int, error: type[ScimError]) -> int:
     if value is None or value == "":
         return default
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    text = value.strip() if isinstance(value, str) else ""
-    if not WHOLE_NUMBER.fullmatch(text):
+    number = whole_number(value)
+    if number is None:
         raise error(f"{name}: must be a whole number.")
-    # Python refuses to convert thousands of digits; that many mean "as far as possible".
-    return int(text) if len(text) < 20 else -1 if text.startswith("-") else MAX_INDEX
+    return number
 
 
 @lru_cache(maxsize=64)
 def query_digest(**parts: Any) -> str:
-    """Return a digest of what a cursor belongs to: filter, sort, type (RFC 9865 section 2)."""
+    """Return a digest of the query that a cursor belongs to: filter, sort, type (RFC 9865 section 2)."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def encode_cursor(secret: bytes, position: Position, now: float, digest: str) -> str:
+def encode_cursor(secret: bytes, position: CursorPosition, now: float, digest: str) -> str:
     """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
     content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq]
     body = _to_text(json.dumps(content, separators=(",", ":")).encode())
     return f"{body}.{_to_text(_mac(secret, body))}"
 
 
-def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> Position:
+def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> CursorPosition:
     """Return the position in a cursor that `encode_cursor` made for the same query (RFC 9865 section 2.1).
 
-    :raises InvalidCursor: when it was changed, made elsewhere or made for another query.
+    :raises InvalidCursor: when it was changed, or made by another server or for another query.
     :raises ExpiredCursor: when it is older than CURSOR_TIMEOUT seconds.
     """
     body, _, mac = text.partition(".")
     expected = _to_text(_mac(secret, body))
     if not hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()):
-        raise InvalidCursor("cursor: is not one that this server gave; begin again with an empty cursor.")
+        raise InvalidCursor("cursor: was not made by this server; begin again with an empty cursor.")
     version, issued, belongs_to, _, key, seq = json.loads(_from_text(body))
     if version != CURSOR_VERSION or belongs_to != digest:
         raise InvalidCursor("cursor: belongs to another query; repeat its filter and sorting, or begin again.")
     if now - issued > CURSOR_TIMEOUT:
         raise ExpiredCursor(f"cursor: is older than {CURSOR_TIMEOUT} seconds; begin again with an empty cursor.")
-    return Position(key, seq)
+    return CursorPosition(key, seq)
 
 
 def _mac(secret: bytes, body: str) -> bytes:

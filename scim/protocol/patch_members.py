@@ -1,4 +1,4 @@
-"""Changes of a group's members, recorded without reading the members (RFC 7644 section 3.5.2), without I/O."""
+"""Changes of a group's members, recorded without reading the members (RFC 7644 section 3.5.2)."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from schemas.fields import is_unassigned
 from schemas.filters.nodes import BoundNode, Comparison, FilterNode, Or
 from schemas.tolerances import Tolerance, note
 from schemas.values import read_value
-from scim.protocol.patch_paths import Target
+from scim.protocol.patch_paths import PatchTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class MemberEdit:
     filter: "BoundNode | None" = None
 
 
-def member_edits(op: str, target: Target, value: Any) -> list[MemberEdit]:
-    """Return what an operation on `members` changes; none when it names nobody (RFC 7644 section 3.5.2).
+def member_edits(op: str, target: PatchTarget, value: Any) -> list[MemberEdit]:
+    """Return the edits that an operation on `members` makes; none when it names no member (RFC 7644 section 3.5.2).
 
-    :raises Mutability: for a change of a part of a member, which is immutable (RFC 7643 section 4.2).
+    :raises Mutability: for a change of a member's sub-attribute, which is immutable (RFC 7643 section 4.2).
     :raises InvalidValue: for a member without an id.
     """
     if target.sub is not None:
-        raise Mutability(f"{target.text}: the parts of a member cannot change; remove the member or add another one.")
+        raise Mutability(f"{target.text}: parts of a member cannot change; remove the member and add another.")
     if target.filter is not None and target.written is not None:
         return _filtered(op, target, target.filter, target.written, value)
     if op == "remove":
@@ -40,15 +40,15 @@ def member_edits(op: str, target: Target, value: Any) -> list[MemberEdit]:
     return [MemberEdit("replace", ids)] if ids else [MemberEdit("clear")]
 
 
-def _filtered(op: str, target: Target, bound: BoundNode, written: FilterNode, value: Any) -> list[MemberEdit]:
+def _filtered(op: str, target: PatchTarget, bound: BoundNode, written: FilterNode, value: Any) -> list[MemberEdit]:
     if op == "add" or (op == "replace" and not is_unassigned(value)):
         raise Mutability(f"{target.text}: a member cannot change; use the path members to add or replace members.")
     ids = _named(written)
     return [MemberEdit("remove-where", filter=bound)] if ids is None else [MemberEdit("remove", ids)]
 
 
-def _removed(target: Target, value: Any) -> list[MemberEdit]:
-    """Remove the listed members only, as Microsoft Entra means it; all of them when no list is sent."""
+def _removed(target: PatchTarget, value: Any) -> list[MemberEdit]:
+    """Remove the listed members, as Microsoft Entra expects; without a list remove all."""
     if value is None or value == "":
         return [MemberEdit("clear")]
     note(Tolerance.REMOVE_WITH_VALUE, target.text)
@@ -56,13 +56,13 @@ def _removed(target: Target, value: Any) -> list[MemberEdit]:
     return [MemberEdit("remove", ids)] if ids else []
 
 
-def _ids(target: Target, value: Any) -> tuple[str, ...]:
+def _ids(target: PatchTarget, value: Any) -> tuple[str, ...]:
     members = read_value(target.attribute, value, target.text)
     return tuple(dict.fromkeys(member["value"] for member in members))
 
 
 def _named(node: FilterNode) -> tuple[str, ...] | None:
-    """Return the ids of a filter that only names ids, else None."""
+    """Return the ids of a filter that only names ids, None for any other filter."""
     if isinstance(node, Or):
         terms = [_named(term) for term in node.terms]
         named = [ids for ids in terms if ids is not None]

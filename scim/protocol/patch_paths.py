@@ -1,4 +1,4 @@
-"""What a PATCH path or a key of a value without a path points at (RFC 7644 section 3.5.2), without I/O."""
+"""The target of a PATCH path, or of a key in a value without a path (RFC 7644 section 3.5.2)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +8,14 @@ from schemas.fields import Attribute, Complex
 from schemas.filters.binding import bind_value_filter
 from schemas.filters.nodes import And, BoundNode, Comparison, FilterNode
 from schemas.filters.parser import parse_path
-from schemas.resource import Bound, ResourceType, UnknownAttribute
+from schemas.resource import Bound, ResourceSchema, UnknownAttribute
 from schemas.tolerances import Tolerance, note
 from schemas.values import read_part
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """An attribute with, for a value path, its filter as bound and as written (RFC 7644 section 3.5.2)."""
+class PatchTarget:
+    """The attribute of a path, as written in `text`, with the filter of a value path, bound and as written."""
 
     text: str
     bound: Bound
@@ -38,42 +38,42 @@ class Target:
         return self.attribute.readOnly or (self.sub is not None and self.sub.readOnly)
 
 
-def whole_schema(resource_type: ResourceType, text: str) -> str | None:
-    """Return the canonical URN when the text is the URN of one of the resource type's schemas, else None."""
-    if text.lower() == resource_type.urn.lower():
-        return resource_type.urn
-    extension = resource_type.extension(text)
+def whole_schema(schema: ResourceSchema, text: str) -> str | None:
+    """Return the URN as declared when the text is the core URN or an extension's in any case, else None."""
+    if text.lower() == schema.urn.lower():
+        return schema.urn
+    extension = schema.extension(text)
     return extension.name if extension is not None else None
 
 
-def read_target(resource_type: ResourceType, text: str) -> Target:
-    """Find what a path points at (RFC 7644 section 3.5.2).
+def read_target(schema: ResourceSchema, text: str) -> PatchTarget:
+    """Return the target of a path (RFC 7644 section 3.5.2).
 
     :raises InvalidPath: when it is no path.
     :raises InvalidFilter: when its filter does not fit the attribute.
-    :raises UnknownAttribute: when the resource type has no such attribute.
+    :raises UnknownAttribute: when the schema has no such attribute.
     """
-    plain = resource_type.attributes.get(text)
+    plain = schema.attributes.get(text)
     if plain is not None:
-        return Target(text, Bound(None, plain))
+        return PatchTarget(text, Bound(None, plain))
     path = parse_path(text)
-    bound = _resolve(resource_type, path.path.urn, path.path.name, path.sub)
+    bound = _resolve(schema, path.path.urn, path.path.name, path.sub)
     if path.filter is None:
-        return Target(text, bound)
+        return PatchTarget(text, bound)
     if not bound.attribute.multiValued or not isinstance(bound.attribute, Complex):
         raise InvalidPath(f"{text}: '{bound.attribute.name}' has a single value, which takes no filter in brackets.")
-    return Target(text, bound, bind_value_filter(path.filter, resource_type, bound), path.filter)
+    return PatchTarget(text, bound, bind_value_filter(path.filter, schema, bound), path.filter)
 
 
-def read_key(resource_type: ResourceType, urn: str | None, key: str) -> Target | None:
-    """Find what a key of a value without a path means, None when it is unknown and so ignored.
+def read_key(schema: ResourceSchema, urn: str | None, key: str) -> PatchTarget | None:
+    """Return the target of a key in a value without a path; None for an unknown one, which is ignored.
 
-    Microsoft Entra sends keys that are paths: `name.givenName`, an extension's URN with an attribute behind it.
+    Microsoft Entra sends keys that are paths: `name.givenName`, or an extension's URN with an attribute after it.
 
     :raises InvalidPath: for a key with a filter that cannot be read.
     """
     try:
-        target = read_target(resource_type, f"{urn}:{key}" if urn else key)
+        target = read_target(schema, f"{urn}:{key}" if urn else key)
     except UnknownAttribute:
         return None
     except InvalidPath:
@@ -85,25 +85,25 @@ def read_key(resource_type: ResourceType, urn: str | None, key: str) -> Target |
     return target
 
 
-def _resolve(resource_type: ResourceType, urn: str | None, name: str, sub: str | None) -> Bound:
-    """Find an attribute; one without URN that the core does not know may be an extension's, such as `manager`."""
+def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None) -> Bound:
+    """Return an attribute; a name without URN that is not in the core may be an extension's, such as `manager`."""
     try:
-        resource_type.resolve(urn, name)
+        schema.resolve(urn, name)
     except UnknownAttribute:
-        misplaced = None if urn else resource_type.extension_with(name)
-        if misplaced is None:
+        extension = None if urn else schema.extension_with(name)
+        if extension is None:
             raise
         note(Tolerance.MISPLACED_ATTRIBUTE, name)
-        return resource_type.resolve(misplaced, name, sub)
-    return resource_type.resolve(urn, name, sub)
+        return schema.resolve(extension.name, name, sub)
+    return schema.resolve(urn, name, sub)
 
 
-def element_of(target: Target) -> dict[str, Any] | None:
-    """Return the element that a filter of `eq` terms joined by `and` describes, None when it describes none."""
+def element_of(target: PatchTarget) -> dict[str, Any] | None:
+    """Return the element that a filter of `eq` terms joined by `and` describes; None for any other filter."""
     return _described(target.written, target) if target.written is not None else {}
 
 
-def _described(node: FilterNode, target: Target) -> dict[str, Any] | None:
+def _described(node: FilterNode, target: PatchTarget) -> dict[str, Any] | None:
     if isinstance(node, And):
         element: dict[str, Any] = {}
         for term in node.terms:

@@ -1,6 +1,6 @@
-"""How an operation changes the values of one attribute (RFC 7644 section 3.5.2), without I/O.
+"""How an operation changes the values of one attribute (RFC 7644 section 3.5.2).
 
-The functions change what they are given; `scim.protocol.patch` hands them a copy of the document.
+The functions change their arguments in place; `scim.protocol.patch` passes a copy of the document.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,18 +8,18 @@ from typing import Any
 
 from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import Attribute, Complex, is_unassigned
-from schemas.filters.binding import evaluate_element
+from schemas.filters.evaluation import evaluate_element
 from schemas.tolerances import Tolerance, note
 from schemas.values import named, read_element, read_part, read_parts, read_value
-from scim.protocol.patch_paths import Target, element_of
+from scim.protocol.patch_paths import PatchTarget, element_of
 
 Element = dict[str, Any]
 
-# Sub-attributes that describe an element; an element of nothing else would say nothing.
+# Sub-attributes that describe an element; an element of these alone has no value.
 LABELS = ("type", "primary", "display")
 
 
-def change(container: dict[str, Any], op: str, target: Target, value: Any) -> None:
+def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) -> None:
     """Apply an operation to an attribute inside its container: the document or an extension (RFC 7644 3.5.2).
 
     :raises InvalidValue: for a value that does not fit the attribute.
@@ -39,7 +39,7 @@ def change(container: dict[str, Any], op: str, target: Target, value: Any) -> No
         container[field.name] = read_value(field, _unwrapped(field, value), target.text)
 
 
-def _unassign(container: dict[str, Any], field: Attribute, op: str, target: Target) -> None:
+def _unassign(container: dict[str, Any], field: Attribute, op: str, target: PatchTarget) -> None:
     if field.required and op == "remove":
         raise Mutability(f"{target.text}: is required and cannot be removed; replace it instead.")
     if field.required:
@@ -48,7 +48,7 @@ def _unassign(container: dict[str, Any], field: Attribute, op: str, target: Targ
 
 
 def _unwrapped(field: Attribute, value: Any) -> Any:
-    """Take a plain value out of the array around it; older Entra connectors send `[{"value": x}]` for everything."""
+    """Return a value without the array around it: older Entra connectors send `[{"value": x}]` for every attribute."""
     if not isinstance(value, list) or len(value) != 1 or field.multiValued:
         return value
     note(Tolerance.SINGLE_VALUE_ARRAY, field.name)
@@ -56,8 +56,8 @@ def _unwrapped(field: Attribute, value: Any) -> Any:
     return only.get("value") if isinstance(only, dict) and not isinstance(field, Complex) else only
 
 
-def _change_object(container: dict[str, Any], op: str, target: Target, field: Complex, value: Any) -> None:
-    """Change a single-valued complex attribute: what the operation does not name stays (RFC 7644 3.5.2.3)."""
+def _change_object(container: dict[str, Any], op: str, target: PatchTarget, field: Complex, value: Any) -> None:
+    """Change a single-valued complex attribute; sub-attributes that are not named stay (RFC 7644 section 3.5.2.3)."""
     held = container.get(field.name, {})
     if target.sub is not None:
         changed = dict(held)
@@ -72,13 +72,13 @@ def _change_object(container: dict[str, Any], op: str, target: Target, field: Co
     else:
         changed, sent = _merged(held, op, target, field, _unwrapped(field, value))
     if "$ref" not in sent and changed.get("value") != held.get("value"):
-        # The stored reference names the former value.
+        # The stored reference belongs to the former value.
         changed.pop("$ref", None)
     _store(container, field, changed)
 
 
-def _merged(held: Element, op: str, target: Target, field: Complex, value: Any) -> tuple[Element, set[str]]:
-    """Return the object with the sent sub-attributes merged in, and the names that were sent."""
+def _merged(held: Element, op: str, target: PatchTarget, field: Complex, value: Any) -> tuple[Element, set[str]]:
+    """Return the object with the sent sub-attributes merged in, and the names of those."""
     parts = read_value(field, value, target.text)
     sent = named(field, value) if isinstance(value, dict) else parts
     if not parts and sent.get("value") == "":
@@ -94,7 +94,7 @@ def _store(container: dict[str, Any], field: Attribute, value: Any) -> None:
         container[field.name] = value
 
 
-def _change_elements(container: dict[str, Any], op: str, target: Target, field: Complex, value: Any) -> None:
+def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, field: Complex, value: Any) -> None:
     elements: list[Element] = container.get(field.name, [])
     found = elements
     if target.filter is not None:
@@ -110,7 +110,7 @@ def _change_elements(container: dict[str, Any], op: str, target: Target, field: 
     _store(container, field, [element for element in kept if element])
 
 
-def _set_all(elements: list[Element], op: str, target: Target, field: Complex, value: Any) -> list[Element]:
+def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Complex, value: Any) -> list[Element]:
     """Add elements, none twice, or replace all of them (RFC 7644 sections 3.5.2.1 and 3.5.2.3)."""
     sent = read_value(field, value, target.text)
     held = {_identity(field, element): element for element in elements}
@@ -122,7 +122,7 @@ def _set_all(elements: list[Element], op: str, target: Target, field: Complex, v
         same = held.setdefault(_identity(field, element), element)
         if same is element:
             kept.append(element)
-        # Text that only differs in case is the same value, and stays as it is (RFC 7644 section 3.5.2.1).
+        # Text that differs in case only is the same value, and stays as it is (RFC 7644 section 3.5.2.1).
         same.update(element if _is_named_by_value(field) else _primary_of(element))
         if element.get("primary"):
             touched.append(same)
@@ -130,7 +130,7 @@ def _set_all(elements: list[Element], op: str, target: Target, field: Complex, v
 
 
 def _set_sub(
-    elements: list[Element], found: list[Element], target: Target, field: Complex, sub: Attribute, value: Any
+    elements: list[Element], found: list[Element], target: PatchTarget, field: Complex, sub: Attribute, value: Any
 ) -> list[Element]:
     """Set a sub-attribute of the matching elements, or of a new one (RFC 7644 section 3.5.2.3)."""
     parts = read_part(field, sub, _unwrapped(sub, value), target.text)
@@ -142,9 +142,9 @@ def _set_sub(
 
 
 def _set_found(
-    elements: list[Element], found: list[Element], op: str, target: Target, field: Complex, value: Any
+    elements: list[Element], found: list[Element], op: str, target: PatchTarget, field: Complex, value: Any
 ) -> list[Element]:
-    """Merge an object into the matching elements (add) or put it in their place (replace; RFC 7644 3.5.2.3)."""
+    """Merge an object into the matching elements (add), or replace each of them by it (RFC 7644 section 3.5.2.3)."""
     value = _one(value, target)
     parts = read_parts(field, value, target.text)
     if not found:
@@ -161,14 +161,14 @@ def _set_found(
 
 
 def _update(field: Complex, element: Element, parts: Element) -> None:
-    """Merge sub-attributes into an element; a stored `display` does not outlive the role that it names."""
+    """Merge sub-attributes into an element; a new role drops the `display` of the former one."""
     renamed = "value" in parts and parts["value"] != element.get("value")
     if renamed and _is_named_by_value(field) and element.get("value"):
         element.pop("display", None)
     element.update(parts)
 
 
-def _one(value: Any, target: Target) -> Any:
+def _one(value: Any, target: PatchTarget) -> Any:
     if not isinstance(value, list):
         return value
     if len(value) != 1:
@@ -177,29 +177,29 @@ def _one(value: Any, target: Target) -> Any:
     return value[0]
 
 
-def _with_created(elements: list[Element], parts: Element, target: Target) -> list[Element]:
-    """Add the element that the filter describes, as clients expect of a path that matches nothing yet.
+def _with_created(elements: list[Element], parts: Element, target: PatchTarget) -> list[Element]:
+    """Add the element that the filter describes, as clients expect when the path matches nothing yet.
 
     :raises NoTarget: when the filter describes no element, or one that it would not match.
     """
     described = element_of(target)
     element = {**(described or {}), **parts}
     if described is None or (target.filter is not None and not evaluate_element(target.filter, element)):
-        raise NoTarget(f"{target.text}: no value matches the filter, and none can be made from it.")
+        raise NoTarget(f"{target.text}: no value matches the filter, and it does not describe one to create.")
     if target.filter is not None:
         note(Tolerance.CREATED_FROM_FILTER, target.text)
     elif all(name in LABELS for name in element):
-        raise NoTarget(f"{target.text}: there is no value to set it on.")
+        raise NoTarget(f"{target.text}: there is no value to set it on; add the value first.")
     return _with_one_primary([*elements, element], [element], target)
 
 
 def _removed(
-    elements: list[Element], found: list[Element], target: Target, field: Complex, value: Any
+    elements: list[Element], found: list[Element], target: PatchTarget, field: Complex, value: Any
 ) -> list[Element]:
     """Remove the matching elements, their sub-attribute, or the listed elements (RFC 7644 section 3.5.2.2).
 
-    A filter that matches nothing removes nothing: clients repeat removals. An element goes with a required
-    sub-attribute.
+    A filter that matches nothing removes nothing, since clients repeat removals. To remove a required sub-attribute
+    removes the element.
     """
     if target.sub is None and target.filter is None:
         if value is None or value == "":
@@ -214,7 +214,7 @@ def _removed(
     return [element for element in elements if id(element) not in gone]
 
 
-def _without_listed(elements: list[Element], target: Target, field: Complex, value: Any) -> list[Element]:
+def _without_listed(elements: list[Element], target: PatchTarget, field: Complex, value: Any) -> list[Element]:
     listed = value if isinstance(value, list) else [value]
     parts = [read_parts(field, item, target.text) for item in listed if not is_unassigned(item)]
     wanted: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
@@ -236,7 +236,7 @@ def _comparable(field: Complex, element: Element, names: Iterable[str]) -> tuple
 
 
 def _identity(field: Complex, element: Element) -> Any:
-    """Return what makes an element the same as another: a required `value` alone, else all but `primary`."""
+    """Return the key that equal elements share: a required `value` alone, else all sub-attributes but `primary`."""
     if _is_named_by_value(field):
         return element.get("value")
     names = sorted(element.keys() - {"primary"})
@@ -253,7 +253,7 @@ def _is_named_by_value(field: Complex) -> bool:
 
 
 def _unique(field: Complex, elements: list[Element]) -> list[Element]:
-    """Return the elements without those that an operation has made equal to an earlier one."""
+    """Return the elements without duplicates, which an operation on a sub-attribute may have made."""
     kept: dict[Any, Element] = {}
     for element in elements:
         same = kept.setdefault(_identity(field, element), element)
@@ -262,11 +262,11 @@ def _unique(field: Complex, elements: list[Element]) -> list[Element]:
     return list(kept.values())
 
 
-def _with_one_primary(elements: list[Element], touched: Sequence[Element], target: Target) -> list[Element]:
-    """Demote the former primary value when the operation has made another one primary (RFC 7644 3.5.2)."""
+def _with_one_primary(elements: list[Element], touched: Sequence[Element], target: PatchTarget) -> list[Element]:
+    """Unmark the former primary value when the operation has marked another one (RFC 7644 section 3.5.2)."""
     chosen = [element for element in touched if element.get("primary") is True]
     if len({id(element) for element in chosen}) > 1:
-        raise InvalidValue(f"{target.text}: only one value can be primary (RFC 7643 section 2.4).")
+        raise InvalidValue(f"{target.text}: only one value can be primary (RFC 7643 section 2.4); mark one.")
     for element in elements if chosen else ():
         if element is not chosen[0] and element.get("primary") is True:
             element["primary"] = False

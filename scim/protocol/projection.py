@@ -1,48 +1,42 @@
-"""Which attributes an answer holds: `attributes`, `excludedAttributes`, `returned` (RFC 7644 section 3.9)."""
+"""Which attributes an answer has: `attributes`, `excludedAttributes`, `returned` (RFC 7644 section 3.9)."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
 from schemas.errors import InvalidValue
 from schemas.fields import Attribute, Complex, is_unassigned
-from schemas.resource import ResourceType, UnknownAttribute
+from schemas.resource import ResourceSchema, UnknownAttribute
 
-# A tree of canonical names; True stands for an attribute with all that belongs to it.
+# A tree of declared names; True stands for a whole attribute.
 Tree = dict[str, Any]
 
 
 class Projection:
-    """A choice of attributes for one resource type (RFC 7644 section 3.9)."""
+    """A choice of a schema's attributes (RFC 7644 section 3.9)."""
 
-    def __init__(self, resource_type: ResourceType, tree: Tree, *, excluding: bool) -> None:
-        self._fields = resource_type.fields
-        self._names = {name.lower(): name for name in self._fields}
+    def __init__(self, schema: ResourceSchema, tree: Tree, *, excluding: bool) -> None:
+        self._fields = schema.by_key
         self._tree = tree
         self._excluding = excluding
         self.is_default = excluding and not tree
 
     @classmethod
-    def parse(
-        cls, attributes: list[str] | None, excluded: list[str] | None, resource_type: ResourceType
-    ) -> "Projection":
+    def parse(cls, attributes: list[str] | None, excluded: list[str] | None, schema: ResourceSchema) -> "Projection":
         """Read the names of `attributes` or `excludedAttributes`, in any case; unknown ones are ignored.
 
         :raises InvalidValue: when both are given.
         """
-        if not attributes and not excluded:
-            return _everything(resource_type)
         asked, left_out = _split(attributes), _split(excluded)
         if asked and left_out:
             raise InvalidValue("attributes: cannot be combined with excludedAttributes; send one of them.")
-        return cls(resource_type, _tree(asked or left_out, resource_type), excluding=not asked)
+        return cls(schema, _tree(asked or left_out, schema), excluding=not asked)
 
     def wants(self, name: str) -> bool:
-        """Tell whether a top-level attribute or extension URN can appear in an answer (RFC 7643 section 2.2)."""
-        key = self._names.get(name.lower())
-        if key is None:
+        """Tell whether an attribute or an extension, by its key in documents, can appear in an answer."""
+        field = self._fields.get(name)
+        if field is None:
             return False
-        node, returned = self._tree.get(key), self._fields[key].returned
+        node, returned = self._tree.get(name), field.returned
         if returned in ("always", "never"):
             return returned == "always"
         if self._excluding:
@@ -56,35 +50,30 @@ class Projection:
         return _pick(document, self._tree, self._fields)
 
 
-@cache
-def _everything(resource_type: ResourceType) -> Projection:
-    return Projection(resource_type, {}, excluding=True)
-
-
 def _split(names: Iterable[str] | None) -> list[str]:
     parts = (part.strip() for name in names or () for part in name.split(","))
     return [part for part in parts if part]
 
 
-def _tree(names: Iterable[str], resource_type: ResourceType) -> Tree:
+def _tree(names: Iterable[str], schema: ResourceSchema) -> Tree:
     tree: Tree = {}
     for name in names:
-        for path in _paths(name, resource_type):
+        for path in _paths(name, schema):
             _insert(tree, path)
     return tree
 
 
-def _paths(name: str, resource_type: ResourceType) -> list[tuple[str, ...]]:
-    """Return the document keys that lead to what a name means; none for an unknown one."""
-    if name.lower() == resource_type.urn.lower():
-        return [(key,) for key in resource_type.core]
-    extension = resource_type.extension(name)
+def _paths(name: str, schema: ResourceSchema) -> list[tuple[str, ...]]:
+    """Return the paths of keys in a document that a name stands for; none for an unknown one."""
+    if name.lower() == schema.urn.lower():
+        return [(key,) for key in schema.core]
+    extension = schema.extension(name)
     if extension is not None:
         return [(extension.name,)]
     urn, _, attribute = name.rpartition(":")
     attribute, _, sub = attribute.partition(".")
     try:
-        return [resource_type.resolve(urn or None, attribute, sub or None).path]
+        return [schema.resolve(urn or None, attribute, sub or None).path]
     except UnknownAttribute:
         return []
 
@@ -128,7 +117,7 @@ def _omit(values: Mapping[str, Any], tree: Tree, fields: Mapping[str, Attribute]
 
 
 def _inside(value: Any, field: Attribute, tree: Tree, choose: Any) -> Any:
-    """Apply `choose` to an object or to each object of an array; plain values stand for their `value`."""
+    """Apply `choose` to an object, or to each object of an array; plain values stay."""
     if not isinstance(field, Complex):
         return value
     if isinstance(value, Mapping):

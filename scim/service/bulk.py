@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+from schemas.bulk import BulkOperation, BulkRequest, bulk_result
 from schemas.errors import ScimError
-from schemas.messages import BulkOperation, BulkRequest, bulk_result, error_document
-from schemas.resource import GROUP, USER
-from scim.protocol.bulk_plan import Plan, Step, plan, resolve, should_stop, split_path, without
+from schemas.messages import error_document
+from scim.protocol.bulk_plan import BulkPlan, BulkStep, plan, resolve, should_stop, split_path, without
 from scim.protocol.etags import Conditions
 from scim.protocol.projection import Projection
 from scim.service import resources
 from scim.service.context import Answer, Context
 
-KINDS = {kind.endpoint: kind for kind in (USER, GROUP)}
 OPERATIONS_PER_COMMIT = 100
 
 
@@ -27,6 +26,7 @@ class BulkRun:
         self.context = context
         self.request = request
         self.explain = explain
+        self.kinds = context.resource_types.writable
         self.found: dict[int, dict[str, Any]] = {}
         self.ids: dict[str, str] = {}
         self.half_made: set[int] = set()
@@ -34,7 +34,7 @@ class BulkRun:
 
     def results(self) -> list[dict[str, Any]]:
         """Return the results in the order of the request, up to where `failOnErrors` ends it."""
-        planned = plan(self.request, KINDS)
+        planned = plan(self.request, self.kinds)
         todo = iter(self._until_stopped(planned))
         while steps := list(islice(todo, OPERATIONS_PER_COMMIT)):
             with self.context.repository.writing(self.context.author):
@@ -43,18 +43,18 @@ class BulkRun:
                         self._step(step, planned)
         return [self.found[index] for index in sorted(self.found)]
 
-    def _until_stopped(self, planned: Plan) -> Iterator[Step]:
-        failed = [Step(index) for index in planned.errors]
+    def _until_stopped(self, planned: BulkPlan) -> Iterator[BulkStep]:
+        failed = [BulkStep(index) for index in planned.errors]
         for step in _in_order_of_request(planned.steps, failed):
             if self._goes_on(step):
                 yield step
 
-    def _goes_on(self, step: Step) -> bool:
+    def _goes_on(self, step: BulkStep) -> bool:
         """Tell whether a step is to run: after too many errors only what completes, or undoes, what was begun."""
         begun = step.completes and step.index in self.found
         return begun or not should_stop(self.errors, self.request.failOnErrors)
 
-    def _step(self, step: Step, planned: Plan) -> None:
+    def _step(self, step: BulkStep, planned: BulkPlan) -> None:
         operation = self.request.operations[step.index]
         if step.completes and "response" in self.found[step.index]:
             return
@@ -75,8 +75,8 @@ class BulkRun:
 
     def _undo(self, operation: BulkOperation) -> None:
         """Delete what the first half of an operation created: one that fails changes nothing (RFC 7644 3.7)."""
-        endpoint, _ = split_path(operation, KINDS)
-        resources.delete(self.context, KINDS[endpoint], self.ids.pop(operation.bulkId or ""), Conditions())
+        endpoint, _ = split_path(operation, self.kinds)
+        resources.delete(self.context, self.kinds[endpoint], self.ids.pop(operation.bulkId or ""), Conditions())
 
     def _failed(self, operation: BulkOperation, error: ScimError) -> None:
         self.errors += 1
@@ -94,10 +94,10 @@ class BulkRun:
             return None
         return self.context.base + path
 
-    def _operate(self, operation: BulkOperation, step: Step) -> Answer:
-        endpoint, identifier = split_path(operation, KINDS)
-        kind, conditions = KINDS[endpoint], Conditions(operation.version)
-        projection = Projection.parse(None, None, kind)
+    def _operate(self, operation: BulkOperation, step: BulkStep) -> Answer:
+        endpoint, identifier = split_path(operation, self.kinds)
+        kind, conditions = self.kinds[endpoint], Conditions(operation.version)
+        projection = Projection.parse(None, None, kind.schema)
         identifier = resolve(identifier, self.ids) if identifier else None
         if operation.method == "DELETE":
             return resources.delete(self.context, kind, identifier or "", conditions)
@@ -114,17 +114,19 @@ class BulkRun:
 
     def _complete(self, operation: BulkOperation) -> Answer:
         """Run the second half of an operation of a circle: what it refers to exists now."""
-        endpoint, identifier = split_path(operation, KINDS)
-        kind = KINDS[endpoint]
+        endpoint, identifier = split_path(operation, self.kinds)
+        kind = self.kinds[endpoint]
         if operation.method == "POST":
             identifier = self.ids.get(operation.bulkId or "", "")
         data = resolve(operation.data, self.ids)
         change = resources.patch if operation.method == "PATCH" else resources.replace
         identifier = resolve(identifier, self.ids)
-        return change(self.context, kind, identifier or "", data, Projection.parse(None, None, kind), Conditions())
+        return change(
+            self.context, kind, identifier or "", data, Projection.parse(None, None, kind.schema), Conditions()
+        )
 
 
-def _in_order_of_request(steps: Iterable[Step], failed: Iterable[Step]) -> list[Step]:
+def _in_order_of_request(steps: Iterable[BulkStep], failed: Iterable[BulkStep]) -> list[BulkStep]:
     """Return planned steps with those that cannot run at their places in the request."""
     merged = list(steps)
     for step in failed:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from schemas import ResourceTypes
 from scim.service.derived_cache import Memo
 from scim.settings import Settings
 from storage.journal import Author
@@ -18,6 +19,7 @@ class Context(NamedTuple):
     base: str
     key: Key
     author: Author
+    resource_types: ResourceTypes
     memo: Memo
 
 

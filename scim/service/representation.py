@@ -1,12 +1,23 @@
-"""Stored rows as SCIM documents: JSON text joined from what is stored and what is derived, parsed by nobody."""
+"""Stored rows as JSON text, joined from three parts; a read parses none of them.
+
+    {"id":"0199…",                                                        the row's id
+     "schemas":["urn:…:User",…],"userName":"ada","active":true,           1. the stored document
+     "roles":["managed:admin"],"groups":[…],"urn:perch:…:User":{…},       2. the derived part
+     "meta":{"resourceType":"User","version":"W/\\"3.17\\"",…}}             3. meta
+
+1. `dumps` of the resource's schema wrote the document when the resource was last written.
+2. `dumps` of the schema of derived attributes writes this part once for each entry of the derived cache: users with the
+   same groups and roles share an entry. A group's members come before it, written by SQL.
+3. Numbers and instants of the row.
+"""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from urllib.parse import quote
 
-from schemas import access
+from schemas import group, user
 from schemas.datetimes import to_json
 from schemas.json import to_text
 from scim.protocol.etags import etag
@@ -18,66 +29,58 @@ from storage.members import Membership
 from storage.resources import Row
 from storage.roles import Assignment
 
-_quoted = json.encoder.encode_basestring
+Part = dict[str, Any]
 
 
 def texts(context: Context, connection: Connection, rows: Sequence[Row], projection: Projection) -> list[str]:
     """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
-    base = _quoted(context.base)[1:-1]
-    derived = _derived(context, connection, base, rows)
+    derived = _derived_texts(context, connection, rows)
     if projection.wants("members"):
         derived = [
             "".join([*_members(context, connection, row), text]) if row.type == "Group" else text
             for row, text in zip(rows, derived, strict=True)
         ]
-    found = [_text(row, base, text) for row, text in zip(rows, derived, strict=True)]
+    base = _escaped(context.base)
+    found = [_joined(row, base, text) for row, text in zip(rows, derived, strict=True)]
     if projection.is_default:
         return found
     return [to_text(projection.apply(json.loads(text))) for text in found]
 
 
 def pieces(context: Context, connection: Connection, row: Row, projection: Projection) -> list[bytes]:
-    """Return the JSON text of one resource; that of a group in pieces, lest all its members are held several times."""
+    """Return the JSON text of one resource; that of a group in pieces, so that its members are in memory once."""
     if row.type != "Group" or not projection.is_default:
         return [texts(context, connection, [row], projection)[0].encode()]
-    base = _quoted(context.base)[1:-1]
-    (derived,) = _derived(context, connection, base, [row])
-    # No text of JSON has this character, so that it marks a place.
-    head, tail = _text(row, base, f"\0{derived}").split("\0")
+    (derived,) = _derived_texts(context, connection, [row])
+    # JSON text never has this character, so that it marks the place of the members.
+    head, tail = _joined(row, _escaped(context.base), f"\0{derived}").split("\0")
     return [head.encode(), *(text.encode() for text in _members(context, connection, row)), tail.encode()]
 
 
-def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
-    """Return what is derived for each resource, with a comma before it; a few statements for all that is not known."""
-    if not rows:
-        return []
-    memo, roles_as = context.memo, context.key.rolesAs
-    known, sources = memo.of(base, roles_as), [row.derived_from for row in rows]
-    found = [known.get(source) for source in sources]
-    if None in found:
-        fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
-        committed = context.repository.committed_epoch(rows[0].epoch)
-        writer = _Writer(base, roles_as, _derive(connection, list(fresh.values())))
-        texts = {source: writer.derived(row) for source, row in fresh.items()}
-        memo.keep(known, texts, committed)
-        found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
-    return cast(list[str], found)
+def location(context: Context, type_name: str, identifier: str) -> str:
+    """Return a resource's URI (RFC 7643 section 3.1)."""
+    # Ids of users and groups are Perch's own and need no quoting; a role's is its slug.
+    name = identifier if type_name != "Role" else quote(identifier, safe=":")
+    return f"{context.base}/{type_name}s/{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """What is derived for some resources: the groups above each, and the assignments of each and of those groups."""
+def _joined(row: Row, base: str, derived: str) -> str:
+    _, identifier, version, created, modified, document, kind, _, epoch, _, _ = row
+    name = identifier
+    if kind == "Role":
+        identifier, name = _escaped(identifier), _escaped(quote(identifier, safe=":"))
+    made = to_json(created)
+    changed = made if modified == created else to_json(modified)
+    return (
+        f'{{"id":"{identifier}",{document[1:-1]}{derived},"meta":{{"resourceType":"{kind}",'
+        f'"created":"{made}","lastModified":"{changed}",'
+        f'"location":"{base}/{kind}s/{name}","version":{to_text(etag(version, epoch))}}}}}'
+    )
 
-    groups: Mapping[int, list[Membership]]
-    assigned: Mapping[int, list[Assignment]]
 
-
-def _derive(connection: Connection, rows: Sequence[Row]) -> Derived:
-    users = [row.seq for row in rows if row.type == "User" and row.above]
-    groups = members.groups_above(connection, users) if users else {}
-    above = {membership.group for memberships in groups.values() for membership in memberships}
-    holders = [*(row.seq for row in rows if row.held), *above]
-    return Derived(groups, roles.assigned(connection, holders) if holders else {})
+def _escaped(text: str) -> str:
+    """Return text as it stands inside a JSON string."""
+    return to_text(text)[1:-1]
 
 
 def _members(context: Context, connection: Connection, row: Row) -> Iterator[str]:
@@ -90,92 +93,97 @@ def _members(context: Context, connection: Connection, row: Row) -> Iterator[str
         yield "]"
 
 
-def location(context: Context, type_name: str, identifier: str) -> str:
-    """Return a resource's URI (RFC 7643 section 3.1)."""
-    # Ids of users and groups are Perch's own and need no quoting; a role's is its slug.
-    name = identifier if type_name != "Role" else quote(identifier, safe=":")
-    return f"{context.base}/{type_name}s/{name}"
+def _derived_texts(context: Context, connection: Connection, rows: Sequence[Row]) -> list[str]:
+    """Return the derived part of each resource with a comma before it; a few statements find all that is not cached."""
+    if not rows:
+        return []
+    memo, roles_as = context.memo, context.key.rolesAs
+    known, sources = memo.of(context.base, roles_as), [row.derived_from for row in rows]
+    found = [known.get(source) for source in sources]
+    if None in found:
+        fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
+        committed = context.repository.committed_epoch(rows[0].epoch)
+        origins = _origins(connection, list(fresh.values()))
+        texts = {source: _derived_text(context, origins, row) for source, row in fresh.items()}
+        memo.keep(known, texts, committed)
+        found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
+    return cast(list[str], found)
 
 
-def _text(row: Row, base: str, derived: str) -> str:
-    """Return a resource: its id, the stored document, what is derived, and `meta`."""
-    _, identifier, version, created, modified, document, kind, _, epoch, _, _ = row
-    name = identifier
-    if kind == "Role":
-        identifier, name = _quoted(identifier)[1:-1], _quoted(quote(identifier, safe=":"))[1:-1]
-    made = to_json(created)
-    changed = made if modified == created else to_json(modified)
-    return (
-        f'{{"id":"{identifier}",{document[1:-1]}{derived},"meta":{{"resourceType":"{kind}",'
-        f'"created":"{made}","lastModified":"{changed}",'
-        f'"location":"{base}/{kind}s/{name}","version":{_quoted(etag(version, epoch))}}}}}'
-    )
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What parts are derived from: the groups above each user, the assignments of each user and group.
+
+    `inherited` are the reasons that each of those groups gives, made once for all its members.
+    """
+
+    groups: Mapping[int, list[Membership]]
+    assigned: Mapping[int, list[Assignment]]
+    inherited: Mapping[int, list[Part]]
 
 
-class _Writer:
-    """Writes what is derived; what groups contribute is written once, however many people are in them."""
+def _origins(connection: Connection, rows: Sequence[Row]) -> Origins:
+    users = [row.seq for row in rows if row.type == "User" and row.above]
+    groups = members.groups_above(connection, users) if users else {}
+    above = {each.group: each.id for memberships in groups.values() for each in memberships}
+    holders = [*(row.seq for row in rows if row.held), *above]
+    assigned = roles.assigned(connection, holders) if holders else {}
+    inherited = {
+        seq: [_reason(role, identifier) for role in assigned.get(seq, ())] for seq, identifier in above.items()
+    }
+    return Origins(groups, assigned, inherited)
 
-    def __init__(self, base: str, roles_as: str, found: Derived) -> None:
-        self.found = found
-        self.base = base
-        self.role = _role_string if roles_as == "strings" else _role_object
-        self.references: dict[Membership, str] = {}
-        self.inherited: dict[int, list[str]] = {}
 
-    def derived(self, row: Row) -> str:
-        """Return what is derived of a resource, with a comma before it."""
-        if row.type == "User":
-            return self._user(row)
-        return self._group(row) if row.type == "Group" else ""
+def _derived_text(context: Context, origins: Origins, row: Row) -> str:
+    part = _PARTS.get(row.type)
+    if part is None:
+        return ""
+    text = context.resource_types[row.type].derived.dumps(part(context, origins, row))
+    return f",{text[1:-1]}"
 
-    def _user(self, row: Row) -> str:
-        """Return a user's roles, groups and access extension."""
-        own, above = self.found.assigned.get(row.seq, ()), self.found.groups.get(row.seq, ())
-        direct = ",".join([self.role(role) for role in own if role.source == roles.DIRECT])
-        groups = ",".join([self.references.get(each) or self._reference(each) for each in above])
-        reasons = [_effective(role) for role in own]
-        for each in above:
-            reasons += self.inherited[each.group] if each.group in self.inherited else self._inherit(each)
-        parts = (f',"roles":[{direct}]' if direct else "") + (f',"groups":[{groups}]' if groups else "")
-        allowed = "true" if row.active and reasons else "false"
-        effective = f',"effectiveRoles":[{",".join(reasons)}]' if reasons else ""
-        return f'{parts},"{access.USER_URN}":{{"loginAllowed":{allowed}{effective}}}'
 
-    def _group(self, row: Row) -> str:
-        """Return a group's access extension."""
-        given = self.found.assigned.get(row.seq, ())
-        named = ",".join([f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)}}}' for role in given])
-        roles_part = f'"roles":[{named}]' if named else ""
-        return f',"{access.GROUP_URN}":{{{roles_part}}}'
+def _of_user(context: Context, origins: Origins, row: Row) -> Part:
+    """Return a user's roles, groups and access extension."""
+    own, above = origins.assigned.get(row.seq, ()), origins.groups.get(row.seq, ())
+    role = _role_string if context.key.rolesAs == "strings" else _role_object
+    direct = [role(each) for each in own if each.source == roles.DIRECT]
+    groups = [_reference(context, membership) for membership in above]
+    effective = [_reason(each) for each in own]
+    for membership in above:
+        effective += origins.inherited[membership.group]
+    access = {"loginAllowed": bool(row.active and effective), **_assigned("effectiveRoles", effective)}
+    return {**_assigned("roles", direct), **_assigned("groups", groups), user.ACCESS_URN: access}
 
-    def _reference(self, above: Membership) -> str:
-        kind = "direct" if above.direct else "indirect"
-        text = (
-            f'{{"value":"{above.id}","$ref":"{self.base}/Groups/{above.id}",'
-            f'"display":{_quoted(above.display)},"type":"{kind}"}}'
-        )
-        self.references[above] = text
-        return text
 
-    def _inherit(self, above: Membership) -> list[str]:
-        texts = [_effective(role, above.id) for role in self.found.assigned.get(above.group, ())]
-        self.inherited[above.group] = texts
-        return texts
+def _of_group(context: Context, origins: Origins, row: Row) -> Part:
+    """Return a group's access extension."""
+    given = [{"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())]
+    return {group.ACCESS_URN: _assigned("roles", given)}
+
+
+_PARTS = {"User": _of_user, "Group": _of_group}
+
+
+def _assigned(name: str, values: Iterable[Any]) -> Part:
+    """Return an attribute unless it has no values (RFC 7643 section 2.5)."""
+    return {name: values} if values else {}
+
+
+def _reference(context: Context, above: Membership) -> Part:
+    kind = "direct" if above.direct else "indirect"
+    return {"value": above.id, "$ref": f"{context.base}/Groups/{above.id}", "display": above.display, "type": kind}
 
 
 def _role_string(role: Assignment) -> str:
-    return _quoted(role.role)
+    return role.role
 
 
-def _role_object(role: Assignment) -> str:
-    text = f'{{"value":{_quoted(role.role)},"display":{_quoted(role.display or role.name)}'
-    if role.type is not None:
-        text += f',"type":{_quoted(role.type)}'
-    if role.primary is not None:
-        text += ',"primary":true' if role.primary else ',"primary":false'
-    return text + "}"
+def _role_object(role: Assignment) -> Part:
+    sent = {"type": role.type, "primary": None if role.primary is None else bool(role.primary)}
+    named = {"value": role.role, "display": role.display or role.name}
+    return named | {name: value for name, value in sent.items() if value is not None}
 
 
-def _effective(role: Assignment, group: str | None = None) -> str:
-    text = f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)},"type":"{role.source}"'
-    return text + (f',"source":"{group}"}}' if group else "}")
+def _reason(role: Assignment, group: str | None = None) -> Part:
+    reason = {"value": role.role, "display": role.name, "type": role.source}
+    return reason | {"source": group} if group else reason

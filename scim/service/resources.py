@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas import ResourceType
 from schemas.errors import PayloadTooLarge, Uniqueness
-from schemas.filters.binding import evaluate_element
+from schemas.filters.evaluation import evaluate_element
 from schemas.messages import read_patch
-from schemas.resource import USER, ResourceType
 from schemas.tolerances import Tolerance, note
 from scim.protocol import patch as patching
 from scim.protocol.etags import Conditions, check_if_match, check_if_none_match, etag, not_modified
-from scim.protocol.patch import MOST_LOOKED_AT, MemberEdit
+from scim.protocol.patch import MOST_VISITED, MemberEdit
 from scim.protocol.projection import Projection
 from scim.service import fuse
 from scim.service.context import Answer, Context
@@ -38,13 +38,13 @@ class Target:
 def create(context: Context, kind: ResourceType, body: Any, projection: Projection) -> Answer:
     """Create a resource (RFC 7644 section 3.3); an Okta key's POST re-activates a deactivated user."""
     document = kind.load(body)
-    if kind is USER:
+    if kind.name == "User":
         document.setdefault("active", True)
     member_ids = [member["value"] for member in document.pop("members", ())]
     with context.repository.writing(context.author, kind.name) as write:
         accepted = accept(context, write, document.get("roles", []))
         try:
-            row = write.insert(kind.name, accepted.of(document), member_ids, accepted.remarks)
+            row = write.insert(kind, accepted.of(document), member_ids, accepted.remarks)
         except Uniqueness as taken:
             row = _reactivate(context, write, kind, document, taken)
         return _answer(context, write, row, projection, 201)
@@ -71,7 +71,7 @@ def replace(
     with context.repository.writing(context.author, kind.name) as write:
         row = _current(write, kind, identifier, conditions)
         before = row.document_with_roles
-        if kind is USER and "active" in before:
+        if kind.name == "User" and "active" in before:
             target.document.setdefault("active", before["active"])
         row = _save(context, write, "replace", row, before, target)
         return _answer(context, write, row, projection, 200)
@@ -86,9 +86,9 @@ def patch(
     with context.repository.writing(context.author, kind.name) as write:
         row = _current(write, kind, identifier, conditions)
         before = row.document_with_roles
-        patched = patching.apply(kind, before, operations)
+        patched = patching.apply(kind.schema, before, operations)
         row = _save(context, write, "patch", row, before, Target(kind.load(patched.document), patched.member_edits))
-        if kind is not USER and projection.is_default and _is_large(write, row):
+        if kind.name != "User" and projection.is_default and _is_large(write, row):
             return Answer(204, (), etag(row.version, row.epoch), location(context, kind.name, identifier))
         return _answer(context, write, row, projection, 200)
 
@@ -105,7 +105,7 @@ def delete(context: Context, kind: ResourceType, identifier: str, conditions: Co
 
 def _target(kind: ResourceType, document: Document) -> Target:
     """Split a whole document: a group's members are rows, and a body without any clears them."""
-    if kind is USER:
+    if kind.name == "User":
         return Target(document)
     ids = tuple(member["value"] for member in document.pop("members", ()))
     return Target(document, [MemberEdit("replace", ids)])
@@ -126,7 +126,8 @@ def _save(context: Context, write: Transaction, action: str, row: Row, before: D
     accepted = accept(context, write, sent, held)
     _check_effort(write, row, target.edits)
     edits = _member_edits(context, write, row, target.edits)
-    return write.update(row, before, accepted.of(target.document), edits, action=action, remarks=accepted.remarks)
+    kind, after = context.resource_types[row.type], accepted.of(target.document)
+    return write.update(kind, row, before, after, edits, action=action, remarks=accepted.remarks)
 
 
 def _member_edits(context: Context, write: Transaction, group: Row, edits: Sequence[MemberEdit]) -> Iterator[Edit]:
@@ -139,7 +140,7 @@ def _member_edits(context: Context, write: Transaction, group: Row, edits: Seque
 def _check_effort(write: Transaction, group: Row, edits: Sequence[MemberEdit]) -> None:
     """Refuse filters that would go through a large group again and again while others wait for the writer."""
     filters = sum(edit.kind == "remove-where" for edit in edits)
-    if filters > 1 and filters * members.count(write.connection, group.seq, MOST_LOOKED_AT) > MOST_LOOKED_AT:
+    if filters > 1 and filters * members.count(write.connection, group.seq, MOST_VISITED) > MOST_VISITED:
         raise PayloadTooLarge("members: many filters on a group so large; send fewer of them at once, or ids.")
 
 
@@ -157,7 +158,7 @@ def _reactivate(context: Context, write: Transaction, kind: ResourceType, docume
 
     :raises Uniqueness: when the name's holder is active, or the caller is not Okta, or does not want it active.
     """
-    if kind is not USER or context.key.idp != "okta" or document["active"] is not True:
+    if kind.name != "User" or context.key.idp != "okta" or document["active"] is not True:
         raise taken
     row = write.find(kind.name, document["userName"])
     if row is None or row.active:

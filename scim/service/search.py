@@ -5,15 +5,23 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from schemas import messages
+from schemas import ResourceType, messages
 from schemas.errors import InvalidPath
 from schemas.filters import binding
 from schemas.filters.nodes import FilterNode
 from schemas.filters.parser import parse_filter, parse_path
 from schemas.json import to_text
 from schemas.messages import SearchRequest
-from schemas.resource import Bound, ResourceType, UnknownAttribute
-from scim.protocol.paging import CursorPage, IndexPage, Position, decode_cursor, encode_cursor, query_digest, read_page
+from schemas.resource import Bound, UnknownAttribute
+from scim.protocol.paging import (
+    CursorPage,
+    CursorPosition,
+    IndexPage,
+    decode_cursor,
+    encode_cursor,
+    query_digest,
+    read_page,
+)
 from scim.protocol.projection import Projection
 from scim.service.context import Answer, Context
 from scim.service.representation import texts
@@ -32,7 +40,8 @@ LONGEST_SEARCH = 20.0
 def search(context: Context, kinds: Sequence[ResourceType], request: SearchRequest) -> Answer:
     """Return a ListResponse of the resources that match; of several types at the root."""
     wanted = read_page(request)
-    projections = {kind.name: Projection.parse(request.attributes, request.excludedAttributes, kind) for kind in kinds}
+    names = request.attributes, request.excludedAttributes
+    projections = {kind.name: Projection.parse(*names, kind.schema) for kind in kinds}
     node = parse_filter(request.filter) if request.filter else None
     query = Query(_selections(context, kinds, node), _order(kinds, request))
     with context.repository.reading(LONGEST_SEARCH) as snapshot:
@@ -49,7 +58,7 @@ def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> st
     """Return a ListResponse as JSON text, its resources being text already."""
     more = "".join([f',"{name}":{to_text(value)}' for name, value in extra.items()])
     return (
-        f'{{"schemas":["{messages.LIST_RESPONSE.urn}"],"totalResults":{total},"itemsPerPage":{len(documents)}{more},'
+        f'{{"schemas":["{messages.LIST_RESPONSE_URN}"],"totalResults":{total},"itemsPerPage":{len(documents)}{more},'
         f'"Resources":[{",".join(documents)}]}}'
     )
 
@@ -70,8 +79,9 @@ def _selections(context: Context, kinds: Sequence[ResourceType], node: FilterNod
     if node is None:
         return tuple(Selection(kind.name) for kind in kinds)
     found = []
+    others = [kind.schema for kind in context.resource_types] if len(kinds) > 1 else []
     for kind in kinds:
-        bound = binding.bind(node, kind, unknown_is_unassigned=len(kinds) > 1)
+        bound = binding.bind(node, kind.schema, others)
         sql = compile_filter(bound, context.base)
         found.append(Selection(kind.name, sql.text, sql.parameters, partial(compile_total, bound, context.base)))
     return tuple(found)
@@ -92,7 +102,7 @@ def _sort_attribute(kinds: Sequence[ResourceType], name: str) -> Bound:
         raise InvalidPath(f"sortBy: '{name[:100]}' must be an attribute without a filter.")
     for kind in kinds:
         try:
-            return kind.resolve(path.path.urn, path.path.name, path.path.sub)
+            return kind.schema.resolve(path.path.urn, path.path.name, path.path.sub)
         except UnknownAttribute:
             continue
     names = " or ".join(kind.name for kind in kinds)
@@ -109,5 +119,5 @@ def _cursor_page(
     begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
     place = (begin.key, begin.seq) if begin else None
     rows, last, total = snapshot.search_after(query, place, wanted.count)
-    extra = {"nextCursor": encode_cursor(secret, Position(*last), time.time(), digest)} if last else {}
+    extra = {"nextCursor": encode_cursor(secret, CursorPosition(*last), time.time(), digest)} if last else {}
     return rows, total, extra

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Request
 
 from schemas import tolerances
-from schemas.tolerances import Tolerance, Used
+from schemas.tolerances import Tolerance, UsedTolerances
 from scim.traffic.summaries import below_base
 from storage.keys import Key
 
@@ -39,7 +39,7 @@ class Recording:
     """
 
     started: float
-    used: Used
+    used: UsedTolerances
     token: Any
     replay: Replay | None
     request_id: str

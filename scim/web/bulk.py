@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response, g
 
+from schemas.bulk import bulk_response, read_bulk
 from schemas.discovery import MAX_OPERATIONS
-from schemas.messages import bulk_response, read_bulk
 from scim.service.bulk import BulkRun
 from scim.web.errors import as_scim_error
 from scim.web.requests import read_json

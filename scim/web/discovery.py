@@ -30,13 +30,13 @@ def service_provider_config() -> Response:
 @blueprint.get("/ResourceTypes", strict_slashes=False)
 def resource_types() -> Response:
     """Answer the resource types (RFC 7643 section 6)."""
-    return _list(discovery.resource_types(g.context.base))
+    return _list(discovery.type_documents(g.context.resource_types, g.context.base))
 
 
 @blueprint.get("/ResourceTypes/<name>", strict_slashes=False)
 def resource_type(name: str) -> Response:
     """Answer one resource type by its name."""
-    return _one(discovery.resource_types(g.context.base), name)
+    return _one(discovery.type_documents(g.context.resource_types, g.context.base), name)
 
 
 @blueprint.get("/Schemas", strict_slashes=False)
@@ -55,7 +55,7 @@ def _schemas() -> list[dict[str, Any]]:
     context: Context = g.context
     with perch().database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection)]
-    return discovery.schemas(context.base, slugs, context.key.rolesAs)
+    return discovery.schema_documents(context.resource_types, context.base, slugs, context.key.rolesAs)
 
 
 def _list(found: Sequence[dict[str, Any]]) -> Response:

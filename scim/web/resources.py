@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Response, g, request
 
+from schemas import ResourceType
 from schemas.messages import SearchRequest, read_query, read_search
-from schemas.resource import RESOURCE_TYPES, ResourceType
 from scim.protocol.projection import Projection
 from scim.service import resources
 from scim.service.search import search as search_resources
@@ -54,7 +54,8 @@ def delete(type_name: str, identifier: str) -> Response:
 
 
 def _type(name: str) -> ResourceType:
-    return RESOURCE_TYPES[name]
+    found: ResourceType = g.context.resource_types[name]
+    return found
 
 
 def _body() -> Any:
@@ -64,4 +65,4 @@ def _body() -> Any:
 def _projection(kind: ResourceType) -> Projection:
     """Return the attributes that the URL's parameters ask for (RFC 7644 section 3.9)."""
     asked = read_query(parameters()) if request.query_string else SearchRequest()
-    return Projection.parse(asked.attributes, asked.excludedAttributes, kind)
+    return Projection.parse(asked.attributes, asked.excludedAttributes, kind.schema)

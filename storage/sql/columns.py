@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas import access
+from schemas import group, user
 from schemas.fields import Attribute, Complex
 from schemas.resource import Bound
 
@@ -109,7 +109,7 @@ _SCALARS = {
     ("meta", "created"): column("r.created", indexed=True),
     ("meta", "lastModified"): column("r.lastModified", indexed=True),
     ("meta", "version"): column(VERSION),
-    (access.USER_URN, "loginAllowed"): column(LOGIN_ALLOWED),
+    (user.ACCESS_URN, "loginAllowed"): column(LOGIN_ALLOWED),
 }
 
 
@@ -120,9 +120,9 @@ def rows(bound: Bound, base: str, used: frozenset[str]) -> Rows:
             return EMAILS
         case ("roles",):
             return ROLES
-        case (access.USER_URN, "effectiveRoles"):
+        case (user.ACCESS_URN, "effectiveRoles"):
             return EFFECTIVE_ROLES
-        case (access.GROUP_URN, "roles"):
+        case (group.ACCESS_URN, "roles"):
             return GROUP_ROLES
         case ("groups",):
             return _groups(base)

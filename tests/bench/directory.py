@@ -4,9 +4,9 @@ import random
 from functools import cache
 from typing import Any
 
-from schemas.resource import GROUP, USER
 from storage import members, resources, roles
 from storage.database import Database
+from tests.support.resource_types import GROUP, USER
 
 ROLES = ("managed:admin", "managed:editor", "managed:viewer", "managed:inbox_agent")
 GROUP_SIZE = 100
@@ -16,7 +16,7 @@ CHUNK = 10_000
 def person(number: int) -> dict[str, Any]:
     """Return what Okta would send for a person, without the password."""
     return {
-        "schemas": [USER.urn],
+        "schemas": [USER.schema.urn],
         "userName": f"person{number}@example.com",
         "externalId": f"00u{number:08d}",
         "name": {"givenName": f"Given{number % 977}", "familyName": f"Family{number % 7919}"},
@@ -49,7 +49,7 @@ def seed(database: Database, people: int, big_group: int) -> tuple[list[str], di
             for number in range(first, min(first + CHUNK, people)):
                 document = loaded(number)
                 direct = document.pop("roles")
-                seq, identifier = resources.insert(connection, "User", document)
+                seq, identifier = resources.insert(connection, USER, document)
                 for role in direct:
                     roles.assign(connection, seq, roles.DIRECT, role["value"], "bench")
                 ids.append(identifier)
@@ -65,7 +65,7 @@ def _seed_groups(database: Database, groups: dict[str, list[str]]) -> dict[str, 
     for first in range(0, len(names), 1000):
         with database.write() as connection:
             for name in names[first : first + 1000]:
-                seq, found[name] = resources.insert(connection, "Group", GROUP.load({"displayName": name}))
+                seq, found[name] = resources.insert(connection, GROUP, GROUP.load({"displayName": name}))
                 members.add(connection, seq, groups[name], members.Change())
                 if seq % 10 == 0:
                     roles.assign(connection, seq, roles.GROUP, "managed:analyst", "bench")

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 from flask import Flask
 
-from schemas import access
+from schemas import ResourceType
 from schemas.filters import binding
 from schemas.filters.parser import parse_filter
-from schemas.resource import GROUP, USER, ResourceType
+from schemas.user import ACCESS_URN
 from storage import console_figures, console_lists, console_pages, console_traffic
 from storage.console_lists import Listing
 from storage.console_pages import JournalQuery
@@ -16,8 +16,9 @@ from storage.console_traffic import TrafficQuery
 from storage.database import Connection, Database
 from storage.sql.columns import Sql
 from storage.sql.filters import compile_filter
+from tests.support.resource_types import GROUP, USER
 
-EFFECTIVE = f"{access.USER_URN}:effectiveRoles"
+EFFECTIVE = f"{ACCESS_URN}:effectiveRoles"
 SORTING = "USE TEMP B-TREE FOR ORDER BY"
 
 
@@ -28,7 +29,7 @@ def database(app: Flask) -> Database:
 
 
 def compiled(kind: ResourceType, text: str) -> Sql:
-    return compile_filter(binding.bind(parse_filter(text), kind), "http://localhost/w/scim/v2")
+    return compile_filter(binding.bind(parse_filter(text), kind.schema), "http://localhost/w/scim/v2")
 
 
 def plan(connection: Connection, sql: str, values: Sequence[object]) -> list[str]:

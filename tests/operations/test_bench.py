@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from schemas.resource import USER
 from tests.bench import load, peers, report, rows, workloads
 from tests.bench.curves import growth_svg
 from tests.bench.directory import loaded, person
@@ -22,6 +21,7 @@ from tests.bench.profile import InProcess, deploy, profiled, seconds_in_sql
 from tests.bench.run import in_pairs
 from tests.bench.servers import Server
 from tests.bench.workloads import World
+from tests.support.resource_types import USER
 
 Seeded = tuple[InProcess, World]
 PEOPLE = 1000

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.bulk import BulkOperation, BulkRequest, bulk_response, bulk_result, read_bulk
 from schemas.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
-from schemas.messages import BulkOperation, BulkRequest, bulk_response, bulk_result, error_document, read_bulk
-from scim.protocol.bulk_plan import Step, plan, references, resolve, should_stop, split_path, without
+from schemas.messages import error_document
+from scim.protocol.bulk_plan import BulkStep, plan, references, resolve, should_stop, split_path, without
 
 ENDPOINTS = ("/Users", "/Groups")
 
@@ -91,7 +92,7 @@ def test_what_refers_to_a_wrong_operation_fails_when_it_is_resolved() -> None:
     first = post("a", "b")
     planned = plan(request(first, post("b", "nobody"), post("c")), ENDPOINTS)
     assert set(planned.errors) == {1}
-    assert planned.steps == [Step(0), Step(2)]
+    assert planned.steps == [BulkStep(0), BulkStep(2)]
     with pytest.raises(InvalidValue, match="bulkId:b"):
         resolve(first["data"], {"c": "1"})
 

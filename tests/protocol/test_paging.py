@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from schemas.discovery import CURSOR_TIMEOUT
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidSyntax, InvalidValue
+from schemas.fields import LARGEST_INTEGER
 from schemas.messages import SearchRequest, read_query, read_search
 from scim.protocol.paging import (
-    MAX_INDEX,
     CursorPage,
+    CursorPosition,
     IndexPage,
-    Position,
     decode_cursor,
     encode_cursor,
     query_digest,
@@ -39,7 +39,7 @@ DIGEST = query_digest(type="User", filter=None, sortBy=None, sortOrder="ascendin
         ({"count": "-1"}, IndexPage(1, 0)),
         ({"count": "0"}, IndexPage(1, 0)),
         ({"count": "1001"}, IndexPage(1, 1000)),
-        ({"count": "9" * 5000, "startIndex": "9" * 5000}, IndexPage(MAX_INDEX, 1000)),
+        ({"count": "9" * 5000, "startIndex": "9" * 5000}, IndexPage(LARGEST_INTEGER, 1000)),
         ({"count": "-" + "9" * 5000, "startIndex": "-" + "9" * 5000}, IndexPage(1, 0)),
         ({"count": "", "startIndex": " 2 "}, IndexPage(2, 100)),
         ({"cursor": ""}, CursorPage(None, 100)),
@@ -143,13 +143,13 @@ keys = st.one_of(st.none(), st.text(), st.integers(-(2**63), 2**63 - 1), st.floa
 
 @given(keys, st.integers(1, 2**63 - 1))
 def test_cursors_keep_their_position(key: str | int | float | None, seq: int) -> None:
-    position = Position(key, seq)
+    position = CursorPosition(key, seq)
     text = encode_cursor(SECRET, position, NOW, DIGEST)
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", text)
     assert decode_cursor(SECRET, text, NOW + CURSOR_TIMEOUT - 1, DIGEST) == position
 
 
-CURSOR = encode_cursor(SECRET, Position("ada", 7), NOW, DIGEST)
+CURSOR = encode_cursor(SECRET, CursorPosition("ada", 7), NOW, DIGEST)
 
 
 def test_an_old_cursor_has_expired() -> None:

@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from schemas.errors import BadRequest, InvalidSyntax, ScimError
 from schemas.filters.binding import bind_value_filter
 from schemas.filters.parser import parse_path
-from schemas.messages import Operation, read_patch
-from schemas.resource import GROUP, RESOURCE_TYPES, USER
-from schemas.tolerances import Tolerance, collect
+from schemas.messages import PatchOperation, read_patch
+from schemas.tolerances import Tolerance
 from scim.protocol.patch import MemberEdit, apply
 from scim.protocol.patch_paths import read_target
+from tests.support.resource_types import GROUP, RESOURCE_TYPES, USER
+from tests.support.tolerances import collect
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "patch.json").read_text(encoding="utf-8"))
 
 
-def operations(sent: list[Any]) -> list[Operation]:
+def operations(sent: list[Any]) -> list[PatchOperation]:
     return read_patch({"schemas": [PATCH_OP], "Operations": sent})
 
 
@@ -31,12 +32,12 @@ def expected_edit(kind: Any, *rest: str) -> MemberEdit:
         return MemberEdit(kind, rest)
     node = parse_path(f"members[{rest[0]}]").filter
     assert node is not None
-    return MemberEdit(kind, (), bind_value_filter(node, GROUP, GROUP.resolve(None, "members")))
+    return MemberEdit(kind, (), bind_value_filter(node, GROUP.schema, GROUP.schema.resolve(None, "members")))
 
 
 def loaded(case: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     kind = RESOURCE_TYPES[case.get("resourceType", "User")]
-    return kind.load({"schemas": [kind.urn], **document})
+    return kind.load({"schemas": [kind.schema.urn], **document})
 
 
 def test_the_table_is_large() -> None:
@@ -50,11 +51,11 @@ def test_case(case: dict[str, Any]) -> None:
     with collect() as used:
         if "error" in case:
             with pytest.raises(BadRequest) as raised:
-                apply(kind, document, operations(case["operations"]))
+                apply(kind.schema, document, operations(case["operations"]))
             assert (raised.value.scimType, document) == (case["error"], before)
             assert case.get("says", "Operations[0]: ") in raised.value.detail
             return
-        patched = apply(kind, document, operations(case["operations"]))
+        patched = apply(kind.schema, document, operations(case["operations"]))
     assert patched.document == case["expected"]
     assert list(patched.member_edits) == [expected_edit(*edit) for edit in case.get("members", [])]
     assert sorted(tolerance.name for tolerance in used) == case.get("tolerances", [])
@@ -98,7 +99,7 @@ def test_a_wrong_message_is_refused(body: Any, says: str) -> None:
 def test_a_message_in_other_case_without_schemas_is_read() -> None:
     with collect() as used:
         read = read_patch({"OPERATIONS": [{"OP": "Remove", "Path": "members", "VALUE": [], "x": 1}]})
-    assert read == [Operation("remove", "members", [], 0, True)]
+    assert read == [PatchOperation("remove", "members", [], 0, True)]
     assert set(used) == {Tolerance.MISSING_SCHEMAS, Tolerance.OPERATION_CASE}
 
 
@@ -108,10 +109,10 @@ def test_a_null_value_is_told_from_none() -> None:
 
 
 def test_a_plain_name_means_what_the_grammar_finds_under_it() -> None:
-    for kind in RESOURCE_TYPES.values():
-        for name in kind.attributes:
-            found = read_target(kind, name)
-            assert (found.text, found.bound) == (name, read_target(kind, name.upper()).bound)
+    for schema in (kind.schema for kind in RESOURCE_TYPES):
+        for name in schema.attributes:
+            found = read_target(schema, name)
+            assert (found.text, found.bound) == (name, read_target(schema, name.upper()).bound)
 
 
 elements = st.fixed_dictionaries(
@@ -152,8 +153,8 @@ def test_any_operations_keep_the_rules(sent: list[Any], emails: list[Any]) -> No
         element.pop("primary", None)
     before = copy.deepcopy(document)
     try:
-        patched = apply(USER, document, operations(sent)).document
-        again = apply(USER, patched, operations(sent)).document
+        patched = apply(USER.schema, document, operations(sent)).document
+        again = apply(USER.schema, patched, operations(sent)).document
     except ScimError as error:
         assert error.status == 400 and error.detail.startswith("Operations[")
         return
@@ -168,5 +169,5 @@ def test_adding_twice_adds_once(new: list[Any], held: list[Any]) -> None:
     for element in (*new, *held):
         element.pop("primary", None)
     add = operations([{"op": "add", "path": "emails", "value": new}])
-    once = apply(USER, {"userName": "ada", "emails": held}, add).document
-    assert apply(USER, once, add).document == once
+    once = apply(USER.schema, {"userName": "ada", "emails": held}, add).document
+    assert apply(USER.schema, once, add).document == once

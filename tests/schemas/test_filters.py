@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import InvalidFilter, InvalidPath
-from schemas.filters.binding import bind, bind_value_filter, evaluate, evaluate_element
+from schemas.filters.binding import bind, bind_value_filter
+from schemas.filters.evaluation import evaluate, evaluate_element
 from schemas.filters.nodes import And, AttrPath, Comparison, Constant, Not, Or, ValuePath
 from schemas.filters.parser import MAX_LENGTH, MAX_NESTING, _Parser, parse_filter, parse_path
-from schemas.resource import GROUP, RESOURCE_TYPES, USER
-from schemas.tolerances import Tolerance, collect
+from schemas.tolerances import Tolerance
 from tests.support.filter_corpus import Corpus, Entry
+from tests.support.resource_types import GROUP, RESOURCE_TYPES, USER
+from tests.support.tolerances import collect
 
 TABLE = json.loads((Path(__file__).parents[1] / "cases" / "filters.json").read_text(encoding="utf-8"))
 CORPUS = Corpus([Entry(**entry) for entry in TABLE["corpus"]["entries"]], TABLE["corpus"]["catalogue"])
@@ -30,7 +32,7 @@ def name_of(case: dict[str, Any]) -> str:
 @pytest.mark.parametrize("case", MATCHES, ids=name_of)
 def test_evaluate(case):
     kind = RESOURCE_TYPES[case.get("type", "User")]
-    bound = bind(parse_filter(case["filter"]), kind)
+    bound = bind(parse_filter(case["filter"]), kind.schema)
     found = [key for key, document in CORPUS.documents(kind.name).items() if evaluate(bound, document)]
     assert found == case["matches"]
 
@@ -38,7 +40,7 @@ def test_evaluate(case):
 @pytest.mark.parametrize("case", ERRORS, ids=name_of)
 def test_refusal(case):
     with pytest.raises(InvalidFilter) as caught:
-        bind(parse_filter(case["filter"]), RESOURCE_TYPES[case.get("type", "User")])
+        bind(parse_filter(case["filter"]), RESOURCE_TYPES[case.get("type", "User")].schema)
     assert case["error"] in caught.value.detail
     assert caught.value.detail.startswith("Column ")
     assert len(caught.value.detail) < 600
@@ -66,14 +68,14 @@ def test_refusal(case):
 def test_bounds(text):
     start = time.perf_counter()
     with pytest.raises(InvalidFilter) as caught:
-        bind(parse_filter(text), USER)
+        bind(parse_filter(text), USER.schema)
     assert time.perf_counter() - start < 0.1
     assert len(caught.value.detail) < 600
 
 
 def test_as_long_and_deep_as_allowed():
     deep = "(" * MAX_NESTING + "title pr" + ")" * MAX_NESTING
-    assert bind(parse_filter(deep), USER) == bind(parse_filter("title pr"), USER)
+    assert bind(parse_filter(deep), USER.schema) == bind(parse_filter("title pr"), USER.schema)
     long = " or ".join(["title pr"] * 1300)
     node = parse_filter(long)
     assert len(long) < MAX_LENGTH
@@ -132,10 +134,10 @@ def test_a_comparison_after_a_value_path_means_the_same_element():
 
 def test_text_booleans_are_noted():
     with collect() as used:
-        bind(parse_filter('active eq "True"'), USER)
+        bind(parse_filter('active eq "True"'), USER.schema)
     assert list(used) == [Tolerance.TEXT_BOOLEAN_FILTER]
     with collect() as used:
-        bind(parse_filter("active eq true"), USER)
+        bind(parse_filter("active eq true"), USER.schema)
     assert not used
 
 
@@ -149,33 +151,34 @@ def test_elements_of_value_paths():
     ]:
         path = parse_path(f"emails[{text}]")
         assert path.filter is not None
-        bound = bind_value_filter(path.filter, USER, USER.resolve(None, "emails"))
+        bound = bind_value_filter(path.filter, USER.schema, USER.schema.resolve(None, "emails"))
         assert evaluate_element(bound, {"value": "b@x", "type": "work"}) is expected
 
 
 def test_elements_of_a_single_valued_attribute():
-    bound = USER.resolve("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "manager")
-    inner = bind_value_filter(parse_filter('value eq "7"'), USER, bound)
+    bound = USER.schema.resolve("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "manager")
+    inner = bind_value_filter(parse_filter('value eq "7"'), USER.schema, bound)
     assert evaluate_element(inner, {"value": "7"})
     assert not evaluate_element(inner, {"value": "8"})
 
 
 def test_unknown_attributes_in_the_search_over_all_types():
     node = parse_filter('userName eq "x" or not (members eq "y")')
-    on_user, on_group = (bind(node, kind, unknown_is_unassigned=True) for kind in (USER, GROUP))
+    schemas = [kind.schema for kind in RESOURCE_TYPES]
+    on_user, on_group = (bind(node, schema, schemas) for schema in schemas[:2])
     assert evaluate(on_user, {"userName": "z"})
     assert evaluate(on_group, {"members": [{"value": "z"}]})
     assert not evaluate(on_group, {"members": [{"value": "y"}]})
-    assert bind(parse_filter('members[value eq "x"]'), USER, unknown_is_unassigned=True) == Constant(False)
+    assert bind(parse_filter('members[value eq "x"]'), USER.schema, [GROUP.schema]) == Constant(False)
     for text in ('nowhere eq "x"', 'password eq "x"', "members.nothing pr"):
         with pytest.raises(InvalidFilter):
-            bind(parse_filter(text), USER, unknown_is_unassigned=True)
+            bind(parse_filter(text), USER.schema, [GROUP.schema])
 
 
 PATHS = [
     "userName",
     "name.familyName",
-    f"{USER.urn}:userName",
+    f"{USER.schema.urn}:userName",
     ":userName",
     "a:b:c.d",
     "not",

@@ -5,15 +5,18 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas import access, enterprise_user
+from schemas import ResourceType
 from schemas.errors import ScimError
 from schemas.fields import Attribute, Complex
-from schemas.filters.binding import bind, comparable, evaluate
+from schemas.filters.binding import bind
+from schemas.filters.evaluation import comparable, evaluate
 from schemas.filters.parser import parse_filter, parse_path
-from schemas.resource import GROUP, USER, Bound, ResourceType
+from schemas.resource import Bound
+from schemas.user import ACCESS_URN, ENTERPRISE_URN
 from storage.sql.filters import compile_filter, compile_total
 from storage.sql.ordering import order_by
 from tests.support.filter_corpus import BASE, Corpus, Entry, database
+from tests.support.resource_types import GROUP, USER
 
 TEMPLATE = database()
 CATALOGUE = {"a": "Role A", "A": "ß", "b:c": "b:c", "work": "x"}
@@ -61,7 +64,7 @@ INSTANTS = [
 ]
 INSTANTS += ["2026-01-01T00:00:00.1230001Z", "2025-12-31T23:59:59.999Z", "2026-01-02T00:00:00-00:30"]
 URLS = [f"{BASE}/Users/u1", f"{BASE}/Groups/g1", f"{BASE}/", "/Groups/", "g1"]
-SCHEMAS = [USER.urn, GROUP.urn, enterprise_user.URN, access.USER_URN, 'W/"1.7"', 'W/"2.7"']
+SCHEMAS = [USER.schema.urn, GROUP.schema.urn, ENTERPRISE_URN, ACCESS_URN, 'W/"1.7"', 'W/"2.7"']
 OPERATORS = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr", "EQ", "Pr"]
 
 words = st.sampled_from(WORDS)
@@ -113,12 +116,12 @@ roles = st.lists(
 
 @st.composite
 def users(draw, identifier: str, place: int):
-    document = draw(attributes(USER.attributes, "emails"))
+    document = draw(attributes(USER.schema.attributes, "emails"))
     document |= {"userName": draw(words) + str(place)}
     if draw(st.booleans()):
         document["displayName"] = draw(words)
     if draw(st.booleans()):
-        document[enterprise_user.URN] = draw(attributes(USER.extensions[enterprise_user.URN].subAttributes))
+        document[ENTERPRISE_URN] = draw(attributes(USER.schema.extensions[ENTERPRISE_URN].subAttributes))
     held = draw(roles)
     if held and draw(st.booleans()):
         held[-1]["primary"] = draw(st.booleans())
@@ -151,14 +154,12 @@ def corpora(draw):
 
 
 def paths_of(kind: ResourceType) -> list[tuple[str, Attribute]]:
-    found: list[tuple[str, Attribute]] = [("password", USER.attributes["userName"])]
-    levels = [("", kind.attributes), (f"{kind.urn}:", kind.core)]
-    levels += [(f"{urn}:", extension.subAttributes) for urn, extension in kind.extensions.items()]
-    for prefix, fields in levels:
-        for field in fields.values():
-            found.append((prefix + field.name, field))
-            if isinstance(field, Complex):
-                found += [(f"{prefix}{field.name}.{sub.name}", sub) for sub in field.subAttributes.values()]
+    schema = kind.schema
+    found: list[tuple[str, Attribute]] = [("password", USER.schema.attributes["userName"])]
+    for bound in schema.paths():
+        found.append((bound.dotted, bound.leaf))
+        if bound.attribute.name in schema.core and not bound.extension:
+            found.append((f"{schema.urn}:{bound.dotted}", bound.leaf))
     return found
 
 
@@ -235,7 +236,7 @@ def test_evaluator_and_sql_agree(corpus, data):
         documents = corpus.documents(name)
         for text in data.draw(st.lists(combined(leaves(kind)), min_size=4, max_size=8), label=name):
             try:
-                bound = bind(parse_filter(text), kind)
+                bound = bind(parse_filter(text), kind.schema)
             except ScimError:
                 continue
             expected = [key for key, document in documents.items() if evaluate(bound, document)]
@@ -274,7 +275,7 @@ def test_orders_and_pages_agree(corpus, data):
     corpus.insert(connection)
     for name, kind in KINDS.items():
         path = parse_path(data.draw(st.sampled_from(sortable(kind)), label=name)).path
-        bound = kind.resolve(path.urn, path.name, path.sub)
+        bound = kind.schema.resolve(path.urn, path.name, path.sub)
         descending = data.draw(st.booleans())
         keys = {key: sort_value(document, bound) for key, document in corpus.documents(name).items()}
         present = sorted((key for key in keys if keys[key] is not None), key=lambda key: keys[key], reverse=descending)

@@ -5,15 +5,16 @@ import time
 
 import pytest
 
+from schemas import ResourceType
 from schemas.filters.binding import bind
 from schemas.filters.parser import MAX_LENGTH, MAX_NESTING, parse_filter
-from schemas.resource import GROUP, RESOURCE_TYPES, ROLE, USER, ResourceType
 from storage.search import ROLES
 from storage.sql.columns import Sql
 from storage.sql.filters import compile_filter, compile_total
 from storage.sql.ordering import order_by
 from tests.schemas.test_filters import CORPUS, MATCHES, name_of
 from tests.support.filter_corpus import BASE, Corpus, Entry, database
+from tests.support.resource_types import GROUP, RESOURCE_TYPES, ROLE, USER
 
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 
@@ -26,7 +27,7 @@ def connection() -> sqlite3.Connection:
 
 
 def compiled(text: str, kind: ResourceType) -> Sql:
-    return compile_filter(bind(parse_filter(text), kind), BASE)
+    return compile_filter(bind(parse_filter(text), kind.schema), BASE)
 
 
 def search(connection: sqlite3.Connection, text: str, kind: ResourceType) -> list[str]:
@@ -65,7 +66,7 @@ def test_who_may_log_in():
 
 def total(case) -> Sql | None:
     kind = RESOURCE_TYPES[case.get("type", "User")]
-    return compile_total(bind(parse_filter(case["filter"]), kind), BASE)
+    return compile_total(bind(parse_filter(case["filter"]), kind.schema), BASE)
 
 
 @pytest.mark.parametrize("case", [case for case in MATCHES if total(case)], ids=name_of)
@@ -151,7 +152,7 @@ COUNTED = {
 
 @pytest.mark.parametrize(("text", "steps"), COUNTED.items(), ids=COUNTED.keys())
 def test_elements_are_counted_without_their_resources(text, steps, connection):
-    sql = compile_total(bind(parse_filter(text), USER), BASE)
+    sql = compile_total(bind(parse_filter(text), USER.schema), BASE)
     assert sql is not None
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql.text}", sql.parameters)]
     assert not [step for step in plan if " r " in step], plan
@@ -160,7 +161,7 @@ def test_elements_are_counted_without_their_resources(text, steps, connection):
 
 @pytest.mark.parametrize("text", ["title pr", 'userName eq "x"', 'groups.type eq "direct"', "not (roles pr)", "ims pr"])
 def test_others_are_counted_one_by_one(text):
-    assert compile_total(bind(parse_filter(text), USER), BASE) is None
+    assert compile_total(bind(parse_filter(text), USER.schema), BASE) is None
 
 
 def _chain(link: str, depth: int) -> str:
@@ -220,7 +221,7 @@ def test_literals_are_bound(connection):
 @pytest.mark.parametrize("name", ["displayName", "meta.lastModified"])
 def test_orders_use_indexes(name, descending, connection):
     attribute, _, sub = name.partition(".")
-    order = order_by(USER.resolve(None, attribute, sub or None), descending)
+    order = order_by(USER.schema.resolve(None, attribute, sub or None), descending)
     beyond = order.after("2026", 7)
     for condition, values in (("1", ()), (beyond.text, beyond.parameters)):
         statement = f"SELECT r.document FROM resources r WHERE r.type = 'User' AND {condition} "

@@ -13,6 +13,7 @@ from storage import events, members, roles, workspace
 from storage.database import Connection, Database
 from storage.journal import Author
 from storage.repository import Repository, Transaction
+from tests.support.resource_types import GROUP, USER
 from tests.test_architecture import MODULES, ROOT, tree
 
 AUTHOR = Author("command:tester", "a-request")
@@ -137,14 +138,16 @@ def contents(repository: Repository) -> dict[str, list[Any]]:
 
 def make_all(write: Transaction) -> None:
     """Write through every method."""
-    user = write.insert("User", ann())
-    group = write.insert("Group", {"displayName": "All"}, [user.id])
+    user = write.insert(USER, ann())
+    group = write.insert(GROUP, {"displayName": "All"}, [user.id])
     write.add_role("x", "X")
     write.edit_role("x", "Y", None)
     assert write.assign(group, "x") and not write.assign(group, "x")
-    user = write.update(user, ann(), ann(userName="bob", roles=[]), action="patch")
-    group = write.update(group, {"displayName": "All"}, {"displayName": "Some"}, [("remove", [user.id])], action="put")
-    write.delete(write.insert("User", ann()))
+    user = write.update(USER, user, ann(), ann(userName="bob", roles=[]), action="patch")
+    group = write.update(
+        GROUP, group, {"displayName": "All"}, {"displayName": "Some"}, [("remove", [user.id])], action="put"
+    )
+    write.delete(write.insert(USER, ann()))
     write.remove_role("x", force=True)
     write.note("forget", ("Workspace", "x", "y"), {})
 
@@ -164,11 +167,11 @@ def test_what_a_block_wrote_is_taken_back_as_a_whole(repository: Repository) -> 
 
 def test_a_block_inside_another_fails_alone(repository: Repository) -> None:
     with repository.writing(AUTHOR) as outer:
-        outer.insert("User", ann())
+        outer.insert(USER, ann())
         between = everything(outer.connection)
         with pytest.raises(InvalidValue), repository.writing(AUTHOR, "Group") as inner:
             inner.add_role("x", "X")
-            inner.insert("Group", {"displayName": "All"}, ["nobody"])
+            inner.insert(GROUP, {"displayName": "All"}, ["nobody"])
         assert everything(outer.connection) == between
         with repository.reading() as inside:
             assert inside.find("User", "ANN") is not None
@@ -177,7 +180,7 @@ def test_a_block_inside_another_fails_alone(repository: Repository) -> None:
 
 def test_a_write_keeps_all_that_belongs_to_it(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
-        row = write.insert("User", ann(), remarks={"roles.ignored": {"before": [], "after": ["x"]}})
+        row = write.insert(USER, ann(), remarks={"roles.ignored": {"before": [], "after": ["x"]}})
     found = contents(repository)
     assert '"roles"' not in row.document and row.document_with_roles == ann()
     assert row.held == '["direct","managed:admin",null,null,null]'
@@ -197,9 +200,9 @@ def test_the_epoch_moves_with_what_others_are_derived_from(repository: Repositor
 
     seen = [0]
     with repository.writing(AUTHOR) as write:
-        user, group = write.insert("User", ann()), write.insert("Group", {"displayName": "All"})
+        user, group = write.insert(USER, ann()), write.insert(GROUP, {"displayName": "All"})
         assert not moved(write)
-        write.update(group, {"displayName": "All"}, {"displayName": "All"}, [("add", [user.id])], action="patch")
+        write.update(GROUP, group, {"displayName": "All"}, {"displayName": "All"}, [("add", [user.id])], action="patch")
         assert moved(write)
         write.assign(user, "managed:viewer")
         assert moved(write)
@@ -211,18 +214,18 @@ def test_the_epoch_moves_with_what_others_are_derived_from(repository: Repositor
 
 def test_an_update_without_a_difference_writes_nothing_but_remarks(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
-        row = write.insert("User", ann())
+        row = write.insert(USER, ann())
         before = everything(write.connection)
-        assert write.update(row, ann(), ann(), action="put") is row
+        assert write.update(USER, row, ann(), ann(), action="put") is row
         assert everything(write.connection) == before
-        assert write.update(row, ann(), ann(), action="put", remarks={"roles.ignored": {}}) == row
+        assert write.update(USER, row, ann(), ann(), action="put", remarks={"roles.ignored": {}}) == row
         after = everything(write.connection)
     assert {name for name in TABLES if before[name] != after[name]} == {"journal"}
 
 
 def test_each_edit_of_members_is_made_before_the_next_is_asked_for(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
-        user, group = write.insert("User", ann()), write.insert("Group", {"displayName": "All"})
+        user, group = write.insert(USER, ann()), write.insert(GROUP, {"displayName": "All"})
 
         def edits() -> Iterator[tuple[str, list[str]]]:
             yield "add", [user.id]
@@ -230,12 +233,12 @@ def test_each_edit_of_members_is_made_before_the_next_is_asked_for(repository: R
             yield "remove", [user.id]
 
         document = {"displayName": "All"}
-        assert write.update(group, document, document, edits(), action="patch") is group
+        assert write.update(GROUP, group, document, document, edits(), action="patch") is group
 
 
 def test_a_role_in_use_is_removed_by_force_only(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
-        rows = [write.insert("User", ann(userName=f"ann{number}")) for number in range(7)]
+        rows = [write.insert(USER, ann(userName=f"ann{number}")) for number in range(7)]
         with pytest.raises(Conflict, match=r"user ann0 \(direct\), .* and 2 more\."):
             write.remove_role("managed:admin")
         write.remove_role("managed:admin", force=True)
@@ -245,10 +248,10 @@ def test_a_role_in_use_is_removed_by_force_only(repository: Repository) -> None:
 
 def test_a_taken_name_leaves_nothing_behind(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
-        write.insert("User", ann())
+        write.insert(USER, ann())
         before = everything(write.connection)
         with pytest.raises(Uniqueness):
-            write.insert("User", ann(userName="ANN"))
+            write.insert(USER, ann(userName="ANN"))
         assert everything(write.connection) == before
 
 

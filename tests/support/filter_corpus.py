@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlite_utils import Database as SqliteUtils
 
-from schemas import access
 from schemas.datetimes import normalise_instant
-from schemas.resource import RESOURCE_TYPES
+from schemas.group import ACCESS_URN as GROUP_ACCESS
+from schemas.user import ACCESS_URN as USER_ACCESS
 from storage.migrations import perch
 from storage.roles import hold
 from storage.sql.filters import register_functions
+from tests.support.resource_types import RESOURCE_TYPES
 
 BASE = "https://perch.example/w/scim/v2"
 EPOCH = 7
@@ -60,7 +61,7 @@ class Corpus:
 
     def stored(self, entry: Entry) -> dict[str, Any]:
         """Return the document as it is stored."""
-        return RESOURCE_TYPES[entry.type].load({"schemas": [RESOURCE_TYPES[entry.type].urn], **entry.document})
+        return RESOURCE_TYPES[entry.type].load(entry.document)
 
     def _of_user(self, user: Entry) -> dict[str, Any]:
         direct = [group for group in self.entries if user.id in group.members]
@@ -74,7 +75,7 @@ class Corpus:
         effective = [{**role, "display": self.catalogue[role["value"]]} for role in held]
         allowed = user.document.get("active") is True and bool(held)
         extension = {"loginAllowed": allowed, "effectiveRoles": effective}
-        return {"groups": groups, "roles": [self._role(role) for role in user.roles], access.USER_URN: extension}
+        return {"groups": groups, "roles": [self._role(role) for role in user.roles], USER_ACCESS: extension}
 
     def _above(self, groups: list[Entry]) -> list[Entry]:
         found: list[Entry] = []
@@ -96,7 +97,7 @@ class Corpus:
     def _of_group(self, group: Entry) -> dict[str, Any]:
         members = [self._member(entry) for entry in self.entries if entry.id in group.members]
         roles = [{"value": slug, "display": self.catalogue[slug]} for slug in group.groupRoles]
-        return {"members": members, access.GROUP_URN: {"roles": roles} if roles else {}}
+        return {"members": members, GROUP_ACCESS: {"roles": roles} if roles else {}}
 
     def _member(self, entry: Entry) -> dict[str, Any]:
         document = entry.document

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from schemas.tolerances import REFUSALS, Tolerance, collect, ignore, note
+from schemas.tolerances import REFUSALS, Tolerance, ignore, note
 from storage import quirks
 from storage.database import Database
 from storage.quirks import Quirk
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
+from tests.support.tolerances import collect
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"

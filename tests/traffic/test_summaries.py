@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from schemas.resource import GROUP, USER
+from schemas.user import URN as USER
 from scim.traffic.summaries import below_base, in_words
+from tests.support.resource_types import GROUP
 
 CASES: list[tuple[str, str | None, str, Any, str]] = [
     ("GET /Users?startIndex=1&count=2", "okta", "", None, "Okta tests the connection"),
@@ -63,7 +64,7 @@ CASES: list[tuple[str, str | None, str, Any, str]] = [
     ("PATCH /Users/1", "entra", "", [{"op": "Replace", "path": "name.givenName", "value": "A"},
      {"op": "Add", "path": 'emails[type eq "work"].value', "value": "a"}],
      "Entra changes name of the user and changes emails of the user"),
-    ("PATCH /Users/1", "entra", "", [{"op": "Remove", "path": f"{USER.urn}:title"}], "Entra clears title of the user"),
+    ("PATCH /Users/1", "entra", "", [{"op": "Remove", "path": f"{USER}:title"}], "Entra clears title of the user"),
     ("PATCH /Users/1", "entra", "", [{"op": "Add", "path": "roles", "value": []}],
      "Entra changes the roles of the user"),
     ("PATCH /Users/1", "entra", "", [{"value": {"id": "1"}}], "Entra changes the user"),

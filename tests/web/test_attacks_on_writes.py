@@ -29,7 +29,7 @@ def test_operations_on_many_values_are_refused_before_they_take_long(generic: Sc
 def test_a_single_operation_may_go_through_any_number_of_values(
     generic: ScimClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patching, "MOST_LOOKED_AT", 10)
+    monkeypatch.setattr(patching, "MOST_VISITED", 10)
     user = generic.post("/Users", {"userName": "ann", "emails": [{"value": f"a{number}"} for number in range(50)]})
     operations = [{"op": "replace", "path": 'emails[value eq "a3"].type', "value": "work"}]
     assert generic.patch(f"/Users/{user.body['id']}", {"Operations": operations}).status == 200
@@ -37,7 +37,7 @@ def test_a_single_operation_may_go_through_any_number_of_values(
 
 
 def test_many_filters_on_a_large_group_are_refused(generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scim.service.resources.MOST_LOOKED_AT", 20)
+    monkeypatch.setattr("scim.service.resources.MOST_VISITED", 20)
     ids = [generic.post("/Users", {"userName": f"u{number}"}).body["id"] for number in range(10)]
     group = generic.post("/Groups", {"displayName": "G", "members": [{"value": each} for each in ids]})
     path = f"/Groups/{group.body['id']}"

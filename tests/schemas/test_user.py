@@ -1,0 +1,96 @@
+"""The schema of users: both extensions, misplaced attributes, roles and manager in the shapes that clients send."""
+
+from typing import Any
+
+import pytest
+
+from schemas.errors import InvalidValue
+from schemas.tolerances import Tolerance
+from schemas.user import ACCESS_URN, ENTERPRISE_URN, URN
+from tests.support.resource_types import USER
+from tests.support.tolerances import collect
+
+ENTERPRISE = {"employeeNumber": "7", "department": "D", "manager": {"value": "m"}}
+ACCESS = {
+    "loginAllowed": True,
+    "effectiveRoles": [{"value": "managed:admin", "display": "Admin", "type": "direct"}],
+}
+
+
+def loaded(**sent: Any) -> dict[str, Any]:
+    return USER.load({"schemas": [URN], "userName": "ada", **sent})
+
+
+def test_a_user_with_both_extensions_loads_and_dumps() -> None:
+    document = loaded(**{ENTERPRISE_URN.upper(): {"DEPARTMENT": "D", **ENTERPRISE}, ACCESS_URN: ACCESS})
+    assert document == {"schemas": [URN, ENTERPRISE_URN, ACCESS_URN], "userName": "ada", ENTERPRISE_URN: ENTERPRISE}
+    answer = {**document, "id": "1", ACCESS_URN: ACCESS, "roles": ["managed:admin"]}
+    assert USER.schema.dump(answer) == answer
+    assert USER.schema.validate(answer) == {}
+    assert list(USER.schema.dump({ACCESS_URN: ACCESS, ENTERPRISE_URN: {}})) == [ENTERPRISE_URN, ACCESS_URN]
+
+
+def test_what_is_wrong_in_an_extension_is_named_with_its_urn() -> None:
+    with pytest.raises(InvalidValue) as raised:
+        loaded(**{ENTERPRISE_URN: {"department": 5, "manager": {"value": {}, "$ref": 1}}})
+    assert raised.value.detail == (
+        f"{ENTERPRISE_URN}.department: must be a string, not a number. "
+        f"{ENTERPRISE_URN}.manager.$ref: must be a string, not a number."
+    )
+
+
+def test_dump_leaves_out_what_is_not_declared() -> None:
+    dumped = USER.schema.dump(
+        {"userName": "ada", "colour": 1, "name": {"givenName": "A", "nick": 1}, ACCESS_URN: {"x": 1}}
+    )
+    assert dumped == {"userName": "ada", "name": {"givenName": "A"}, ACCESS_URN: {}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ({"department": "D"}, {ENTERPRISE_URN: {"department": "D"}}),
+        (
+            {"Department": "D", ENTERPRISE_URN: {"division": "V"}},
+            {ENTERPRISE_URN: {"division": "V", "department": "D"}},
+        ),
+        ({URN: {"title": "T", "roles": ["a"]}}, {"title": "T", "roles": [{"value": "a"}]}),
+    ],
+)
+def test_a_misplaced_attribute_finds_its_place(sent: dict[str, Any], found: dict[str, Any]) -> None:
+    with collect() as used:
+        document = loaded(**sent)
+    assert {key: value for key, value in document.items() if key not in ("schemas", "userName")} == found
+    assert Tolerance.MISPLACED_ATTRIBUTE in used and not used.ignored
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ("a", [{"value": "a"}]),
+        (["a", "b", "a"], [{"value": "a"}, {"value": "b"}]),
+        ([{"value": "a", "display": "A", "type": "t", "primary": "True"}], None),
+        ([{"value": "a", "displayName": "A"}], [{"value": "a", "display": "A"}]),
+        ([{"value": '{"value": "a", "displayName": "A"}'}], [{"value": "a", "display": "A"}]),
+        (['{"value": "a"}'], [{"value": "a"}]),
+    ],
+)
+def test_roles_in_every_shape(sent: Any, found: Any) -> None:
+    expected = found or [{"value": "a", "display": "A", "type": "t", "primary": True}]
+    assert loaded(roles=sent)["roles"] == expected
+
+
+@pytest.mark.parametrize("slug", ["a b", "x" * 256, "a\nb"])
+def test_a_role_needs_a_slug(slug: str) -> None:
+    with pytest.raises(InvalidValue, match="role slug"):
+        loaded(roles=[slug])
+
+
+@pytest.mark.parametrize("manager", [{"value": "", "displayName": "Boss"}, {"value": None}, "", []])
+def test_an_empty_manager_is_none(manager: Any) -> None:
+    assert ENTERPRISE_URN not in loaded(**{ENTERPRISE_URN: {"manager": manager}})
+
+
+def test_roles_as_strings_dump_as_strings() -> None:
+    assert USER.derived.dumps({"roles": ["a"]}) == '{"roles":["a"]}'
+    assert list(USER.derived.fields) == ["roles", "groups", "access"]
