@@ -97,7 +97,7 @@ def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
         ([], 200),
     ],
 )
-def test_the_connection_test_fails_on_answers_that_okta_rejects(body: Any, status: int) -> None:
+def test_the_connection_test_fails_on_what_okta_would_not_take(body: Any, status: int) -> None:
     exchange = Exchange("GET", "/Users?startIndex=1&count=2", None, status, json.dumps(body))
     assert not connector.ASKS[0][4](exchange)
     assert not connector.UNKEYED[4](exchange)
