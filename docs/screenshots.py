@@ -1,6 +1,6 @@
-"""Make the screenshots again: `python docs/screenshots.py`; it needs Chromium and the test requirements.
+"""Make the screenshots of the documentation: `python docs/screenshots.py`; needs Chromium and the test requirements.
 
-With `--all FOLDER` every page is pictured in light, dark and on a phone, for whoever changes the style sheet.
+With `--all FOLDER` it pictures every page in light, in dark and on a phone, to check a change of the style sheet.
 """
 
 import sys
@@ -49,7 +49,7 @@ SHOWN = {
 
 
 def main(folder: Path, chosen: set[str]) -> None:
-    """Start a server, push a small organisation, walk the pages."""
+    """Start a server, fill it with a small organisation and take the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         server = PerchServer(Path(place), settings=SETTINGS)
@@ -61,7 +61,7 @@ def main(folder: Path, chosen: set[str]) -> None:
 
 
 def walk(server: PerchServer, folder: Path, chosen: set[str]) -> None:
-    """Take the chosen pictures, all if none is chosen."""
+    """Visit every page in each theme and take the chosen pictures; all of them if none is chosen."""
     seen = populate(server)
     with chromium() as browser:
         for theme, size in THEMES:
@@ -76,7 +76,7 @@ def walk(server: PerchServer, folder: Path, chosen: set[str]) -> None:
 
 
 def take(page: Page, folder: Path, name: str, chosen: set[str]) -> None:
-    """Take one picture, of the whole page where that says more."""
+    """Take one picture; of the whole page where the window shows too little."""
     if not chosen or name in chosen:
         page.screenshot(path=folder / f"{name}.png", full_page=name.partition("-")[0] in WHOLE)
 

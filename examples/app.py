@@ -1,10 +1,11 @@
-"""A Flask application that lets in whom Perch lets in, and ends a session the moment Perch withdraws the login.
+"""A Flask application that admits the people whom Perch allows to log in, and ends a session when Perch withdraws that.
 
     flask keys create "My application" --idp generic --access read        prints PERCH_KEY
     flask webhooks add https://app.example.com/perch                       prints PERCH_SECRET
     PERCH_BASE_URL=… PERCH_KEY=… PERCH_SECRET=… flask --app examples/app.py run
 
-It keeps who may log in in memory: one process. Who somebody is, your sign-in has to prove (OpenID Connect).
+It stores the allowed people in memory, so run one process. It does not authenticate anybody: your own sign-in must do
+that (OpenID Connect).
 """
 
 import os
@@ -18,11 +19,11 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY") or secrets.token_bytes(32)
-allowed: dict[str, tuple[str, set[str]]] = {}  # of everybody who may log in, by id: userName and roles
+allowed: dict[str, tuple[str, set[str]]] = {}  # userName and roles of the people who may log in, by id
 
 
 def snapshot() -> None:
-    """Ask Perch for everybody who may log in; webhooks keep it true from then on."""
+    """Read the people who may log in from Perch; webhooks keep the list current afterwards."""
     found: dict[str, tuple[str, set[str]]] = {}
     cursor: str | None = ""
     while cursor is not None:
@@ -37,8 +38,8 @@ def snapshot() -> None:
 
 
 @app.post("/perch")
-def told() -> tuple[str, int]:
-    """Take an event in: each says what is true now, so one that comes twice does no harm."""
+def receive_event() -> tuple[str, int]:
+    """Apply an event; each contains the current state, so an event that arrives twice does no harm."""
     try:
         event: dict[str, Any] = Webhook(os.environ["PERCH_SECRET"]).verify(request.get_data(), dict(request.headers))
     except WebhookVerificationError:
@@ -57,7 +58,7 @@ def told() -> tuple[str, int]:
 
 @app.post("/login")
 def login() -> dict[str, Any]:
-    """Begin a session for a person whom your sign-in has recognised by userName."""
+    """Start a session for a person whom your sign-in has authenticated, by userName."""
     name = request.form["userName"].casefold()
     session["id"] = next((key for key, (held, _) in allowed.items() if held.casefold() == name), None) or abort(403)
     return whoami()
@@ -65,7 +66,7 @@ def login() -> dict[str, Any]:
 
 @app.get("/")
 def whoami() -> dict[str, Any]:
-    """Answer a person with a session; every request looks whether that person still may."""
+    """Answer a person who has a session; every request checks that the person may still log in."""
     name, roles = allowed.get(session.get("id", "")) or abort(401)
     return {"userName": name, "roles": sorted(roles)}
 

@@ -1,7 +1,7 @@
 """Ask Perch, from an application, who may log in with which roles, and who holds a role.
 
-Make a key that can read and nothing else:  flask keys create "My application" --idp generic --access read
-Then set PERCH_BASE_URL to the base URL that `flask init` prints and PERCH_KEY to the key, and run one of
+Make a key that can only read:  flask keys create "My application" --idp generic --access read
+Then set PERCH_BASE_URL to the base URL that `flask init` prints, set PERCH_KEY to the key, and run one of
 
     python examples/read_roles.py may ann@example.com
     python examples/read_roles.py holders managed:inbox_agent
@@ -18,7 +18,7 @@ ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 
 
 class Perch:
-    """Reads people and roles from Perch; one for each thread, since a session belongs to one."""
+    """Reads people and roles from Perch; use one object per thread, because a session is not thread-safe."""
 
     def __init__(self, base_url: str, key: str) -> None:
         self.base_url = base_url.rstrip("/")
@@ -26,7 +26,7 @@ class Perch:
         self.session.headers["Authorization"] = f"Bearer {key}"
 
     def roles_of(self, user_name: str) -> set[str] | None:
-        """The slugs of a person's roles, or None when the person is unknown or may not log in."""
+        """Return the slugs of a person's roles, or None when the person is unknown or may not log in."""
         for user in self.users(f"userName eq {quoted(user_name)}"):
             access = user[ACCESS]
             if access["loginAllowed"]:
@@ -34,13 +34,13 @@ class Perch:
         return None
 
     def holders_of(self, slug: str) -> Iterator[str]:
-        """The userNames of everybody who may log in and has the role, for whatever reason."""
+        """Yield the userNames of all people who may log in and have the role, for any reason."""
         allowed = f"{ACCESS}:loginAllowed eq true"
         for user in self.users(f"{ACCESS}:effectiveRoles.value eq {quoted(slug)} and {allowed}"):
             yield user["userName"]
 
     def users(self, condition: str) -> Iterator[dict[str, Any]]:
-        """All users that match a filter, page by page; a cursor passes nobody over while others come and go."""
+        """Yield all users that match a filter; the cursor skips nobody even while users come and go."""
         cursor: str | None = ""
         while cursor is not None:
             asked = {"filter": condition, "attributes": f"userName,{ACCESS}", "count": "1000", "cursor": cursor}
@@ -52,7 +52,7 @@ class Perch:
 
 
 def quoted(text: str) -> str:
-    """A text as a filter wants it: in quotes, with backslashes before what would end it."""
+    """Return a text as a string literal of a SCIM filter."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium under Playwright, without a word to the outside."""
+"""Debian's Chromium, driven by Playwright, with its own background requests turned off."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ WAIT_MS = 10_000
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Run Chromium for the length of the block."""
+    """Run Chromium until the end of the block."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
         try:
@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def new_page(browser: Browser, **context: Any) -> Page:
-    """Return a page of a fresh profile."""
+    """Return a page in a fresh profile."""
     page = browser.new_context(**context).new_page()
     page.set_default_timeout(WAIT_MS)
     return page

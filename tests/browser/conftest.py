@@ -1,4 +1,4 @@
-"""Chromium for the tests of the console, and pages that note whatever they should not do."""
+"""Chromium for the tests of the console, with pages that record foreign requests, errors and policy violations."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PASSWORD = "a password for the browser"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for a module; only where there is none, and nobody counts on it, its tests are left out."""
+    """Start one Chromium per module; skip the tests when it is not installed, but never in CI."""
     if not EXECUTABLE and not os.environ.get("CI"):
         pytest.skip("Chromium is not installed")
     with chromium() as started:
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def server(make_server: MakeServer) -> PerchServer:
-    """A gunicorn with two workers, as `make run` sets it up."""
+    """Start a gunicorn with two workers, as `make run` does."""
     made = make_server(settings={"PERCH_ADMIN_PASSWORD": PASSWORD, "PERCH_TRAFFIC": "all"})
     made.start()
     return made
@@ -34,7 +34,7 @@ def server(make_server: MakeServer) -> PerchServer:
 
 @dataclass
 class Watched:
-    """What pages did that they should not: requests to elsewhere, errors, refusals of the content policy."""
+    """Records what no page may do: requests to other origins, script errors, violations of the content policy."""
 
     origin: str
     faults: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ def watched(server: PerchServer) -> Iterator[Watched]:
 
 
 class Visitors:
-    """Opens pages of fresh profiles, watched."""
+    """Opens watched pages, each in a fresh profile."""
 
     def __init__(self, browser: Browser, server: PerchServer, watched: Watched) -> None:
         self.browser, self.server, self.watched = browser, server, watched

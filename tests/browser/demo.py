@@ -1,4 +1,4 @@
-"""A small organisation that arrives over SCIM, for screenshots and for looking at every page with something on it."""
+"""A small organisation, pushed over SCIM, for screenshots and for tests that need filled pages."""
 
 import random
 from typing import Any
@@ -29,7 +29,7 @@ ROLES = ("managed:inbox_agent", "managed:analyst", "managed:editor")
 
 
 def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
-    """Push people and groups as Okta would, with a few failures; return ids that pages are looked at with."""
+    """Push people and groups as Okta would, with a few failures; return the ids that addresses of pages need."""
     hooks = _webhooks(server)
     okta = server.client("okta", server.create_key("Okta production"))
     server.create_key("Reporting application", "--idp", "generic", "--access", "read")
@@ -52,7 +52,7 @@ def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
 
 
 def _webhooks(server: PerchServer) -> list[str]:
-    """Add a webhook, and one that an operator paused; nothing is sent, since nobody delivers."""
+    """Add a live and a paused webhook; nothing is sent, because no delivery process runs."""
     login = "login.allowed,login.withdrawn"
     hooks = [
         server.flask_json("webhooks", "add", "https://inbox.example.com/hooks/perch", "--events", login)["id"],
@@ -108,7 +108,7 @@ def _change(okta: ScimClient, ids: list[str]) -> None:
 
 
 def _fail(okta: ScimClient) -> None:
-    """Two failures that administrators meet: a slug that is not in the catalogue, and a name that is taken."""
+    """Cause two failures that administrators meet: an unknown role slug, and a name that is taken."""
     chance = random.Random(1)
     okta.post("/Users", {**person(900, chance), "roles": ["managed:inbox_agnet"]})
     okta.post("/Groups", {"schemas": [GROUP], "displayName": "finance"})

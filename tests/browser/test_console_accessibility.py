@@ -1,4 +1,4 @@
-"""Every page of the console held against axe-core, in light, in dark and on a phone."""
+"""axe-core checks every page of the console, in light, in dark and on a phone."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ RUN = "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag2
 
 
 def serious(page: Page) -> list[str]:
-    """What axe-core finds serious or critical on a page, each with the first place."""
+    """Return the serious and critical findings of axe-core on a page, each with its first element."""
     page.evaluate(AXE)
     found = page.evaluate(RUN)["violations"]
     return [
@@ -33,7 +33,7 @@ def serious(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> list[str]:
-    """Whether a page is wider than the window."""
+    """Return a line if a page is wider than the window."""
     wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     return [f"{page.url} is wider than the window"] if wide else []
 
@@ -67,7 +67,7 @@ def test_answers_to_forms_have_no_serious_findings(visitors: Visitors, server: P
     found += serious(page)
     page.goto(f"{server.origin}/console/webhooks")
     page.get_by_label("URL").fill("https://127.0.0.1/perch")
-    page.get_by_text("choose some only").click()
+    page.get_by_text("Choose kinds of events").click()
     page.get_by_label("login.withdrawn").check()
     page.get_by_role("button", name="Add webhook").click()
     page.get_by_role("alert").wait_for()

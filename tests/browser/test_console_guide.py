@@ -1,4 +1,4 @@
-"""The whole guide, walked in Chromium against a gunicorn with two workers."""
+"""The whole guide, followed in Chromium against a gunicorn with two workers."""
 
 import re
 
@@ -137,7 +137,7 @@ def test_search_as_you_type_and_requests_as_they_come(visitors: Visitors, server
     expect(page).to_have_url(re.compile(r"\?q=gra$"))
     expect(page.locator("#said")).to_have_text("1 to 2 of 2 people")
     page.get_by_label("Show").select_option("deactivated")
-    expect(page.locator(".empty")).to_contain_text("Nobody matches.")
+    expect(page.locator(".empty")).to_contain_text("No person matches.")
 
     go(page, "Requests")
     expect(page.get_by_role("button", name="Live")).to_have_attribute("aria-pressed", "true")

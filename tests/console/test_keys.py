@@ -47,7 +47,7 @@ def status_with(app: Flask, key: str) -> int:
 def test_a_key_is_shown_once_and_opens_scim(admin: Console, console_app: Flask) -> None:
     answer = create(admin)
     key = key_in(answer)
-    assert "only time" in text_of(answer)
+    assert "only this once" in text_of(answer)
     assert status_with(console_app, key) == 200
     for path in ("/keys", "/", "/journal", "/requests"):
         assert key.rpartition("_")[2] not in admin.get(path).text
@@ -63,7 +63,7 @@ def test_the_same_form_sent_again_makes_no_other_key(admin: Console, console_app
     assert len(run_json(console_app, "keys", "list")) == 1
 
 
-def test_what_the_form_asks_for_is_what_the_key_is(admin: Console, console_app: Flask) -> None:
+def test_a_key_has_the_properties_that_the_form_asks_for(admin: Console, console_app: Flask) -> None:
     key_in(create(admin, name="  Entra  ", idp="entra", access="read", rolesAs="strings", days="30"))
     (key,) = run_json(console_app, "keys", "list")
     assert (key["name"], key["idp"], key["access"], key["rolesAs"]) == ("Entra", "entra", "read", "strings")
@@ -96,7 +96,7 @@ def test_revoking_asks_first_and_works_at_once(admin: Console, console_app: Flas
     key = key_in(create(admin))
     path = f"/keys/{key.split('_')[1]}/revoke"
     assert f'action="/console{path}"' in admin.get("/keys").text
-    assert "It cannot be undone" in text_of(admin.get(path))
+    assert "This cannot be undone" in text_of(admin.get(path))
     assert status_with(console_app, key) == 200
     assert "is revoked" in text_of(admin.post(path))
     assert status_with(console_app, key) == 401

@@ -1,4 +1,4 @@
-"""The guides, the connection test, the traffic and the warnings of the console."""
+"""The console's guides, connection test, requests and warnings."""
 
 import json
 import re
@@ -73,7 +73,7 @@ def test_test_connector_passes_here_and_leaves_nothing_behind(make_admin: MakeAd
     assert "All passed" in text_of(page)
 
 
-def test_test_connector_with_a_key_of_ones_own(make_admin: MakeAdmin) -> None:
+def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
     app, admin = make_admin()
     key = create_key(app, "Okta")
     page = admin.post("/okta/test", {"key": key})
@@ -120,7 +120,7 @@ def test_requests_are_listed_with_words_and_reasons(make_admin: MakeAdmin) -> No
         admin.get("/requests?method=POST")
     )
     assert "tests the connection" in text_of(admin.get("/requests?q=STARTINDEX"))
-    assert "No such request" in text_of(admin.get("/requests?key=unknown"))
+    assert "No kept request matches" in text_of(admin.get("/requests?key=unknown"))
     overview = text_of(admin.get("/"))
     assert "Last errors 404" in overview
 
@@ -139,7 +139,7 @@ def test_a_request_is_shown_in_full_and_sent_again(make_admin: MakeAdmin) -> Non
     again = text_of(admin.post("/requests/1/replay"))
     assert "Sent again; the answer was 409." in again
     assert "Replay of request 1" in again
-    assert "Sent again request 2" in text_of(admin.get("/requests/1"))
+    assert "Sent again as request 2" in text_of(admin.get("/requests/1"))
     assert admin.post("/requests/99/replay").status_code == 404
 
 
@@ -165,7 +165,7 @@ def test_requests_have_pages(make_admin: MakeAdmin) -> None:
     assert "data-refresh" not in second.text
 
 
-def test_what_clients_do_unlike_the_rfc_is_reported_per_key(make_admin: MakeAdmin) -> None:
+def test_the_quirk_report_lists_deviations_per_key(make_admin: MakeAdmin) -> None:
     app, admin = make_admin()
     client(app).post("/Users", {"userName": "ada@x.example", "active": "True", "hat": "red"})
     flush(app)
@@ -185,7 +185,7 @@ def test_faults_are_announced(make_admin: MakeAdmin) -> None:
     with app.extensions["perch"].database.write() as connection:
         faults.insert(connection, "POST", "/Users", status=429, times=2)
     for path in ("/", "/requests"):
-        assert "Faults are set on purpose: fault 1: 429 on POST /Users" in text_of(admin.get(path))
+        assert "Planned faults make requests fail: fault 1: 429 on POST /Users" in text_of(admin.get(path))
 
 
 def test_a_blown_fuse_is_announced_and_released(make_admin: MakeAdmin) -> None:
@@ -196,9 +196,9 @@ def test_a_blown_fuse_is_announced_and_released(make_admin: MakeAdmin) -> None:
     answers = [okta.patch(f"/Users/{each}", off) for each in ids]
     assert answers[-1].status == 429
     assert "The safety fuse is blown" in text_of(admin.get("/"))
-    assert "Nothing of it was done." in text_of(admin.get("/fuse"))
+    assert "Perch refused that request" in text_of(admin.get("/fuse"))
     assert "everything goes through until" in text_of(admin.post("/fuse", {"minutes": "30"}))
-    assert "holds nothing" in text_of(admin.get("/fuse"))
+    assert "The safety fuse is not blown." in text_of(admin.get("/fuse"))
     assert okta.delete(f"/Users/{ids[-1]}").status == 204
     assert "fuse released by the console" in text_of(admin.get("/journal"))
 

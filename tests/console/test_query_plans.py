@@ -1,4 +1,4 @@
-"""What the console asks of the file is found through indexes: the plans of its lists, searches and pages."""
+"""Query plans of the console's lists, searches and pages: all of them use indexes."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,7 @@ def list_plan(database: Database, listing: Listing) -> list[str]:
 
 
 def scans(found: list[str]) -> list[str]:
-    """Tables read whole; what a search has found already, and tables of common expressions, are no tables."""
+    """Return the tables that a plan scans in full; temporary results and common table expressions do not count."""
     return [
         step for step in found if step.startswith(("SCAN r", "SCAN e", "SCAN m", "SCAN a", "SCAN j", "SCAN traffic"))
     ]
@@ -62,7 +62,7 @@ def test_the_whole_directory_is_listed_through_an_index_without_sorting(
 
 
 @pytest.mark.parametrize("order", ["name", "created", "changed"])
-def test_so_are_groups(database: Database, order: str) -> None:
+def test_groups_are_listed_through_an_index_without_sorting(database: Database, order: str) -> None:
     found = list_plan(database, Listing("Group", order=order))
     assert scans(found) == []
     assert not any("TEMP B-TREE" in step for step in found), found

@@ -1,4 +1,4 @@
-"""Signing in and out of the console, and who is kept out."""
+"""Signing in and out of the console, and the callers that it keeps out."""
 
 import re
 import time
@@ -121,7 +121,7 @@ def test_the_cookie_is_locked_down(console: Console) -> None:
     assert "Secure" not in cookie
 
 
-def test_the_cookie_is_for_https_alone_where_the_origin_is(make_app: MakeApp, console_app: Flask) -> None:
+def test_the_cookie_is_secure_when_the_origin_is_https(make_app: MakeApp, console_app: Flask) -> None:
     behind = make_app(PERCH_ADMIN_PASSWORD=PASSWORD, PERCH_PUBLIC_URL="https://perch.example")
     for visitor in (Console(console_app, secure=True), Console(behind)):
         answer = visitor.sign_in()
@@ -129,7 +129,7 @@ def test_the_cookie_is_for_https_alone_where_the_origin_is(make_app: MakeApp, co
         assert all("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie") if "Max-Age=43200" in cookie)
 
 
-def test_signing_out_kills_the_session_for_who_copied_the_cookie_too(admin: Console, console_app: Flask) -> None:
+def test_signing_out_ends_the_session_for_a_copied_cookie_too(admin: Console, console_app: Flask) -> None:
     stolen = admin.client.get_cookie("perch_console", path="/console")
     assert stolen
     thief = console_app.test_client()
@@ -279,7 +279,7 @@ def test_errors_are_pages(admin: Console) -> None:
     assert admin.get("/sign-out").status_code == 404
 
 
-def test_a_bug_is_a_page_that_says_nothing_of_it(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_a_page_without_internals(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     from storage import console_figures
 
     def broken(connection: object) -> None:

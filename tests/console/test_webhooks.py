@@ -1,4 +1,4 @@
-"""Webhooks in the console: each thing that can be done, secrets shown once, addresses that are refused."""
+"""Webhooks in the console: every action, secrets shown once, refused addresses."""
 
 import html
 import json
@@ -32,7 +32,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Site:
-    """A deployment and who is signed in to its console."""
+    """A deployment and a client that is signed in to its console."""
 
     def __init__(self, app: Flask) -> None:
         self.app, self.admin = app, Console(app)
@@ -92,7 +92,7 @@ def secret_in(answer: TestResponse) -> str:
 def test_the_secret_of_a_new_webhook_is_shown_once(site: Site) -> None:
     answer = site.add(kinds=["login.allowed", "login.withdrawn"])
     secret = secret_in(answer)
-    assert "only time" in text_of(answer)
+    assert "only this once" in text_of(answer)
     (made,) = site.all
     assert (made["url"], made["format"], made["events"]) == (PUBLIC, "standard", ["login.allowed", "login.withdrawn"])
     assert site.webhook(made["id"]).secret == secret
@@ -139,7 +139,7 @@ def test_tokens_need_no_secret(site: Site) -> None:
         ("https://10.1.2.3:8443/", "not public"),
     ],
 )
-def test_where_a_webhook_may_not_lead_is_said_at_the_form(site: Site, url: str, told: str) -> None:
+def test_a_forbidden_address_is_an_error_at_the_form(site: Site, url: str, told: str) -> None:
     answer = site.add(url, kinds=["user.deleted"])
     assert answer.status_code == 400
     assert told in text_of(answer)
@@ -167,14 +167,14 @@ def test_a_trusted_host_is_not_looked_up(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize(("fields", "told"), [({"kinds": ["no.such"]}, "no event"), ({"format": "xml"}, "the format")])
-def test_what_is_not_on_the_form_is_refused(site: Site, fields: dict[str, Any], told: str) -> None:
+def test_values_that_the_form_does_not_offer_are_refused(site: Site, fields: dict[str, Any], told: str) -> None:
     answer = site.add(**fields)
     assert answer.status_code == 400
     assert told in text_of(answer)
     assert site.all == []
 
 
-def test_the_list_shows_what_waits_and_what_was_answered(local: Site, receiver: Receiver) -> None:
+def test_the_list_shows_waiting_events_and_the_last_answer(local: Site, receiver: Receiver) -> None:
     identifier = local.added(receiver.url)
     empty = text_of(local.admin.get("/webhooks"))
     assert "delivering nothing none yet" in empty
@@ -192,7 +192,7 @@ def test_the_list_shows_what_waits_and_what_was_answered(local: Site, receiver: 
     assert re.search(r"delivering nothing accepted last accepted 20\d\d-", text_of(local.admin.get("/webhooks")))
 
 
-def test_why_a_webhook_was_given_up_is_shown(local: Site, receiver: Receiver) -> None:
+def test_the_reason_for_an_automatic_pause_is_shown(local: Site, receiver: Receiver) -> None:
     identifier = local.added(receiver.url)
     receiver.behave = lambda event: 410
     local.users("ada")
@@ -213,7 +213,7 @@ def test_pause_and_resume(site: Site) -> None:
     assert f"{identifier}/resume" not in site.admin.get(f"/webhooks/{identifier}").text
 
 
-def test_the_answer_to_a_test_is_told(local: Site, receiver: Receiver) -> None:
+def test_the_answer_to_a_test_event_is_shown(local: Site, receiver: Receiver) -> None:
     identifier = local.added(receiver.url)
     assert "answered 204" in text_of(local.admin.post(f"/webhooks/{identifier}/test"))
     assert receiver.seen[-1]["type"] == "perch.test"
@@ -243,7 +243,7 @@ def test_a_new_secret_is_shown_once_and_the_old_one_signs_for_a_day(site: Site) 
     assert site.webhook(identifier).secrets() == [new, old]
     page = site.admin.get(path)
     assert not SECRET.search(page.text)
-    assert "signs too until" in text_of(page)
+    assert "also signs with the previous secret until" in text_of(page)
 
 
 def test_replay_from_a_time_or_from_the_beginning(local: Site, receiver: Receiver) -> None:
@@ -277,7 +277,7 @@ def test_a_replay_of_a_paused_webhook_says_that_it_waits(site: Site) -> None:
 
 
 @pytest.mark.parametrize("at", ["", "yesterday", "oldest", "latest", "0", "0001-01-01T00:00+14:00", "evt_1_00000000"])
-def test_a_time_that_is_none_is_said_at_the_form(site: Site, at: str) -> None:
+def test_an_invalid_time_is_an_error_at_the_form(site: Site, at: str) -> None:
     answer = site.admin.post(f"/webhooks/{site.added()}/replay", {"from": "time", "at": at})
     assert answer.status_code == 400
     assert "date and time in UTC" in text_of(answer)
@@ -289,7 +289,7 @@ def test_removing_asks_first(site: Site) -> None:
     path = f"/webhooks/{identifier}/remove"
     assert f'action="/console{path}"' in site.admin.get(f"/webhooks/{identifier}").text
     asked = text_of(site.admin.get(path))
-    assert "cannot be undone" in asked and "would never arrive" in asked
+    assert "cannot be undone" in asked and "will never arrive" in asked
     assert len(site.all) == 1
     assert f"{PUBLIC} is removed" in text_of(site.admin.post(path))
     assert site.all == []
@@ -317,7 +317,7 @@ PATHS = ("", "/{id}/test", "/{id}/pause", "/{id}/resume", "/{id}/rotate", "/{id}
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_forms_of_others_change_nothing(site: Site, path: str) -> None:
+def test_forms_of_other_sites_change_nothing(site: Site, path: str) -> None:
     identifier = site.added()
     before = (site.webhook(identifier), json.dumps(site.all))
     address = f"/webhooks{path.format(id=identifier)}"
@@ -332,7 +332,7 @@ def test_forms_of_others_change_nothing(site: Site, path: str) -> None:
     assert (site.webhook(identifier), json.dumps(site.all)) == before
 
 
-def test_the_navigation_leads_there(site: Site) -> None:
+def test_the_navigation_links_to_webhooks(site: Site) -> None:
     labels = re.findall(r'<li><a href="[^"]+"[^>]*>([^<]+)</a></li>', site.admin.get("/webhooks").text)
     assert labels[labels.index("Okta setup") + 1] == "Webhooks"
     assert 'href="/console/webhooks" aria-current="page"' in site.admin.get("/webhooks").text

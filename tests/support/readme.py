@@ -1,4 +1,4 @@
-"""Writes the generated parts of the README anew: `make readme`."""
+"""Rewrites the generated table of settings in the README: `make readme`."""
 
 import subprocess
 import sys
@@ -10,12 +10,12 @@ BEGIN, END = "<!-- settings: begin (flask settings --markdown) -->", "<!-- setti
 
 
 def with_table(text: str, table: str) -> str:
-    """The README with another table of the settings."""
+    """Return the README with a new table of settings."""
     return with_part(text, BEGIN, table.strip(), END)
 
 
 def with_part(text: str, begin: str, part: str, end: str) -> str:
-    """The README with another part between two marks."""
+    """Return the README with a new part between two marks."""
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
     assert rest and after, f"the README lacks {begin} or {end}"

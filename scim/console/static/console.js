@@ -1,4 +1,4 @@
-// What the console does beyond plain pages: copy buttons, search as you type, lists that keep themselves up to date.
+// Optional features of the pages: copy buttons, search as you type, lists that refresh themselves.
 "use strict";
 
 const said = document.getElementById("said");
@@ -44,7 +44,7 @@ function reveal(root) {
 
 let current = null;
 
-// Fetch a page of ours and put one part of it in place of the same part here; of several fetches the last one counts.
+// Fetch a page of the console and replace one element of this page with its new version; a newer call cancels an older.
 async function swap(address, id) {
   current?.abort();
   const mine = (current = new AbortController());
@@ -99,7 +99,7 @@ document.querySelectorAll("button[data-refresh]").forEach((button) => {
     try {
       await swap(window.location.href, button.dataset.refresh);
     } catch {
-      // The server may be restarting; the next turn tries again.
+      // The server may be restarting; the next interval tries again.
     }
   }, 1000 * Number(button.dataset.seconds));
 });
