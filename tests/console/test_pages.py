@@ -9,7 +9,7 @@ from flask import Flask
 
 from schemas import user
 from scim.console import connector, words
-from scim.emulator.client import Exchange
+from scim.emulator.client import Reply
 from scim.settings import WrongSetting
 from storage import console_figures, faults
 from storage.database import Connection
@@ -98,9 +98,9 @@ def test_test_connector_with_a_key_of_ones_own(make_admin: MakeAdmin) -> None:
     ],
 )
 def test_the_connection_test_fails_on_what_okta_would_not_take(body: Any, status: int) -> None:
-    exchange = Exchange("GET", "/Users?startIndex=1&count=2", None, status, json.dumps(body))
-    assert not connector.ASKS[0][4](exchange)
-    assert not connector.UNKEYED[4](exchange)
+    reply = Reply("GET /Users?startIndex=1&count=2", status, json.dumps(body))
+    assert not connector.PROBES[0].accepts(reply)
+    assert not connector.WITHOUT_KEY.accepts(reply)
 
 
 def test_requests_are_listed_with_words_and_reasons(make_admin: MakeAdmin) -> None:
