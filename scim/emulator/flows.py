@@ -121,7 +121,7 @@ def document(reply: Reply) -> Document:
     """Return the JSON object in a reply."""
     found = reply.document
     if not isinstance(found, dict):
-        raise ProvisioningError(reply, "The reply is not a JSON object.")
+        raise ProvisioningError(reply, "The answer is not a JSON object.")
     return found
 
 
@@ -129,7 +129,7 @@ def identifier(reply: Reply) -> str:
     """Return the id in a reply (RFC 7643 section 3.1)."""
     found = document(reply).get("id")
     if not found or not isinstance(found, str):
-        raise ProvisioningError(reply, f"The id in the reply is {found!r}; Okta needs text.")
+        raise ProvisioningError(reply, f"The id in the answer is {found!r}; Okta needs text.")
     return found
 
 
@@ -139,5 +139,5 @@ def resources(reply: Reply) -> list[Document]:
         raise ProvisioningError(reply)
     found = document(reply).get("Resources")
     if not isinstance(found, list):
-        raise ProvisioningError(reply, "The reply has no Resources; Okta needs [] when there are none.")
+        raise ProvisioningError(reply, "The answer has no Resources; Okta needs [] when there are none.")
     return [item for item in found if isinstance(item, dict)]

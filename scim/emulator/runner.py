@@ -198,7 +198,7 @@ def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
     except CheckFailed as failed:
         got, outcome = str(failed), WARNED if check.warning else FAILED
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        got, outcome = f"a reply of an unexpected shape ({type(error).__name__}: {error})", FAILED
+        got, outcome = f"an answer of an unexpected shape ({type(error).__name__}: {error})", FAILED
     last: Reply | None = run.last
     request, status = (last.request, str(last.status)) if last else ("", "")
     reasons = (check.otherwise, check.source) if outcome in (FAILED, WARNED) else ()

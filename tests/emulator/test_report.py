@@ -11,7 +11,7 @@ from scim.emulator.runner import FAILED, PASSED, Result
     [
         (FAILED, "401 The access key is not valid", "--key"),
         (FAILED, "404 Not found", "--url"),
-        (FAILED, "a reply of an unexpected shape", None),
+        (FAILED, "an answer of an unexpected shape", None),
         (PASSED, "401", None),
     ],
 )

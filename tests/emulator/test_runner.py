@@ -44,7 +44,7 @@ def test_where_users_cannot_be_deleted_they_are_deactivated(dialect: str) -> Non
     [
         (CheckFailed("active is None"), FAILED, "active is None"),
         (CheckSkipped("needs a role"), SKIPPED, "needs a role"),
-        (KeyError("id"), FAILED, "a reply of an unexpected shape (KeyError: 'id')"),
+        (KeyError("id"), FAILED, "an answer of an unexpected shape (KeyError: 'id')"),
     ],
 )
 def test_an_error_in_a_check_becomes_its_result(error: Exception, outcome: str, got: str) -> None:
