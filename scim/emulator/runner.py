@@ -87,6 +87,11 @@ class Result:
     otherwise: str = ""
     source: str = ""
 
+    @property
+    def passed(self) -> bool:
+        """Return whether the check passed."""
+        return self.outcome == PASSED
+
 
 class TestRun:
     """One run against one server: the client, the resources that it created, and replies shared by several checks."""
