@@ -250,13 +250,13 @@ def import_(connect: Connect, base: str, as_json: bool, save: str | None) -> Non
 
 def _show_import(found: dict[str, Any]) -> None:
     names = ("userName", "firstName", "lastName", "email", "active", "roles", "problem")
-    rows = [[_in_words(user[name]) if name == "roles" else user[name] for name in names] for user in found["users"]]
+    rows = [[_role_names(user[name]) if name == "roles" else user[name] for name in names] for user in found["users"]]
     print_table([name.upper() for name in names], rows)
     click.echo()
     print_table(("GROUP", "MEMBERS"), [(group_["name"], len(group_["members"])) for group_ in found["groups"]])
 
 
-def _in_words(held: list[Any]) -> str:
+def _role_names(held: list[Any]) -> str:
     return ", ".join(str(role.get("value") if isinstance(role, dict) else role) for role in held)
 
 

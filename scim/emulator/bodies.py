@@ -40,7 +40,7 @@ def user(
     return {**body, **(mapped or {})}
 
 
-def edited(read: Document, changes: Mapping[str, Any]) -> Document:
+def edited_user(read: Document, changes: Mapping[str, Any]) -> Document:
     """Return the PUT body of a custom app: the user as read, with the changed values and a password."""
     body = {**read, **changes, "password": random_password()}
     emails = body.get("emails")

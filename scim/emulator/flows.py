@@ -51,7 +51,7 @@ class Flows:
     def put_user(self, user: str, values: Mapping[str, Any]) -> None:
         """Read a user and write all of it back with changed values."""
         read = document(self._send("GET", f"/Users/{user}", None, 200))
-        self._send("PUT", f"/Users/{user}", bodies.edited(read, values), 200)
+        self._send("PUT", f"/Users/{user}", bodies.edited_user(read, values), 200)
 
     def update(self, user: str, values: Mapping[str, Any]) -> None:
         """Write changed values of a user."""

@@ -18,7 +18,7 @@ EMPTY_ATTRIBUTES: bodies.Document = {
 
 
 def assigned(run: TestRun) -> Reply:
-    """Return the POST of a custom app, with a random password, empty groups and a locale."""
+    """Return the reply to the POST of a custom app, with a random password, empty groups and a locale."""
     body = bodies.user(run.user_name("assign"), "Grace", "Test-Assign", "00u" + run.tag, CUSTOM_ATTRIBUTES)
     return run.cached("assign", lambda: run.send("POST", "/Users", body=body))
 

@@ -21,12 +21,12 @@ def groups(run: TestRun) -> Reply:
 
 
 def no_user(run: TestRun) -> Reply:
-    """Return the look-up of an unknown userName."""
+    """Return the reply to the look-up of an unknown userName."""
     return run.cached("no user", lambda: run.find_user(run.user_name("nobody")))
 
 
 def no_group(run: TestRun) -> Reply:
-    """Return the look-up of an unknown displayName."""
+    """Return the reply to the look-up of an unknown displayName."""
     return run.cached("no group", lambda: run.find_group(run.group_name("none")))
 
 

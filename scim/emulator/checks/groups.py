@@ -15,7 +15,7 @@ KEEPS_ACCESS = "A person who has left the group keeps its access."
 
 
 def created(run: TestRun) -> Reply:
-    """Return the POST of an empty group."""
+    """Return the reply to the POST of an empty group."""
     body = bodies.group(run.group_name("push"))
     return run.cached("push", lambda: run.send("POST", "/Groups", body=body))
 
@@ -202,7 +202,7 @@ def old_name(run: TestRun) -> None:
 
 
 def unlinked(run: TestRun) -> Reply:
-    """Return the DELETE of a group with a member."""
+    """Return the reply to the DELETE of a group with a member."""
     group = run.group("unlink", people(run)[:1])
     return run.cached("unlink", lambda: run.send("DELETE", f"/Groups/{group}"))
 

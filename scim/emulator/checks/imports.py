@@ -114,7 +114,7 @@ def update_between(run: TestRun) -> None:
     if created is None:
         raise CheckSkipped("no user of this run is on the first page")
     read = expect.document(run.get(f"/Users/{created}"))
-    run.send("PUT", f"/Users/{created}", body=bodies.edited(read, {"nickName": "Moved"}))
+    run.send("PUT", f"/Users/{created}", body=bodies.edited_user(read, {"nickName": "Moved"}))
     _expect_same_order(before, page_ids(run, 1))
 
 

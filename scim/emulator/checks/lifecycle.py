@@ -13,12 +13,12 @@ NEVER_ARRIVES = "Okta can neither create nor reach the person: every attempt to 
 
 
 def deactivated(run: TestRun, label: str = "leaver") -> Reply:
-    """Return the request that deactivates an active person in the run's dialect."""
+    """Return the reply to the request that deactivates an active person in the run's dialect."""
     return run.cached(f"deactivation {label}", lambda: _set_active(run, label, False))
 
 
 def reactivated(run: TestRun) -> Reply:
-    """Return the request that reactivates a deactivated person."""
+    """Return the reply to the request that reactivates a deactivated person."""
 
     def reactivate() -> Reply:
         deactivated_id(run, "returner")

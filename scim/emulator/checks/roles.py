@@ -27,7 +27,7 @@ def _catalogue(run: TestRun) -> list[str]:
 
 
 def assigned(run: TestRun) -> Reply:
-    """Return the POST of a user with a role as a string."""
+    """Return the reply to the POST of a user with a role as a string."""
     body = bodies.user(run.user_name("roles"), "Rosa", "Test-Roles", mapped={"roles": slugs(run)[:1]})
     return run.cached("roles", lambda: run.send("POST", "/Users", body=body))
 
@@ -88,7 +88,7 @@ def combined(run: TestRun) -> None:
 def _with_role(run: TestRun) -> bodies.Document:
     _assigned_id(run)
     expect.status(put(run, "roles", roles=slugs(run)[:1]), 200)
-    return bodies.edited(read(run, "roles"), {})
+    return bodies.edited_user(read(run, "roles"), {})
 
 
 def _expect_withdrawn(run: TestRun, body: bodies.Document) -> None:

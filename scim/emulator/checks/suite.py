@@ -22,7 +22,7 @@ def suite_user(run: TestRun) -> Document:
 
 
 def created(run: TestRun) -> Reply:
-    """Return the suite's POST of a user."""
+    """Return the reply to the POST of the suite's user."""
     return run.cached("suite user", lambda: run.send("POST", "/Users", body=suite_user(run), headers=JSON_HEADERS))
 
 

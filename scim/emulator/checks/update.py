@@ -20,12 +20,12 @@ def read(run: TestRun, label: str) -> Document:
 
 def put(run: TestRun, label: str, **values: object) -> Reply:
     """Read a user and write all of it back with changed values, as a custom app does."""
-    body = bodies.edited(read(run, label), values)
+    body = bodies.edited_user(read(run, label), values)
     return run.send("PUT", f"/Users/{run.user(label)}", body=body)
 
 
 def renamed(run: TestRun) -> Reply:
-    """Return the PUT that changes both names."""
+    """Return the reply to the PUT that changes both names."""
     name = {"givenName": "Augusta", "familyName": "King"}
     return run.cached("renaming PUT", lambda: put(run, "update", name=name, displayName="Augusta King"))
 
@@ -95,7 +95,7 @@ def put_without_active_left(run: TestRun) -> None:
 
 
 def _put_without_active(run: TestRun, label: str, title: str) -> None:
-    body = bodies.edited(read(run, label), {"title": title})
+    body = bodies.edited_user(read(run, label), {"title": title})
     body.pop("active", None)
     expect.status(run.send("PUT", f"/Users/{run.user(label)}", body=body), 200)
 
@@ -123,7 +123,7 @@ def put_taken(run: TestRun) -> None:
 
 
 def patched(run: TestRun) -> Reply:
-    """Return the PATCH that changes the names and the title."""
+    """Return the reply to the PATCH that changes the names and the title."""
     body = bodies.replace({"name": {"givenName": "Augusta", "familyName": "King"}, "title": "Countess"})
     return run.cached("profile PATCH", lambda: run.send("PATCH", f"/Users/{run.user('update')}", body=body))
 
