@@ -1,16 +1,17 @@
-"""The console's "Test connector": what Okta sends on "Test Connector Configuration", against this server itself."""
+"""The console's "Test connector": sends to this server the requests of Okta's "Test Connector Configuration"."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
-from flask import Flask, Response, current_app
+from flask import Response, current_app
 
 from scim.console.blueprint import console
 from scim.console.setup import shown
 from scim.console.web import database, field
-from scim.emulator.client import Exchange, OktaClient, look_up
-from scim.emulator.in_process import session_into
+from scim.emulator import expect
+from scim.emulator.client import OktaClient
+from scim.emulator.runner import CheckFailed, CheckStep, Result, TestRun, run_checks
+from scim.emulator.wsgi_adapter import wsgi_session
 from scim.service.keys import make_key
 from scim.web.requests import base_url, origin
 from storage import keys
@@ -19,85 +20,55 @@ NAME = "Test connector"
 NOBODY = "perch-connector-test@example.invalid"
 MINUTE = 1 / 24 / 60
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One line of the result: what Okta asks, what must hold, what came, and whether that is enough."""
-
-    title: str
-    request: str
-    expected: str
-    got: str
-    passed: bool
+STEP = CheckStep("connector", NAME)
+REFUSED = "Okta refuses to save the connection."
+LISTS = "RFC 7644 section 3.4.2."
 
 
-Ask = tuple[str, str, str, dict[str, object] | None, Callable[[Exchange], bool]]
+@STEP.check("Users can be imported", "200 with a complete list", REFUSED, LISTS)
+def users(run: TestRun) -> None:
+    reply = run.get("/Users", startIndex=1, count=2)
+    expect.numbers(reply)
+    if len(expect.resources(reply)) > 2:
+        raise CheckFailed("more than 2 users")
 
 
-def _page_of_two(exchange: Exchange) -> bool:
-    return _is_list(exchange) and len(exchange.document["Resources"]) <= 2
+@STEP.check("Groups can be imported", "200 with a complete list", REFUSED, LISTS)
+def groups(run: TestRun) -> None:
+    reply = run.get("/Groups", startIndex=1, count=100)
+    expect.numbers(reply)
+    expect.resources(reply)
 
 
-def _is_list(exchange: Exchange) -> bool:
-    """Tell whether an answer is a complete list, with JSON numbers: a string stops Okta without a word."""
-    found = exchange.document
-    numbers = ("totalResults", "startIndex", "itemsPerPage")
-    return (
-        exchange.status == 200
-        and isinstance(found, dict)
-        and isinstance(found.get("Resources"), list)
-        and all(type(found.get(name)) is int for name in numbers)
-    )
+@STEP.check("A user can be looked up by userName", "200 with an empty list", REFUSED, LISTS)
+def look_up(run: TestRun) -> None:
+    reply = run.find_user(NOBODY)
+    expect.numbers(reply)
+    expect.empty_list(reply)
 
 
-def _is_empty(exchange: Exchange) -> bool:
-    return _is_list(exchange) and exchange.document["Resources"] == [] and exchange.document["totalResults"] == 0
-
-
-def _is_refusal(exchange: Exchange) -> bool:
-    found = exchange.document
-    return exchange.status == 401 and isinstance(found, dict) and found.get("status") == "401" and "detail" in found
-
-
-ASKS: tuple[Ask, ...] = (
-    ("Users can be imported", "/Users", "200 with a complete list", {"startIndex": 1, "count": 2}, _page_of_two),
-    ("Groups can be imported", "/Groups", "200 with a complete list", {"startIndex": 1, "count": 100}, _is_list),
-    ("A user is looked up by userName", "/Users", "200 with an empty list", look_up("userName", NOBODY), _is_empty),
-)
-UNKEYED: Ask = ("A caller without a key is refused", "/Users", "401 with a SCIM error", None, _is_refusal)
+@STEP.check("A caller without a key is refused", "401 with a SCIM error", REFUSED, "RFC 7644 section 3.12.")
+def no_key(run: TestRun) -> None:
+    expect.error(run.send("GET", "/Users", headers={"Authorization": None}), 401)
 
 
 @console.post("/okta/test")
 def test_connector() -> Response:
-    """Play Okta's connection test and show each result."""
-    pasted = field("key")
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    if pasted:
-        outcomes = list(play(app, pasted))
-    else:
-        with temporary_key() as key:
-            outcomes = list(play(app, key))
-    return shown(outcomes)
+    """Run Okta's connection test with the key in the form, else with a temporary one, and show the results."""
+    with nullcontext(field("key")) if field("key") else temporary_key() as key:
+        results = run_connector_test(key)
+    return shown(results)
 
 
-def play(app: Flask, key: str) -> Iterator[Outcome]:
-    """Yield the outcome of each request that Okta's test makes with a key."""
-    client = OktaClient(base_url(), key, session_into(app.wsgi_app, origin()))
-    for ask in ASKS:
-        yield _outcome(ask, client.send("GET", ask[1], ask[3]))
-    yield _outcome(UNKEYED, client.send("GET", UNKEYED[1], headers={"Authorization": None}))
-
-
-def _outcome(ask: Ask, exchange: Exchange) -> Outcome:
-    title, _, expected, _, holds = ask
-    passed = holds(exchange)
-    got = str(exchange.status) if passed else f"{exchange.status} {exchange.detail}".strip()
-    return Outcome(title, exchange.request, expected, got, passed)
+def run_connector_test(key: str) -> list[Result]:
+    """Return the result of each check with a key."""
+    client = OktaClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
+    return list(run_checks(TestRun(client), [STEP]))
 
 
 @contextmanager
 def temporary_key() -> Iterator[str]:
-    """Lend a key that reads, for a minute at most, and leaves no trace in the list of keys."""
+    """Yield a key that may read and expires after a minute; at the end it is deleted from the list of keys."""
     key, text = make_key(NAME, "okta", "read", None, MINUTE)
     with database().write() as connection:
         keys.insert(connection, key)

@@ -1,1 +1,1 @@
-"""Okta on a laptop: what Okta's SCIM client does, against any SCIM server by URL; no part of the service."""
+"""An identity provider on a laptop: provisions any SCIM server by URL as Okta does. Reads nothing of Perch."""

@@ -1,4 +1,4 @@
-"""What Okta writes into a request: users of a custom app, groups, and the PATCH operations of OIN apps."""
+"""Request bodies as Okta writes them: users, groups, and the PATCH operations of OIN apps."""
 
 import secrets
 import string
@@ -8,17 +8,18 @@ from typing import Any
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
 Document = dict[str, Any]
 
 
-def placeholder() -> str:
-    """Return the random eight-character password that Okta sends even with password sync off."""
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(8))
+def random_password() -> str:
+    """Return the eight random characters that Okta sends as a password even with password sync off."""
+    return "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(8))
 
 
-def suite_user(user_name: str, given: str, family: str) -> Document:
-    """Return the body of Okta's public suite: the smallest realistic user."""
+def smallest_user(user_name: str, given: str, family: str) -> Document:
+    """Return the body that Okta's public suite sends: the smallest realistic user."""
     return {
         "schemas": [USER],
         "userName": user_name,
@@ -30,30 +31,18 @@ def suite_user(user_name: str, given: str, family: str) -> Document:
 
 
 def user(
-    user_name: str,
-    given: str,
-    family: str,
-    *,
-    email: str = "",
-    external_id: str = "",
-    locale: str = "en-US",
-    mapped: Mapping[str, Any] | None = None,
+    user_name: str, given: str, family: str, external_id: str = "", mapped: Mapping[str, Any] | None = None
 ) -> Document:
-    """Return the POST body of a custom app; `mapped` are the custom attributes, such as roles."""
-    body = suite_user(user_name, given, family)
-    body["emails"] = [{"primary": True, "value": email or user_name, "type": "work"}]
-    body |= {"locale": locale, "externalId": external_id or okta_id(), "groups": [], "password": placeholder()}
+    """Return the POST body of a custom app; `mapped` holds the custom attributes, such as roles."""
+    random_id = "00u" + "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(17))
+    body = smallest_user(user_name, given, family)
+    body |= {"locale": "en-US", "externalId": external_id or random_id, "groups": [], "password": random_password()}
     return {**body, **(mapped or {})}
 
 
-def okta_id() -> str:
-    """Return an id as Okta gives its users."""
-    return "00u" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(17))
-
-
-def edited(read: Document, changes: Mapping[str, Any]) -> Document:
-    """Return the PUT body of a custom app: all that it read, its own values in, and a password."""
-    body = {**read, **changes, "password": placeholder()}
+def edited_user(read: Document, changes: Mapping[str, Any]) -> Document:
+    """Return the PUT body of a custom app: the user as read, with the changed values and a password."""
+    body = {**read, **changes, "password": random_password()}
     emails = body.get("emails")
     if isinstance(emails, list):
         body["emails"] = [
@@ -63,12 +52,12 @@ def edited(read: Document, changes: Mapping[str, Any]) -> Document:
 
 
 def group(name: str, members: Sequence[Mapping[str, str]] | None = ()) -> Document:
-    """Return the body of POST and PUT of a group; `members` None is sent as null."""
+    """Return the body of POST and PUT of a group; None as `members` is sent as null."""
     return {"schemas": [GROUP], "displayName": name, "members": None if members is None else list(members)}
 
 
 def member(identifier: str, display: str) -> dict[str, str]:
-    """Return a member as Okta writes it: no `type`."""
+    """Return a group member as Okta writes it, without a `type`."""
     return {"value": identifier, "display": display}
 
 
@@ -77,21 +66,26 @@ def patch(*operations: Mapping[str, Any]) -> Document:
     return {"schemas": [PATCH_OP], "Operations": list(operations)}
 
 
-def activation(active: bool) -> Document:
-    """Return the PATCH that (de)activates."""
-    return patch({"op": "replace", "value": {"active": active}})
+def replace(values: Mapping[str, Any]) -> Document:
+    """Return the PatchOp that replaces attributes, without a path."""
+    return patch({"op": "replace", "value": dict(values)})
 
 
-def named(identifier: str, name: str) -> dict[str, Any]:
-    """Return the operation that names a group; OIN apps send it with each change of members."""
+def rename_group(identifier: str, name: str) -> Document:
+    """Return the operation that sets a group's name; OIN apps send it with each change of members."""
     return {"op": "replace", "value": {"id": identifier, "displayName": name}}
 
 
-def without_member(identifier: str) -> dict[str, Any]:
-    """Return the operation that takes one person out of a group."""
-    return {"op": "remove", "path": f'members[value eq "{identifier}"]'}
+def replace_members(members: Iterable[Mapping[str, str]]) -> Document:
+    """Return the operation that replaces all members of a group."""
+    return {"op": "replace", "path": "members", "value": list(members)}
 
 
-def with_members(members: Iterable[Mapping[str, str]]) -> dict[str, Any]:
-    """Return the operation that adds people to a group."""
+def add_members(members: Iterable[Mapping[str, str]]) -> Document:
+    """Return the operation that adds members to a group."""
     return {"op": "add", "path": "members", "value": list(members)}
+
+
+def remove_member(identifier: str) -> Document:
+    """Return the operation that removes one member from a group."""
+    return {"op": "remove", "path": f'members[value eq "{identifier}"]'}

@@ -1,8 +1,8 @@
-"""Okta's SCIM client: one request with Okta's own headers, one exchange to look at."""
+"""Okta's HTTP client: sends one request with Okta's headers and returns the server's reply."""
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -15,30 +15,25 @@ HEADERS = {
     "Content-Type": "application/scim+json; charset=utf-8",
     "User-Agent": "Okta SCIM Client 1.0.0",
 }
-SOCKET_SECONDS = 60.0  # Okta closes a socket after that
+TIMEOUT_SECONDS = 60.0  # Okta's own
 UNREACHABLE = 0
+
+Query = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request and its answer; `status` is 0 and `text` the cause when no answer came; `seconds` it took."""
+class Reply:
+    """A server's reply and the request line it answers, not percent-encoded; `status` 0 means that none came."""
 
-    method: str
-    target: str
-    body: Any
+    request: str
     status: int
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
-    def request(self) -> str:
-        """Return the request in one line, not percent-encoded."""
-        return f"{self.method} {self.target}"
-
-    @property
     def document(self) -> Any:
-        """Return the answer's JSON; None where it is none."""
+        """Return the JSON in the body, None where it is not JSON."""
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError):
@@ -46,76 +41,66 @@ class Exchange:
 
     @property
     def detail(self) -> str:
-        """Return the server's words: the `detail` of an Error (RFC 7644 section 3.12), else the text's beginning."""
+        """Return the `detail` of a SCIM error (RFC 7644 section 3.12), else the first 200 characters of the body."""
         document = self.document
-        told = document.get("detail") if isinstance(document, dict) else None
-        return str(told) if told else " ".join(self.text.split())[:200]
+        detail = document.get("detail") if isinstance(document, dict) else None
+        return str(detail) if detail else " ".join(self.text.split())[:200]
 
     @property
     def ok(self) -> bool:
-        """Tell whether the server agreed."""
+        """Return whether the status is a success."""
         return 200 <= self.status < 300
 
 
-class Sender(Protocol):
-    """Whatever sends a request as Okta would."""
+class ProvisioningClient(Protocol):
+    """Sends requests to one SCIM server."""
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, object] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str | None] | None = None,
-    ) -> Exchange:
-        """Send one request below the base URL."""
+    def send(self, method: str, path: str, query: Query | None = None, body: Any = None) -> Reply:
+        """Send one request to a path below the base URL."""
 
 
 class OktaClient:
-    """Sends requests to one SCIM base URL with one key, over kept connections."""
+    """Sends requests to one SCIM base URL with one access key, over connections that are kept open."""
 
     def __init__(self, base: str, key: str, session: requests.Session | None = None) -> None:
         self.base = base.rstrip("/")
+        self.key = key
         self.session = session or requests.Session()
         self.session.headers.clear()
-        self.authorization = f"Bearer {key}"
-        self.key = key
 
     def send(
         self,
         method: str,
         path: str,
-        query: Mapping[str, object] | None = None,
+        query: Query | None = None,
         body: Any = None,
         headers: Mapping[str, str | None] | None = None,
-    ) -> Exchange:
-        """Send one request; a body given as `bytes` goes out as it is, a header given as None is left out."""
-        url = (
-            self.base
-            + path
-            + ("?" + "&".join(f"{k}={quote(str(v), safe='')}" for k, v in query.items()) if query else "")
-        )
-        shown = path + ("?" + "&".join(f"{k}={v}" for k, v in query.items()) if query else "")
-        sent: dict[str, str | None] = {**HEADERS, "Authorization": self.authorization, **(headers or {})}
+    ) -> Reply:
+        """Send one request; a body of `bytes` is sent unchanged, a header with the value None is left out."""
+        request = f"{method} {_target(path, query, str)}"
         data = body if body is None or isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
-        wire = {name: value for name, value in sent.items() if value is not None}
         start = time.perf_counter()
         try:
-            answer = self.session.request(
-                method, url, headers=wire, data=data, timeout=SOCKET_SECONDS, allow_redirects=False
+            response = self.session.request(
+                method,
+                self.base + _target(path, query, lambda value: quote(value, safe="")),
+                headers={**HEADERS, "Authorization": f"Bearer {self.key}", **(headers or {})},
+                data=data,
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
-            return Exchange(method, shown, body, UNREACHABLE, f"no answer: {error}"[:300])
-        taken = time.perf_counter() - start
-        text = answer.content.decode("utf-8", "replace")
-        return Exchange(method, shown, body, answer.status_code, text, answer.headers, taken)
+            return Reply(request, UNREACHABLE, f"no answer: {error}"[:300])
+        seconds = time.perf_counter() - start
+        text = response.content.decode("utf-8", "replace")
+        return Reply(request, response.status_code, text, response.headers, seconds)
 
 
-def equals(attribute: str, value: str) -> str:
-    """Return the filter that Okta looks a resource up with (RFC 7644 section 3.4.2.2)."""
-    return f"{attribute} eq {json.dumps(value, ensure_ascii=False)}"
+def _target(path: str, query: Query | None, encode: Callable[[str], str]) -> str:
+    pairs = [f"{name}={encode(str(value))}" for name, value in (query or {}).items()]
+    return f"{path}?{'&'.join(pairs)}" if pairs else path
 
 
-def look_up(attribute: str, value: str) -> dict[str, object]:
-    """Return the query of Okta's look-up."""
-    return {"filter": equals(attribute, value), "startIndex": 1, "count": 100}
+def look_up(attribute: str, value: str) -> Query:
+    """Return the query with which Okta looks a resource up before it creates one (RFC 7644 section 3.4.2.2)."""
+    return {"filter": f"{attribute} eq {json.dumps(value, ensure_ascii=False)}", "startIndex": 1, "count": 100}

@@ -1,109 +1,117 @@
-"""What checks expect of an answer; each raises Broken with what was got instead."""
+"""Expectations about a reply; each raises CheckFailed with the value that came instead."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from scim.emulator.bodies import Document
-from scim.emulator.client import Exchange
-from scim.emulator.test_run import Broken
+from scim.emulator.client import Reply
+from scim.emulator.runner import CheckFailed
 
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 NUMBERS = ("totalResults", "startIndex", "itemsPerPage")
+NEEDED_BY_IMPORT = ("id", "userName", "name.givenName", "name.familyName", "active", "emails.0.value")
 
 
-def status(exchange: Exchange, *wanted: int) -> Exchange:
+def value_at(document: Any, path: str) -> Any:
+    """Return the value at a dotted path with indexes, such as `emails.0.value`; None where there is none."""
+    for part in path.split("."):
+        if isinstance(document, list):
+            document = document[int(part)] if part.isdigit() and int(part) < len(document) else None
+        else:
+            document = document.get(part) if isinstance(document, Mapping) else None
+    return document
+
+
+def status(reply: Reply, *statuses: int) -> Reply:
     """Expect one of the statuses."""
-    if exchange.status not in wanted:
-        raise Broken(f"{exchange.status} {exchange.detail}".strip())
-    return exchange
+    if reply.status not in statuses:
+        raise CheckFailed(f"{reply.status} {reply.detail}".strip())
+    return reply
 
 
-def document(exchange: Exchange) -> Document:
-    """Expect a JSON object."""
-    found = exchange.document
+def document(reply: Reply, *statuses: int) -> Document:
+    """Expect a JSON object, and one of the statuses where some are given."""
+    if statuses:
+        status(reply, *statuses)
+    found = reply.document
     if isinstance(found, dict):
         return found
-    kind = exchange.headers.get("Content-Type", "no Content-Type")
-    raise Broken(
-        f"{exchange.status}, {kind}, {exchange.text[:60]!r}" if exchange.text else f"{exchange.status}, no body"
-    )
+    media_type = reply.headers.get("Content-Type", "no Content-Type")
+    content = f"{media_type}, {reply.text[:60]!r}" if reply.text else "no body"
+    raise CheckFailed(f"{reply.status}, {content}")
 
 
-def resources(exchange: Exchange) -> list[Document]:
+def resources(reply: Reply) -> list[Document]:
     """Expect a list with an array of resources."""
-    found = document(status(exchange, 200))
+    found = document(reply, 200)
     if "Resources" not in found:
-        raise Broken("no Resources")
+        raise CheckFailed("no Resources")
     if not isinstance(found["Resources"], list):
-        raise Broken(f"Resources is {found['Resources']!r}"[:100])
+        raise CheckFailed(f"Resources is {found['Resources']!r}"[:100])
     return found["Resources"]
 
 
-def numbers(exchange: Exchange) -> Document:
+def numbers(reply: Reply) -> Document:
     """Expect the three numbers of a list as JSON numbers."""
-    found = document(status(exchange, 200))
-    wrong = [f"{name} is {found.get(name)!r}" for name in NUMBERS if name not in found or not _number(found[name])]
+    found = document(reply, 200)
+    wrong = [name for name in NUMBERS if type(found.get(name)) is not int]
     if wrong:
-        raise Broken(", ".join(wrong).replace("None", "missing"))
+        raise CheckFailed(", ".join(f"{name} is {found[name]!r}" if name in found else f"no {name}" for name in wrong))
     return found
 
 
-def _number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def schema(exchange: Exchange, urn: str) -> Document:
-    """Expect the URN among `schemas`."""
-    found = document(exchange)
+def schema(reply: Reply, urn: str) -> Document:
+    """Expect a URN in `schemas`."""
+    found = document(reply)
     if urn not in (found.get("schemas") or []):
-        raise Broken(f"schemas is {found.get('schemas')!r}")
+        raise CheckFailed(f"schemas is {found.get('schemas')!r}")
     return found
 
 
-def nobody(exchange: Exchange) -> None:
-    """Expect a list of nothing."""
-    found = resources(exchange)
-    total = document(exchange).get("totalResults")
+def empty_list(reply: Reply) -> None:
+    """Expect a list without resources."""
+    found = resources(reply)
+    total = document(reply).get("totalResults")
     if found or total != 0:
-        raise Broken(f"totalResults {total!r}, {len(found)} Resources")
+        raise CheckFailed(f"totalResults {total!r}, {len(found)} Resources")
 
 
-def only(exchange: Exchange, identifier: str) -> Document:
-    """Expect a list of exactly the one resource."""
-    found = resources(exchange)
+def only(reply: Reply, identifier: str) -> Document:
+    """Expect a list of exactly one resource, the one with this id."""
+    found = resources(reply)
     ids = [str(item.get("id")) for item in found]
     if ids != [identifier]:
-        raise Broken(f"{len(ids)} found" + ("" if identifier in ids else ", the wanted one is not among them"))
+        raise CheckFailed(f"{len(ids)} found" + ("" if identifier in ids else ", the expected one is not among them"))
     return found[0]
 
 
-def value(found: Mapping[str, Any], path: str) -> Any:
-    """Return the value at a dotted path with indexes, such as `emails.0.value`; None where nothing is."""
-    current: Any = found
-    for part in path.split("."):
-        if isinstance(current, list):
-            current = current[int(part)] if part.isdigit() and int(part) < len(current) else None
-        else:
-            current = current.get(part) if isinstance(current, Mapping) else None
-    return current
-
-
-def same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def values(found: Document, expected: Mapping[str, Any]) -> str:
     """Expect values at dotted paths; returns them in words."""
-    wrong = [f"{path} is {value(found, path)!r}" for path, is_ in wanted.items() if value(found, path) != is_]
+    wrong = [path for path, value in expected.items() if value_at(found, path) != value]
     if wrong:
-        raise Broken(", ".join(wrong))
-    return ", ".join(f"{path} {is_!r}" for path, is_ in wanted.items())
+        raise CheckFailed(", ".join(f"{path} is {value_at(found, path)!r}" for path in wrong))
+    return ", ".join(f"{path} {value!r}" for path, value in expected.items())
 
 
-def error(exchange: Exchange, *wanted: int) -> Document:
-    """Expect a SCIM Error message (RFC 7644 section 3.12) with one of the statuses."""
-    found = document(status(exchange, *wanted))
-    if ERROR not in (found.get("schemas") or []):
-        raise Broken(f"{exchange.status}, schemas is {found.get('schemas')!r}")
-    if found.get("status") != str(exchange.status):
-        raise Broken(f"status in the body is {found.get('status')!r}, not {str(exchange.status)!r}")
+def text_id(found: Document) -> None:
+    """Expect an `id` that is a non-empty string (RFC 7643 section 3.1)."""
+    if not isinstance(found.get("id"), str) or not found["id"]:
+        raise CheckFailed(f"id is {found.get('id')!r}")
+
+
+def importable(user: Document) -> None:
+    """Expect all attributes that Okta's import needs of a user."""
+    missing = [path for path in NEEDED_BY_IMPORT if value_at(user, path) in (None, "")]
+    if missing:
+        raise CheckFailed(f"{user.get('userName')} has no {', no '.join(missing)}")
+
+
+def error(reply: Reply, *statuses: int) -> str:
+    """Expect a SCIM error (RFC 7644 section 3.12) with one of the statuses; returns its detail."""
+    found = schema(status(reply, *statuses), ERROR)
+    if found.get("status") != str(reply.status):
+        raise CheckFailed(f"status in the body is {found.get('status')!r}, not {str(reply.status)!r}")
     if not isinstance(found.get("detail"), str) or not found["detail"].strip():
-        raise Broken(f"detail is {found.get('detail')!r}")
-    return found
+        raise CheckFailed(f"detail is {found.get('detail')!r}")
+    return str(found["detail"])

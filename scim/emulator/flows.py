@@ -1,139 +1,143 @@
-"""Okta's request sequences: assign, update, deactivate, push a group, unlink it, import; in both dialects."""
+"""Okta's request sequences in both dialects: assign, update, deactivate, push and unlink a group, import."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scim.emulator import bodies
 from scim.emulator.bodies import Document
-from scim.emulator.client import Exchange, Sender, look_up
+from scim.emulator.client import ProvisioningClient, Reply, look_up
 
 PAGE = 100
-APPS = ("custom", "oin")
+CUSTOM, OIN = "custom", "oin"
+DIALECTS = (CUSTOM, OIN)
 
 
-class Refused(Exception):
-    """The server did not do what Okta asked; `exchange` is the request that failed."""
+class ProvisioningError(Exception):
+    """The server did not do what Okta asked; `reply` is its reply and `reason` the cause."""
 
-    def __init__(self, exchange: Exchange, why: str = "") -> None:
-        self.exchange = exchange
-        self.why = why or exchange.detail or "no detail"
-        super().__init__(f"{exchange.request}: {exchange.status}: {self.why}")
+    def __init__(self, reply: Reply, reason: str = "") -> None:
+        self.reply = reply
+        self.reason = reason or reply.detail or "no detail"
+        super().__init__(f"{reply.request}: {reply.status}: {self.reason}")
 
 
 class Flows:
-    """One app of Okta: `custom` reads and PUTs all of it back, `oin` PATCHes."""
+    """The request sequences in one dialect: a `custom` app updates by GET and PUT, an `oin` app by PATCH.
 
-    def __init__(self, sender: Sender, app: str = "custom") -> None:
-        self.sender = sender
-        self.app = app
+    Every method raises ProvisioningError when the server refuses a request or its reply is of no use.
+    """
 
-    def find(self, kind: str, attribute: str, value: str) -> Document | None:
-        """Look a resource up as Okta does before it creates one; None when the server has none."""
-        exchange = self.sender.send("GET", f"/{kind}", look_up(attribute, value))
-        found = [item for item in listed(exchange) if str(item.get(attribute, "")).casefold() == value.casefold()]
-        if not found and listed(exchange):
-            raise Refused(exchange, f"The answer to a look-up of '{value}' holds others.")
+    def __init__(self, client: ProvisioningClient, dialect: str = CUSTOM) -> None:
+        self.client = client
+        self.dialect = dialect
+
+    def find(self, endpoint: str, attribute: str, value: str) -> Document | None:
+        """Look a resource up as Okta does before it creates one; None when there is none."""
+        reply = self.client.send("GET", endpoint, look_up(attribute, value))
+        listed = resources(reply)
+        found = [item for item in listed if str(item.get(attribute, "")).casefold() == value.casefold()]
+        if listed and not found:
+            raise ProvisioningError(reply, f"The look-up of '{value}' returned other resources only.")
         return found[0] if found else None
 
     def assign(self, body: Document) -> str:
-        """Bring a person to the server: look up, then POST, or GET and PUT of the one found; returns the id."""
-        found = self.find("Users", "userName", body["userName"])
+        """Look a user up and POST it, or GET and PUT the one found; returns the id."""
+        found = self.find("/Users", "userName", body["userName"])
         if found is None:
-            return identifier(self._must("POST", "/Users", body, 201))
-        self.overwrite(str(found["id"]), {name: body[name] for name in body.keys() - {"groups", "password"}})
+            return identifier(self._send("POST", "/Users", body, 201))
+        self.put_user(str(found["id"]), {name: body[name] for name in body.keys() - {"groups", "password"}})
         return str(found["id"])
 
-    def overwrite(self, user: str, values: Mapping[str, Any]) -> None:
-        """Read a user, write all of it back with the values in it."""
-        read = document(self._must("GET", f"/Users/{user}", None, 200))
-        self._must("PUT", f"/Users/{user}", bodies.edited(read, values), 200)
+    def put_user(self, user: str, values: Mapping[str, Any]) -> None:
+        """Read a user and write all of it back with changed values."""
+        read = document(self._send("GET", f"/Users/{user}", None, 200))
+        self._send("PUT", f"/Users/{user}", bodies.edited_user(read, values), 200)
 
     def update(self, user: str, values: Mapping[str, Any]) -> None:
-        """Bring changed values of a person to the server."""
-        if self.app == "custom":
-            self.overwrite(user, values)
+        """Write changed values of a user."""
+        if self.dialect == CUSTOM:
+            self.put_user(user, values)
         else:
-            changed = {name: value for name, value in values.items() if name != "schemas"}
-            self._must("PATCH", f"/Users/{user}", bodies.patch({"op": "replace", "value": changed}), 200, 204)
+            changes = {name: value for name, value in values.items() if name != "schemas"}
+            self._send("PATCH", f"/Users/{user}", bodies.replace(changes), 200, 204)
 
-    def activate(self, user: str, active: bool) -> None:
-        """Deactivate a person, who is never deleted, or activate them again."""
-        if self.app == "custom":
-            self.overwrite(user, {"active": active})
-        else:
-            self._must("PATCH", f"/Users/{user}", bodies.activation(active), 200, 204)
+    def set_active(self, user: str, active: bool) -> None:
+        """Deactivate a user, which Okta never deletes, or reactivate it."""
+        self.update(user, {"active": active})
 
     def push_group(self, name: str) -> str:
-        """Create a group without members, or adopt the one of that name; returns its id."""
-        found = self.find("Groups", "displayName", name)
+        """Create a group without members, or adopt the one of that name; returns the id."""
+        found = self.find("/Groups", "displayName", name)
         if found is not None:
             return str(found["id"])
-        group = identifier(self._must("POST", "/Groups", bodies.group(name), 201))
-        if self.app == "custom":
-            self._must("PUT", f"/Groups/{group}", bodies.group(name), 200)
+        group = identifier(self._send("POST", "/Groups", bodies.group(name), 201))
+        if self.dialect == CUSTOM:
+            self._send("PUT", f"/Groups/{group}", bodies.group(name), 200)
         return group
 
     def write_group(
         self, group: str, name: str, members: Sequence[Mapping[str, str]], before: Sequence[str] | None
     ) -> None:
-        """Write a group's name and members; `before` are the ids that Okta wrote last, None when it does not know."""
-        if self.app == "custom":
-            self._must("PUT", f"/Groups/{group}", bodies.group(name, members), 200)
+        """Write a group's name and members; `before` holds the ids written last, None when they are unknown."""
+        if self.dialect == CUSTOM:
+            self._send("PUT", f"/Groups/{group}", bodies.group(name, members), 200)
             return
-        operations = [bodies.named(group, name)]
+        operations = [bodies.rename_group(group, name)]
         if before is None:
-            operations.append({"op": "replace", "path": "members", "value": list(members)})
+            operations.append(bodies.replace_members(members))
         else:
             wanted = {member["value"] for member in members}
-            operations += [bodies.without_member(gone) for gone in before if gone not in wanted]
+            operations += [bodies.remove_member(member) for member in before if member not in wanted]
             added = [member for member in members if member["value"] not in set(before)]
-            operations += [bodies.with_members(added)] if added else []
-        self._must("PATCH", f"/Groups/{group}", bodies.patch(*operations), 200, 204)
+            operations += [bodies.add_members(added)] if added else []
+        self._send("PATCH", f"/Groups/{group}", bodies.patch(*operations), 200, 204)
 
     def unlink_group(self, group: str) -> None:
-        """Delete a group that is pushed no longer; one that is gone already is fine."""
-        self._must("DELETE", f"/Groups/{group}", None, 204, 200, 404)
+        """Delete a group that is no longer pushed; one that does not exist any more is no error."""
+        self._send("DELETE", f"/Groups/{group}", None, 204, 200, 404)
 
-    def import_all(self, kind: str) -> Iterator[Document]:
-        """Yield all users or groups in pages of 100, as an import reads them."""
+    def import_all(self, endpoint: str) -> Iterator[Document]:
+        """Yield all resources of an endpoint in pages of 100, as an import reads them."""
         start, total = 1, 1
         while start <= total:
-            exchange = self.sender.send("GET", f"/{kind}", {"startIndex": start, "count": PAGE})
-            page = listed(exchange)
-            total = exchange.document.get("totalResults", 0)
+            reply = self.client.send("GET", endpoint, {"startIndex": start, "count": PAGE})
+            page = resources(reply)
+            total = reply.document.get("totalResults", 0)
             if not isinstance(total, int):
-                raise Refused(exchange, f"totalResults is {total!r}, not a number: Okta stops here without a word.")
+                raise ProvisioningError(
+                    reply, f"totalResults is {total!r}, not a number: here Okta stops without an error message."
+                )
             yield from page
             start += len(page) or total
 
-    def _must(self, method: str, path: str, body: Any, *statuses: int) -> Exchange:
-        exchange = self.sender.send(method, path, body=body)
-        if exchange.status not in statuses:
-            raise Refused(exchange)
-        return exchange
+    def _send(self, method: str, path: str, body: Any, *statuses: int) -> Reply:
+        reply = self.client.send(method, path, body=body)
+        if reply.status not in statuses:
+            raise ProvisioningError(reply)
+        return reply
 
 
-def document(exchange: Exchange) -> Document:
-    """Return the answer's JSON object."""
-    found = exchange.document
+def document(reply: Reply) -> Document:
+    """Return the JSON object in a reply."""
+    found = reply.document
     if not isinstance(found, dict):
-        raise Refused(exchange, "The answer is no JSON object.")
+        raise ProvisioningError(reply, "The answer is not a JSON object.")
     return found
 
 
-def identifier(exchange: Exchange) -> str:
-    """Return the id in an answer; Okta needs one to go on (RFC 7643 section 3.1)."""
-    found = document(exchange).get("id")
+def identifier(reply: Reply) -> str:
+    """Return the id in a reply (RFC 7643 section 3.1)."""
+    found = document(reply).get("id")
     if not found or not isinstance(found, str):
-        raise Refused(exchange, f"The answer has the id {found!r}; Okta needs text.")
+        raise ProvisioningError(reply, f"The id in the answer is {found!r}; Okta needs text.")
     return found
 
 
-def listed(exchange: Exchange) -> list[Document]:
+def resources(reply: Reply) -> list[Document]:
     """Return the resources of a ListResponse (RFC 7644 section 3.4.2)."""
-    if exchange.status != 200:
-        raise Refused(exchange)
-    found = document(exchange).get("Resources")
+    if reply.status != 200:
+        raise ProvisioningError(reply)
+    found = document(reply).get("Resources")
     if not isinstance(found, list):
-        raise Refused(exchange, "The answer has no Resources; Okta needs [] when there are none.")
+        raise ProvisioningError(reply, "The answer has no Resources; Okta needs [] when there are none.")
     return [item for item in found if isinstance(item, dict)]

@@ -1,4 +1,4 @@
-"""An organisation in Okta, in a file: people, groups, and what is assigned and pushed to one app."""
+"""Reads an organisation from a JSON file: people, groups, and what is assigned and pushed to one app."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,13 +11,13 @@ ACTIVE = "active"
 STATUSES = (ACTIVE, "deactivated")
 
 
-class WrongOrganisation(ValueError):
-    """The file describes no organisation; the message has a line for each fault, each naming its place."""
+class InvalidOrganisation(ValueError):
+    """The file does not describe an organisation; the message has a line for each mistake, with its place."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody in Okta; `id` stays the same when the login changes, `profile` holds further SCIM attributes."""
+class Employee:
+    """A person in the organisation; `id` stays when the login changes, `profile` holds further SCIM attributes."""
 
     id: str
     login: str
@@ -30,7 +30,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group in Okta; `members` are logins."""
+    """A group of the organisation; `members` are logins."""
 
     id: str
     name: str
@@ -39,12 +39,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """People, groups, and the app: roles by assigned group and by assigned login, and the names of pushed groups.
+    """People, groups, roles by assigned group and by assigned login, and the names of pushed groups.
 
-    `maps_roles` tells whether the app maps the roles attribute: some assignment names roles, if only none of them.
+    `maps_roles` is true where some assignment has `roles`, even an empty list: the app maps the attribute.
     """
 
-    people: Sequence[Person]
+    people: Sequence[Employee]
     groups: Sequence[Group]
     group_roles: Mapping[str, Sequence[str]]
     person_roles: Mapping[str, Sequence[str]]
@@ -52,7 +52,7 @@ class Organisation:
     maps_roles: bool
 
     def assigned(self) -> dict[str, list[str]]:
-        """Return the roles of each assigned login: the individual assignment's own, else all groups' combined."""
+        """Return the roles of each assigned login: those of the individual assignment, else of all its groups."""
         found: dict[str, list[str]] = {}
         members = {group.name: group.members for group in self.groups}
         for name, roles in self.group_roles.items():
@@ -64,11 +64,15 @@ class Organisation:
         return {login: roles for login, roles in found.items() if login in active}
 
 
-_text = validate.Length(min=1, error="must not be empty")
+_not_empty = validate.Length(min=1, error="must not be empty")
 
 
 def _required() -> fields.String:
-    return fields.String(required=True, validate=_text)
+    return fields.String(required=True, validate=_not_empty)
+
+
+def _roles() -> "fields.List[str]":
+    return fields.List(fields.String(validate=_not_empty), load_default=None)
 
 
 class _Strict(Schema):
@@ -76,22 +80,22 @@ class _Strict(Schema):
         unknown = RAISE
 
 
-class _PersonSchema(_Strict):
-    id = fields.String(validate=_text)
+class _EmployeeSchema(_Strict):
+    id = fields.String(validate=_not_empty)
     login = _required()
     givenName = _required()
     familyName = _required()
-    email = fields.String(validate=_text)
+    email = fields.String(validate=_not_empty)
     status = fields.String(load_default=ACTIVE, validate=validate.OneOf(STATUSES))
     profile = fields.Dict(keys=fields.String(), load_default=dict)
 
     @post_load
-    def person(self, found: dict[str, Any], **_: Any) -> Person:
-        return Person(**{"id": found["login"], "email": found["login"], **found})
+    def employee(self, found: dict[str, Any], **_: Any) -> Employee:
+        return Employee(**{"id": found["login"], "email": found["login"], **found})
 
 
 class _GroupSchema(_Strict):
-    id = fields.String(validate=_text)
+    id = fields.String(validate=_not_empty)
     name = _required()
     members = fields.List(fields.String(), load_default=list)
 
@@ -102,12 +106,12 @@ class _GroupSchema(_Strict):
 
 class _GroupAssignment(_Strict):
     group = _required()
-    roles = fields.List(fields.String(validate=_text), load_default=None)
+    roles = _roles()
 
 
 class _PersonAssignment(_Strict):
     person = _required()
-    roles = fields.List(fields.String(validate=_text), load_default=None)
+    roles = _roles()
 
 
 class _AppSchema(_Strict):
@@ -117,7 +121,7 @@ class _AppSchema(_Strict):
 
 
 class _OrganisationSchema(_Strict):
-    people = fields.List(fields.Nested(_PersonSchema), required=True)
+    people = fields.List(fields.Nested(_EmployeeSchema), required=True)
     groups = fields.List(fields.Nested(_GroupSchema), load_default=list)
     app = fields.Nested(_AppSchema, load_default=lambda: _AppSchema().load({}))
 
@@ -125,16 +129,16 @@ class _OrganisationSchema(_Strict):
 def read_organisation(document: Any) -> Organisation:
     """Return the organisation in a JSON document.
 
-    :raises WrongOrganisation: naming each place that is wrong, such as `people[3].login`.
+    :raises InvalidOrganisation: with a line for each mistake that names its place, such as `people[3].login`.
     """
     try:
         found = _OrganisationSchema().load(document)
     except ValidationError as error:
-        raise WrongOrganisation("\n".join(_places("", error.messages))) from None
+        raise InvalidOrganisation("\n".join(_lines("", error.messages))) from None
     app = found["app"]
-    faults = list(_faults(found["people"], found["groups"], app))
-    if faults:
-        raise WrongOrganisation("\n".join(faults))
+    mistakes = list(_contradictions(found["people"], found["groups"], app))
+    if mistakes:
+        raise InvalidOrganisation("\n".join(mistakes))
     return Organisation(
         found["people"],
         found["groups"],
@@ -145,38 +149,40 @@ def read_organisation(document: Any) -> Organisation:
     )
 
 
-def _places(place: str, found: Any) -> Iterator[str]:
-    if isinstance(found, dict):
-        for name, inner in found.items():
+def _lines(place: str, messages: Any) -> Iterator[str]:
+    """Yield a line for each of marshmallow's nested messages."""
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
             step = f"[{name}]" if isinstance(name, int) else f".{name}" if place else str(name)
-            yield from _places(place if name == "_schema" else place + step, inner)
+            yield from _lines(place if name == "_schema" else place + step, inner)
     else:
-        yield f"{place or 'the file'}: {' '.join(str(message) for message in found)}"
+        yield f"{place or 'the file'}: {' '.join(str(message) for message in messages)}"
 
 
-def _faults(people: Sequence[Person], groups: Sequence[Group], app: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what each value is on its own right for, but wrong together."""
+def _contradictions(people: Sequence[Employee], groups: Sequence[Group], app: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each value that is valid alone but contradicts another one."""
     logins, names = {person.login for person in people}, {group.name for group in groups}
-    yield from _twice("people", "login", [person.login.casefold() for person in people])
-    yield from _twice("people", "id", [person.id for person in people])
-    yield from _twice("groups", "name", [group.name.casefold() for group in groups])
-    yield from _twice("groups", "id", [group.id for group in groups])
+    app_groups, app_people = [item["group"] for item in app["groups"]], [item["person"] for item in app["people"]]
+    yield from _repeated("people", "login", [person.login.casefold() for person in people])
+    yield from _repeated("people", "id", [person.id for person in people])
+    yield from _repeated("groups", "name", [group.name.casefold() for group in groups])
+    yield from _repeated("groups", "id", [group.id for group in groups])
     for number, group in enumerate(groups):
         yield from _unknown(f"groups[{number}].members", group.members, logins, "person")
-    yield from _unknown("app.groups", [given["group"] for given in app["groups"]], names, "group")
-    yield from _unknown("app.people", [given["person"] for given in app["people"]], logins, "person")
+    yield from _unknown("app.groups", app_groups, names, "group")
+    yield from _unknown("app.people", app_people, logins, "person")
     yield from _unknown("app.push", app["push"], names, "group")
-    yield from _twice("app.groups", "group", [given["group"] for given in app["groups"]])
-    yield from _twice("app.people", "person", [given["person"] for given in app["people"]])
+    yield from _repeated("app.groups", "group", app_groups)
+    yield from _repeated("app.people", "person", app_people)
 
 
-def _twice(place: str, name: str, values: Iterable[str]) -> Iterator[str]:
+def _repeated(place: str, name: str, values: Iterable[str]) -> Iterator[str]:
     for value, times in Counter(values).items():
         if times > 1:
-            yield f"{place}: the {name} '{value}' is there {times} times."
+            yield f"{place}: the {name} '{value}' occurs {times} times; it must be unique."
 
 
-def _unknown(place: str, values: Sequence[str], known: set[str], what: str) -> Iterator[str]:
+def _unknown(place: str, values: Sequence[str], known: set[str], noun: str) -> Iterator[str]:
     for number, value in enumerate(values):
         if value not in known:
-            yield f"{place}[{number}]: there is no {what} '{value}' in the file."
+            yield f"{place}[{number}]: there is no {noun} '{value}' in the file."

@@ -1,17 +1,17 @@
-"""How a run is shown: a live table, and one JSON document."""
+"""Shows the results of a run: a table that grows with each result, counts, and a hint when the connection is wrong."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from scim.emulator.test_run import FAILED, PASSED, SKIPPED, WARNED, Result
+from scim.emulator.runner import FAILED, PASSED, SKIPPED, WARNED, Result
 
 MARKS = {PASSED: "✓", FAILED: "✗", WARNED: "!", SKIPPED: "-"}
 ASCII_MARKS = {PASSED: "ok", FAILED: "FAILED", WARNED: "warning", SKIPPED: "skipped"}
 WIDTHS = (46, 52, 46)
 
 
-class Table:
-    """Writes each result as soon as it is there; plain ASCII marks where the terminal has no others."""
+class ResultTable:
+    """Writes each result at once, with plain ASCII marks where the terminal cannot show others."""
 
     def __init__(self, write: Callable[[str], None], encoding: str | None) -> None:
         self.write = write
@@ -24,7 +24,7 @@ class Table:
             self.marks, self.width = ASCII_MARKS, 7
 
     def show(self, result: Result) -> None:
-        """Write one row, and for a cross what Okta would do and which sentence it breaks."""
+        """Write one row, and below a failed check what Okta would do and which rule is broken."""
         if result.step != self.step:
             self.step = result.step
             heads = _row(("CHECK", "REQUEST", "EXPECTED"), "GOT")
@@ -48,18 +48,18 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def first_step(results: Sequence[Result]) -> str | None:
-    """Return what to correct where already the first request was refused: all else follows from that."""
+def connection_hint(results: Sequence[Result]) -> str | None:
+    """Return which option to correct when the server refused the first request, since all other checks fail too."""
     got = results[0].got if results and results[0].outcome == FAILED else ""
     if got.startswith(("401", "403")):
-        return "The first request was refused already: the server does not take this --key. All else follows from that."
+        return "The server refused the first request: correct --key first; the other failures follow from it."
     if got.startswith("404"):
-        return "There is nothing at the first URL already: --url is not the base URL. All else follows from that."
+        return "There is nothing at --url: give the SCIM base URL first; the other failures follow from it."
     return None
 
 
 def counts(results: Sequence[Result]) -> dict[str, int]:
-    """Return how many checks passed, failed, warned and were skipped."""
+    """Return how many checks have each outcome."""
     found = Counter(result.outcome for result in results)
     return {outcome: found[outcome] for outcome in (PASSED, FAILED, WARNED, SKIPPED)}
 

@@ -1,7 +1,7 @@
-"""What Okta remembers between two runs: ids at the server, and what it wrote last.
+"""Remembers between two syncs the ids at the server and what was written last, in a file.
 
-The file is a line of JSON per step, appended at once, so that an interrupted run goes on where it stopped; the end of a
-run writes it anew, one line per person and group, and puts it in place atomically.
+Each change is one line of JSON, appended at once, so that an interrupted sync continues where it stopped. At its end
+the file is rewritten atomically with one line per person and group.
 """
 
 import json
@@ -10,80 +10,75 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-Entry = dict[str, Any]
-KIND = "okta state"
+Record = dict[str, Any]
+HEADER = "okta state"
 
 
-class WrongState(ValueError):
-    """The file is no state, or another server's; the message says what to do."""
+class InvalidState(ValueError):
+    """The file is not a state file, or belongs to another server; the message says what to do."""
 
 
-class State:
-    """People and groups that Okta brought to one server, by their ids in Okta; without a path nothing is kept."""
+class SyncState:
+    """The people and groups that a sync brought to one server, by their ids in the organisation.
+
+    A record of `people` has `id`, `login`, `active` and `sent`, one of `groups` has `id`, `name`, `members` and `sent`.
+    Without a path the state is kept in memory only.
+    """
 
     def __init__(self, path: Path | None, base: str) -> None:
         self.path = path
         self.base = base
-        self.entries: dict[str, dict[str, Entry]] = {"people": {}, "groups": {}}
+        self.people: dict[str, Record] = {}
+        self.groups: dict[str, Record] = {}
+        self._kinds = {"people": self.people, "groups": self.groups}
         if path is not None and path.exists():
             self._load(path)
 
-    @property
-    def people(self) -> dict[str, Entry]:
-        """Return `id`, `active` and `sent` of each person."""
-        return self.entries["people"]
-
-    @property
-    def groups(self) -> dict[str, Entry]:
-        """Return `id`, `name`, `members` and `sent` of each group."""
-        return self.entries["groups"]
-
-    def keep(self, kind: str, key: str, entry: Entry | None) -> None:
-        """Remember a step at once; None forgets."""
-        self._apply(kind, key, entry)
+    def remember(self, kind: str, identifier: str, record: Record | None) -> None:
+        """Write a record at once; None deletes it."""
+        self._apply(kind, identifier, record)
         if self.path is not None:
             if not self.path.exists():
                 self.save()
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(_line([kind, key, entry]))
+                file.write(_line([kind, identifier, record]))
 
     def save(self) -> None:
-        """Write all of it anew and put it in place atomically."""
+        """Rewrite the file atomically."""
         if self.path is None:
             return
-        fresh = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            with fresh.open("w", encoding="utf-8") as file:
-                file.write(_line([KIND, self.base, 1]))
-                file.writelines(
-                    _line([kind, key, it]) for kind, held in self.entries.items() for key, it in held.items()
-                )
+            with new.open("w", encoding="utf-8") as file:
+                file.write(_line([HEADER, self.base, 1]))
+                for kind, records in self._kinds.items():
+                    file.writelines(_line([kind, *item]) for item in records.items())
                 file.flush()
                 os.fsync(file.fileno())
-            fresh.replace(self.path)
+            new.replace(self.path)
         finally:
             with suppress(FileNotFoundError):
-                fresh.unlink()
+                new.unlink()
 
-    def _apply(self, kind: str, key: str, entry: Entry | None) -> None:
-        if entry is None:
-            self.entries[kind].pop(key, None)
+    def _apply(self, kind: str, identifier: str, record: Record | None) -> None:
+        if record is None:
+            self._kinds[kind].pop(identifier, None)
         else:
-            self.entries[kind][key] = entry
+            self._kinds[kind][identifier] = record
 
     def _load(self, path: Path) -> None:
         first, *lines = path.read_text(encoding="utf-8").split("\n")
-        head = _parsed(first)
-        if not isinstance(head, list) or head[:1] != [KIND]:
-            raise WrongState(f"{path} is no state file of flask okta sync; name another one with --state.")
-        if head[1] != self.base:
-            raise WrongState(f"{path} remembers the ids of {head[1]}, not of {self.base}; use another --state FILE.")
+        header = _parsed(first)
+        if not isinstance(header, list) or header[:1] != [HEADER]:
+            raise InvalidState(f"{path} is no state file of flask okta sync; name another file with --state.")
+        if header[1] != self.base:
+            raise InvalidState(f"{path} holds ids of {header[1]}, not of {self.base}; name another file with --state.")
         for line in lines:
-            step = _parsed(line)
-            if isinstance(step, list) and len(step) == 3 and step[0] in self.entries:
-                self._apply(*step)
+            change = _parsed(line)
+            if isinstance(change, list) and len(change) == 3 and change[0] in self._kinds:
+                self._apply(*change)
         if lines[-1:] != [""]:
-            self.save()  # the last line was torn when the run before was killed; what it said is looked up again
+            self.save()  # a killed sync left half a line; the next sync looks that resource up again
 
 
 def _line(values: list[Any]) -> str:

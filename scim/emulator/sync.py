@@ -1,39 +1,40 @@
-"""Brings an organisation to a server exactly as Okta would: only what changed, people first, then pushed groups."""
+"""Brings an organisation to a server as Okta would: only what changed, people first, then pushed groups."""
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scim.emulator import bodies
+from scim.emulator.bodies import Document
 from scim.emulator.client import UNREACHABLE
-from scim.emulator.flows import Flows, Refused
-from scim.emulator.organisation import Group, Organisation, Person
-from scim.emulator.state import State
+from scim.emulator.flows import Flows, ProvisioningError
+from scim.emulator.organisation import Employee, Group, Organisation
+from scim.emulator.state import SyncState
 
 ASSIGN, UPDATE, DEACTIVATE = "assign", "update", "deactivate"
 PUSH, WRITE, UNLINK = "push group", "update group", "unlink group"
-HOPELESS = (UNREACHABLE, 401, 403)
+FATAL_STATUSES = (UNREACHABLE, 401, 403)
 
 
-class Stopped(Exception):
-    """There is no use in going on: no server, or no way in."""
+class SyncStopped(Exception):
+    """The server does not reply or refuses the key, so that no further task can succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to bring to the server; `key` is the id in Okta, `title` what people call it."""
+    """One change to bring to the server; `id` is the person's or group's in the organisation, `title` its name."""
 
     kind: str
-    key: str
+    id: str
     title: str
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A task that the server did not accept, in its own words."""
+class FailedTask:
+    """A task that the server refused, with the request, the status and the server's detail."""
 
     task: Task
     request: str
@@ -43,146 +44,165 @@ class Failure:
 
 @dataclass(slots=True)
 class Summary:
-    """What a run did, and what failed."""
+    """The number of tasks done, by kind, and the failed ones."""
 
     done: Counter[str] = field(default_factory=Counter)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[FailedTask] = field(default_factory=list)
 
 
 class Sync:
-    """One organisation on its way to one server."""
+    """Brings one organisation to one server."""
 
-    def __init__(self, organisation: Organisation, flows: Flows, state: State) -> None:
-        self.organisation = organisation
+    def __init__(self, organisation: Organisation, flows: Flows, state: SyncState) -> None:
         self.flows = flows
         self.state = state
         self.summary = Summary()
+        self.maps_roles = organisation.maps_roles
         self.roles = organisation.assigned()
         self.people = {person.id: person for person in organisation.people}
         self.groups = {group.id: group for group in organisation.groups if group.name in set(organisation.pushed)}
-        self.keys = {person.login: person.id for person in organisation.people}
+        self.ids = {person.login: person.id for person in organisation.people}
+
+    def run(self, progress: Callable[[str, list[Task]], Iterable[Task]] = lambda title, tasks: tasks) -> Summary:
+        """Do all tasks, people before groups, since members need ids; `progress` passes the tasks of each title on.
+
+        :raises SyncStopped: when no further task can succeed.
+        """
+        for title, find_tasks in (("People", self.people_tasks), ("Groups", self.group_tasks)):
+            for task in progress(title, find_tasks()):
+                self.do(task)
+        return self.summary
 
     def people_tasks(self) -> list[Task]:
-        """Return what is to do for people: assignments, changed profiles and roles, and who is to be deactivated."""
+        """Return the tasks for people: assign, update profile or roles, deactivate."""
         tasks = []
-        for person in self.organisation.people:
-            entry = self.state.people.get(person.id)
+        for person in self.people.values():
+            record = self.state.people.get(person.id)
             if person.login not in self.roles:
                 continue
-            if entry is None:
+            if record is None:
                 tasks.append(Task(ASSIGN, person.id, person.login))
-            elif not entry["active"] or entry["sent"] != digest(self.values(person)):
+            elif not record["active"] or record["sent"] != digest(self.values(person)):
                 tasks.append(Task(UPDATE, person.id, person.login))
         return tasks + [
-            Task(DEACTIVATE, key, entry["login"])
-            for key, entry in self.state.people.items()
-            if entry["active"] and not self._is_assigned(key)
+            Task(DEACTIVATE, identifier, record["login"])
+            for identifier, record in self.state.people.items()
+            if record["active"] and not self._is_assigned(identifier)
         ]
 
     def group_tasks(self) -> list[Task]:
-        """Return what is to do for pushed groups; members are people who are at the server."""
-        tasks = []
+        """Return the tasks for pushed groups: unlink, push, write name or members."""
+        tasks = [
+            Task(UNLINK, identifier, record["name"])
+            for identifier, record in self.state.groups.items()
+            if identifier not in self.groups
+        ]
         for group in self.groups.values():
-            entry = self.state.groups.get(group.id)
-            if entry is None:
+            record = self.state.groups.get(group.id)
+            if record is None:
                 tasks.append(Task(PUSH, group.id, group.name))
-            elif entry["sent"] != digest([group.name, sorted(member["value"] for member in self.members(group))]):
+            elif record["sent"] != digest([group.name, sorted(member["value"] for member in self.members(group))]):
                 tasks.append(Task(WRITE, group.id, group.name))
-        gone = (item for item in self.state.groups.items() if item[0] not in self.groups)
-        return [Task(UNLINK, key, entry["name"]) for key, entry in gone] + tasks
+        return tasks
 
     def do(self, task: Task) -> None:
-        """Do one task and remember it; what the server refuses is kept for the summary.
+        """Do one task and remember it; a refused one is added to the summary's failures.
 
-        :raises Stopped: when no other task could succeed either.
+        :raises SyncStopped: when no further task can succeed.
         """
-        work = {ASSIGN: self._assign, UPDATE: self._update, DEACTIVATE: self._deactivate}
-        more = {PUSH: self._push, WRITE: self._write, UNLINK: self._unlink}
+        work = {
+            ASSIGN: self._assign,
+            UPDATE: self._update,
+            DEACTIVATE: self._deactivate,
+            PUSH: self._push,
+            WRITE: self._write,
+            UNLINK: self._unlink,
+        }
         try:
-            {**work, **more}[task.kind](task)
+            work[task.kind](task)
             self.summary.done[task.kind] += 1
-        except Refused as refused:
-            exchange = refused.exchange
-            self.summary.failures.append(Failure(task, exchange.request, exchange.status, refused.why))
-            if exchange.status in HOPELESS:
-                raise Stopped(str(refused)) from None
+        except ProvisioningError as error:
+            reply = error.reply
+            self.summary.failures.append(FailedTask(task, reply.request, reply.status, error.reason))
+            if reply.status in FATAL_STATUSES:
+                raise SyncStopped(str(error)) from None
 
-    def values(self, person: Person) -> dict[str, Any]:
+    def values(self, person: Employee) -> Document:
         """Return the attributes that Okta writes of a person."""
-        body = bodies.suite_user(person.login, person.givenName, person.familyName)
-        body["emails"] = [{"primary": True, "value": person.email, "type": "work"}]
+        body = bodies.smallest_user(person.login, person.givenName, person.familyName)
+        body["emails"][0]["value"] = person.email
         body |= {"externalId": person.id, "locale": "en-US", **person.profile}
-        if self.organisation.maps_roles:
+        if self.maps_roles:
             body["roles"] = self.roles.get(person.login, [])
         return body
 
     def members(self, group: Group) -> list[dict[str, str]]:
-        """Return a group's members as Okta writes them: those who are assigned and have an id at the server."""
+        """Return a group's members as Okta writes them: the assigned people that have an id at the server."""
         logins = [login for login in dict.fromkeys(group.members) if login in self.roles]
-        known = [(login, self.state.people.get(self.keys[login])) for login in logins]
-        return [bodies.member(entry["id"], login) for login, entry in known if entry]
+        records = [(login, self.state.people.get(self.ids[login])) for login in logins]
+        return [bodies.member(record["id"], login) for login, record in records if record]
 
-    def _is_assigned(self, key: str) -> bool:
-        person = self.people.get(key)
+    def _is_assigned(self, identifier: str) -> bool:
+        person = self.people.get(identifier)
         return person is not None and person.login in self.roles
 
     def _assign(self, task: Task) -> None:
-        values = self.values(self.people[task.key])
-        identifier = self.flows.assign({**values, "groups": [], "password": bodies.placeholder()})
-        self._keep_person(task, identifier, values)
+        values = self.values(self.people[task.id])
+        user = self.flows.assign({**values, "groups": [], "password": bodies.random_password()})
+        self._remember_person(task, user, values)
 
     def _update(self, task: Task) -> None:
-        entry, values = self.state.people[task.key], self.values(self.people[task.key])
+        record, values = self.state.people[task.id], self.values(self.people[task.id])
         try:
-            if not entry["active"]:
-                self.flows.activate(entry["id"], True)
-            if entry["sent"] != digest(values):
-                self.flows.update(entry["id"], values)
-        except Refused as refused:
-            if refused.exchange.status != 404:
+            if not record["active"]:
+                self.flows.set_active(record["id"], True)
+            if record["sent"] != digest(values):
+                self.flows.update(record["id"], values)
+        except ProvisioningError as error:
+            if error.reply.status != 404:
                 raise
-            # Somebody deleted the account at the server: Okta's link is dead, and the person is assigned anew.
-            self.state.keep("people", task.key, None)
+            # The account was deleted at the server: Okta drops its link and assigns the person again.
+            self.state.remember("people", task.id, None)
             self._assign(task)
             return
-        self._keep_person(task, entry["id"], values)
+        self._remember_person(task, record["id"], values)
 
-    def _keep_person(self, task: Task, identifier: str, values: Mapping[str, Any]) -> None:
-        entry = {"id": identifier, "login": task.title, "active": True, "sent": digest(values)}
-        self.state.keep("people", task.key, entry)
+    def _remember_person(self, task: Task, user: str, values: Mapping[str, Any]) -> None:
+        record = {"id": user, "login": task.title, "active": True, "sent": digest(values)}
+        self.state.remember("people", task.id, record)
 
     def _deactivate(self, task: Task) -> None:
-        entry = self.state.people[task.key]
+        record = self.state.people[task.id]
         try:
-            self.flows.activate(entry["id"], False)
-        except Refused as refused:
-            if refused.exchange.status != 404:
+            self.flows.set_active(record["id"], False)
+        except ProvisioningError as error:
+            if error.reply.status != 404:
                 raise
-        self.state.keep("people", task.key, {**entry, "active": False})
+        self.state.remember("people", task.id, {**record, "active": False})
 
     def _push(self, task: Task) -> None:
-        identifier = self.flows.push_group(task.title)
-        self.state.keep("groups", task.key, {"id": identifier, "name": task.title, "members": None, "sent": ""})
+        group = self.flows.push_group(task.title)
+        self.state.remember("groups", task.id, {"id": group, "name": task.title, "members": None, "sent": ""})
         self._write(task)
 
     def _write(self, task: Task) -> None:
-        entry, members = self.state.groups[task.key], self.members(self.groups[task.key])
+        record, members = self.state.groups[task.id], self.members(self.groups[task.id])
         try:
-            self.flows.write_group(entry["id"], task.title, members, entry["members"])
-        except Refused as refused:
-            if refused.exchange.status == 404:
-                self.state.keep("groups", task.key, None)  # deleted at the server: the next run pushes it anew
+            self.flows.write_group(record["id"], task.title, members, record["members"])
+        except ProvisioningError as error:
+            if error.reply.status == 404:
+                self.state.remember("groups", task.id, None)  # deleted at the server: the next sync pushes it again
             raise
         ids = sorted(member["value"] for member in members)
-        kept = {"id": entry["id"], "name": task.title, "members": ids, "sent": digest([task.title, ids])}
-        self.state.keep("groups", task.key, kept)
+        written = {"id": record["id"], "name": task.title, "members": ids, "sent": digest([task.title, ids])}
+        self.state.remember("groups", task.id, written)
 
     def _unlink(self, task: Task) -> None:
-        self.flows.unlink_group(self.state.groups[task.key]["id"])
-        self.state.keep("groups", task.key, None)
+        self.flows.unlink_group(self.state.groups[task.id]["id"])
+        self.state.remember("groups", task.id, None)
 
 
 def digest(values: Any) -> str:
-    """Return a short text that differs when the values do."""
+    """Return a short digest of JSON values, independent of the order of keys."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:24]

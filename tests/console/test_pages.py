@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.wrappers import Response
 
 from schemas import user
 from scim.console import connector, words
-from scim.emulator.client import Exchange
+from scim.emulator.client import OktaClient
+from scim.emulator.runner import CheckFailed, TestRun
+from scim.emulator.wsgi_adapter import wsgi_session
 from scim.settings import WrongSetting
 from storage import console_figures, faults
 from storage.database import Connection
@@ -97,10 +100,12 @@ def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
         ([], 200),
     ],
 )
-def test_the_connection_test_fails_on_what_okta_would_not_take(body: Any, status: int) -> None:
-    exchange = Exchange("GET", "/Users?startIndex=1&count=2", None, status, json.dumps(body))
-    assert not connector.ASKS[0][4](exchange)
-    assert not connector.UNKEYED[4](exchange)
+def test_the_connection_test_fails_where_okta_fails(body: Any, status: int) -> None:
+    application = Response(json.dumps(body), status)
+    run = TestRun(OktaClient("http://server.example", "k", wsgi_session(application, "http://server.example")))
+    for check in (connector.users, connector.no_key):
+        with pytest.raises(CheckFailed):
+            check(run)
 
 
 def test_requests_are_listed_with_words_and_reasons(make_admin: MakeAdmin) -> None:

@@ -1,7 +1,6 @@
-"""A small SCIM server in memory that does all that Okta needs, and that can be broken in one way at a time.
+"""A small SCIM server in memory for tests of the emulator, with defects that can be planted.
 
-`BrokenServer({"string numbers"})` has one planted defect; `DEFECTS` names them all. Without a defect it passes every
-check of the emulator.
+Without a defect it passes every check. `BrokenServer({"string numbers"})` has one; `DEFECTS` names all of them.
 """
 
 import json
@@ -13,9 +12,12 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from scim.emulator.client import OktaClient
+from scim.emulator.wsgi_adapter import wsgi_session
 from tests.support.defects import DEFECTS
 
 Document = dict[str, Any]
+ORIGIN = "http://server.example"
 KEY = "a-key-of-tests"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -26,8 +28,13 @@ ROLES = ("managed:inbox_agent", "managed:admin")
 FILTER = re.compile(r'(\w+) eq "(.*)"')
 
 
-class Refusal(Exception):
-    """An error answer."""
+def okta_client(server: "BrokenServer") -> OktaClient:
+    """A client of the server with its key."""
+    return OktaClient(ORIGIN, KEY, wsgi_session(server, ORIGIN))
+
+
+class ErrorResponse(Exception):
+    """A request that is answered with an error."""
 
     def __init__(self, status: int, detail: str) -> None:
         self.status = status
@@ -35,19 +42,19 @@ class Refusal(Exception):
 
 
 class BrokenServer:
-    """The WSGI application; its base URL has no path."""
+    """A WSGI application with some of the defects; its base URL has no path."""
 
     def __init__(self, defects: Iterable[str] = (), people: int = 0) -> None:
         self.defects = frozenset(defects)
         assert self.defects <= DEFECTS, self.defects - DEFECTS
-        self.kept: dict[str, dict[str, Document]] = {"Users": {}, "Groups": {}}
-        self.names_once_held: set[str] = set()
+        self.stored: dict[str, dict[str, Document]] = {"Users": {}, "Groups": {}}
+        self.former_names: set[str] = set()
         self.clock = 0
         self.slept = False
         for number in range(people):
-            self._create("Users", self._somebody(number))
+            self._create("Users", self._person(number))
 
-    def _somebody(self, number: int) -> Document:
+    def _person(self, number: int) -> Document:
         name = f"person{number}@example.com"
         emails = [{"value": name, "primary": True}]
         return {"userName": name, "name": {"givenName": "Some", "familyName": f"Body{number}"}, "emails": emails}
@@ -58,28 +65,28 @@ class BrokenServer:
 
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        return self._answered(request)(environ, start_response)
+        return self._respond(request)(environ, start_response)
 
-    def _answered(self, request: Request) -> Response:
+    def _respond(self, request: Request) -> Response:
         try:
             self._authenticate(request.headers.get("Authorization"))
             return self._dispatch(request)
-        except Refusal as refusal:
-            return self._error(refusal)
+        except ErrorResponse as error:
+            return self._error(error)
 
     def _authenticate(self, sent: str | None) -> None:
         wrong_allowed = self.has("wrong key 200") or (sent is None and self.has("no key 200"))
         right = sent == f"Bearer {KEY}" or (sent == KEY and not self.has("bare key refused"))
         if not right and not wrong_allowed:
-            raise Refusal(403 if self.has("wrong key 403") else 401, "The key is wrong.")
+            raise ErrorResponse(403 if self.has("wrong key 403") else 401, "The key is wrong.")
 
-    def _error(self, refusal: Refusal) -> Response:
-        status = refusal.status
+    def _error(self, error: ErrorResponse) -> Response:
+        status = error.status
         if status == 404 and self.has("404 as 500"):
             status = 500
         if self.has("html errors"):
             return Response("<h1>Something went wrong</h1>", status, content_type="text/html")
-        body: Document = {"schemas": [ERROR], "status": str(status), "detail": refusal.detail}
+        body: Document = {"schemas": [ERROR], "status": str(status), "detail": error.detail}
         if self.has("numeric error status"):
             body["status"] = status
         if self.has("no detail"):
@@ -96,48 +103,48 @@ class BrokenServer:
         kind, _, identifier = request.path.strip("/").partition("/")
         if kind in ("ResourceTypes", "Schemas", "Roles") and request.method == "GET":
             return self._discovery(kind, request)
-        if kind not in self.kept or (kind == "Groups" and self.has("groups 404")):
-            raise Refusal(404, "There is nothing here.")
+        if kind not in self.stored or (kind == "Groups" and self.has("groups 404")):
+            raise ErrorResponse(404, "There is nothing here.")
         if kind == "Groups" and not identifier and self.has("slow groups") and not self.slept:
             self.slept = True
             time.sleep(0.65)
         if not identifier:
             return self._list(kind, request) if request.method == "GET" else self._create(kind, self._body(request))
         if identifier.isdigit() and (self.has("digits 400") or self.has("digits 500")):
-            raise Refusal(400 if self.has("digits 400") else 500, "The number is too large.")
+            raise ErrorResponse(400 if self.has("digits 400") else 500, "The number is too large.")
         held = self._get(kind, identifier)
         if request.method == "GET":
             if self.has("deactivated 404") and held.get("active") is False:
-                raise Refusal(404, "Not found.")
+                raise ErrorResponse(404, "Not found.")
             return self._json(self._shown(kind, held))
         handler = {"PUT": self._put, "PATCH": self._patch, "DELETE": self._delete}[request.method]
         return handler(kind, held, request)
 
     def _body(self, request: Request) -> Document:
         if request.mimetype == "application/json" and self.has("json type refused"):
-            raise Refusal(415, "Send application/scim+json.")
+            raise ErrorResponse(415, "Send application/scim+json.")
         try:
             body = json.loads(request.get_data())
         except ValueError:
-            raise Refusal(500 if self.has("bad JSON 500") else 400, "The body is no JSON.") from None
+            raise ErrorResponse(500 if self.has("bad JSON 500") else 400, "The body is not JSON.") from None
         if self.has("nulls refused") and any(value is None for value in body.values()):
-            raise Refusal(400, "null is not allowed.")
+            raise ErrorResponse(400, "null is not allowed.")
         if self.has("password refused") and "password" in body:
-            raise Refusal(400, "password cannot be set.")
+            raise ErrorResponse(400, "password cannot be set.")
         return {
             name: value for name, value in body.items() if value not in (None, "", []) or name in ("members", "roles")
         }
 
     def _get(self, kind: str, identifier: str) -> Document:
-        for held in self.kept[kind].values():
+        for held in self.stored[kind].values():
             if str(held["id"]) == identifier:
                 return held
-        raise Refusal(404, "There is no such resource.")
+        raise ErrorResponse(404, "There is no such resource.")
 
     def _list(self, kind: str, request: Request) -> Response:
         if kind == "Users" and "filter" not in request.args and self.has("users 400"):
-            raise Refusal(400, "Give a filter.")
-        found = list(self.kept[kind].values())
+            raise ErrorResponse(400, "Give a filter.")
+        found = list(self.stored[kind].values())
         text = request.args.get("filter")
         if text is not None:
             found = self._filtered(found, text)
@@ -150,7 +157,7 @@ class BrokenServer:
         start = max(int(request.args.get("startIndex", 1)), 1)
         count = int(request.args.get("count", 100))
         if start > len(found) > 0 and self.has("beyond the end 400"):
-            raise Refusal(400, "There is no such page.")
+            raise ErrorResponse(400, "There is no such page.")
         return self._page(kind, found, start, count)
 
     def _page(self, kind: str, found: list[Document], start: int, count: int) -> Response:
@@ -184,7 +191,7 @@ class BrokenServer:
         if matched is None:
             if self.has("bad filter accepted"):
                 return found
-            raise Refusal(400, "The filter is not understood.")
+            raise ErrorResponse(400, "The filter is not understood.")
         attribute, wanted = matched[1], json.loads(f'"{matched[2]}"')
         if attribute == "displayName" and self.has("groups not found by name"):
             return []
@@ -198,7 +205,7 @@ class BrokenServer:
 
     def _discovery(self, kind: str, request: Request) -> Response:
         if kind == "Schemas" and self.has("schemas 404"):
-            raise Refusal(404, "There are no schemas.")
+            raise ErrorResponse(404, "There are no schemas.")
         if kind == "ResourceTypes":
             if self.has("resource types without Resources"):
                 return self._json({"schemas": [LIST], "totalResults": 1})
@@ -216,41 +223,41 @@ class BrokenServer:
     def _create(self, kind: str, body: Document) -> Response:
         name = self._name(kind, body)
         holder = self._holder(kind, name)
-        if holder is None and self.has("old name taken") and name in self.names_once_held:
-            raise Refusal(409, f"{name} is taken.")
+        if holder is None and self.has("old name taken") and name in self.former_names:
+            raise ErrorResponse(409, f"{name} is taken.")
         if holder is not None:
-            if kind == "Users" and holder["active"] is False and not self.has("deactivated for ever"):
+            if kind == "Users" and holder["active"] is False and not self.has("deactivation is final"):
                 holder.update(self._checked(kind, body), active=True)
                 return self._json(self._shown(kind, holder), 201)
             if self.has("duplicate 200"):
                 return self._json(self._shown(kind, holder))
             if not self.has("duplicate accepted"):
-                raise Refusal(409, f"{name} is taken.")
+                raise ErrorResponse(409, f"{name} is taken.")
         self.clock += 1
         identifier: Any = self.clock if self.has("numeric id") else f"id-{self.clock:05}"
         held = {"active": True, **self._checked(kind, body)} if kind == "Users" else self._checked(kind, body)
-        self.kept[kind][str(identifier)] = {**held, "id": identifier, "modified": self.clock}
+        self.stored[kind][str(identifier)] = {**held, "id": identifier, "modified": self.clock}
         if self.has("201 without body"):
             return Response(status=201)
         status = 200 if self.has("200 for created") else 201
-        return self._json(self._shown(kind, self.kept[kind][str(identifier)]), status)
+        return self._json(self._shown(kind, self.stored[kind][str(identifier)]), status)
 
     def _name(self, kind: str, body: Document) -> str:
         name = body.get("userName" if kind == "Users" else "displayName")
         if not name and not self.has("no userName accepted"):
-            raise Refusal(400, "userName is required.")
+            raise ErrorResponse(400, "userName is required.")
         return str(name)
 
     def _holder(self, kind: str, name: str) -> Document | None:
         attribute = "userName" if kind == "Users" else "displayName"
-        for held in self.kept[kind].values():
+        for held in self.stored[kind].values():
             taken = str(held.get(attribute))
             if taken == name or (taken.lower() == name.lower() and not self.has("case-variant duplicates")):
                 return held
         return None
 
     def _checked(self, kind: str, body: Document) -> Document:
-        """A body as it is kept."""
+        """A body as it is stored."""
         found = {name: value for name, value in body.items() if name not in ("id", "meta", "groups", "modified")}
         if not self.has("password returned"):
             found.pop("password", None)
@@ -263,14 +270,14 @@ class BrokenServer:
             found["roles"] = self._roles(found["roles"] or [])
         for member in found.get("members") or []:
             if self.has("member without type refused") and "type" not in member:
-                raise Refusal(400, "A member needs a type.")
+                raise ErrorResponse(400, "A member needs a type.")
         return found
 
     def _roles(self, sent: list[Any]) -> list[str]:
         if self.has("roles refused") and any(isinstance(role, str) for role in sent):
-            raise Refusal(400, "roles must be objects.")
+            raise ErrorResponse(400, "roles must be objects.")
         if self.has("role objects refused") and any(not isinstance(role, str) for role in sent):
-            raise Refusal(400, "roles must be strings.")
+            raise ErrorResponse(400, "roles must be strings.")
         if self.has("roles without effect"):
             return []
         found = [role if isinstance(role, str) else role["value"] for role in sent]
@@ -290,9 +297,8 @@ class BrokenServer:
 
     def _put(self, kind: str, held: Document, request: Request) -> Response:
         sent = json.loads(request.get_data())
-        body, name = self._body(request), ""
-        name = self._name(kind, body)
-        holder = self._holder(kind, name)
+        body = self._body(request)
+        holder = self._holder(kind, self._name(kind, body))
         self._check_put(kind, held, sent, holder)
         if self.has("PUT without effect"):
             return self._json(self._shown(kind, {**held, **self._checked(kind, body)}))
@@ -311,21 +317,21 @@ class BrokenServer:
 
     def _check_put(self, kind: str, held: Document, sent: Document, holder: Document | None) -> None:
         if self.has("PUT refused"):
-            raise Refusal(405, "Use PATCH.")
+            raise ErrorResponse(405, "Use PATCH.")
         if self.has("PUT refuses readOnly") and sent.get("meta"):
-            raise Refusal(400, "meta is readOnly.")
+            raise ErrorResponse(400, "meta is readOnly.")
         if kind == "Groups" and self.has("own name refused") and holder is held:
-            raise Refusal(409, "The name is taken.")
+            raise ErrorResponse(409, "The name is taken.")
         if holder not in (None, held) and not self.has("PUT duplicate accepted"):
-            raise Refusal(409, "The name is taken.")
+            raise ErrorResponse(409, "The name is taken.")
         if self.has("members null refused") and "members" in sent and sent["members"] is None:
-            raise Refusal(400, "members must be an array.")
+            raise ErrorResponse(400, "members must be an array.")
         self._check_activation(held, sent.get("active"))
 
     def _check_activation(self, held: Document, wanted: Any) -> None:
-        refuses = self.has("reactivation refused") or self.has("deactivated for ever")
+        refuses = self.has("reactivation refused") or self.has("deactivation is final")
         if refuses and held.get("active") is False and wanted is True:
-            raise Refusal(409, "The user exists and is deactivated.")
+            raise ErrorResponse(409, "The user exists and is deactivated.")
 
     def _active(self, held: Document, sent: Document) -> bool:
         if "active" not in sent:
@@ -344,7 +350,7 @@ class BrokenServer:
     def _replace(self, kind: str, held: Document, kept: Document) -> None:
         attribute = "userName" if kind == "Users" else "displayName"
         if held.get(attribute) != kept.get(attribute):
-            self.names_once_held.add(str(held.get(attribute)))
+            self.former_names.add(str(held.get(attribute)))
         identifier = held["id"]
         self.clock += 1
         held.clear()
@@ -352,7 +358,7 @@ class BrokenServer:
 
     def _patch(self, kind: str, held: Document, request: Request) -> Response:
         if self.has("PATCH refused"):
-            raise Refusal(501, "PATCH is not supported.")
+            raise ErrorResponse(501, "PATCH is not supported.")
         changed = json.loads(json.dumps(held))
         for operation in self._body(request)["Operations"]:
             self._operate(kind, changed, operation)
@@ -379,9 +385,9 @@ class BrokenServer:
 
     def _operate_without_path(self, kind: str, held: Document, value: Any) -> None:
         if self.has("PATCH needs a path"):
-            raise Refusal(400, "path is required.")
+            raise ErrorResponse(400, "path is required.")
         if "id" in value and self.has("PATCH id refused"):
-            raise Refusal(400, "id is readOnly.")
+            raise ErrorResponse(400, "id is readOnly.")
         self._check_activation(held, value.get("active"))
         taken = {name: it for name, it in value.items() if name not in ("id", "active")}
         if "active" in value and not self.has("PATCH of active without effect"):
@@ -390,12 +396,12 @@ class BrokenServer:
 
     def _delete(self, kind: str, held: Document, request: Request) -> Response:
         if kind == "Users" and self.has("people cannot be deleted"):
-            raise Refusal(405, "Okta never deletes people.")
+            raise ErrorResponse(405, "Okta never deletes people.")
         if self.has("delete 500"):
-            raise Refusal(500, "Something went wrong.")
+            raise ErrorResponse(500, "Something went wrong.")
         if kind == "Groups" and self.has("group deletes people"):
             for member in held.get("members") or []:
-                self.kept["Users"].pop(str(member["value"]), None)
+                self.stored["Users"].pop(str(member["value"]), None)
         if not self.has("delete without effect"):
-            self.kept[kind].pop(str(held["id"]))
+            self.stored[kind].pop(str(held["id"]))
         return Response(status=204)

@@ -1,4 +1,4 @@
-"""A Perch on a temporary file with an Okta attached, for tests of whatever reads from Perch. Copy it.
+"""A pytest fixture to copy into tests of applications that read from Perch: a Perch with Okta provisioning into it.
 
     from tests.support.okta_fixture import OktaWorld, okta_world  # a pytest fixture
 
@@ -10,9 +10,10 @@
         okta_world.deactivate("ada@example.com")
         assert not okta_world.user("ada@example.com")["active"]
 
-Everything goes through Perch's own WSGI app, nothing listens; `okta_world.base` and `okta_world.client` are for
-requests of your own. `sync` takes an organisation as `flask okta sample` writes it. What Perch refuses raises
-`scim.emulator.flows.Refused`, whose text is the request with Perch's own detail.
+Requests call Perch's WSGI application in the same process; no port is opened. Send your own requests with
+`okta_world.send`, or with `okta_world.client` below `okta_world.base`. `sync` takes an organisation as
+`flask okta sample` prints it. A refused request raises `scim.emulator.flows.ProvisioningError`, whose text is the
+request with Perch's detail.
 """
 
 import json
@@ -24,55 +25,55 @@ import pytest
 from flask import Flask
 
 from scim.emulator import bodies
-from scim.emulator.client import Exchange, OktaClient, look_up
-from scim.emulator.flows import Flows, listed
-from scim.emulator.in_process import session_into
+from scim.emulator.client import OktaClient, Reply, look_up
+from scim.emulator.flows import CUSTOM, Flows, resources
 from scim.emulator.organisation import read_organisation
-from scim.emulator.retries import Patient
-from scim.emulator.state import State
+from scim.emulator.retries import RetryingClient
+from scim.emulator.state import SyncState
 from scim.emulator.sync import Summary, Sync
+from scim.emulator.wsgi_adapter import wsgi_session
 
 ORIGIN = "http://perch.example"
 
 
 class OktaWorld:
-    """Okta with one app, `custom` or `oin`, provisioned into one Perch; people are known by their login."""
+    """Okta with one app, `custom` or `oin`, that provisions one Perch; people are named by their login."""
 
-    def __init__(self, app: Flask, dialect: str = "custom") -> None:
+    def __init__(self, app: Flask, dialect: str = CUSTOM) -> None:
         self.app = app
         self.base = ORIGIN + str(self.flask("workspace", "--json")["scimPath"])
         self.key = str(self.flask("keys", "create", "Okta", "--idp", "okta", "--json")["key"])
-        self.client = OktaClient(self.base, self.key, session_into(app.wsgi_app, ORIGIN + "/"))
-        self.flows = Flows(Patient(self.client, scale=0), dialect)
-        self.state = State(None, self.base)
+        self.client = OktaClient(self.base, self.key, wsgi_session(app.wsgi_app, ORIGIN + "/"))
+        self.flows = Flows(RetryingClient(self.client, sleep=lambda seconds: None), dialect)
+        self.state = SyncState(None, self.base)
         self.groups: dict[str, str] = {}
 
     def flask(self, *arguments: str) -> Any:
-        """What a `flask` command of the deployment prints, its JSON read."""
+        """The output of a `flask` command, parsed when `--json` is given."""
         result = self.app.test_cli_runner().invoke(args=list(arguments))
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout) if "--json" in arguments else result.stdout
 
     def role(self, slug: str, name: str) -> None:
-        """Put a role into the catalogue, unless it is there."""
+        """Add a role to the catalogue unless it is there."""
         if slug not in {role["slug"] for role in self.flask("roles", "list", "--json")}:
             self.flask("roles", "add", slug, name)
 
     def assign(self, login: str, given: str = "Ada", family: str = "Roe", roles: Sequence[str] = ()) -> str:
-        """Assign a person to the app, with roles when the assignment gives some; the id in Perch."""
+        """Assign a person to the app, with roles if any are given; returns the id in Perch."""
         mapped = {"roles": list(roles)} if roles else {}
         return self.flows.assign(bodies.user(login, given, family, mapped=mapped))
 
     def update(self, login: str, **values: Any) -> None:
-        """Change attributes of a person in Okta, which pushes the profile."""
+        """Change attributes of a person in Okta, which updates the profile in Perch."""
         self.flows.update(self.user(login)["id"], values)
 
     def deactivate(self, login: str) -> None:
-        """Unassign a person: Okta deactivates, and never deletes."""
-        self.flows.activate(self.user(login)["id"], False)
+        """Unassign a person: Okta deactivates the user in Perch and never deletes it."""
+        self.flows.set_active(self.user(login)["id"], False)
 
     def push_group(self, name: str, logins: Sequence[str] = ()) -> str:
-        """Push a group, or write the members of one that is pushed already; the id in Perch."""
+        """Push a group, or replace the members of one that is already pushed; returns the id in Perch."""
         if name not in self.groups:
             self.groups[name] = self.flows.push_group(name)
         members = [bodies.member(self.user(login)["id"], login) for login in logins]
@@ -80,35 +81,31 @@ class OktaWorld:
         return self.groups[name]
 
     def unlink_group(self, name: str) -> None:
-        """Stop pushing a group: it is deleted in Perch, the people stay."""
+        """Stop pushing a group: it is deleted in Perch, its members stay."""
         self.flows.unlink_group(self.groups.pop(name))
 
     def sync(self, organisation: Any) -> Summary:
-        """Bring a whole organisation to Perch; called again, only what changed since."""
-        run = Sync(read_organisation(organisation), self.flows, self.state)
-        for tasks in (run.people_tasks, run.group_tasks):
-            for task in tasks():
-                run.do(task)
-        return run.summary
+        """Bring an organisation to Perch; a second call sends only what changed since."""
+        return Sync(read_organisation(organisation), self.flows, self.state).run()
 
     def user(self, login: str) -> dict[str, Any]:
-        """A person as Perch has them now."""
-        (found,) = listed(self.client.send("GET", "/Users", query=look_up("userName", login)))
+        """The user with this login as Perch has it now."""
+        (found,) = resources(self.client.send("GET", "/Users", query=look_up("userName", login)))
         return found
 
     def group(self, name: str) -> dict[str, Any]:
-        """A group as Perch has it now."""
-        (found,) = listed(self.client.send("GET", "/Groups", query=look_up("displayName", name)))
+        """The group with this name as Perch has it now."""
+        (found,) = resources(self.client.send("GET", "/Groups", query=look_up("displayName", name)))
         return found
 
-    def send(self, method: str, path: str, body: Any = None) -> Exchange:
-        """One request of your own, with Okta's headers and key."""
+    def send(self, method: str, path: str, body: Any = None) -> Reply:
+        """Send a request with Okta's headers and key."""
         return self.client.send(method, path, body=body)
 
 
 @pytest.fixture
 def okta_world(tmp_path: Path) -> OktaWorld:
-    """A fresh Perch with an Okta attached."""
-    from app import create_app  # not at the top: a settings file of yours may have to be in place first
+    """A Perch on an empty file with Okta provisioning into it."""
+    from app import create_app  # not at the top: your test may have to set up its environment first
 
     return OktaWorld(create_app({"PERCH_DATABASE": str(tmp_path / "okta-world.db"), "PERCH_FUSE": "off"}))

@@ -1,4 +1,4 @@
-"""The table of all checks, one module per step or two."""
+"""All checks, in the order in which they run; one module for each step or two."""
 
 from scim.emulator.checks import assign, connector, discovery, errors, groups, imports, lifecycle, roles, suite, update
 

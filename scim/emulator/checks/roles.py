@@ -1,144 +1,138 @@
-"""The `roles` attribute as the guide sets it up: a string array whose values are role slugs."""
-
-from collections.abc import Sequence
+"""The `roles` attribute, mapped in Okta as an array of strings whose values are role slugs."""
 
 from scim.emulator import bodies, expect
 from scim.emulator.checks.update import put, read
-from scim.emulator.client import Exchange
-from scim.emulator.test_run import Broken, Play, Skipped, Step, made_id
+from scim.emulator.client import Reply
+from scim.emulator.runner import CheckFailed, CheckSkipped, CheckStep, TestRun, created_id
 
-STEP = Step("roles", "Map roles")
-SHAPE = "Okta checks the type against its profile: a string array wants strings ('Invalid value data type')."
+STEP = CheckStep("roles", "Map roles")
+WRONG_TYPE = "Okta refuses other types than its profile's: a string array needs strings ('Invalid value data type')."
 REFUSED = "Provisioning breaks for everybody as soon as the attribute is mapped."
+KEPT = "A person keeps a role that was withdrawn in Okta."
 
 
-def slugs(play: Play) -> list[str]:
-    """Return the roles to play with: --role, else those of /Roles."""
-    if not play.roles:
-        play.roles = play.once("catalogue", lambda: _catalogue(play))
-    if not play.roles:
-        raise Skipped("no roles: /Roles lists none, and no --role SLUG was given")
-    return play.roles
+def slugs(run: TestRun) -> list[str]:
+    """Return the roles to test with: those of --role, else the first two of /Roles."""
+    if not run.roles:
+        run.roles = run.cached("catalogue", lambda: _catalogue(run))
+    if not run.roles:
+        raise CheckSkipped("needs a role: /Roles lists none; give one with --role SLUG")
+    return run.roles
 
 
-def _catalogue(play: Play) -> list[str]:
-    exchange = play.send("GET", "/Roles", query={"startIndex": 1, "count": 2})
-    found = exchange.document if exchange.status == 200 else None
-    listed = found.get("Resources") if isinstance(found, dict) else None
+def _catalogue(run: TestRun) -> list[str]:
+    reply = run.get("/Roles", startIndex=1, count=2)
+    listed = expect.value_at(reply.document, "Resources") if reply.status == 200 else None
     return [str(role["id"]) for role in listed or [] if isinstance(role, dict) and role.get("id")][:2]
 
 
-def assigned(play: Play) -> Exchange:
-    """Return the POST with roles as strings."""
-    body = bodies.user(play.name("roles"), "Rosa", "Test-Roles", mapped={"roles": slugs(play)[:1]})
-    return play.once("roles", lambda: play.send("POST", "/Users", body=body))
+def assigned(run: TestRun) -> Reply:
+    """Return the reply to the POST of a user with a role as a string."""
+    body = bodies.user(run.user_name("roles"), "Rosa", "Test-Roles", mapped={"roles": slugs(run)[:1]})
+    return run.cached("roles", lambda: run.send("POST", "/Users", body=body))
 
 
-def _person(play: Play) -> str:
-    return play.adopt("roles", made_id(assigned(play), "the POST with roles"))
+def _assigned_id(run: TestRun) -> str:
+    identifier = created_id(assigned(run), "the POST with roles")
+    run.label_user("roles", identifier)
+    return identifier
 
 
-def held(found: Sequence[object] | None) -> list[str]:
-    """Return the slugs in an answer of either shape, sorted."""
-    return sorted(str(role.get("value") if isinstance(role, dict) else role) for role in found or [])
+def _expect_roles(run: TestRun, label: str, expected: list[str]) -> None:
+    """Expect a user's stored roles, as strings or as objects."""
+    found = read(run, label).get("roles")
+    held = [str(role.get("value") if isinstance(role, dict) else role) for role in found or []]
+    if sorted(held) != sorted(expected):
+        raise CheckFailed(f"roles is {found!r}")
 
 
 @STEP.check(
     "POST with roles as strings", "201", REFUSED,
-    "Fact: the guide's attribute is a string array; objects are another set-up.",
+    "Fact: the attribute is a string array in Okta; objects need another mapping.",
 )  # fmt: skip
-def strings(play: Play) -> None:
-    expect.status(assigned(play), 201)
+def strings(run: TestRun) -> None:
+    expect.status(assigned(run), 201)
 
 
 @STEP.check(
-    "roles come back as strings", "a JSON array of strings", SHAPE, "Fact: Okta's profile says string array.",
+    "roles come back as strings", "a JSON array of strings", WRONG_TYPE,
+    "Fact: the attribute is a string array in Okta.",
 )  # fmt: skip
-def strings_back(play: Play) -> None:
-    found = expect.document(assigned(play)).get("roles")
+def strings_back(run: TestRun) -> None:
+    found = expect.document(assigned(run)).get("roles")
     if not isinstance(found, list) or not all(isinstance(role, str) for role in found):
-        raise Broken(f"roles is {found!r}"[:100])
+        raise CheckFailed(f"roles is {found!r}"[:100])
 
 
 @STEP.check(
     "the role is assigned", "the role that was sent",
-    "The person is created and cannot log in.", "RFC 7644 section 3.3.",
+    "The person is created but cannot log in.", "RFC 7644 section 3.3.",
 )  # fmt: skip
-def assigned_role(play: Play) -> None:
-    wanted = slugs(play)[:1]
-    _person(play)
-    if held(read(play, "roles").get("roles")) != wanted:
-        raise Broken(f"roles is {read(play, 'roles').get('roles')!r}")
+def assigned_role(run: TestRun) -> None:
+    _assigned_id(run)
+    _expect_roles(run, "roles", slugs(run)[:1])
 
 
 @STEP.check(
-    "PUT with the combined roles of two groups", "200, all of them",
-    "A person in two assigned groups gets the roles of one.", "Fact: 'Combine values across groups' sends one array.",
+    "PUT with the combined roles of two groups", "200, all of them are assigned",
+    "A person in two assigned groups gets the roles of one only.",
+    "Fact: 'Combine values across groups' sends one array.",
 )  # fmt: skip
-def combined(play: Play) -> None:
-    wanted = slugs(play)
-    _person(play)
-    expect.status(put(play, "roles", roles=wanted), 200)
-    if held(read(play, "roles").get("roles")) != sorted(wanted):
-        raise Broken(f"roles is {read(play, 'roles').get('roles')!r}")
+def combined(run: TestRun) -> None:
+    roles = slugs(run)
+    _assigned_id(run)
+    expect.status(put(run, "roles", roles=roles), 200)
+    _expect_roles(run, "roles", roles)
 
 
-def _cleared(play: Play, body: bodies.Document) -> None:
-    exchange = play.send("PUT", f"/Users/{_person(play)}", body=body)
-    expect.status(exchange, 200)
-    left = read(play, "roles").get("roles")
-    if left:
-        raise Broken(f"roles is {left!r}")
+def _with_role(run: TestRun) -> bodies.Document:
+    _assigned_id(run)
+    expect.status(put(run, "roles", roles=slugs(run)[:1]), 200)
+    return bodies.edited_user(read(run, "roles"), {})
 
 
-def _with_role(play: Play) -> bodies.Document:
-    _person(play)
-    expect.status(put(play, "roles", roles=slugs(play)[:1]), 200)
-    return bodies.edited(read(play, "roles"), {})
+def _expect_withdrawn(run: TestRun, body: bodies.Document) -> None:
+    expect.status(run.send("PUT", f"/Users/{_assigned_id(run)}", body=body), 200)
+    _expect_roles(run, "roles", [])
 
 
-KEEPS = "Somebody whose role was withdrawn in Okta keeps it."
+@STEP.check("roles: [] withdraws all roles", "200, no roles", KEPT, "RFC 7643 section 2.5: [] is unassigned.")
+def empty(run: TestRun) -> None:
+    _expect_withdrawn(run, {**_with_role(run), "roles": []})
 
 
-@STEP.check("roles: [] withdraws them", "200, no roles", KEEPS, "RFC 7643 section 2.5: [] is unassigned.")
-def empty(play: Play) -> None:
-    _cleared(play, {**_with_role(play), "roles": []})
-
-
-@STEP.check("roles: null withdraws them", "200, no roles", KEEPS, "RFC 7643 section 2.5: null is unassigned.")
-def null(play: Play) -> None:
-    _cleared(play, {**_with_role(play), "roles": None})
+@STEP.check("roles: null withdraws all roles", "200, no roles", KEPT, "RFC 7643 section 2.5: null is unassigned.")
+def null(run: TestRun) -> None:
+    _expect_withdrawn(run, {**_with_role(run), "roles": None})
 
 
 @STEP.check(
-    "PUT without roles withdraws them", "200, no roles", KEEPS,
-    "RFC 7644 section 3.5.1: what a PUT leaves out is cleared.",
+    "PUT without roles withdraws all roles", "200, no roles", KEPT,
+    "RFC 7644 section 3.5.1: an attribute that a PUT leaves out is cleared.",
 )  # fmt: skip
-def absent(play: Play) -> None:
-    body = _with_role(play)
+def absent(run: TestRun) -> None:
+    body = _with_role(run)
     body.pop("roles", None)
-    _cleared(play, body)
+    _expect_withdrawn(run, body)
 
 
 @STEP.check(
-    "roles as objects with primary", "200, the role assigned",
-    "Set-ups with `roles.^[primary==true].value` fail.", "RFC 7643 section 2.4: value and primary.",
+    "roles as objects with primary", "200, the role is assigned",
+    "Mappings such as `roles.^[primary==true].value` fail.", "RFC 7643 section 2.4: value and primary.",
 )  # fmt: skip
-def primary(play: Play) -> None:
-    _object(play, {"primary": True, "value": slugs(play)[0]})
+def primary(run: TestRun) -> None:
+    _assign_object(run, {"primary": True, "value": slugs(run)[0]})
 
 
 @STEP.check(
-    "roles as objects with type", "200, the role assigned",
-    "Set-ups with `roles.^[type=='X'].value` fail.", "RFC 7643 section 2.4: value and type.",
+    "roles as objects with type", "200, the role is assigned",
+    "Mappings such as `roles.^[type=='X'].value` fail.", "RFC 7643 section 2.4: value and type.",
 )  # fmt: skip
-def typed(play: Play) -> None:
-    _object(play, {"type": slugs(play)[0], "value": slugs(play)[0]})
+def typed(run: TestRun) -> None:
+    _assign_object(run, {"type": slugs(run)[0], "value": slugs(run)[0]})
 
 
-def _object(play: Play, role: bodies.Document) -> None:
-    play.person("objects", active=False)
-    expect.status(put(play, "objects", roles=[role]), 200)
-    found = read(play, "objects").get("roles")
-    if held(found) != [role["value"]]:
-        raise Broken(f"roles is {found!r}")
+def _assign_object(run: TestRun, role: bodies.Document) -> None:
+    run.user("objects", active=False)
+    expect.status(put(run, "objects", roles=[role]), 200)
+    _expect_roles(run, "objects", [role["value"]])

@@ -1,159 +1,159 @@
-"""A profile changes: GET and PUT of all of it (custom app), or PATCH of what changed (OIN app)."""
+"""A profile changes: GET and PUT of the whole user (custom app), or PATCH of the changes (OIN app)."""
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
-from scim.emulator.client import Exchange, look_up
-from scim.emulator.test_run import Broken, Play, Step
+from scim.emulator.client import Reply
+from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.runner import CheckFailed, CheckStep, TestRun
 
-STEP = Step("update", "Update a profile")
-CUSTOM, OIN = ("custom",), ("oin",)
-STALE = "Push Profile Updates fails; the application goes on with the old values."
-
-
-def read(play: Play, what: str) -> Document:
-    """Return a person as the server has them now."""
-    exchange = play.send("GET", f"/Users/{play.person(what)}")
-    return expect.document(expect.status(exchange, 200))
+STEP = CheckStep("update", "Update a profile")
+STALE = "Push Profile Updates fails; the application keeps the old values."
+NOT_SENT_AGAIN = "Okta believes that the change has arrived, and never sends it again."
+ACTIVE_STAYS = "Fact: a PUT without `active` leaves `active` unchanged."
+NEW_NAMES = {"name.givenName": "Augusta", "name.familyName": "King"}
 
 
-def put(play: Play, what: str, **values: object) -> Exchange:
-    """Read a person and write all of it back, values changed, as a custom app does."""
-    body = bodies.edited(read(play, what), values)
-    return play.send("PUT", f"/Users/{play.person(what)}", body=body)
+def read(run: TestRun, label: str) -> Document:
+    """Return a user as the server has it now."""
+    return expect.document(run.get(f"/Users/{run.user(label)}"), 200)
 
 
-def renamed(play: Play) -> Exchange:
-    """Return the PUT that changes both names."""
+def put(run: TestRun, label: str, **values: object) -> Reply:
+    """Read a user and write all of it back with changed values, as a custom app does."""
+    body = bodies.edited_user(read(run, label), values)
+    return run.send("PUT", f"/Users/{run.user(label)}", body=body)
+
+
+def renamed(run: TestRun) -> Reply:
+    """Return the reply to the PUT that changes both names."""
     name = {"givenName": "Augusta", "familyName": "King"}
-    return play.once("renaming PUT", lambda: put(play, "update", name=name, displayName="Augusta King"))
+    return run.cached("renaming PUT", lambda: put(run, "update", name=name, displayName="Augusta King"))
 
 
 @STEP.check(
-    "GET, then PUT of all of it", "200",
+    "GET, then PUT of the whole user", "200",
     STALE + " A custom app updates by PUT only and sends back the server's own id, meta and groups.",
-    "RFC 7644 section 3.5.1: PUT replaces, readOnly attributes in it are ignored.", CUSTOM,
+    "RFC 7644 section 3.5.1: PUT replaces the resource and ignores readOnly attributes.", [CUSTOM],
 )  # fmt: skip
-def put_all(play: Play) -> None:
-    expect.status(renamed(play), 200)
+def put_all(run: TestRun) -> None:
+    expect.status(renamed(run), 200)
 
 
 @STEP.check(
     "the answer is the changed user", "the new names",
-    STALE, "RFC 7644 section 3.5.1: 200 with the entire resource.", CUSTOM,
+    STALE, "RFC 7644 section 3.5.1: 200 with the entire resource.", [CUSTOM],
 )  # fmt: skip
-def put_answer(play: Play) -> None:
-    expect.same(expect.document(renamed(play)), {"name.givenName": "Augusta", "name.familyName": "King"})
+def put_answer(run: TestRun) -> None:
+    expect.values(expect.document(renamed(run)), NEW_NAMES)
 
 
 @STEP.check(
-    "the change is kept", "the new names, the same email and userName",
-    "Okta believes that the change has arrived, and never sends it again.", "RFC 7644 section 3.5.1.", CUSTOM,
+    "the change is stored", "the new names, the same email and userName",
+    NOT_SENT_AGAIN, "RFC 7644 section 3.5.1.", [CUSTOM],
 )  # fmt: skip
-def put_kept(play: Play) -> None:
-    renamed(play)
-    name = play.name("update")
-    expect.same(read(play, "update"), {"name.familyName": "King", "userName": name, "emails.0.value": name})
+def put_kept(run: TestRun) -> None:
+    renamed(run)
+    name = run.user_name("update")
+    expect.values(read(run, "update"), {"name.familyName": "King", "userName": name, "emails.0.value": name})
 
 
 @STEP.check(
-    "the same PUT again", "200",
+    "the same PUT again is accepted", "200",
     "Two PUTs a few seconds apart are normal; the second one fails.", "RFC 7231 section 4.2.2: PUT is idempotent.",
-    CUSTOM,
+    [CUSTOM],
 )  # fmt: skip
-def put_twice(play: Play) -> None:
-    renamed(play)
-    expect.status(put(play, "update"), 200)
+def put_twice(run: TestRun) -> None:
+    renamed(run)
+    expect.status(put(run, "update"), 200)
 
 
 @STEP.check(
-    "PUT with empty values", "200", STALE, "RFC 7643 section 2.5: null, \"\" and [] mean unassigned.", CUSTOM,
+    "PUT with empty values", "200", STALE, "RFC 7643 section 2.5: null, \"\" and [] mean unassigned.", [CUSTOM],
 )  # fmt: skip
-def put_empty(play: Play) -> None:
-    exchange = put(play, "update", title=None, nickName="", phoneNumbers=[], addresses=None, locale=None)
-    expect.status(exchange, 200)
+def put_empty(run: TestRun) -> None:
+    reply = put(run, "update", title=None, nickName="", phoneNumbers=[], addresses=None, locale=None)
+    expect.status(reply, 200)
 
 
 @STEP.check(
     "PUT without active keeps a person active", "200, active true",
-    "A profile update locks the person out.", "Fact: a PUT without `active` changes nothing about it.", CUSTOM,
+    "A profile update locks the person out.", ACTIVE_STAYS, [CUSTOM],
 )  # fmt: skip
-def put_without_active(play: Play) -> None:
-    body = bodies.edited(read(play, "update"), {"title": "Countess"})
-    body.pop("active", None)
-    expect.status(play.send("PUT", f"/Users/{play.person('update')}", body=body), 200)
-    expect.same(read(play, "update"), {"active": True})
+def put_without_active(run: TestRun) -> None:
+    _put_without_active(run, "update", "Countess")
+    expect.values(read(run, "update"), {"active": True})
 
 
 @STEP.check(
     "PUT without active keeps a person deactivated", "200, active false",
-    "A profile update lets somebody in again who has left.", "Fact: a PUT without `active` changes nothing about it.",
-    CUSTOM,
+    "A profile update gives access back to a person who has left.", ACTIVE_STAYS, [CUSTOM],
 )  # fmt: skip
-def put_without_active_left(play: Play) -> None:
-    play.person("left", active=False)
-    body = bodies.edited(read(play, "left"), {"title": "Gone"})
+def put_without_active_left(run: TestRun) -> None:
+    run.user("left", active=False)
+    _put_without_active(run, "left", "Gone")
+    expect.values(read(run, "left"), {"active": False})
+
+
+def _put_without_active(run: TestRun, label: str, title: str) -> None:
+    body = bodies.edited_user(read(run, label), {"title": title})
     body.pop("active", None)
-    expect.status(play.send("PUT", f"/Users/{play.person('left')}", body=body), 200)
-    expect.same(read(play, "left"), {"active": False})
+    expect.status(run.send("PUT", f"/Users/{run.user(label)}", body=body), 200)
 
 
 @STEP.check(
     "PUT changes the userName", "200, found under the new name only",
     "A person whose address changes keeps the old account name, or gets a second account.",
-    "RFC 7644 section 3.5.1; RFC 7643 section 4.1.1: userName is readWrite.", CUSTOM,
+    "RFC 7644 section 3.5.1; RFC 7643 section 4.1.1: userName is readWrite.", [CUSTOM],
 )  # fmt: skip
-def put_user_name(play: Play) -> None:
-    name = play.name("married")
-    identifier = play.person("maiden", active=False)
-    expect.same(expect.document(expect.status(put(play, "maiden", userName=name), 200)), {"userName": name})
-    expect.only(play.send("GET", "/Users", query=look_up("userName", name)), identifier)
-    expect.nobody(play.send("GET", "/Users", query=look_up("userName", play.name("maiden"))))
+def put_user_name(run: TestRun) -> None:
+    name = run.user_name("married")
+    identifier = run.user("maiden", active=False)
+    expect.values(expect.document(put(run, "maiden", userName=name), 200), {"userName": name})
+    expect.only(run.find_user(name), identifier)
+    expect.empty_list(run.find_user(run.user_name("maiden")))
 
 
 @STEP.check(
-    "PUT to a taken userName is refused", "409",
-    "Two people share one account.", "RFC 7644 section 3.5.1 and table 9: 409 uniqueness.", CUSTOM,
+    "PUT with the userName of another is refused", "409",
+    "Two people share one account.", "RFC 7644 section 3.5.1 and table 9: 409 uniqueness.", [CUSTOM],
 )  # fmt: skip
-def put_taken(play: Play) -> None:
-    play.person("holder", active=False)
-    expect.status(put(play, "update", userName=play.name("holder")), 409)
+def put_taken(run: TestRun) -> None:
+    run.user("holder", active=False)
+    expect.status(put(run, "update", userName=run.user_name("holder")), 409)
 
 
-def patched(play: Play) -> Exchange:
-    """Return the PATCH that changes the names and the title."""
-    body = bodies.patch(
-        {"op": "replace", "value": {"name": {"givenName": "Augusta", "familyName": "King"}, "title": "Countess"}}
-    )
-    return play.once("profile PATCH", lambda: play.send("PATCH", f"/Users/{play.person('update')}", body=body))
+def patched(run: TestRun) -> Reply:
+    """Return the reply to the PATCH that changes the names and the title."""
+    body = bodies.replace({"name": {"givenName": "Augusta", "familyName": "King"}, "title": "Countess"})
+    return run.cached("profile PATCH", lambda: run.send("PATCH", f"/Users/{run.user('update')}", body=body))
 
 
 @STEP.check(
     "PATCH without a path", "200 with the user, or 204", STALE,
-    "RFC 7644 section 3.5.2.3: without a path, value holds the attributes to replace.", OIN,
+    "RFC 7644 section 3.5.2.3: without a path, value holds the attributes to replace.", [OIN],
 )  # fmt: skip
-def patch_status(play: Play) -> None:
-    exchange = expect.status(patched(play), 200, 204)
-    if exchange.status == 200:
-        expect.schema(exchange, bodies.USER)
+def patch_status(run: TestRun) -> None:
+    reply = expect.status(patched(run), 200, 204)
+    if reply.status == 200:
+        expect.schema(reply, bodies.USER)
 
 
 @STEP.check(
-    "the PATCH has an effect", "the new names and title",
-    "Okta believes that the change has arrived, and never sends it again.", "RFC 7644 section 3.5.2.3.", OIN,
+    "the PATCH is stored", "the new names and title", NOT_SENT_AGAIN, "RFC 7644 section 3.5.2.3.", [OIN],
 )  # fmt: skip
-def patch_kept(play: Play) -> None:
-    patched(play)
-    expect.same(read(play, "update"), {"name.givenName": "Augusta", "name.familyName": "King", "title": "Countess"})
+def patch_kept(run: TestRun) -> None:
+    patched(run)
+    expect.values(read(run, "update"), {**NEW_NAMES, "title": "Countess"})
 
 
 @STEP.check(
-    "the PATCH leaves the rest alone", "active true, userName and email as before",
-    "A change of the title locks the person out or loses the address.", "RFC 7644 section 3.5.2.", OIN,
+    "the PATCH leaves other attributes unchanged", "active true, userName and email as before",
+    "A change of the title locks the person out or loses the address.", "RFC 7644 section 3.5.2.", [OIN],
 )  # fmt: skip
-def patch_rest(play: Play) -> None:
-    patched(play)
-    name = play.name("update")
-    found = read(play, "update")
-    expect.same(found, {"userName": name, "emails.0.value": name, "active": True})
+def patch_rest(run: TestRun) -> None:
+    patched(run)
+    name = run.user_name("update")
+    found = read(run, "update")
+    expect.values(found, {"userName": name, "emails.0.value": name, "active": True})
     if "password" in found:
-        raise Broken("password is returned")
+        raise CheckFailed("password is returned")

@@ -1,4 +1,4 @@
-"""People's names for sample organisations: Faker's where it is installed, else a small list of its own."""
+"""Names of people for sample organisations: Faker's where it is installed, else from a short list."""
 
 import importlib
 import random
@@ -17,20 +17,22 @@ FAMILY_NAMES = (
     "Patel Pereira Petrov Quinn Ricci Rossi Sato Schmidt Silva Singh Smith Sørensen Suzuki Tanaka Torres Ueda Vargas "
     "Virtanen Wagner Walsh Wang Weber Yamamoto Yilmaz Zhang Zimmermann"
 )
+LOCALES = ["en_GB", "de_DE", "es_ES", "fr_FR", "pl_PL"]
+
+NameSource = Callable[[], tuple[str, str]]
 
 
-def source(random_: random.Random, faker: bool = True) -> Callable[[], tuple[str, str]]:
-    """Return a function that gives one person's given and family name after the other, repeatable by the seed."""
-    made = _faker(random_) if faker else None
+def name_source(rng: random.Random, faker: bool = True) -> NameSource:
+    """Return a function that returns one given and family name per call, the same sequence for each seed."""
     given, family = GIVEN_NAMES.split(), FAMILY_NAMES.split()
-    return made or (lambda: (random_.choice(given), random_.choice(family)))
+    return (_faker_source(rng) if faker else None) or (lambda: (rng.choice(given), rng.choice(family)))
 
 
-def _faker(random_: random.Random) -> Callable[[], tuple[str, str]] | None:
+def _faker_source(rng: random.Random) -> NameSource | None:
     try:
-        module = importlib.import_module("faker")  # optional: a type checker must not ask for it
+        module = importlib.import_module("faker")  # by name: it is optional, and the type checker would require it
     except ImportError:
         return None
-    generator = module.Faker(["en_GB", "de_DE", "es_ES", "fr_FR", "pl_PL"])
-    generator.seed_instance(random_.getrandbits(32))
+    generator = module.Faker(LOCALES)
+    generator.seed_instance(rng.getrandbits(32))
     return lambda: (str(generator.first_name()), str(generator.last_name()))

@@ -1,4 +1,4 @@
-"""A WSGI application in place of a socket: requests go straight into it, with nothing listening."""
+"""A transport for `requests` that calls a WSGI application in the same process; no socket listens."""
 
 import contextvars
 import io
@@ -31,7 +31,7 @@ class WsgiAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Call the application in an empty context: a command's own application context is not the request's."""
+        """Call the application in an empty context, so that it does not see the caller's application context."""
         status, headers, content = contextvars.Context().run(self._call, request)
         response = requests.Response()
         response.status_code = status
@@ -43,14 +43,13 @@ class WsgiAdapter(BaseAdapter):
 
     def _call(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         url = urlsplit(request.url or "")
-        body = request.body if isinstance(request.body, bytes) else (request.body or "").encode()
         builder = EnvironBuilder(
             path=url.path,
             query_string=url.query,
             method=request.method or "GET",
             base_url=f"{url.scheme}://{url.netloc}/",
             headers=list(request.headers.items()),
-            data=body,
+            data=request.body or b"",
         )
         try:
             chunks, status, headers = run_wsgi_app(self.application, builder.get_environ(), buffered=True)
@@ -59,11 +58,11 @@ class WsgiAdapter(BaseAdapter):
             builder.close()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
-def session_into(application: "WSGIApplication", origin: str) -> requests.Session:
-    """Return a session whose requests to `origin` go into the application."""
+def wsgi_session(application: "WSGIApplication", origin: str) -> requests.Session:
+    """Return a session whose requests to `origin` call the application."""
     session = requests.Session()
     session.trust_env = False
     session.mount(origin, WsgiAdapter(application))

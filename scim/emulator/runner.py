@@ -1,0 +1,232 @@
+"""The test runner: checks grouped in steps, one run of them against one server, and the result of each check."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from scim.emulator import bodies
+from scim.emulator.bodies import Document
+from scim.emulator.client import UNREACHABLE, OktaClient, Reply, look_up
+from scim.emulator.flows import CUSTOM, DIALECTS, Flows, ProvisioningError
+
+PASSED, FAILED, WARNED, SKIPPED = "passed", "failed", "warning", "skipped"
+T = TypeVar("T")
+
+
+class CheckFailed(Exception):
+    """The reply is not the expected one; the message is what came instead."""
+
+
+class CheckSkipped(Exception):
+    """The check cannot be run; the message is the reason."""
+
+
+class ServerUnreachable(Exception):
+    """The server does not reply; the message is the network's error."""
+
+
+CheckFunction = Callable[["TestRun"], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation: what is `expected`, what Okta does `otherwise`, and the RFC or fact that is its `source`.
+
+    The function returns what came, None for the status alone, and raises CheckFailed or CheckSkipped.
+    """
+
+    id: str
+    title: str
+    expected: str
+    otherwise: str
+    source: str
+    function: CheckFunction
+    dialects: Sequence[str] = DIALECTS
+    warning: bool = False
+
+
+@dataclass(slots=True)
+class CheckStep:
+    """One step of provisioning, with its checks in the order in which they run."""
+
+    name: str
+    title: str
+    checks: list[Check] = field(default_factory=list)
+
+    def check(
+        self,
+        title: str,
+        expected: str,
+        otherwise: str,
+        source: str,
+        dialects: Sequence[str] = DIALECTS,
+        warning: bool = False,
+    ) -> Callable[[CheckFunction], CheckFunction]:
+        """Return a decorator that adds a function as a check of this step, with the id `step.function`."""
+
+        def add(function: CheckFunction) -> CheckFunction:
+            identifier = f"{self.name}.{getattr(function, '__name__', 'check')}"
+            self.checks.append(Check(identifier, title, expected, otherwise, source, function, dialects, warning))
+            return function
+
+        return add
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one check; `otherwise` and `source` are empty unless it failed or warns."""
+
+    id: str
+    step: str
+    title: str
+    request: str
+    expected: str
+    got: str
+    outcome: str
+    otherwise: str = ""
+    source: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Return whether the check passed."""
+        return self.outcome == PASSED
+
+
+class TestRun:
+    """One run against one server: the client, the resources that it created, and replies shared by several checks."""
+
+    __test__ = False  # pytest must not collect it
+
+    def __init__(self, client: OktaClient, dialect: str = CUSTOM, roles: Sequence[str] = ()) -> None:
+        self.client = client
+        self.dialect = dialect
+        self.roles = list(roles)
+        self.tag = secrets.token_hex(4)
+        self.last: Reply | None = None
+        self.created: dict[str, list[str]] = {"/Groups": [], "/Users": []}
+        self._cache: dict[str, Any] = {}
+
+    def send(self, method: str, path: str, **options: Any) -> Reply:
+        """Send a request; the last one of a check is shown with its result.
+
+        :raises ServerUnreachable: when no reply comes.
+        """
+        self.last = reply = self.client.send(method, path, **options)
+        if reply.status == UNREACHABLE:
+            raise ServerUnreachable(reply.text)
+        if method == "POST" and path in self.created and reply.ok:
+            created = reply.document.get("id") if isinstance(reply.document, dict) else None
+            if created is not None and str(created) not in self.created[path]:
+                self.created[path].append(str(created))
+        return reply
+
+    def get(self, path: str, **query: object) -> Reply:
+        """Send a GET with a query."""
+        return self.send("GET", path, query=query or None)
+
+    def find_user(self, user_name: str) -> Reply:
+        """Look a user up as Okta does."""
+        return self.send("GET", "/Users", query=look_up("userName", user_name))
+
+    def find_group(self, name: str) -> Reply:
+        """Look a group up as Okta does."""
+        return self.send("GET", "/Groups", query=look_up("displayName", name))
+
+    def cached(self, key: str, make: Callable[[], T]) -> T:
+        """Return a value that checks share, made when the first of them asks; all show its last request."""
+        if key not in self._cache:
+            self.last = None
+            self._cache[key] = (make(), self.last)
+        value, self.last = self._cache[key]
+        return value  # type: ignore[no-any-return]
+
+    def user_name(self, label: str) -> str:
+        """Return a userName of this run's own; its capitals must be kept by the server."""
+        return f"Okta-Test.{self.tag}.{label}@example.com"
+
+    def group_name(self, label: str) -> str:
+        """Return a displayName of this run's own."""
+        return f"Okta test {self.tag} {label}"
+
+    def user_body(self, label: str) -> Document:
+        """Return the smallest user with a name of this run's own."""
+        return bodies.smallest_user(self.user_name(label), "Ada", f"Test-{label}")
+
+    def user(self, label: str, **values: Any) -> str:
+        """Return the id of the user with this label, created with `values` when it is first asked for."""
+        return self._resource(f"user {label}", "/Users", {**self.user_body(label), **values})
+
+    def group(self, label: str, members: Sequence[Document] = ()) -> str:
+        """Return the id of the group with this label, created with `members` when it is first asked for."""
+        return self._resource(f"group {label}", "/Groups", bodies.group(self.group_name(label), members))
+
+    def label_user(self, label: str, identifier: str) -> None:
+        """Make a user that a check created itself known under a label."""
+        self._cache.setdefault(f"user {label}", identifier)
+
+    def _resource(self, key: str, path: str, body: Document) -> str:
+        if key not in self._cache:
+            reply = self.send("POST", path, body=body)
+            self._cache[key] = created_id(reply, f"needs a resource, and {reply.request}")
+        return str(self._cache[key])
+
+
+def created_id(reply: Reply, request: str) -> str:
+    """Return the id of the resource that a POST created; `request` names the POST in the reason for skipping.
+
+    :raises CheckSkipped: when there is no id, so that checks which need the resource cannot run.
+    """
+    document = reply.document
+    if not reply.ok or not isinstance(document, dict) or not document.get("id"):
+        raise CheckSkipped(f"{request} answered {reply.status} {reply.detail}")
+    return str(document["id"])
+
+
+def run_checks(run: TestRun, steps: Sequence[CheckStep]) -> Iterator[Result]:
+    """Run all checks of the run's dialect in order and yield each result.
+
+    :raises ServerUnreachable: when the server stops replying.
+    """
+    for step in steps:
+        for check in step.checks:
+            if run.dialect in check.dialects:
+                yield _run_check(run, step, check)
+
+
+def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
+    run.last = None
+    try:
+        got, outcome = check.function(run) or "", PASSED
+    except CheckSkipped as skipped:
+        got, outcome = str(skipped), SKIPPED
+    except CheckFailed as failed:
+        got, outcome = str(failed), WARNED if check.warning else FAILED
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        got, outcome = f"an answer of an unexpected shape ({type(error).__name__}: {error})", FAILED
+    last: Reply | None = run.last
+    request, status = (last.request, str(last.status)) if last else ("", "")
+    reasons = (check.otherwise, check.source) if outcome in (FAILED, WARNED) else ()
+    return Result(check.id, step.title, check.title, request, check.expected, got or status, outcome, *reasons)
+
+
+def clean_up(run: TestRun) -> list[str]:
+    """Delete the resources that the run created, groups first; returns a line for each that could not be deleted."""
+    left = []
+    for path, identifiers in run.created.items():
+        for identifier in reversed(identifiers):
+            reply = run.client.send("DELETE", f"{path}/{identifier}")
+            if not reply.ok and reply.status != 404:
+                deactivated = path == "/Users" and _deactivate(run, identifier)
+                instead = "; deactivated instead" if deactivated else ""
+                left.append(f"{path}/{identifier}: {reply.status} {reply.detail}{instead}")
+        identifiers.clear()
+    return left
+
+
+def _deactivate(run: TestRun, identifier: str) -> bool:
+    try:
+        Flows(run.client, run.dialect).set_active(identifier, False)
+    except ProvisioningError:
+        return False
+    return True
