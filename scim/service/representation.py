@@ -137,18 +137,18 @@ def _origins(connection: Connection, rows: Sequence[Row]) -> Origins:
 
 
 def _derived_text(context: Context, origins: Origins, row: Row) -> str:
-    part = _PARTS.get(row.type)
-    if part is None:
+    if row.type == "Role":
         return ""
-    text = context.resource_types[row.type].derived.dumps(part(context, origins, row))
+    part = _of_user(context, origins, row) if row.type == "User" else _of_group(origins, row)
+    text = context.resource_types[row.type].derived.dumps(part)
     return f",{text[1:-1]}"
 
 
 def _of_user(context: Context, origins: Origins, row: Row) -> Part:
     """Return a user's roles, groups and access extension."""
     own, above = origins.assigned.get(row.seq, ()), origins.groups.get(row.seq, ())
-    role = _role_string if context.key.rolesAs == "strings" else _role_object
-    direct = [role(each) for each in own if each.source == roles.DIRECT]
+    strings = context.key.rolesAs == "strings"
+    direct = [role.role if strings else _role_object(role) for role in own if role.source == roles.DIRECT]
     groups = [_reference(context, membership) for membership in above]
     effective = [_reason(each) for each in own]
     for membership in above:
@@ -157,13 +157,10 @@ def _of_user(context: Context, origins: Origins, row: Row) -> Part:
     return {**_assigned("roles", direct), **_assigned("groups", groups), user.ACCESS_URN: access}
 
 
-def _of_group(context: Context, origins: Origins, row: Row) -> Part:
+def _of_group(origins: Origins, row: Row) -> Part:
     """Return a group's access extension."""
     given = [{"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())]
     return {group.ACCESS_URN: _assigned("roles", given)}
-
-
-_PARTS = {"User": _of_user, "Group": _of_group}
 
 
 def _assigned(name: str, values: Iterable[Any]) -> Part:
@@ -174,10 +171,6 @@ def _assigned(name: str, values: Iterable[Any]) -> Part:
 def _reference(context: Context, above: Membership) -> Part:
     kind = "direct" if above.direct else "indirect"
     return {"value": above.id, "$ref": f"{context.base}/Groups/{above.id}", "display": above.display, "type": kind}
-
-
-def _role_string(role: Assignment) -> str:
-    return role.role
 
 
 def _role_object(role: Assignment) -> Part:
