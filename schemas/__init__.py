@@ -17,7 +17,7 @@ from schemas.values import invalid_value
 class ResourceType:
     """A resource type (RFC 7643 section 6): a schema and the endpoint of the resources that have it.
 
-    `derived` is the schema of the attributes that no document stores, for `dumps`.
+    `derived` dumps the attributes that are not in the stored document.
     """
 
     def __init__(self, schema: ResourceSchema) -> None:

@@ -44,10 +44,10 @@ class Bound:
 
 
 class ScimSchema(Schema):
-    """A schema with its URN, name and description (RFC 7643 section 7), as those of extensions are."""
+    """A schema with its URN, name and description (RFC 7643 section 7); extensions are such schemas."""
 
     class Meta(Schema.Meta):
-        """What a schema says of itself; `derived` names the fields that no document stores: other rows tell them."""
+        """Options; the fields named in `derived` are not in the stored document, since they come from other rows."""
 
         urn: ClassVar[str] = ""
         name: ClassVar[str] = ""
@@ -62,7 +62,7 @@ class Extension(Complex):
         super().__init__(cast(dict[str, Attribute], schema().fields), schema.Meta.description)
         self.title = schema.Meta.name
         self.name = self.data_key = schema.Meta.urn
-        # Whether Perch computes all of it, so that every resource has it.
+        # Whether Perch computes all its attributes; every resource has such an extension.
         self.computed = all(field.readOnly for field in self.subAttributes.values())
 
     def write(self, value: Document) -> Document:
@@ -72,8 +72,8 @@ class Extension(Complex):
 class ResourceSchema(ScimSchema):
     """The schema of a resource type with its extensions; documents are plain dicts, their keys SCIM's names.
 
-    An extension's URN has a dot, and marshmallow reads a dot in a field's name as a path. So each extension is declared
-    under an identifier, has the URN as its `data_key`, and is under its URN in what `load` returns and `dump` takes.
+    Marshmallow reads a dot in a field's name as a path, and an extension's URN has a dot. So each extension is declared
+    under an identifier, with the URN as its `data_key`; in documents, loaded or dumped, it is under its URN.
     """
 
     class Meta(ScimSchema.Meta):

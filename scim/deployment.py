@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from schemas import ResourceTypes
-from scim.service.derived_cache import Memo
+from scim.service.derived_cache import DerivedCache
 from scim.settings import Settings
 from storage import workspace
 from storage.database import Database
@@ -16,7 +16,7 @@ class Perch:
     settings: Settings
     database: Database
     resource_types: ResourceTypes = field(default_factory=ResourceTypes)
-    memo: Memo = field(default_factory=Memo)
+    derived_cache: DerivedCache = field(default_factory=DerivedCache)
     _workspace: str = ""
 
     def open(self) -> None:

@@ -1,4 +1,4 @@
-"""Stored rows as JSON text, joined from three parts; a read parses none of them.
+"""Stored rows as JSON text, joined from three parts; they are parsed only where a request asks for some attributes.
 
     {"id":"0199…",                                                        the row's id
      "schemas":["urn:…:User",…],"userName":"ada","active":true,           1. the stored document
@@ -12,7 +12,7 @@
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
@@ -98,8 +98,8 @@ def _derived_texts(context: Context, connection: Connection, rows: Sequence[Row]
     """Return the derived part of each resource with a comma before it; a few statements find all that is not cached."""
     if not rows:
         return []
-    memo, roles_as = context.memo, context.key.rolesAs
-    known, sources = memo.of(context.base, roles_as), [row.derived_from for row in rows]
+    known = context.derived_cache.of(context.base, context.key.rolesAs)
+    sources = [row.derived_from for row in rows]
     found = [known.get(source) for source in sources]
     if None in found:
         need_snapshot(connection)
@@ -107,7 +107,7 @@ def _derived_texts(context: Context, connection: Connection, rows: Sequence[Row]
         committed = rows[0].epoch if not context.database.is_writing else context.database.committed(workspace.epoch)
         origins = _origins(connection, list(fresh.values()))
         texts = {source: _derived_text(context, origins, row) for source, row in fresh.items()}
-        memo.keep(known, texts, committed)
+        context.derived_cache.keep(known, texts, committed)
         found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
     return cast(list[str], found)
 
@@ -163,7 +163,7 @@ def _of_group(origins: Origins, row: Row) -> Part:
     return {group.ACCESS_URN: _assigned("roles", given)}
 
 
-def _assigned(name: str, values: Iterable[Any]) -> Part:
+def _assigned(name: str, values: Sequence[Any]) -> Part:
     """Return an attribute unless it has no values (RFC 7643 section 2.5)."""
     return {name: values} if values else {}
 

@@ -76,7 +76,7 @@ def _context(perch: Perch, gate: Gate, call: Call) -> Context:
     authorise(key, sent.method, sent.path)
     author = Author("console" if mark else f"key:{key.id}", call.request_id)
     base = base_of(sent, call.settings, call.workspace)
-    return Context(perch.database, perch.settings, base, key, author, perch.resource_types, perch.memo)
+    return Context(perch.database, perch.settings, base, key, author, perch.resource_types, perch.derived_cache)
 
 
 class Application(Flask):
