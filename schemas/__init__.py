@@ -17,13 +17,13 @@ from schemas.values import invalid_value
 class ResourceType:
     """A resource type (RFC 7643 section 6): a schema and the endpoint of the resources that have it.
 
-    `derived` is the schema of the attributes that the stored document lacks.
+    `derived` dumps the attributes that are not in the stored document.
     """
 
     def __init__(self, schema: ResourceSchema) -> None:
         self.schema = schema
-        self.derived = type(schema)(only=schema.opts.derived)
-        self.name: str = schema.opts.name
+        self.derived = type(schema)(only=schema.Meta.derived)
+        self.name = schema.Meta.name
         self.endpoint = f"/{self.name}s"
         # Clients may only read resources whose attributes are all readOnly.
         self.writable = not all(field.readOnly for field in schema.core.values())
@@ -43,7 +43,7 @@ class ResourceType:
 
 
 class ResourceTypes:
-    """The resource types of a deployment, looked up by name; made once, since to make a schema takes 0.1 ms."""
+    """The resource types of a deployment, looked up by name; made once, since making a schema takes 0.1 ms."""
 
     def __init__(self, *schemas: ResourceSchema) -> None:
         found = [ResourceType(schema) for schema in schemas or (UserSchema(), GroupSchema(), RoleSchema())]

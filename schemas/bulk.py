@@ -23,10 +23,7 @@ BULK_REQUEST = Message(
                 "version": String("The entity tag that the resource must have.", caseExact=True),
                 "path": String("The resource's path relative to the base URL.", required=True, caseExact=True),
                 "data": Anything("The body of the operation."),
-            },
-            "The operations.",
-            multiValued=True,
-            required=True,
+            }
         ),
     },
 )

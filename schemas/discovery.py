@@ -1,8 +1,8 @@
 """The discovery documents, generated from the schemas' declared fields (RFC 7643 sections 5, 6 and 7)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from schemas import ResourceType, ResourceTypes
+from schemas import ResourceTypes
 from schemas.events import EVENT_URIS
 from schemas.fields import Attribute, Complex
 from schemas.resource import Document
@@ -65,20 +65,19 @@ def service_provider_config(base: str, max_payload: int, security_events: bool =
 
 def type_documents(types: ResourceTypes, base: str) -> list[Document]:
     """Return the documents of all resource types (RFC 7643 section 6)."""
-    return [_type_document(kind, base) for kind in types]
-
-
-def _type_document(kind: ResourceType, base: str) -> Document:
-    return {
-        "schemas": [TYPE_URN],
-        "id": kind.name,
-        "name": kind.name,
-        "description": kind.schema.opts.description,
-        "endpoint": kind.endpoint,
-        "schema": kind.schema.urn,
-        "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.schema.extensions],
-        "meta": _meta("ResourceType", f"{base}/ResourceTypes/{kind.name}"),
-    }
+    return [
+        {
+            "schemas": [TYPE_URN],
+            "id": kind.name,
+            "name": kind.name,
+            "description": kind.schema.Meta.description,
+            "endpoint": kind.endpoint,
+            "schema": kind.schema.urn,
+            "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.schema.extensions],
+            "meta": _meta("ResourceType", f"{base}/ResourceTypes/{kind.name}"),
+        }
+        for kind in types
+    ]
 
 
 def schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
@@ -86,9 +85,9 @@ def schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], role
     found = []
     for schema in (kind.schema for kind in types):
         shown = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
-        found.append(_schema_document(schema.urn, schema.opts.name, schema.opts.description, shown, base))
+        found.append(_schema_document(schema.urn, schema.Meta.name, schema.Meta.description, shown, base))
         for urn, extension in schema.extensions.items():
-            shown = _definitions(extension.subAttributes.values())
+            shown = [_definition(field) for field in extension.subAttributes.values()]
             found.append(_schema_document(urn, extension.title, extension.description, shown, base))
     return found
 
@@ -118,10 +117,6 @@ def _for_key(attribute: Attribute, slugs: Sequence[str], roles_as: str) -> Docum
     return found
 
 
-def _definitions(attributes: Iterable[Attribute]) -> list[Document]:
-    return [_definition(attribute) for attribute in attributes]
-
-
 def _definition(attribute: Attribute) -> Document:
     """Return an attribute's characteristics as a schema states them (RFC 7643 section 7)."""
     found: Document = {
@@ -142,7 +137,7 @@ def _definition(attribute: Attribute) -> Document:
     if attribute.referenceTypes:
         found["referenceTypes"] = list(attribute.referenceTypes)
     if isinstance(attribute, Complex):
-        found["subAttributes"] = _definitions(attribute.subAttributes.values())
+        found["subAttributes"] = [_definition(sub) for sub in attribute.subAttributes.values()]
     return found
 
 

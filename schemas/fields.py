@@ -24,6 +24,19 @@ def is_unassigned(value: object) -> bool:
     return not value and (value is None or isinstance(value, (str, list, dict)))
 
 
+def names_schema(body: Mapping[str, Any], urn: str, title: str = "") -> bool:
+    """Tell whether a body names a schema in `schemas`, in any case; one without `schemas` counts as if it did.
+
+    `title` is the example that the tolerance of missing `schemas` is noted with.
+    """
+    sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
+    if is_unassigned(sent):
+        note(Tolerance.MISSING_SCHEMAS, title)
+        return True
+    named = sent if isinstance(sent, list) else [sent]
+    return any(isinstance(one, str) and one.lower() == urn.lower() for one in named)
+
+
 def whole_number(value: object) -> int | None:
     """Return a whole number that is a JSON number or decimal text, None for anything else.
 
@@ -53,6 +66,7 @@ class Attribute(fields.Field[Any]):
     default_error_messages = {"required": "is required."}
     type: ClassVar[str] = "string"
     kind: ClassVar[str] = "text"
+    always_exact: ClassVar[bool] = False
     name: str
 
     def __init__(
@@ -74,7 +88,7 @@ class Attribute(fields.Field[Any]):
         super().__init__(required=required, dump_only=self.readOnly, load_only=returned == "never")
         self.description = description
         self.multiValued = multiValued
-        self.caseExact = caseExact
+        self.caseExact = caseExact or self.always_exact
         self.mutability = mutability
         self.returned = returned
         self.uniqueness = uniqueness
@@ -130,9 +144,11 @@ class String(Attribute):
     def read_one(self, value: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError(f"must be a string, not {json_type(value)}.")
-        if not value.isascii():
-            self._check_unicode(value)
-        elif len(value) > self.maxBytes:
+        try:
+            size = len(value) if value.isascii() else len(value.encode())
+        except UnicodeEncodeError:
+            raise ValidationError("contains half of a surrogate pair; send valid Unicode text.") from None
+        if size > self.maxBytes:
             raise ValidationError(f"is longer than {self.maxBytes} bytes of UTF-8.")
         if "\0" in value:
             raise ValidationError("contains the character NUL; remove it.")
@@ -140,31 +156,19 @@ class String(Attribute):
             raise ValidationError("must not be blank.")
         return value
 
-    def _check_unicode(self, value: str) -> None:
-        try:
-            size = len(value.encode())
-        except UnicodeEncodeError:
-            raise ValidationError("contains half of a surrogate pair; send valid Unicode text.") from None
-        if size > self.maxBytes:
-            raise ValidationError(f"is longer than {self.maxBytes} bytes of UTF-8.")
-
 
 class Reference(String):
-    """A URI or the id of a resource (RFC 7643 section 2.3.7); always caseExact."""
+    """A URI or the id of a resource (RFC 7643 section 2.3.7)."""
 
     type = "reference"
-
-    def __init__(self, description: str = "", **characteristics: Any) -> None:
-        super().__init__(description, **{"caseExact": True, **characteristics})
+    always_exact = True
 
 
 class Binary(String):
-    """Base64 text (RFC 7643 section 2.3.6); always caseExact."""
+    """Base64 text (RFC 7643 section 2.3.6)."""
 
     type = "binary"
-
-    def __init__(self, description: str = "", **characteristics: Any) -> None:
-        super().__init__(description, **{"caseExact": True, **characteristics})
+    always_exact = True
 
     def read_one(self, value: Any) -> str:
         text = super().read_one(value)
@@ -230,7 +234,10 @@ class Anything(Attribute):
 
 
 class Complex(Attribute):
-    """An object of sub-attributes (RFC 7643 section 2.3.8); names are case-insensitive, unknown ones are dropped."""
+    """An object of sub-attributes (RFC 7643 section 2.3.8); names are case-insensitive, unknown ones are dropped.
+
+    The sub-attributes of a readOnly attribute are readOnly.
+    """
 
     type = "complex"
     kind = "complex"
@@ -240,6 +247,8 @@ class Complex(Attribute):
         self.subAttributes = dict(subAttributes)
         for name, field in self.subAttributes.items():
             field.name = name
+            if self.readOnly:
+                field.readOnly, field.mutability = True, self.mutability
         self._by_folded_name = {name.lower(): field for name, field in self.subAttributes.items()}
         self._required = [name for name, field in self.subAttributes.items() if field.required and not field.readOnly]
 

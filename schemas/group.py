@@ -21,8 +21,8 @@ class GroupAccess(ScimSchema):
 
     roles = Complex(
         {
-            "value": String("The role's slug.", caseExact=True, mutability="readOnly"),
-            "display": String("The role's name in the catalogue.", mutability="readOnly"),
+            "value": String("The role's slug.", caseExact=True),
+            "display": String("The role's name in the catalogue."),
         },
         "The roles that members of the group inherit.",
         multiValued=True,

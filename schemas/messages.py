@@ -7,7 +7,7 @@ from typing import Any, cast
 from marshmallow import ValidationError
 
 from schemas.errors import InvalidSyntax, InvalidValue, ScimError
-from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type
+from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type, names_schema
 from schemas.tolerances import Tolerance, note
 from schemas.values import named, read_value, sentences
 
@@ -33,16 +33,9 @@ class Message(Complex):
         """
         if not isinstance(body, dict):
             raise InvalidSyntax(f"The body must be a {self.title} object, not {json_type(body)}.")
-        self._check_schemas(next((body[key] for key in body if key.lower() == "schemas"), None))
-        return named(self, body)
-
-    def _check_schemas(self, sent: Any) -> None:
-        if is_unassigned(sent):
-            note(Tolerance.MISSING_SCHEMAS, self.title)
-            return
-        urns = sent if isinstance(sent, list) else [sent]
-        if not any(isinstance(urn, str) and urn.lower() == self.urn.lower() for urn in urns):
+        if not names_schema(body, self.urn, self.title):
             raise InvalidSyntax(f"schemas: must contain {self.urn}.")
+        return named(self, body)
 
     def operations(self, raw: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the 0-based position and the checked keys of each operation, with `value` and `data` as sent.
@@ -74,10 +67,7 @@ PATCH_OP = Message(
                 "op": String("What to do.", required=True, canonicalValues=OPERATIONS),
                 "path": String("The target, an attribute path or a value path."),
                 "value": Anything("The value to add or to replace with."),
-            },
-            "The changes, applied in order, all or none.",
-            multiValued=True,
-            required=True,
+            }
         )
     },
 )
@@ -187,19 +177,15 @@ def _search(raw: Mapping[str, Any]) -> SearchRequest:
 
 def _text(raw: Mapping[str, Any], name: str) -> str | None:
     value = raw.get(name)
-    if value is None or is_unassigned(value):
-        return None
-    return str(read_value(SEARCH_REQUEST.subAttributes[name], value, name))
+    return None if is_unassigned(value) else str(read_value(SEARCH_REQUEST.subAttributes[name], value, name))
 
 
 def _names(raw: Mapping[str, Any], name: str) -> list[str] | None:
     """Read names from an array or, as in a URL, from text with commas between; None when there are none."""
     value = raw.get(name)
-    if value is None:
-        return None
-    value = value.split(",") if isinstance(value, str) else value
     if is_unassigned(value):
         return None
+    value = value.split(",") if isinstance(value, str) else value
     sent = read_value(SEARCH_REQUEST.subAttributes[name], value, name)
     parts = (part.strip() for item in sent for part in item.split(","))
     return [part for part in parts if part] or None

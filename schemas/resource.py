@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
-from marshmallow import EXCLUDE, Schema, SchemaOpts, ValidationError, post_load, pre_dump, pre_load
+from marshmallow import EXCLUDE, Schema, ValidationError, post_load, pre_dump, pre_load
 
-from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned
+from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned, names_schema
 from schemas.json import CompactJson
 from schemas.tolerances import Tolerance, ignore, note
 
@@ -43,24 +43,11 @@ class Bound:
         return f"{self.extension}:{name}" if self.extension else name
 
 
-class ScimOptions(SchemaOpts):
-    """Options of `class Meta` that SCIM adds to marshmallow's (see `ScimSchema.Meta`)."""
-
-    def __init__(self, meta: Any) -> None:
-        super().__init__(meta)
-        self.urn: str = meta.urn
-        self.name: str = meta.name
-        self.description: str = meta.description
-        self.derived: tuple[str, ...] = meta.derived
-
-
 class ScimSchema(Schema):
-    """A schema with its URN, name and description (RFC 7643 section 7); extensions derive from it."""
-
-    OPTIONS_CLASS = ScimOptions
+    """A schema with its URN, name and description (RFC 7643 section 7); extensions are such schemas."""
 
     class Meta(Schema.Meta):
-        """Options; `derived` are fields that the stored document lacks, since other rows say what they hold."""
+        """Options; the fields named in `derived` are not in the stored document, since they come from other rows."""
 
         urn: ClassVar[str] = ""
         name: ClassVar[str] = ""
@@ -72,10 +59,10 @@ class Extension(Complex):
     """An extension of a resource's schema (RFC 7643 section 3.3): an object in the document, under the schema's URN."""
 
     def __init__(self, schema: type[ScimSchema]) -> None:
-        super().__init__(cast(dict[str, Attribute], schema().fields), schema.opts.description)
-        self.title: str = schema.opts.name
-        self.name = self.data_key = schema.opts.urn
-        # Whether Perch computes all of it, so that every resource has it.
+        super().__init__(cast(dict[str, Attribute], schema().fields), schema.Meta.description)
+        self.title = schema.Meta.name
+        self.name = self.data_key = schema.Meta.urn
+        # Whether Perch computes all its attributes; every resource has such an extension.
         self.computed = all(field.readOnly for field in self.subAttributes.values())
 
     def write(self, value: Document) -> Document:
@@ -85,8 +72,8 @@ class Extension(Complex):
 class ResourceSchema(ScimSchema):
     """The schema of a resource type with its extensions; documents are plain dicts, their keys SCIM's names.
 
-    An extension's URN has a dot, and marshmallow reads a dot in a field's name as a path. So each extension is declared
-    under an identifier, has the URN as its `data_key`, and is under its URN in what `load` returns and `dump` takes.
+    Marshmallow reads a dot in a field's name as a path, and an extension's URN has a dot. So each extension is declared
+    under an identifier, with the URN as its `data_key`; in documents, loaded or dumped, it is under its URN.
     """
 
     class Meta(ScimSchema.Meta):
@@ -104,11 +91,11 @@ class ResourceSchema(ScimSchema):
     externalId = String("The client's own identifier.", caseExact=True, maxBytes=SHORT_TEXT)
     meta = Complex(
         {
-            "resourceType": String("The resource type's name.", caseExact=True, mutability="readOnly"),
-            "created": DateTime("When the resource was created.", mutability="readOnly"),
-            "lastModified": DateTime("When the resource last changed.", mutability="readOnly"),
-            "location": Reference("The resource's URI.", mutability="readOnly", referenceTypes=["uri"]),
-            "version": String("The resource's entity tag.", caseExact=True, mutability="readOnly"),
+            "resourceType": String("The resource type's name.", caseExact=True),
+            "created": DateTime("When the resource was created."),
+            "lastModified": DateTime("When the resource last changed."),
+            "location": Reference("The resource's URI.", referenceTypes=["uri"]),
+            "version": String("The resource's entity tag.", caseExact=True),
         },
         "What Perch knows about the resource.",
         mutability="readOnly",
@@ -117,7 +104,7 @@ class ResourceSchema(ScimSchema):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         declared = cast(dict[str, Attribute], self.fields)
-        self.urn: str = self.opts.urn
+        self.urn = self.Meta.urn
         # By the key in a document: an attribute's name, an extension's URN.
         self.by_key = {field.name: field for field in declared.values()}
         self.extensions = {key: field for key, field in self.by_key.items() if isinstance(field, Extension)}
@@ -138,7 +125,8 @@ class ResourceSchema(ScimSchema):
         """
         if not isinstance(data, dict):
             return data
-        self._check_schemas(data)
+        if not names_schema(data, self.urn):
+            raise ValidationError(f"must contain {self.urn} for a {self.Meta.name}.", "schemas")
         return self._named(data)
 
     @post_load
@@ -161,7 +149,7 @@ class ResourceSchema(ScimSchema):
         return {self._identifiers.get(key, key): value for key, value in document.items()}
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        """Return a value of a document; marshmallow's own way takes methods of dict for values, and is slower."""
+        """Return a document's value by key alone; marshmallow's look-up also finds methods of dict, and is slower."""
         return obj.get(attr, default) if isinstance(obj, dict) else super().get_attribute(obj, attr, default)
 
     def resolve(self, urn: str | None, name: str, sub: str | None = None) -> Bound:
@@ -173,10 +161,10 @@ class ResourceSchema(ScimSchema):
         if urn and urn.lower() != self.urn.lower():
             extension = self.extension(urn)
             if extension is None:
-                raise UnknownAttribute(f"{self.opts.name} has no schema '{urn}'")
+                raise UnknownAttribute(f"{self.Meta.name} has no schema '{urn}'")
         field = extension.sub(name) if extension else self._by_folded_key.get(name.lower())
         if field is None or isinstance(field, Extension):
-            raise UnknownAttribute(f"{self.opts.name} has no attribute '{name}'" + (f" in {urn}" if urn else ""))
+            raise UnknownAttribute(f"{self.Meta.name} has no attribute '{name}'" + (f" in {urn}" if urn else ""))
         inner = None
         if sub is not None:
             inner = field.sub(sub) if isinstance(field, Complex) else None
@@ -205,15 +193,6 @@ class ResourceSchema(ScimSchema):
                 yield Bound(urn, field)
                 for sub in field.subAttributes.values() if isinstance(field, Complex) else ():
                     yield Bound(urn, field, sub)
-
-    def _check_schemas(self, body: Mapping[str, Any]) -> None:
-        sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
-        if is_unassigned(sent):
-            note(Tolerance.MISSING_SCHEMAS)
-            return
-        urns = sent if isinstance(sent, list) else [sent]
-        if not any(isinstance(urn, str) and urn.lower() == self.urn.lower() for urn in urns):
-            raise ValidationError(f"must contain {self.urn} for a {self.opts.name}.", "schemas")
 
     def _named(self, body: Mapping[str, Any]) -> Document:
         found: Document = {}

@@ -109,14 +109,13 @@ class UserAccess(ScimSchema):
     )
     effectiveRoles = Complex(
         {
-            "value": String("The role's slug.", caseExact=True, mutability="readOnly"),
-            "display": String("The role's name in the catalogue.", mutability="readOnly"),
+            "value": String("The role's slug.", caseExact=True),
+            "display": String("The role's name in the catalogue."),
             "type": String(
                 "Why the person has the role: assigned over SCIM, by hand, or inherited from a group.",
-                mutability="readOnly",
                 canonicalValues=["direct", "manual", "group"],
             ),
-            "source": String("The id of the group that gives the role.", caseExact=True, mutability="readOnly"),
+            "source": String("The id of the group that gives the role.", caseExact=True),
         },
         "Every role that the person has, once for each reason.",
         multiValued=True,
@@ -183,12 +182,11 @@ class UserSchema(ResourceSchema):
     )
     groups = Complex(
         {
-            "value": String("The group's id.", caseExact=True, mutability="readOnly"),
-            "$ref": Reference("The group's URI.", mutability="readOnly", referenceTypes=["User", "Group"]),
-            "display": String("The group's displayName.", mutability="readOnly"),
+            "value": String("The group's id.", caseExact=True),
+            "$ref": Reference("The group's URI.", referenceTypes=["User", "Group"]),
+            "display": String("The group's displayName."),
             "type": String(
                 "direct: a member itself; indirect: through a nested group.",
-                mutability="readOnly",
                 canonicalValues=["direct", "indirect"],
             ),
         },

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from schemas import ResourceTypes
-from scim.service.derived_cache import Memo
+from scim.service.derived_cache import DerivedCache
 from scim.settings import Settings
 from storage import workspace
 from storage.database import Database
@@ -18,7 +18,7 @@ class Perch:
     database: Database
     resource_types: ResourceTypes = field(default_factory=ResourceTypes)
     repository: Repository = field(init=False)
-    memo: Memo = field(default_factory=Memo)
+    derived_cache: DerivedCache = field(default_factory=DerivedCache)
     _workspace: str = ""
 
     def __post_init__(self) -> None:

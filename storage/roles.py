@@ -1,20 +1,18 @@
 """The catalogue of roles, and who was assigned what: directly over SCIM, by hand, or through a group."""
 
-import difflib
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
-from schemas.errors import Conflict, NotFound, Uniqueness
+from schemas.errors import Conflict, NotFound, Uniqueness, did_you_mean
 from storage import workspace
 from storage.resources import COLUMNS, Row
 from storage.sql.fragments import among
 
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
 MOST_COMPARED = 5000
-LONGEST_COMPARED = 255
 
 
 class Role(NamedTuple):
@@ -75,8 +73,7 @@ def get(connection: sqlite3.Connection, slug: str) -> Role:
     """
     row = connection.execute("SELECT slug, name, description, created FROM roles WHERE slug = ?", (slug,)).fetchone()
     if row is None:
-        found = near(slug, [role.slug for role in catalogue(connection)])
-        hint = f" Did you mean {' or '.join(found)}?" if found else ""
+        hint = near(slug, [role.slug for role in catalogue(connection)])
         raise NotFound(f"There is no role '{slug}' in the catalogue; `flask roles list` shows it.{hint}")
     return Role(*row)
 
@@ -88,12 +85,10 @@ def catalogue(connection: sqlite3.Connection) -> list[Role]:
     ]
 
 
-def near(slug: str, slugs: Sequence[str]) -> list[str]:
-    """Return which of the catalogue's slugs may be meant by this one; none where there are too many to compare."""
-    folded = {other.casefold(): other for other in slugs}
-    wanted = slug.casefold()[:LONGEST_COMPARED]
-    found = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.5) if len(slugs) < MOST_COMPARED else []
-    return [folded[name] for name in found]
+def near(slug: str, slugs: Sequence[str]) -> str:
+    """Return a sentence with the slugs that are near this one; "" where there are none, or too many to compare."""
+    known = slugs if len(slugs) < MOST_COMPARED else ()
+    return did_you_mean(slug, {other.casefold(): other for other in known}, most=3, cutoff=0.5)
 
 
 def remove(connection: sqlite3.Connection, slug: str) -> None:

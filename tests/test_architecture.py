@@ -217,6 +217,17 @@ def test_marshmallow_stays_in_schemas_and_the_emulators_file_reader(file: Path) 
 
 
 @every_module
+def test_resource_types_come_from_the_deployment(file: Path) -> None:
+    """A deployment may add extensions, so no module outside schemas names a resource's schema or makes types itself."""
+    if parts(file)[0] == "schemas":
+        return
+    named = [name for _, name in imports(file) if re.fullmatch(r"schemas\.(user|group|role)\.\w+Schema", name)]
+    calls = [node.func for node in ast.walk(tree(file)) if isinstance(node, ast.Call)]
+    assert named == []
+    assert not any(isinstance(called, ast.Name) and called.id == "ResourceTypes" for called in calls)
+
+
+@every_module
 def test_schemas_do_no_input_or_output(file: Path) -> None:
     if parts(file)[0] == "schemas":
         assert offenders(file, {"requests", "socket", "urllib3", "http", "subprocess", "tempfile", "shutil"}) == []

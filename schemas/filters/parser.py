@@ -8,6 +8,7 @@ import json
 import re
 
 from schemas.errors import InvalidFilter, InvalidPath, ScimError
+from schemas.fields import LARGEST_INTEGER
 from schemas.filters.nodes import And, AttrPath, Comparison, FilterNode, LiteralValue, Not, Or, PatchPath, ValuePath
 
 MAX_LENGTH = 16 * 1024
@@ -20,7 +21,6 @@ _WORD = re.compile(r"""[^\s()\[\]"]*""")
 _ATTRIBUTE = re.compile(r"[A-Za-z$][A-Za-z0-9_-]*(?:\.[A-Za-z$][A-Za-z0-9_-]*)?")
 _NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_LARGEST_INTEGER = 2**63 - 1
 # A comparison with plain text, the most common filter, in one match; the rules below read it the same way.
 _PLAIN = re.compile(
     r"""((?:[^\s()\[\]":]*+:)*+)([A-Za-z$][A-Za-z0-9_-]*+)(?:\.([A-Za-z$][A-Za-z0-9_-]*+))?+[ \t\r\n]++"""
@@ -222,7 +222,7 @@ class _Parser:
 
     def number(self, word: str) -> int | float:
         """number = [ minus ] int [ frac ] [ exp ] (RFC 8259 section 6)"""
-        whole = re.fullmatch("-?[0-9]{1,19}", word) is not None and abs(int(word)) <= _LARGEST_INTEGER
+        whole = re.fullmatch("-?[0-9]{1,19}", word) is not None and abs(int(word)) <= LARGEST_INTEGER
         value = int(word) if whole else float(word)
         if value in (float("inf"), float("-inf")):
             raise self.expected("a smaller number")
@@ -277,11 +277,11 @@ class _Parser:
         rest = self.text[self.position :].strip("'\u2018\u2019\u201c\u201d")
         return re.split(r"\s(?:and|or)\s|[\]\)\"\u201d']", rest, maxsplit=1, flags=re.IGNORECASE)[0].strip()
 
-    def expected(self, what: str) -> ScimError:
+    def expected(self, text: str) -> ScimError:
         """Return the error that names the current column, the text there, and what should be there instead."""
         there = self.word() or self.text[self.position : self.position + 1]
         found = f"'{_shortened(there)}'" if there else "the end"
-        return self.error(f"Column {self.position + 1} of the {self.subject}, at {found}: expected {what}.")
+        return self.error(f"Column {self.position + 1} of the {self.subject}, at {found}: expected {text}.")
 
 
 def _of_same_element(path: AttrPath, inner: FilterNode, comparison: Comparison) -> FilterNode:

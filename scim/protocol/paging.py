@@ -34,7 +34,7 @@ class CursorPage:
 
 
 @dataclass(frozen=True, slots=True)
-class CursorPosition:
+class Position:
     """Where a page ended: the sort value, None where it is missing, and the row's `seq`."""
 
     key: str | int | float | None
@@ -77,14 +77,14 @@ def query_digest(**parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def encode_cursor(secret: bytes, position: CursorPosition, now: float, digest: str) -> str:
+def encode_cursor(secret: bytes, position: Position, now: float, digest: str) -> str:
     """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
     content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq]
     body = _to_text(json.dumps(content, separators=(",", ":")).encode())
     return f"{body}.{_to_text(_mac(secret, body))}"
 
 
-def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> CursorPosition:
+def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> Position:
     """Return the position in a cursor that `encode_cursor` made for the same query (RFC 9865 section 2.1).
 
     :raises InvalidCursor: when it was changed, or made by another server or for another query.
@@ -99,7 +99,7 @@ def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> CursorPo
         raise InvalidCursor("cursor: belongs to another query; repeat its filter and sorting, or begin again.")
     if now - issued > CURSOR_TIMEOUT:
         raise ExpiredCursor(f"cursor: is older than {CURSOR_TIMEOUT} seconds; begin again with an empty cursor.")
-    return CursorPosition(key, seq)
+    return Position(key, seq)
 
 
 def _mac(secret: bytes, body: str) -> bytes:

@@ -15,8 +15,6 @@ from scim.protocol.patch_members import MemberEdit, member_edits
 from scim.protocol.patch_paths import PatchTarget, read_key, read_target, whole_schema
 from scim.protocol.patch_values import change
 
-__all__ = ["MemberEdit", "Patched", "apply"]
-
 # How many values of one resource the operations of a request may visit: about two seconds of CPU time.
 MOST_VISITED = 250_000
 
@@ -30,7 +28,7 @@ class Patched:
 
 
 @dataclass(slots=True)
-class _Draft:
+class _PatchDraft:
     schema: ResourceSchema
     document: dict[str, Any]
     member_edits: list[MemberEdit] = field(default_factory=list)
@@ -46,7 +44,7 @@ def apply(schema: ResourceSchema, document: Mapping[str, Any], operations: Seque
     :raises BadRequest: of the kind that section 3.5.2 names for the case; the detail begins with the operation.
     :raises PayloadTooLarge: when many operations visit many values, since other writes wait meanwhile.
     """
-    draft = _Draft(schema, _copied(dict(document)))
+    draft = _PatchDraft(schema, _copied(dict(document)))
     for operation in operations:
         try:
             _apply(draft, operation)
@@ -64,7 +62,7 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
-def _apply(draft: _Draft, operation: PatchOperation) -> None:
+def _apply(draft: _PatchDraft, operation: PatchOperation) -> None:
     op, value = operation.op, operation.value
     path = (operation.path or "").strip()
     if not path and op == "remove":
@@ -95,7 +93,7 @@ def _is_computed(schema: ResourceSchema, urn: str) -> bool:
     return urn in schema.extensions and schema.extensions[urn].computed
 
 
-def _change_keys(draft: _Draft, op: str, urn: str | None, value: Any) -> None:
+def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> None:
     """Apply each attribute of a value without a path, or with a schema's URN as path (RFC 7644 section 3.5.2.1)."""
     if not isinstance(value, dict):
         raise InvalidValue(f"value: must be an object of attributes, not {json_type(value)}, unless path names one.")
@@ -117,7 +115,7 @@ def _is_ignored(key: str) -> bool:
     return key.lower() in ("id", "schemas")
 
 
-def _change_schema(draft: _Draft, op: str, urn: str, value: Any) -> None:
+def _change_schema(draft: _PatchDraft, op: str, urn: str, value: Any) -> None:
     """Apply an operation to a whole extension, or to the core attributes named inside the core URN."""
     if _is_computed(draft.schema, urn):
         return
@@ -132,7 +130,7 @@ def _change_schema(draft: _Draft, op: str, urn: str, value: Any) -> None:
         draft.document.pop(urn, None)
 
 
-def _change(draft: _Draft, op: str, target: PatchTarget, value: Any) -> None:
+def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> None:
     attribute, extension = target.attribute, target.bound.extension
     if isinstance(attribute, Members):
         draft.member_edits.extend(member_edits(op, target, value))
@@ -147,7 +145,7 @@ def _change(draft: _Draft, op: str, target: PatchTarget, value: Any) -> None:
         change(container, op, target, value)
 
 
-def _count(draft: _Draft, values: int) -> None:
+def _count(draft: _PatchDraft, values: int) -> None:
     draft.visited += values
     if draft.visited - values > MOST_VISITED:
         raise PayloadTooLarge("The operations visit too many values; send fewer operations, or one PUT.")

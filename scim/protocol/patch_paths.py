@@ -88,14 +88,13 @@ def read_key(schema: ResourceSchema, urn: str | None, key: str) -> PatchTarget |
 def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None) -> Bound:
     """Return an attribute; a name without URN that is not in the core may be an extension's, such as `manager`."""
     try:
-        schema.resolve(urn, name)
+        return schema.resolve(urn, name, sub)
     except UnknownAttribute:
         extension = None if urn else schema.extension_with(name)
         if extension is None:
             raise
         note(Tolerance.MISPLACED_ATTRIBUTE, name)
         return schema.resolve(extension.name, name, sub)
-    return schema.resolve(urn, name, sub)
 
 
 def element_of(target: PatchTarget) -> dict[str, Any] | None:

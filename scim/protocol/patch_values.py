@@ -185,11 +185,11 @@ def _with_created(elements: list[Element], parts: Element, target: PatchTarget) 
     described = element_of(target)
     element = {**(described or {}), **parts}
     if described is None or (target.filter is not None and not evaluate_element(target.filter, element)):
-        raise NoTarget(f"{target.text}: no value matches the filter, and it does not describe one to create.")
+        raise NoTarget(f"{target.text}: no value matches the filter; correct the filter, or add the value first.")
     if target.filter is not None:
         note(Tolerance.CREATED_FROM_FILTER, target.text)
     elif all(name in LABELS for name in element):
-        raise NoTarget(f"{target.text}: there is no value to set it on; add the value first.")
+        raise NoTarget(f"{target.text}: there is no value to set it on; add a value first.")
     return _with_one_primary([*elements, element], [element], target)
 
 

@@ -45,9 +45,7 @@ class Projection:
 
     def apply(self, document: Mapping[str, Any]) -> dict[str, Any]:
         """Return the document with the chosen attributes only; `schemas` stays as it is (RFC 7644 section 3.9)."""
-        if self._excluding:
-            return _omit(document, self._tree, self._fields)
-        return _pick(document, self._tree, self._fields)
+        return _chosen(document, self._tree, self._fields, self._excluding)
 
 
 def _split(names: Iterable[str] | None) -> list[str]:
@@ -86,43 +84,28 @@ def _insert(tree: Tree, path: tuple[str, ...]) -> None:
     tree[path[-1]] = True
 
 
-def _pick(values: Mapping[str, Any], tree: Tree, fields: Mapping[str, Attribute]) -> dict[str, Any]:
-    picked: dict[str, Any] = {}
+def _chosen(values: Mapping[str, Any], tree: Tree, fields: Mapping[str, Attribute], excluding: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for key, value in values.items():
         field, node = fields.get(key), tree.get(key)
-        if field is None or field.returned == "never":
+        if field is None or field.returned == "never" or (excluding and field.returned == "request"):
             continue
-        if node is True or field.returned == "always":
-            picked[key] = _inside(value, field, {}, _omit)
-        elif node is not None:
-            inner = _inside(value, field, node, _pick)
+        if field.returned == "always" or (node is None if excluding else node is True):
+            found[key] = _inside(value, field, {}, True)
+        elif isinstance(node, dict):
+            inner = _inside(value, field, node, excluding)
             if not is_unassigned(inner):
-                picked[key] = inner
-    return picked
+                found[key] = inner
+    return found
 
 
-def _omit(values: Mapping[str, Any], tree: Tree, fields: Mapping[str, Attribute]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for key, value in values.items():
-        field, node = fields.get(key), tree.get(key)
-        if field is None or field.returned in ("never", "request"):
-            continue
-        if field.returned == "always" or node is None:
-            kept[key] = _inside(value, field, {}, _omit)
-        elif node is not True:
-            inner = _inside(value, field, node, _omit)
-            if not is_unassigned(inner):
-                kept[key] = inner
-    return kept
-
-
-def _inside(value: Any, field: Attribute, tree: Tree, choose: Any) -> Any:
-    """Apply `choose` to an object, or to each object of an array; plain values stay."""
+def _inside(value: Any, field: Attribute, tree: Tree, excluding: bool) -> Any:
+    """Choose from an object, or from each object of an array; plain values stay."""
     if not isinstance(field, Complex):
         return value
     if isinstance(value, Mapping):
-        return choose(value, tree, field.subAttributes)
+        return _chosen(value, tree, field.subAttributes, excluding)
     if not isinstance(value, list):
         return value
-    chosen = (_inside(item, field, tree, choose) if isinstance(item, Mapping) else item for item in value)
+    chosen = (_inside(item, field, tree, excluding) for item in value)
     return [item for item in chosen if not is_unassigned(item)]

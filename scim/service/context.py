@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from schemas import ResourceTypes
-from scim.service.derived_cache import Memo
+from scim.service.derived_cache import DerivedCache
 from scim.settings import Settings
 from storage.journal import Author
 from storage.keys import Key
@@ -20,7 +20,7 @@ class Context(NamedTuple):
     key: Key
     author: Author
     resource_types: ResourceTypes
-    memo: Memo
+    derived_cache: DerivedCache
 
 
 class Answer(NamedTuple):

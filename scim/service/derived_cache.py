@@ -1,4 +1,4 @@
-"""What was derived for resources lately, by all that it depends on."""
+"""In-process cache of derived parts as JSON text, keyed by everything that they depend on."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ from storage.resources import Source
 
 Texts = dict[Source, str]
 
-# How many characters of derived texts and of what they depend on a process keeps; what an entry costs besides.
+# The most characters of keys and texts that a process caches, and the overhead of an entry, counted in characters.
 MOST, ENTRY = 4_000_000, 500
 
 
-class Memo:
-    """Derived texts: of two people in the same groups with the same roles the same is derived, until the epoch moves.
+class DerivedCache:
+    """Derived parts by base URL, shape of roles and source; users with the same groups and roles share an entry.
 
-    A process keeps one for all its requests.
+    A source has the epoch, so that an entry is never wrong, only unused. A process has one cache for all requests.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Memo:
         self._size = 0
 
     def of(self, base: str, roles_as: str) -> Texts:
-        """Return what is known for callers with a base URL and a shape of roles."""
+        """Return the texts that are cached for callers with a base URL and a shape of roles."""
         found = self._texts.get((base, roles_as))
         if found is None:
             self._make_room(ENTRY)
@@ -29,16 +29,16 @@ class Memo:
         return found
 
     def keep(self, known: Texts, found: Mapping[Source, str], committed: int) -> None:
-        """Keep texts beside those known to the same callers, if they were derived in the epoch that is `committed`.
+        """Add texts to those that `of` returned, if they were derived in the epoch that is `committed`.
 
-        An epoch that a write has moved to may never be: another write could move to the same.
+        The epoch of a transaction that is rolled back comes again, with other roles and memberships.
         """
         kept = {source: text for source, text in found.items() if source[2] == committed}
         self._make_room(sum(_size(source, text) for source, text in kept.items()))
         known.update(kept)
 
     def _make_room(self, size: int) -> None:
-        """Forget all where there would be too much."""
+        """Empty the cache if it would get too large."""
         self._size += size
         if self._size > MOST:
             self._size = size

@@ -1,4 +1,4 @@
-"""Stored rows as JSON text, joined from three parts; a read parses none of them.
+"""Stored rows as JSON text, joined from three parts; they are parsed only where a request asks for some attributes.
 
     {"id":"0199…",                                                        the row's id
      "schemas":["urn:…:User",…],"userName":"ada","active":true,           1. the stored document
@@ -12,7 +12,7 @@
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
@@ -97,15 +97,15 @@ def _derived_texts(context: Context, connection: Connection, rows: Sequence[Row]
     """Return the derived part of each resource with a comma before it; a few statements find all that is not cached."""
     if not rows:
         return []
-    memo, roles_as = context.memo, context.key.rolesAs
-    known, sources = memo.of(context.base, roles_as), [row.derived_from for row in rows]
+    known = context.derived_cache.of(context.base, context.key.rolesAs)
+    sources = [row.derived_from for row in rows]
     found = [known.get(source) for source in sources]
     if None in found:
         fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
         committed = context.repository.committed_epoch(rows[0].epoch)
         origins = _origins(connection, list(fresh.values()))
         texts = {source: _derived_text(context, origins, row) for source, row in fresh.items()}
-        memo.keep(known, texts, committed)
+        context.derived_cache.keep(known, texts, committed)
         found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
     return cast(list[str], found)
 
@@ -135,18 +135,18 @@ def _origins(connection: Connection, rows: Sequence[Row]) -> Origins:
 
 
 def _derived_text(context: Context, origins: Origins, row: Row) -> str:
-    part = _PARTS.get(row.type)
-    if part is None:
+    if row.type == "Role":
         return ""
-    text = context.resource_types[row.type].derived.dumps(part(context, origins, row))
+    part = _of_user(context, origins, row) if row.type == "User" else _of_group(origins, row)
+    text = context.resource_types[row.type].derived.dumps(part)
     return f",{text[1:-1]}"
 
 
 def _of_user(context: Context, origins: Origins, row: Row) -> Part:
     """Return a user's roles, groups and access extension."""
     own, above = origins.assigned.get(row.seq, ()), origins.groups.get(row.seq, ())
-    role = _role_string if context.key.rolesAs == "strings" else _role_object
-    direct = [role(each) for each in own if each.source == roles.DIRECT]
+    strings = context.key.rolesAs == "strings"
+    direct = [role.role if strings else _role_object(role) for role in own if role.source == roles.DIRECT]
     groups = [_reference(context, membership) for membership in above]
     effective = [_reason(each) for each in own]
     for membership in above:
@@ -155,16 +155,13 @@ def _of_user(context: Context, origins: Origins, row: Row) -> Part:
     return {**_assigned("roles", direct), **_assigned("groups", groups), user.ACCESS_URN: access}
 
 
-def _of_group(context: Context, origins: Origins, row: Row) -> Part:
+def _of_group(origins: Origins, row: Row) -> Part:
     """Return a group's access extension."""
     given = [{"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())]
     return {group.ACCESS_URN: _assigned("roles", given)}
 
 
-_PARTS = {"User": _of_user, "Group": _of_group}
-
-
-def _assigned(name: str, values: Iterable[Any]) -> Part:
+def _assigned(name: str, values: Sequence[Any]) -> Part:
     """Return an attribute unless it has no values (RFC 7643 section 2.5)."""
     return {name: values} if values else {}
 
@@ -172,10 +169,6 @@ def _assigned(name: str, values: Iterable[Any]) -> Part:
 def _reference(context: Context, above: Membership) -> Part:
     kind = "direct" if above.direct else "indirect"
     return {"value": above.id, "$ref": f"{context.base}/Groups/{above.id}", "display": above.display, "type": kind}
-
-
-def _role_string(role: Assignment) -> str:
-    return role.role
 
 
 def _role_object(role: Assignment) -> Part:

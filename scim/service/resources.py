@@ -11,7 +11,8 @@ from schemas.messages import read_patch
 from schemas.tolerances import Tolerance, note
 from scim.protocol import patch as patching
 from scim.protocol.etags import Conditions, check_if_match, check_if_none_match, etag, not_modified
-from scim.protocol.patch import MOST_VISITED, MemberEdit
+from scim.protocol.patch import MOST_VISITED
+from scim.protocol.patch_members import MemberEdit
 from scim.protocol.projection import Projection
 from scim.service import fuse
 from scim.service.context import Answer, Context

@@ -13,15 +13,7 @@ from schemas.filters.parser import parse_filter, parse_path
 from schemas.json import to_text
 from schemas.messages import SearchRequest
 from schemas.resource import Bound, UnknownAttribute
-from scim.protocol.paging import (
-    CursorPage,
-    CursorPosition,
-    IndexPage,
-    decode_cursor,
-    encode_cursor,
-    query_digest,
-    read_page,
-)
+from scim.protocol.paging import CursorPage, IndexPage, Position, decode_cursor, encode_cursor, query_digest, read_page
 from scim.protocol.projection import Projection
 from scim.service.context import Answer, Context
 from scim.service.representation import texts
@@ -119,5 +111,5 @@ def _cursor_page(
     begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
     place = (begin.key, begin.seq) if begin else None
     rows, last, total = snapshot.search_after(query, place, wanted.count)
-    extra = {"nextCursor": encode_cursor(secret, CursorPosition(*last), time.time(), digest)} if last else {}
+    extra = {"nextCursor": encode_cursor(secret, Position(*last), time.time(), digest)} if last else {}
     return rows, total, extra

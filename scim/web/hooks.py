@@ -65,7 +65,9 @@ class RequestHooks:
             recording.admit(key, sent.path)
         authorise(key, sent.method, sent.path)
         author = Author("console" if replay else f"key:{key.id}", request_id)
-        return Context(perch.repository, perch.settings, base_url(), key, author, perch.resource_types, perch.memo)
+        return Context(
+            perch.repository, perch.settings, base_url(), key, author, perch.resource_types, perch.derived_cache
+        )
 
     def finish(self, response: Response) -> Response:
         """Log, count and record the request (after_request); a failure here is logged and costs no answer."""

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import BadRequest, InvalidSyntax, ScimError
+from schemas.errors import BadRequest, ScimError
 from schemas.filters.binding import bind_value_filter
 from schemas.filters.parser import parse_path
 from schemas.messages import PatchOperation, read_patch
-from schemas.tolerances import Tolerance
-from scim.protocol.patch import MemberEdit, apply
+from scim.protocol.patch import apply
+from scim.protocol.patch_members import MemberEdit
 from scim.protocol.patch_paths import read_target
 from tests.support.resource_types import GROUP, RESOURCE_TYPES, USER
 from tests.support.tolerances import collect
@@ -70,42 +70,6 @@ def test_every_tolerance_of_patch_is_in_the_table() -> None:
         "REMOVE_WITH_VALUE", "BARE_VALUE", "SINGLE_VALUE_ARRAY", "LONE_ELEMENT", "EMPTY_MANAGER", "ROLE_IN_JSON_TEXT",
         "MISPLACED_ATTRIBUTE", "IGNORED_ID",
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ([], "PatchOp"),
-        ({}, "Operations"),
-        ({"Operations": []}, "Operations"),
-        ({"Operations": None}, "Operations"),
-        ({"Operations": "x"}, "Operations"),
-        ({"Operations": [{"op": "add"}, "x"]}, "Operations[1]"),
-        ({"Operations": [{"op": "add"}, None]}, "Operations[1]"),
-        ({"Operations": [{}]}, "Operations[0].op"),
-        ({"Operations": [{"op": "add"}, {"op": "add"}, {"op": "copy"}]}, "Operations[2].op"),
-        ({"Operations": [{"op": 1}]}, "Operations[0].op"),
-        ({"Operations": [{"op": "add", "path": 1}]}, "Operations[0].path"),
-        ({"schemas": ["urn:x"], "Operations": [{"op": "add", "value": {}}]}, "schemas"),
-        ({"schemas": "urn:x", "Operations": [{"op": "add", "value": {}}]}, "schemas"),
-    ],
-)
-def test_a_wrong_message_is_refused(body: Any, says: str) -> None:
-    with pytest.raises(InvalidSyntax) as raised:
-        read_patch(body)
-    assert says in raised.value.detail
-
-
-def test_a_message_in_other_case_without_schemas_is_read() -> None:
-    with collect() as used:
-        read = read_patch({"OPERATIONS": [{"OP": "Remove", "Path": "members", "VALUE": [], "x": 1}]})
-    assert read == [PatchOperation("remove", "members", [], 0, True)]
-    assert set(used) == {Tolerance.MISSING_SCHEMAS, Tolerance.OPERATION_CASE}
-
-
-def test_a_null_value_is_told_from_none() -> None:
-    sent = operations([{"op": "remove", "path": "x", "value": None}, {"op": "remove", "path": "x"}])
-    assert [operation.has_value for operation in sent] == [True, False]
 
 
 def test_a_plain_name_means_what_the_grammar_finds_under_it() -> None:

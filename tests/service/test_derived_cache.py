@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from scim.service import derived_cache
-from scim.service.derived_cache import Memo
+from scim.service.derived_cache import DerivedCache
 from tests.conftest import MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command
@@ -13,7 +13,7 @@ SOURCE = ("User", 1, 7, "3", None)
 
 
 def test_what_is_not_committed_is_not_kept() -> None:
-    remembered = Memo()
+    remembered = DerivedCache()
     known = remembered.of("https://a", "strings")
     remembered.keep(known, {SOURCE: "text"}, committed=6)
     assert remembered.of("https://a", "strings") == {}
@@ -24,7 +24,7 @@ def test_what_is_not_committed_is_not_kept() -> None:
 
 def test_all_is_forgotten_before_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(derived_cache, "MOST", 100_000)
-    remembered = Memo()
+    remembered = DerivedCache()
     for number in range(1000):
         known = remembered.of("https://a", "strings")
         remembered.keep(known, {("User", 1, number, "x" * 500, None): "y" * 500}, committed=number)

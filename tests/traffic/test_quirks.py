@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from schemas.tolerances import REFUSALS, Tolerance, ignore, note
+from schemas.tolerances import Tolerance
 from storage import quirks
 from storage.database import Database
 from storage.quirks import Quirk
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
-from tests.support.tolerances import collect
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -200,23 +199,3 @@ def test_the_names_of_a_key_are_bounded(tmp_path: Path) -> None:
         assert len(found) == quirks.NAMES_PER_KEY
         assert found[0].count == 2
         assert quirks.clear(connection, "k") == quirks.NAMES_PER_KEY
-
-
-def test_a_request_names_a_bounded_number_of_ignored_attributes() -> None:
-    with collect() as used:
-        for number in range(1000):
-            ignore(f"{number}" + "x" * 1000)
-    assert len(used.ignored) == 100
-    assert max(map(len, used.ignored)) == 200
-
-
-def test_without_a_collector_nothing_is_refused() -> None:
-    note(Tolerance.TEXT_BOOLEAN, "x")
-    ignore("x")
-
-
-@pytest.mark.parametrize("tolerance", Tolerance)
-def test_every_refusal_names_its_section(tolerance: Tolerance) -> None:
-    refusal = REFUSALS.get(tolerance)
-    with collect(strict=True), pytest.raises(refusal or Exception, match=r"\(RFC 76\d\d section \d"):
-        note(tolerance, "example")
