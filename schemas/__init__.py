@@ -1,6 +1,5 @@
 """What a SCIM resource is: attributes, resource types, filters and messages (RFC 7643, RFC 7644); no I/O."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from marshmallow import ValidationError
@@ -42,20 +41,14 @@ class ResourceType:
         return document
 
 
-class ResourceTypes:
+class ResourceTypes(dict[str, ResourceType]):
     """The resource types of a deployment, looked up by name; made once, since making a schema takes 0.1 ms."""
 
     def __init__(self, *schemas: ResourceSchema) -> None:
         found = [ResourceType(schema) for schema in schemas or (UserSchema(), GroupSchema(), RoleSchema())]
-        self._by_name = {kind.name: kind for kind in found}
-
-    def __getitem__(self, name: str) -> ResourceType:
-        return self._by_name[name]
-
-    def __iter__(self) -> Iterator[ResourceType]:
-        return iter(self._by_name.values())
+        super().__init__({kind.name: kind for kind in found})
 
     @property
     def writable(self) -> dict[str, ResourceType]:
         """The resource types that clients may write, by endpoint."""
-        return {kind.endpoint: kind for kind in self if kind.writable}
+        return {kind.endpoint: kind for kind in self.values() if kind.writable}

@@ -76,14 +76,14 @@ def type_documents(types: ResourceTypes, base: str) -> list[Document]:
             "schemaExtensions": [{"schema": urn, "required": False} for urn in kind.schema.extensions],
             "meta": _meta("ResourceType", f"{base}/ResourceTypes/{kind.name}"),
         }
-        for kind in types
+        for kind in types.values()
     ]
 
 
 def schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
     """Return all schemas as one key sees them (RFC 7643 section 7): `roles` as strings or as objects."""
     found = []
-    for schema in (kind.schema for kind in types):
+    for schema in (kind.schema for kind in types.values()):
         shown = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
         found.append(_schema_document(schema.urn, schema.Meta.name, schema.Meta.description, shown, base))
         for urn, extension in schema.extensions.items():

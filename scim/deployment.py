@@ -45,3 +45,7 @@ class Perch:
     def origin(self, requested: str) -> str:
         """Return the origin that clients use: PERCH_PUBLIC_URL, else the `requested` one."""
         return str(self.settings["PERCH_PUBLIC_URL"] or requested)
+
+    def base_url(self, requested: str) -> str:
+        """Return the base URL that clients use, without a final slash; `requested` as in `origin`."""
+        return self.origin(requested) + self.base_path

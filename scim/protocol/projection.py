@@ -26,6 +26,8 @@ class Projection:
 
         :raises InvalidValue: when both are given.
         """
+        if not attributes and not excluded:
+            return cls(schema, {}, excluding=True)
         asked, left_out = _split(attributes), _split(excluded)
         if asked and left_out:
             raise InvalidValue("attributes: cannot be combined with excludedAttributes; send one of them.")

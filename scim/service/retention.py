@@ -6,7 +6,6 @@ import time
 from schemas.errors import ScimError
 from storage.repository import Repository
 
-WRITING = frozenset(("POST", "PUT", "PATCH", "DELETE"))
 # Seconds between two prunings of one process, and while there are more entries to delete than one pruning takes.
 EVERY, SOON = 3600.0, 5.0
 
@@ -21,9 +20,9 @@ class Retention:
         self._next = 0.0
         self._lock = threading.Lock()
 
-    def after(self, method: str, status: int) -> None:
+    def after_write(self) -> None:
         """Prune when it is time and the writer is free; an answer never fails or waits for it."""
-        if method in WRITING and status < 400 and self._is_time():
+        if self._is_time():
             try:
                 more = self.repository.prune(self.journal_days, self.events_days)
             except ScimError:

@@ -71,7 +71,7 @@ def _selections(context: Context, kinds: Sequence[ResourceType], node: FilterNod
     if node is None:
         return tuple(Selection(kind.name) for kind in kinds)
     found = []
-    others = [kind.schema for kind in context.resource_types] if len(kinds) > 1 else []
+    others = [kind.schema for kind in context.resource_types.values()] if len(kinds) > 1 else []
     for kind in kinds:
         bound = binding.bind(node, kind.schema, others)
         sql = compile_filter(bound, context.base)

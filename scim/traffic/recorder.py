@@ -8,7 +8,7 @@ from schemas import tolerances
 from scim.observability.redaction import KEPT_BYTES, PARSED_BYTES
 from scim.settings import Settings
 from scim.traffic.entries import FAILED_OPERATION, prepared
-from scim.traffic.recording import Recording, replayed
+from scim.traffic.recording import REPLAY, SCIM_PATH, Recording
 from scim.traffic.writer import BatchWriter
 from storage.database import Database
 
@@ -28,10 +28,12 @@ class Recorder:
         self.mode: str = settings["PERCH_TRAFFIC"]
         self.writer = BatchWriter(database, prepared, settings["PERCH_TRAFFIC_KEEP"], settings["PERCH_TRAFFIC_DAYS"])
 
-    def begin(self, sent: Request, began: float, request_id: str) -> Recording:
-        """Begin to record a request that arrived at `began` (of `time.perf_counter`)."""
+    def begin(self, sent: Request, began: float, request_id: str) -> Recording | None:
+        """Begin to record a request that arrived at `began` (of `time.perf_counter`); None outside of base URLs."""
+        if not SCIM_PATH.match(sent.path):
+            return None
         used, token = tolerances.start()
-        return Recording(began, used, token, replayed(sent), request_id)
+        return Recording(began, used, token, sent.environ.get(REPLAY), request_id)
 
     def record(self, recording: Recording, sent: Request, response: Response, body: bytes | None) -> None:
         """Hand a request and its answer to the batch writer if the mode keeps them; never waits.
@@ -60,7 +62,7 @@ def _complete(recording: Recording, sent: Request, response: Response, read: byt
     recording.method = sent.method
     recording.status = 0 if recording.dropped else response.status_code
     environ = sent.environ
-    recording.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or full_path(sent)
+    recording.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or sent.path
     if not recording.keep:
         return
     recording.headers = {name: environ[variable] for variable, name in KEPT_HEADERS.items() if environ.get(variable)}
@@ -68,12 +70,6 @@ def _complete(recording: Recording, sent: Request, response: Response, read: byt
     recording.body_size, recording.answer_size = len(body) or sent.content_length or 0, len(answer)
     recording.body = body if len(body) <= PARSED_BYTES else body[: PARSED_BYTES + 1]
     recording.answer = answer if len(answer) <= PARSED_BYTES else answer[: PARSED_BYTES + 1]
-
-
-def full_path(sent: Request) -> str:
-    """Return the path of a request with its query; bytes that are not UTF-8 are replaced."""
-    query = sent.query_string.decode(errors="replace")
-    return f"{sent.path}?{query}" if query else sent.path
 
 
 def _body_of(sent: Request, recording: Recording, read: bytes | None) -> bytes:

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Request
-
 from schemas import tolerances
 from schemas.tolerances import Tolerance, UsedTolerances
 from scim.traffic.summaries import below_base
@@ -24,7 +22,7 @@ def is_scim(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The mark of a request that replays an entry inside this process, with the rights of a key."""
+    """The mark of a request that replays an entry inside this process, with the rights of a key (no header sets it)."""
 
     seq: int
     key: Key
@@ -66,13 +64,3 @@ class Recording:
             self.used.expected = ROLE_STRINGS
         if path.endswith("/"):
             tolerances.note(Tolerance.TRAILING_SLASH, below_base(path))
-
-    def close(self) -> None:
-        """Stop to collect tolerances."""
-        tolerances.stop(self.token)
-
-
-def replayed(sent: Request) -> Replay | None:
-    """Return the mark of a request that is a replay; no header can set it."""
-    found: Replay | None = sent.environ.get(REPLAY)
-    return found

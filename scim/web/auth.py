@@ -57,10 +57,11 @@ class Authenticator:
             raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
+        sent = digest(secret)
         # Each request reads the key from the file, so that a revocation counts at once in every process.
         key = keys.look_up(self.database, identifier)
         # Compare against a dummy digest for unknown keys (constant time).
-        same = hmac.compare_digest(key.digest if key else DUMMY_DIGEST, digest(secret))
+        same = hmac.compare_digest(key.digest if key else DUMMY_DIGEST, sent)
         if key is None or not same:
             raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
         if not key.live:

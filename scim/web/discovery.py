@@ -10,7 +10,7 @@ from schemas.errors import Forbidden, NotFound
 from schemas.json import to_text
 from scim.service.context import Answer, Context
 from scim.service.search import list_text
-from scim.web.requests import base_url, parameters, perch
+from scim.web.requests import parameters, perch
 from scim.web.responses import answer_response, document_response
 from storage import roles, signing_keys
 
@@ -24,7 +24,7 @@ def service_provider_config() -> Response:
     with perch().database.read() as connection:
         security_events = signing_keys.exist(connection)
     limit = perch().settings["PERCH_MAX_BODY"]
-    return document_response(discovery.service_provider_config(base_url(), limit, security_events))
+    return document_response(discovery.service_provider_config(g.base_url, limit, security_events))
 
 
 @blueprint.get("/ResourceTypes", strict_slashes=False)

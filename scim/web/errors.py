@@ -4,13 +4,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from schemas.errors import BadRequest, InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
 from scim.observability.redaction import KEY, MARK
 from scim.traffic.recording import is_scim
-from scim.web.requests import current_request
 from scim.web.responses import error_response
 
 EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json$)")
@@ -29,7 +28,7 @@ def register(app: Flask, admit: Callable[[], Response | None]) -> None:
     """
 
     def refuse(error: HTTPException) -> Response | HTTPException:
-        sent = current_request()
+        sent = request
         if isinstance(error, InternalServerError) and error.original_exception is not None:
             return answer_error(error.original_exception)
         if not is_scim(sent.path) and not EVENTS_PATH.match(sent.path):
@@ -56,7 +55,7 @@ def answer_error(error: BaseException) -> Response:
 
 def as_scim_error(error: BaseException) -> ScimError:
     """Return an exception as a ScimError; the client of a bug learns only that it was logged."""
-    found = _meaning(error, current_request())
+    found = _meaning(error, request)
     # A key that was sent in the wrong place must not show up on an administrator's screen.
     found.detail = KEY.sub(rf"\1{MARK}", found.detail)
     return found

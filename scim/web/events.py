@@ -10,7 +10,7 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, Waiting
-from scim.web.requests import origin, parameters, perch, read_json
+from scim.web.requests import parameters, perch, read_json
 from storage import events as outbox
 from storage.database import Database
 from storage.events import BEGINNING, Event
@@ -72,7 +72,8 @@ def jwks() -> Response:
 
 def issuer() -> str:
     """Return the issuer of the workspace's tokens: its URL, under which jwks.json lies."""
-    return f"{origin()}/{perch().workspace}"
+    base_url: str = g.base_url
+    return base_url.removesuffix("/scim/v2")
 
 
 def waiting() -> Waiting:

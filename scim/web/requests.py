@@ -19,33 +19,26 @@ ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
 DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
 
 
-def current_request() -> Request:
-    """Return the request itself; Flask's proxy would look it up at each use."""
-    found: Request = request._get_current_object()  # type: ignore[attr-defined]
-    return found
-
-
-def current_g() -> Any:
-    """Return Flask's `g` itself: `began`, `request_id`, `recording`, `context` and `body` of the request."""
-    return g._get_current_object()
-
-
 def perch() -> Perch:
     """Return the deployment that the application serves."""
     found: Perch = current_app.extensions["perch"]
     return found
 
 
-def origin() -> str:
-    """Return the origin that clients use: PERCH_PUBLIC_URL, else scheme and host of the request."""
-    sent = current_request()
+def origin_of(sent: Request) -> str:
+    """Return the origin that a request names: its scheme, and its Host header or else the server's address."""
     scheme = "https" if sent.scheme == "https" else "http"
-    return perch().origin(f"{scheme}://{sent.host or '{SERVER_NAME}:{SERVER_PORT}'.format_map(sent.environ)}")
+    return f"{scheme}://{sent.host or '{SERVER_NAME}:{SERVER_PORT}'.format_map(sent.environ)}"
+
+
+def origin() -> str:
+    """Return the origin that clients use: PERCH_PUBLIC_URL, else the request's."""
+    return perch().origin(origin_of(request))
 
 
 def base_url() -> str:
     """Return the base URL that clients use, without a final slash."""
-    return origin() + perch().base_path
+    return perch().base_url(origin_of(request))
 
 
 def read_json(limit: int) -> Any:
@@ -84,8 +77,6 @@ def _body(limit: int) -> bytes:
 def drop_unread(sent: Request, response: Response, most: int) -> None:
     """Drop up to `most` unread bytes of a body once the answer is sent: a client that still sends would miss it."""
     environ = sent.environ
-    if "CONTENT_LENGTH" not in environ and "HTTP_TRANSFER_ENCODING" not in environ:
-        return
     whole = len(g.get("body", b"")) == sent.content_length
     if "gunicorn.socket" in environ and not whole:
         response.call_on_close(partial(_drop, environ, most))

@@ -73,7 +73,7 @@ def test_every_tolerance_of_patch_is_in_the_table() -> None:
 
 
 def test_a_plain_name_means_what_the_grammar_finds_under_it() -> None:
-    for schema in (kind.schema for kind in RESOURCE_TYPES):
+    for schema in (kind.schema for kind in RESOURCE_TYPES.values()):
         for name in schema.attributes:
             found = read_target(schema, name)
             assert (found.text, found.bound) == (name, read_target(schema, name.upper()).bound)

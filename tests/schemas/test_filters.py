@@ -164,7 +164,7 @@ def test_elements_of_a_single_valued_attribute():
 
 def test_unknown_attributes_in_the_search_over_all_types():
     node = parse_filter('userName eq "x" or not (members eq "y")')
-    schemas = [kind.schema for kind in RESOURCE_TYPES]
+    schemas = [kind.schema for kind in RESOURCE_TYPES.values()]
     on_user, on_group = (bind(node, schema, schemas) for schema in schemas[:2])
     assert evaluate(on_user, {"userName": "z"})
     assert evaluate(on_group, {"members": [{"value": "z"}]})

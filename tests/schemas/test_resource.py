@@ -159,7 +159,7 @@ def test_options_of_json_reach_dumps() -> None:
 
 
 def test_fields_know_their_keys() -> None:
-    for kind in RESOURCE_TYPES:
+    for kind in RESOURCE_TYPES.values():
         assert [field.name for field in kind.schema.by_key.values()] == list(kind.schema.by_key)
         assert [sub.dotted for sub in kind.schema.paths() if not sub.sub and not sub.extension] == list(
             kind.schema.attributes

@@ -55,7 +55,7 @@ def loaded() -> dict[str, Any]:
 
 
 def test_types_are_found_by_name_and_by_endpoint() -> None:
-    assert [(kind.name, kind.endpoint, kind.writable) for kind in RESOURCE_TYPES] == [
+    assert [(kind.name, kind.endpoint, kind.writable) for kind in RESOURCE_TYPES.values()] == [
         ("User", "/Users", True), ("Group", "/Groups", True), ("Role", "/Roles", False),
     ]  # fmt: skip
     assert RESOURCE_TYPES.writable == {"/Users": RESOURCE_TYPES["User"], "/Groups": RESOURCE_TYPES["Group"]}

@@ -73,7 +73,7 @@ def test_an_answer_is_what_dump_gives(app: Flask, generic: ScimClient) -> None:
     generic.post("/Groups", {"displayName": "Outer", "members": [{"value": inner}]})
     run_command(app, "roles", "assign", "--group", "Outer", "managed:viewer")
     run_command(app, "roles", "assign", "--user", "ada", "managed:editor")
-    for kind in RESOURCE_TYPES:
+    for kind in RESOURCE_TYPES.values():
         for body in generic.get(kind.endpoint).body["Resources"]:
             assert kind.schema.dump(body) == body
     access = generic.get(f"/Users/{user}").body[ACCESS_URN]
