@@ -39,6 +39,3 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
         deliverer.run_once()
     else:
         deliverer.run(alive)
-
-
-COMMAND = deliver

@@ -61,6 +61,3 @@ def scim_path() -> str:
 def base_url() -> str:
     """Return the base URL as far as a command can know the origin."""
     return origin() + scim_path()
-
-
-COMMANDS = (init, show_workspace, admin_password)

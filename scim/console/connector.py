@@ -1,14 +1,15 @@
-"""The console's "Test connector": what Okta sends on "Test Connector Configuration", against this server itself."""
+"""The console's "Test connector": what Okta sends on "Test Connector Configuration", against this server itself.
+
+The page imports this module when somebody presses the button: a worker needs no HTTP client before.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from flask import Flask, Response, current_app
+from flask import Flask
 
-from scim.console.blueprint import console
-from scim.console.setup import shown
-from scim.console.web import base_url, database, field, origin
+from scim.console.web import base_url, database, origin
 from scim.emulator.client import Exchange, OktaClient, look_up
 from scim.emulator.in_process import session_into
 from scim.service.keys import make_key
@@ -64,19 +65,6 @@ ASKS: tuple[Ask, ...] = (
     ("A user is looked up by userName", "/Users", "200 with an empty list", look_up("userName", NOBODY), _is_empty),
 )
 UNKEYED: Ask = ("A caller without a key is refused", "/Users", "401 with a SCIM error", None, _is_refusal)
-
-
-@console.post("/okta/test")
-def test_connector() -> Response:
-    """Play Okta's connection test and show each result."""
-    pasted = field("key")
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    if pasted:
-        outcomes = list(play(app, pasted))
-    else:
-        with temporary_key() as key:
-            outcomes = list(play(app, key))
-    return shown(outcomes)
 
 
 def play(app: Flask, key: str) -> Iterator[Outcome]:

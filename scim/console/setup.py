@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from flask import Response
+from flask import Flask, Response, current_app
 
 from schemas import user
 from scim.console.blueprint import console
-from scim.console.web import database, origin, page
+from scim.console.web import database, field, origin, page
 from storage import roles
 
 
@@ -20,6 +20,21 @@ def okta() -> Response:
 def entra() -> Response:
     """Show the same for Microsoft Entra ID, shorter."""
     return page("entra.html", public=_is_public())
+
+
+@console.post("/okta/test")
+def test_connector() -> Response:
+    """Play Okta's connection test and show each result."""
+    from scim.console import connector
+
+    pasted = field("key")
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if pasted:
+        outcomes = list(connector.play(app, pasted))
+    else:
+        with connector.temporary_key() as key:
+            outcomes = list(connector.play(app, key))
+    return shown(outcomes)
 
 
 def shown(outcomes: Sequence[object] = ()) -> Response:

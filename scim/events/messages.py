@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from standardwebhooks.webhooks import Webhook as Signature
-
 from schemas.json import to_text
 from scim.events import documents, tokens
 from storage.database import Database
@@ -31,6 +29,8 @@ class Messages:
 
 def signed(webhook: Webhook, event: Event) -> tuple[bytes, dict[str, str]]:
     """Return an event signed with every secret that counts (Standard Webhooks, "Signature scheme")."""
+    from standardwebhooks.webhooks import Webhook as Signature
+
     text, moment = to_text(documents.document(event)), datetime.now(UTC)
     signatures = [Signature(secret).sign(event.id, moment, text) for secret in webhook.secrets()]
     headers = {

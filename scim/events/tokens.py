@@ -2,15 +2,15 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any
-
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from typing import TYPE_CHECKING, Any
 
 from scim.events.documents import scim_events
 from storage import signing_keys
 from storage.database import Database
 from storage.events import Event
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
 
 MEDIA_TYPE = "application/secevent+jwt"
 ALGORITHM = "ES256"
@@ -20,13 +20,15 @@ CURVE = "P-256"
 class Signer:
     """Signs events for one receiver; `issuer` is the workspace's URL, `audience` names the receiver."""
 
-    def __init__(self, key: ECKey, issuer: str, audience: str) -> None:
+    def __init__(self, key: "ECKey", issuer: str, audience: str) -> None:
         self.key = key
         self.issuer = issuer
         self.audience = audience
 
     def sign(self, event: Event) -> str:
         """Return an event as a signed token; the same event has the same `jti` whenever it is signed."""
+        from joserfc import jwt
+
         header = {"alg": ALGORITHM, "typ": "secevent+jwt", "kid": self.key.kid}
         return jwt.encode(header, self._claims(event), self.key, algorithms=[ALGORITHM])
 
@@ -50,17 +52,25 @@ def _subject(event: Event) -> dict[str, str]:
     return {**found, "externalId": external} if external else found
 
 
-def signing_key(database: Database) -> ECKey:
+def signing_key(database: Database) -> "ECKey":
     """Return the key that signs; the deployment makes it at first use, once whoever comes first."""
     with database.read() as connection:
         kept = signing_keys.every(connection)
     if not kept:
         with database.write() as connection:
             kept = signing_keys.every(connection) or [_make(connection)]
-    return ECKey.import_key(kept[0])
+    return _imported(kept[0])
+
+
+def _imported(jwk: dict[str, Any]) -> "ECKey":
+    from joserfc.jwk import ECKey
+
+    return ECKey.import_key(jwk)
 
 
 def _make(connection: Any) -> dict[str, Any]:
+    from joserfc.jwk import ECKey
+
     key = ECKey.generate_key(CURVE, {"use": "sig", "alg": ALGORITHM})
     jwk = {**key.as_dict(private=True), "kid": key.thumbprint()}
     signing_keys.insert(connection, jwk)
@@ -71,4 +81,4 @@ def published(database: Database) -> dict[str, Any]:
     """Return the public keys as a JWK Set (RFC 7517 section 5), empty before tokens are in use."""
     with database.read() as connection:
         kept = signing_keys.every(connection)
-    return {"keys": [ECKey.import_key(jwk).as_dict(private=False) for jwk in kept]}
+    return {"keys": [_imported(jwk).as_dict(private=False) for jwk in kept]}
