@@ -67,8 +67,7 @@ class Server:
 
     def memory(self) -> list[float]:
         """Return the proportional set size of each worker in MiB, as the kernel accounts it now."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [_pss(child) for child in children]
+        return [pss(child) for child in children(self.process.pid)]
 
     @contextmanager
     def peak_memory(self, every: float = 0.05) -> Iterator[list[float]]:
@@ -100,7 +99,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _pss(pid: str) -> float:
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def pss(pid: int) -> float:
+    """Return a process's proportional set size in MiB, as the kernel accounts it now."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
