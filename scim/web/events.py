@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
-from scim.events.waiting import LONGEST, Waiting
+from scim.events.waiting import LONGEST, EventWaiter
 from scim.service.context import Context
 from scim.web.call import Call
 from scim.web.wire import base_of, parameters, read_json
@@ -40,7 +40,7 @@ def follow(call: Call) -> Response:
     page = _page(caller, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting(call).until(_seq(caller, page.cursor), wait) else NO_PLACE
+        headers = {} if waiting(call).wait(_seq(caller, page.cursor), wait) else NO_PLACE
         page = _page(caller, page.cursor, limit)
     document = {
         "events": [documents.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
@@ -56,9 +56,11 @@ def poll(call: Call) -> Response:
     found = streams.poll(caller.database, caller.key.id, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
-        headers = {} if waiting(call).until(found.last, LONGEST) else NO_PLACE
+        headers = {} if waiting(call).wait(found.last, LONGEST) else NO_PLACE
         found = streams.poll(caller.database, caller.key.id, streams.without_acknowledgements(asked))
-    signer = tokens.Signer(tokens.signing_key(caller.database), issuer(call), f"{issuer(call)}/events/{caller.key.id}")
+    signer = tokens.TokenSigner(
+        tokens.signing_key(caller.database), issuer(call), f"{issuer(call)}/events/{caller.key.id}"
+    )
     sets = {event.id: signer.sign(event) for event in found.events}
     body = json.dumps({"sets": sets, "moreAvailable": found.more})
     return Response(body, headers=headers, content_type="application/json")
@@ -76,12 +78,12 @@ def issuer(call: Call) -> str:
     return base_of(call.sent, call.settings, call.workspace).removesuffix("/scim/v2")
 
 
-def waiting(call: Call) -> Waiting:
+def waiting(call: Call) -> EventWaiter:
     """Return this process's places to wait at."""
-    found: Waiting | None = call.extensions.get("perch.waiting")
+    found: EventWaiter | None = call.extensions.get("perch.waiting")
     if found is None:
         alive = call.extensions.get("perch.alive", lambda: True)
-        found = call.extensions["perch.waiting"] = Waiting(call.database, alive)
+        found = call.extensions["perch.waiting"] = EventWaiter(call.database, alive)
     return found
 
 

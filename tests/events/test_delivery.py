@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from scim.events.webhooks import Desk
+from scim.events.webhooks import WebhookService
 from storage import events, webhooks
 from tests.conftest import MakeServer
 from tests.support.client import ScimClient
@@ -62,8 +62,9 @@ class Stage:
         self.server, self.receiver = server, receiver
         self.app: Flask = create_app(server.settings)
         self.perch = self.app.extensions["perch"]
-        self.desk = Desk(self.perch.database, self.perch.settings, f"http://perch/{self.perch.workspace}")
-        found = self.desk.add(receiver.url)
+        issuer = f"http://perch/{self.perch.workspace}"
+        self.service = WebhookService(self.perch.database, self.perch.settings, issuer)
+        found = self.service.add(receiver.url)
         receiver.secret, self.id = found.secret, found.id
         self.client = server.client(key=server.key)
         self.crew = Crew(server)
@@ -153,7 +154,7 @@ def test_nothing_is_lost_or_out_of_order_while_all_fail(stage: Stage) -> None:
     stage.crew.start()
     play(stage, 200)
     stage.receiver.behave = lambda event: 204
-    stage.desk.resume(stage.id)
+    stage.service.resume(stage.id)
     stage.wait_for_all()
     stage.check()
 

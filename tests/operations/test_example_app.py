@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from app import create_app
-from scim.events.webhooks import Desk
+from scim.events.webhooks import WebhookService
 from tests.conftest import MakeServer
 from tests.support.server import ROOT, PerchServer, clean_environment
 
@@ -26,7 +26,11 @@ class Application:
 
     def __init__(self, server: PerchServer, port: int) -> None:
         perch = create_app(server.settings).extensions["perch"]
-        secret = Desk(perch.database, perch.settings, "http://perch/x").add(f"http://127.0.0.1:{port}/perch").secret
+        secret = (
+            WebhookService(perch.database, perch.settings, "http://perch/x")
+            .add(f"http://127.0.0.1:{port}/perch")
+            .secret
+        )
         self.origin = f"http://127.0.0.1:{port}"
         settings = {"PERCH_BASE_URL": server.base_url, "PERCH_KEY": server.key, "PERCH_SECRET": secret}
         command = [sys.executable, "-m", "flask", "--app", str(EXAMPLE), "run", "--port", str(port)]
