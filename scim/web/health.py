@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from schemas.errors import ScimError
-from scim.observability.metrics import Deployment
+from scim.observability.metrics import DeploymentMetrics
 from scim.settings import VERSION, Settings
 from scim.web.auth import Gate
 from storage import statistics as figures
@@ -34,7 +34,7 @@ class Health:
     settings: Settings
     database: Database
     gate: Gate
-    figures: Deployment
+    figures: DeploymentMetrics
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _found: dict[str, str] = field(default_factory=dict)
     _until: float = 0.0
@@ -75,7 +75,7 @@ def _outcome(check: Callable[[], None], otherwise: str) -> str:
 
 def register(app: Flask, settings: Settings, database: Database, gate: Gate) -> None:
     """Answer monitors."""
-    app.extensions["perch.health"] = Health(settings, database, gate, Deployment(settings, database))
+    app.extensions["perch.health"] = Health(settings, database, gate, DeploymentMetrics(settings, database))
     app.register_blueprint(blueprint)
 
 

@@ -131,10 +131,10 @@ def test_a_terminal_gets_text_and_anything_else_json(monkeypatch: pytest.MonkeyP
     inner, outer = pty.openpty()
     with os.fdopen(outer, "w") as terminal, (tmp_path / "log").open("w") as file:
         monkeypatch.setattr("sys.stderr", terminal)
-        assert logs.kind_of("auto") == "text"
-        assert logs.kind_of("json") == "json"
+        assert logs.resolve_format("auto") == "text"
+        assert logs.resolve_format("json") == "json"
         monkeypatch.setattr("sys.stderr", file)
-        assert logs.kind_of("auto") == "json"
+        assert logs.resolve_format("auto") == "json"
     os.close(inner)
 
 

@@ -59,7 +59,7 @@ def test_what_must_be_walked_over_is_counted_now_and_then(
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     found = scraped(app)
     assert [figure(found, f"perch_{name}") for name in ("users", "users_login_allowed")] == [1, 0]
-    app.extensions["perch.health"].figures._again = time.monotonic()
+    app.extensions["perch.health"].figures._expires = time.monotonic()
     assert figure(scraped(app), "perch_users_login_allowed") == 1
 
 
@@ -89,10 +89,10 @@ def test_requests_by_route_method_status_and_key(app: Flask, okta: ScimClient) -
 
 
 def test_the_labels_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "MOST_LABELS", len(metrics._children) + 2)
+    monkeypatch.setattr(metrics, "MAX_LABELS", len(metrics._children) + 2)
     for number in range(5):
         metrics.count("/", "GET", 200, f"bounded{number}", 0.01)
-    assert len(metrics._children) <= metrics.MOST_LABELS
+    assert len(metrics._children) <= metrics.MAX_LABELS
 
 
 @pytest.mark.parametrize("fuse", ["on", "off"])
