@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: only right answers count, and the report tells what was missed."""
+"""The benchmark counts right answers only, and its report says which targets were missed."""
 
 import json
 import subprocess
@@ -17,13 +17,13 @@ from schemas.resource import USER
 from tests.bench import load, peers, report, rows, workloads
 from tests.bench.curves import growth_svg
 from tests.bench.directory import loaded, person
-from tests.bench.load import Measured, WrongAnswer
-from tests.bench.profile import InProcess, deploy, profiled, seconds_in_sql
-from tests.bench.run import in_pairs
-from tests.bench.servers import Server
+from tests.bench.load import Measurement, WrongAnswer
+from tests.bench.profile import InProcessClient, deploy, profiled, seconds_in_sql
+from tests.bench.run import against, in_turn, median_pair
+from tests.bench.servers import BenchServer
 from tests.bench.workloads import World
 
-Seeded = tuple[InProcess, World]
+Seeded = tuple[InProcessClient, World]
 PEOPLE = 1000
 SMALL: list[tuple[str, rows.Make]] = [
     *((row.name, row.make) for row in rows.ROWS),
@@ -56,7 +56,7 @@ def fitting(seeded: Seeded, unwritten: Seeded, make: rows.Make) -> Seeded:
 class Emptied:
     """A client whose answers have the right status and nothing in them."""
 
-    def __init__(self, client: InProcess) -> None:
+    def __init__(self, client: InProcessClient) -> None:
         self.client = client
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
@@ -127,7 +127,7 @@ def port() -> Iterator[int]:
 
 
 def test_answers_are_read_with_a_length_and_in_chunks(port: int) -> None:
-    connection = load.Connection(port, {})
+    connection = load.HttpConnection(port, {})
     for path in ("/plain", "/chunked", "/chunked-again", "/plain-again"):
         assert connection.ask("GET", path) == (200, path.encode())
     connection.close()
@@ -136,7 +136,7 @@ def test_answers_are_read_with_a_length_and_in_chunks(port: int) -> None:
 def test_a_run_counts_after_the_warm_up_and_fails_at_a_wrong_answer(port: int) -> None:
     turns: list[int] = []
 
-    def operation(client: load.Client, turn: int) -> None:
+    def operation(client: load.HttpClient, turn: int) -> None:
         turns.append(turn)
         workloads.expect(client.ask("GET", f"/{turn}") == (200, f"/{turn}".encode()) and turn < 20, turn)
 
@@ -149,20 +149,35 @@ def test_a_run_counts_after_the_warm_up_and_fails_at_a_wrong_answer(port: int) -
         load.run(port, {}, lambda client, turn: operation(client, turn + 21), 2, 5)
 
 
-def test_the_median_pair_counts() -> None:
-    rates = iter([10.0, 50.0, 10.0, 1.0, 10.0, 20.0])
-    mine, other = in_pairs(partial(measured, rates), partial(measured, rates), 3)
-    assert (mine.rate, other.rate) == (20.0, 10.0)
+def test_the_median_ratio_counts_and_another_checkout_runs_in_the_same_rounds() -> None:
+    rates = iter([50.0, 20.0, 10.0, 1.0, 30.0, 10.0, 20.0, 10.0, 10.0])
+    rounds = in_turn([partial(measured, rates)] * 3, 3)
+    mine, baseline = median_pair(rounds)
+    assert (mine.rate, baseline.rate) == (20.0, 10.0)
+    assert against(rounds) == {"other_rate": 20.0, "other_share": 2.0, "times_other": 2.0}
 
 
-def measured(rates: Iterator[float]) -> Measured:
-    return Measured(next(rates), 1.0, 1.0)
+def measured(rates: Iterator[float]) -> Measurement:
+    return Measurement(next(rates), 1.0, 1.0)
+
+
+def test_memory_has_settled_once_no_worker_grows() -> None:
+    sizes = [[], [10.0, 11.0], [25.0, 30.0], [30.05, 30.0], [40.0]]
+
+    class Growing(BenchServer):
+        def __init__(self) -> None: ...
+
+        def memory(self) -> list[float]:
+            return sizes.pop(0)
+
+    assert Growing().settled_memory(every=0) == 30.05
+    assert sizes == [[40.0]]
 
 
 def test_memory_is_looked_at_all_the_time() -> None:
     seen = threading.Event()
 
-    class Swelling(Server):
+    class Swelling(BenchServer):
         def __init__(self) -> None:
             self.sizes = [[10.0, 11.0], [12.0, 90.0]]
 
@@ -227,6 +242,20 @@ def test_the_report_says_what_was_missed(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "results.json").read_text()) == results()
     slow = results(rows=[row("POST a user", 8, at_least=0.5, p99_at_most=2.0, p99=2.1)])
     assert line(report.markdown(slow), "POST a user").endswith("**missed** |")
+
+
+def test_another_checkout_has_two_columns() -> None:
+    get = row("GET a user", other_rate=900.0, other_share=0.45, times_other=1.11)
+    work = report.markdown(results(against="8c42a4d", rows=[get])).split("## Growth")[0]
+    assert line(work, "work | clients").endswith("| share of 8c42a4d | this over that |")
+    assert line(work, "GET a user").endswith("| 0.45 of B2 | 1.11 |")
+    assert report.progress(get).endswith("other 0.45, this over that 1.11")
+
+
+def test_targets_that_differ_are_both_shown() -> None:
+    writes = [row("POST a user", 1, at_least=0.4), row("POST a user", 8, at_least=0.45, p99_at_most=2.0)]
+    text = report.in_short(results(rows=writes))
+    assert "| ≥ 0.4 / ≥ 0.45, p99 ≤ 2 × B2's |" in line(text, "POST a user")
 
 
 def test_the_readme_has_the_short_table() -> None:
