@@ -1,6 +1,6 @@
 """Seeds a file with the code of the checkout that is the current folder; run as `python -c` by subjects.py.
 
-Arguments: the file, the number of people, the members of the big group, and where to write what was seeded as JSON.
+Arguments: the file, the number of people, the size of the big group, and the JSON file for the key and the ids.
 It imports only what the checkouts that are compared have in common.
 """
 

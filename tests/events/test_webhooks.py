@@ -1,4 +1,4 @@
-"""Webhooks in one process: what is sent where, how failures are met, and what an operator can do."""
+"""Webhooks in one process: messages, targets, failures, and an operator's actions."""
 
 import ipaddress
 import json
@@ -30,8 +30,8 @@ from tests.support.receiver import Receiver
 PUBLIC_ONLY = AddressPolicy(False, frozenset())
 
 
-class Site:
-    """A deployment, a receiver, and one webhook from the one to the other."""
+class WebhookSite:
+    """A deployment, a receiver, and a webhook between them."""
 
     def __init__(self, app: Flask, receiver: Receiver, *options: str) -> None:
         self.app, self.receiver = app, receiver
@@ -65,7 +65,7 @@ class Site:
         return [event["data"]["user"]["userName"] for event in self.receiver.seen]
 
     def hurry(self) -> None:
-        """Let all waiting be over."""
+        """Make all delays expire."""
         with self.perch.database.write() as connection:
             connection.execute("UPDATE webhook_queue SET nextTry = 0")
             connection.execute("UPDATE webhooks SET nextTry = 0")
@@ -84,11 +84,11 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def site(make_app: MakeApp, receiver: Receiver) -> Site:
-    return Site(make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on", PERCH_WEBHOOK_TIMEOUT="1"), receiver)
+def site(make_app: MakeApp, receiver: Receiver) -> WebhookSite:
+    return WebhookSite(make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on", PERCH_WEBHOOK_TIMEOUT="1"), receiver)
 
 
-def test_events_arrive_signed_in_order_and_once(site: Site) -> None:
+def test_events_arrive_signed_in_order_and_once(site: WebhookSite) -> None:
     for number in range(5):
         site.user(f"u{number}")
     site.deliver()
@@ -106,7 +106,7 @@ def test_events_arrive_signed_in_order_and_once(site: Site) -> None:
 def test_only_the_kinds_asked_for(make_app: MakeApp, receiver: Receiver) -> None:
     app = make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on")
     run_command(app, "roles", "add", "a", "A")
-    site = Site(app, receiver, "--events", "login.allowed,login.withdrawn")
+    site = WebhookSite(app, receiver, "--events", "login.allowed,login.withdrawn")
     ann = str(site.client.post("/Users", {"userName": "ann", "roles": ["a"]}).body["id"])
     site.user("bob")
     site.client.delete(f"/Users/{ann}")
@@ -115,7 +115,7 @@ def test_only_the_kinds_asked_for(make_app: MakeApp, receiver: Receiver) -> None
     assert site.waiting == 0
 
 
-def test_one_persons_failure_holds_that_person_only_and_in_order(site: Site) -> None:
+def test_a_failure_delays_events_of_that_person_only_and_keeps_their_order(site: WebhookSite) -> None:
     bad = {"ann"}
     site.receiver.behave = lambda event: 500 if event["data"]["user"]["userName"] in bad else 204
     ann = site.user("ann")
@@ -134,7 +134,7 @@ def test_one_persons_failure_holds_that_person_only_and_in_order(site: Site) -> 
     assert ids == sorted(ids) and site.waiting == 0
 
 
-def test_a_receiver_that_is_down_is_tried_less_and_less(site: Site) -> None:
+def test_a_receiver_that_is_down_is_tried_less_and_less(site: WebhookSite) -> None:
     site.receiver.stop()
     for number in range(20):
         site.user(f"u{number}")
@@ -154,7 +154,7 @@ def test_a_receiver_that_is_down_is_tried_less_and_less(site: Site) -> None:
     assert site.waiting == 0 and site.webhook.failures == 0 and site.webhook.reason is None
 
 
-def test_after_three_days_it_is_paused_and_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_three_days_it_is_paused_and_shown(site: WebhookSite, monkeypatch: pytest.MonkeyPatch) -> None:
     site.receiver.behave = lambda event: 500
     site.user("ann")
     site.deliver()
@@ -173,14 +173,14 @@ def test_after_three_days_it_is_paused_and_shown(site: Site, monkeypatch: pytest
     assert site.names == ["ann"]
 
 
-def test_a_receiver_that_is_gone_is_paused_at_once(site: Site) -> None:
+def test_a_receiver_that_is_gone_is_paused_at_once(site: WebhookSite) -> None:
     site.receiver.behave = lambda event: 410
     site.user("ann")
     site.deliver()
     assert site.webhook.paused is not None and site.waiting == 1
 
 
-def test_pause_and_replay(site: Site) -> None:
+def test_pause_and_replay(site: WebhookSite) -> None:
     run_command(site.app, "webhooks", "pause", site.id)
     site.user("ann")
     site.deliver()
@@ -206,7 +206,7 @@ def test_pause_and_replay(site: Site) -> None:
     assert site.waiting == 0
 
 
-def test_lost_events_pause_the_webhook_and_say_so(site: Site) -> None:
+def test_lost_events_pause_the_webhook_and_say_so(site: WebhookSite) -> None:
     run_command(site.app, "webhooks", "pause", site.id)
     site.user("ann")
     site.user("bob")
@@ -220,7 +220,7 @@ def test_lost_events_pause_the_webhook_and_say_so(site: Site) -> None:
     assert site.names == ["bob"]
 
 
-def test_both_secrets_sign_while_a_receiver_changes_over(site: Site) -> None:
+def test_both_secrets_sign_during_the_overlap(site: WebhookSite) -> None:
     old = site.receiver.secret
     new = run_json(site.app, "webhooks", "rotate", site.id)["secret"]
     assert new != old and new.startswith("whsec_")
@@ -233,7 +233,7 @@ def test_both_secrets_sign_while_a_receiver_changes_over(site: Site) -> None:
     assert len(site.webhook.secrets()) == 1
 
 
-def test_test_sends_an_event_now(site: Site) -> None:
+def test_test_sends_an_event_now(site: WebhookSite) -> None:
     assert run_command(site.app, "webhooks", "test", site.id).strip() == "204"
     assert site.receiver.seen[0]["type"] == "perch.test"
     site.receiver.behave = lambda event: 503
@@ -241,14 +241,14 @@ def test_test_sends_an_event_now(site: Site) -> None:
     assert result.exit_code == 1 and "503" in result.output
 
 
-def test_secrets_are_shown_once(site: Site) -> None:
+def test_secrets_are_shown_once(site: WebhookSite) -> None:
     assert "whsec_" not in run_command(site.app, "webhooks", "list", "--json")
     assert "whsec_" not in run_command(site.app, "webhooks", "list")
     run_command(site.app, "webhooks", "remove", site.id)
     assert run_json(site.app, "webhooks", "list") == []
 
 
-def test_a_hanging_and_a_dripping_receiver_cost_the_timeout_no_more() -> None:
+def test_a_hanging_and_a_slow_receiver_cost_only_the_timeout() -> None:
     for behaviour in ("hang", "drip"):
         listener = socket.create_server(("127.0.0.1", 0))
         stop = threading.Event()
@@ -321,7 +321,7 @@ def test_addresses_that_are_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
 
-def test_a_name_that_leads_inside_is_refused_whatever_it_led_to_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_now_resolves_to_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
 
     def resolve(*_: Any, **__: Any) -> list[Any]:
@@ -335,7 +335,7 @@ def test_a_name_that_leads_inside_is_refused_whatever_it_led_to_before(monkeypat
     assert AddressPolicy(False, frozenset({"rebind.example.com"})).addresses(target) == ["127.0.0.1"]
 
 
-def test_the_connection_goes_to_the_checked_address_and_never_anew_by_itself(
+def test_the_connection_goes_to_the_checked_address_and_is_not_reopened(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -356,7 +356,7 @@ def test_the_connection_goes_to_the_checked_address_and_never_anew_by_itself(
     assert sender.send(body, headers).status == 0
 
 
-def test_private_addresses_need_the_operators_word(app: Flask) -> None:
+def test_private_addresses_need_a_setting(app: Flask) -> None:
     perch = app.extensions["perch"]
     service = WebhookService(perch.database, perch.settings, "http://perch/ws")
     with pytest.raises(InvalidValue, match="https"):
@@ -368,7 +368,7 @@ def test_private_addresses_need_the_operators_word(app: Flask) -> None:
         service.add("https://app.example.com/", ["x"])
 
 
-def test_pauses_grow_and_end() -> None:
+def test_retry_delays_grow_up_to_a_limit() -> None:
     assert 0.75 <= retry_delay(1, 3600) <= 1.25
     assert 6 <= retry_delay(4, 3600) <= 10
     assert retry_delay(100, 3600) <= 4500

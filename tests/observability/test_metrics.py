@@ -1,4 +1,4 @@
-"""The figures for Prometheus: read by its own parser, in one process and over several workers that come and go."""
+"""The metrics, read by Prometheus's parser: of one process, and of several workers that end and start."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def scraped(app: Flask) -> Samples:
 
 
 def figure(samples: Samples, name: str, **labels: str) -> float:
-    """The sum over all samples of a name that have these labels."""
+    """The sum of a metric's samples with these labels."""
     return sum(
         value for (each, found), value in samples.items() if each == name and labels.items() <= dict(found).items()
     )
@@ -52,9 +52,7 @@ def test_people_groups_and_who_may_log_in(app: Flask, okta: ScimClient) -> None:
     assert figure(found, "perch_build_info", version="0.1.0") == 1
 
 
-def test_what_must_be_walked_over_is_counted_now_and_then(
-    app: Flask, okta: ScimClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_figures_that_need_a_scan_are_cached(app: Flask, okta: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert figure(scraped(app), "perch_users_login_allowed") == 0
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     found = scraped(app)
@@ -126,7 +124,7 @@ def test_several_workers_add_up_and_lose_nothing_when_one_is_killed(make_server:
 
 
 def ask(server: PerchServer, times: int) -> None:
-    """Every request on a connection of its own, so that all workers get some."""
+    """Send each request on a new connection, so that all workers get some."""
     done = 0
     while done < times:
         try:
@@ -158,7 +156,7 @@ def wait_for_workers(server: PerchServer, number: int) -> None:
 
 
 def folder_of(server: PerchServer) -> Path:
-    """The folder that the workers of a server count in."""
+    """The folder of a server's metrics files."""
     for line in Path(f"/proc/{workers(server)[0]}/maps").read_text().splitlines():
         if "perch-metrics-" in line:
             return Path(line.split()[-1]).parent

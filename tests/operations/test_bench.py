@@ -49,12 +49,12 @@ def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Seeded:
 
 @pytest.fixture
 def fitting(seeded: Seeded, unwritten: Seeded, make: rows.Make) -> Seeded:
-    """Reads count the seeded people exactly, so what the other workloads wrote must not be in their way."""
+    """Give reads a deployment without writes: they count the seeded people exactly."""
     return unwritten if make in READS else seeded
 
 
-class Emptied:
-    """A client whose answers have the right status and nothing in them."""
+class EmptyAnswers:
+    """A client whose answers have the right status and an empty body."""
 
     def __init__(self, client: InProcessClient) -> None:
         self.client = client
@@ -65,7 +65,7 @@ class Emptied:
 
 
 @every_workload
-def test_perch_answers_every_workload_rightly(fitting: Seeded, make: rows.Make) -> None:
+def test_perch_answers_every_workload_correctly(fitting: Seeded, make: rows.Make) -> None:
     client, world = fitting
     operation = make(world)
     operation(client, 0)
@@ -76,14 +76,14 @@ def test_perch_answers_every_workload_rightly(fitting: Seeded, make: rows.Make) 
 def test_an_empty_answer_is_an_error(fitting: Seeded, make: rows.Make) -> None:
     client, world = fitting
     with pytest.raises((WrongAnswer, KeyError)):
-        make(world)(Emptied(client), 0)
+        make(world)(EmptyAnswers(client), 0)
 
 
 def test_bulk_creates_a_thousand(seeded: Seeded) -> None:
     client, world = seeded
     workloads.bulk(world)(client, 0)
     with pytest.raises(WrongAnswer):
-        workloads.bulk(world)(Emptied(client), 0)
+        workloads.bulk(world)(EmptyAnswers(client), 0)
 
 
 def test_the_profile_sees_sql(seeded: Seeded) -> None:
@@ -97,8 +97,8 @@ def test_the_seed_is_what_a_post_would_make(number: int) -> None:
     assert json.dumps(loaded(number)) == json.dumps(USER.load(person(number)))
 
 
-class Answers(BaseHTTPRequestHandler):
-    """Answers with the path, with a length or in chunks."""
+class PathEcho(BaseHTTPRequestHandler):
+    """Answers with the request's path, with a Content-Length or in chunks."""
 
     protocol_version = "HTTP/1.1"
 
@@ -120,7 +120,7 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), PathEcho) as server:
         threading.Thread(target=server.serve_forever).start()
         yield server.server_address[1]
         server.shutdown()
@@ -174,7 +174,7 @@ def test_memory_has_settled_once_no_worker_grows() -> None:
     assert sizes == [[40.0]]
 
 
-def test_memory_is_looked_at_all_the_time() -> None:
+def test_memory_is_sampled_all_the_time() -> None:
     seen = threading.Event()
 
     class Swelling(BenchServer):
@@ -211,7 +211,7 @@ def row(name: str, clients: int = 1, **changed: Any) -> dict[str, Any]:
 
 
 def results(**changed: Any) -> dict[str, Any]:
-    """A run as results.json keeps it: GET is missed, POST is met."""
+    """Results of a run in which GET missed its target and POST met it."""
     get, post = row("GET a user", at_least=0.75), row("POST a user", 8, at_least=0.5, p99_at_most=2.0)
     slower = {**get, "median": 3.0, "baseline_median": 0.6}
     facts = [{"name": "start", "value": 1.0, "unit": "s", "at_most": 1.5, "at_least": None}]
@@ -230,7 +230,7 @@ def line(text: str, start: str) -> str:
     return found
 
 
-def test_the_report_says_what_was_missed(tmp_path: Path) -> None:
+def test_the_report_names_missed_targets(tmp_path: Path) -> None:
     text = report.write(tmp_path, results())
     assert "CPU, 2 cores, Python 3.11, SQLite 3.40, gunicorn with 2 gthread workers of 4 threads" in text
     work, grown = text.split("## Growth")
@@ -272,7 +272,7 @@ def test_the_readme_shows_the_last_run() -> None:
     if not report.RESULTS.exists():
         pytest.skip("no run has been kept yet")
     readme, last = report.README.read_text(encoding="utf-8"), json.loads(report.RESULTS.read_text(encoding="utf-8"))
-    assert readme == report.with_section(readme, last), "python -m tests.bench.report writes it anew"
+    assert readme == report.with_section(readme, last), "run: python -m tests.bench.report"
     assert (report.RESULTS.parent / "results.md").read_text(encoding="utf-8") == report.markdown(last)
 
 
