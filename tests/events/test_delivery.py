@@ -77,7 +77,7 @@ class DeliveryStage:
         self.receiver.wait(lambda: self.waiting() == 0, seconds)
 
     def check(self) -> None:
-        """Check that the receiver got each event at least once, in order per person, and knows what the server knows."""
+        """Check that the receiver got each event, in order per person, and knows what the server knows."""
         with self.perch.database.read() as connection:
             written = [event.id for event in events.after(connection, 0, 10**6)]
         assert {event["id"] for event in self.receiver.seen} == set(written)
