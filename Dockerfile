@@ -1,6 +1,6 @@
-# Perch in one container: gunicorn as process 1, nobody's privileges, one volume with one file.
+# Perch in one container: gunicorn as process 1, an unprivileged user, one volume with one file.
 # docker build -t perch . && docker run -d --name perch -p 8000:8000 -v perch-data:/data perch
-# Then, once: docker exec perch flask init (prints URLs, console password and a first access key).
+# Then once: docker exec perch flask init (prints the URLs, the console password and a first access key).
 FROM python:3.11-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 \
@@ -9,12 +9,12 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /perch
 
-# The file belongs to a user of its own, by number so that an orchestrator can see that it is not root.
+# Perch's own user owns the file; an orchestrator can tell from the number that it is not root.
 RUN groupadd --gid 10001 perch \
     && useradd --uid 10001 --gid perch --no-create-home --home-dir /data --shell /usr/sbin/nologin perch \
     && install --directory --owner perch --group perch --mode 0700 /data
 
-# One layer, made anew only when a requirement changes; every file is checked against its hash.
+# This layer is rebuilt only if a requirement changes; pip checks every file against its hash.
 COPY requirements.txt ./
 RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.txt
 
@@ -29,9 +29,9 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 
-# Twice the longest wait of /readyz for the writer. urllib is there, curl is not.
+# The timeout is twice the longest that /readyz waits for the writer. The image has urllib, but no curl.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=9)"]
 
-# The deliverer of webhooks ends with its parent, which becomes gunicorn: process 1.
+# The delivery worker ends with its parent, process 1, which becomes gunicorn.
 CMD ["sh", "-c", "flask deliver --with-parent & exec gunicorn --bind 0.0.0.0:8000 app:app"]

@@ -1,5 +1,5 @@
-# make run: the server on a laptop.  make test: every test.  make check: lint, types, tests.
-# make test-long, test-min (oldest requirements), audit (known holes), requirements (pin anew), readme (tables anew).
+# make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
+# make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -16,8 +16,8 @@ COMPILE := $(TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --a
 .PHONY: run test test-long test-min bench check lint types format readme requirements audit clean
 .NOTPARALLEL:
 
-# The laptop's set of settings; whatever the environment already says wins. The deliverer ends with its parent, which
-# becomes gunicorn.
+# Settings for a laptop; the environment overrides them. The delivery worker ends with its parent, which becomes
+# gunicorn.
 run: $(VENV)/run.stamp
 	@export PERCH_TRAFFIC="$${PERCH_TRAFFIC-all}" PERCH_FUSE="$${PERCH_FUSE-off}" PERCH_FAULTS="$${PERCH_FAULTS-on}"; \
 	export PORT="$(PORT)"; \
@@ -32,29 +32,29 @@ lint: $(VENV)/dev.stamp
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
-# pytest's closing line stays the last line of output.
+# The last line of output is pytest's summary.
 test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-# The long variants alone: many rounds of kill -9, many seconds of writers.
+# Only the tests that take minutes: many rounds of kill -9, long load.
 test-long: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -m long
 
-# With the oldest versions that requirements.in allows; TESTS=tests/protocol/test_patch.py for some of them.
+# With the oldest versions that requirements.in allows; TESTS=tests/protocol/test_patch.py runs some of the tests.
 test-min: $(MINIMUM)/stamp
 	@$(MINIMUM)/bin/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
-# Beside the bare minimum of the stack and beside peers, in one run; BENCH=--full goes to a million people, and
-# docs/benchmark.md has the rest. A quick look: BENCH="--sizes 1000,5000 --seconds 0.3 --rounds 1 --to /tmp/results".
+# Perch, the bare minimum of its stack, and peers in one run; BENCH=--full measures up to a million people.
+# docs/benchmark.md says more. A quick look: BENCH="--sizes 1000,5000 --seconds 0.3 --rounds 1 --to /tmp/results".
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench.run $(BENCH)
 
-# Versions stay as they are, unless UPGRADE=--upgrade.
+# Keeps the pinned versions, unless UPGRADE=--upgrade.
 requirements: $(TOOLS)/stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
 
-# Asks a service for known holes in what is installed; a package that it cannot look up is a failure, too.
+# Asks a service for known vulnerabilities of the pinned versions; a package that it does not know is a failure, too.
 audit: $(TOOLS)/stamp
 	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
 

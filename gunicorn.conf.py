@@ -1,9 +1,9 @@
-"""Defaults of `gunicorn app:app`; every one yields to gunicorn's own command line options."""
+"""Defaults of `gunicorn app:app`; gunicorn's own command line options override them."""
 
 import ctypes
-import fcntl
+import itertools
+import logging
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn import glogging
-from gunicorn.errors import AppImportError
 
 # gunicorn reads this file before it looks for the application.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from scim.observability import logs
+from scim.observability import logs, metrics_folder
 from scim.settings import VERSION, WrongSetting, read_settings, unknown_settings
 
-APP_LOAD_ERROR = 4
+APP_LOAD_ERROR = 4  # gunicorn's exit status; the master stops instead of trying again
 M_MMAP_THRESHOLD = -3  # <malloc.h>
 ROOMS = ("schemas", "storage", "scim")
 
@@ -34,17 +33,17 @@ bind = "127.0.0.1:8000"
 
 # Measured on two cores with eight clients, GETs / POSTs of a user per second, within 10 %: gthread 2x2 4,070 / 970,
 # 2x4 3,670 / 1,120, 2x8 4,070 / 1,110, 3x4 4,190 / 1,040, 4x2 4,200 / 1,090; 1x8 1,300 / 780, as one process uses one
-# core; sync 3 4,510 / 1,180, sync 8 3,950 / 880, but a sync worker waits for whoever opens a connection and says
-# nothing. So: a process for each core, and threads, which cost nothing, for callers that wait or write slowly.
+# core; sync 3 4,510 / 1,180, sync 8 3,950 / 880, but an idle connection blocks a sync worker. So: one process per core,
+# and threads, which cost nothing, for clients that wait or write slowly.
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 4
 
-# Okta closes a connection after 60 s: by waiting longer, the server never closes one that Okta is about to use.
+# Okta closes a connection after 60 s; the server waits longer, so it never closes one that Okta is about to use.
 keepalive = 75
 graceful_timeout = 30
 
-# Whose X-Forwarded-* headers count is Perch's own setting (PERCH_TRUSTED_PROXIES); gunicorn would believe 127.0.0.1.
+# PERCH_TRUSTED_PROXIES alone decides which X-Forwarded-* headers count; gunicorn would trust those of 127.0.0.1.
 forwarded_allow_ips = ""
 forwarder_headers = ""
 
@@ -54,106 +53,90 @@ limit_request_line = 8190
 # Connections to SQLite must not be carried over a fork.
 preload_app = False
 
-# Its path is one per user, so that two deployments of one user would meet there.
+# Its path is one per user: two deployments of one user would share it.
 control_socket_disable = True
 
-# What workers tell the master by, and count into: in memory where there is a file system for that.
+# The workers' heartbeats and metrics files lie in memory where there is a tmpfs.
 memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
 worker_tmp_dir = memory
 
-# Perch logs requests itself, with their ids and without what is personal.
+# Perch logs requests itself, with their ids and without personal data.
 accesslog = None
 loglevel = settings["PERCH_LOG_LEVEL"]
 
 
 class Logger(glogging.Logger):
-    """gunicorn's log in the form of Perch's."""
+    """gunicorn's log in the format of Perch's."""
 
     def setup(self, cfg: Any) -> None:
-        """Set up the log as gunicorn does, then change the form of what goes to its error log."""
+        """Set up the log as gunicorn does, then change the format of its error log."""
         super().setup(cfg)
-        for handler in self.error_log.handlers:
-            if getattr(handler, "_gunicorn", False):
-                handler.setFormatter(logs.formatter(settings["PERCH_LOG_FORMAT"]))
+        for handler in logging.getLogger("gunicorn.error").handlers:
+            handler.setFormatter(logs.formatter(settings["PERCH_LOG_FORMAT"]))
 
 
 logger_class = Logger
+forks = itertools.count(1)
 
 
 def on_starting(server: Any) -> None:
-    """Say once what starts and which settings do not exist; make the folder that the workers count in."""
+    """Log once which version starts and which settings do not exist; make the folder of the metrics files."""
     for line in unknown_settings(os.environ):
         server.log.warning("%s", line)
     server.log.info("Perch %s, file %s", VERSION, os.path.abspath(settings["PERCH_DATABASE"]))
-    remove_leftovers()
-    server.perch_metrics = tempfile.mkdtemp(prefix=f"perch-metrics-{os.getuid()}-", dir=memory)
-    server.perch_metrics_lock = os.open(server.perch_metrics, os.O_RDONLY | os.O_CLOEXEC)
-    fcntl.flock(server.perch_metrics_lock, fcntl.LOCK_SH)
-
-
-def remove_leftovers() -> None:
-    """Remove the folders of masters that were killed: their locks are free; a new one may not be locked yet."""
-    for folder in Path(memory).glob(f"perch-metrics-{os.getuid()}-*"):
-        with suppress(OSError):
-            handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if folder.stat().st_mtime < time.time() - 60:
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(handle)
+    metrics_folder.remove_leftovers(memory)
+    server.perch_metrics = metrics_folder.make(memory)
 
 
 def on_exit(server: Any) -> None:
-    """Remove the folder that the workers counted in."""
-    if folder := getattr(server, "perch_metrics", None):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove the folder of the metrics files."""
+    metrics_folder.remove(server.perch_metrics)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
-    """Give the worker the lowest free place: it counts on in the file of the worker that had the place before."""
-    taken = {getattr(other, "perch_place", None) for other in server.WORKERS.values()}
-    worker.perch_place = next(place for place in range(len(taken) + 1) if place not in taken)
+    """Mark the first worker: it alone reports a database that cannot be opened."""
+    worker.perch_is_first = next(forks) == 1
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """Prepare the worker for the application: its own log, its own file to count in, modules as they are now."""
-    # What the master loaded may be of another version than what a reload (SIGHUP) is to bring.
+    """Unload Perch's modules: a reload (SIGHUP) may bring another version than the one the master loaded."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ROOMS]:
         del sys.modules[name]
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.perch_metrics
-    from prometheus_client import values
-
-    values.ValueClass = values.MultiProcessValue(lambda: worker.perch_place)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Open the database before the first request, so that a file that cannot be used stops the start with one line."""
+    """Open the database before the first request; if that fails, stop the server with one line of error."""
+    from app import app
     from scim.observability import logs
 
     give_memory_back()
     logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
     try:
-        worker.wsgi.extensions["perch"].open()
-        # Applications that wait for events must not hold a stop.
-        worker.wsgi.extensions["perch.alive"] = lambda: worker.alive
+        app.extensions["perch"].open()
     except Exception as error:
-        if worker.age > 1:
-            leave_it_to_the_first(worker)
-        # Of this exception alone gunicorn prints the text, not the traceback; then it stops instead of trying again.
-        raise AppImportError(f"Perch cannot start: {error}") from error
-    # Old traffic is pruned even where no request ever comes.
-    worker.wsgi.extensions["perch.traffic"].writer.start()
+        if not worker.perch_is_first:
+            wait_for_the_stop(worker)
+        print(f"Perch cannot start: {error}", file=sys.stderr, flush=True)
+        sys.exit(APP_LOAD_ERROR)
+    # Clients that wait for events must not delay a stop.
+    app.extensions["perch.alive"] = lambda: worker.alive
+    # Old traffic is pruned even if no request ever comes.
+    app.extensions["perch.traffic"].writer.start()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Tell prometheus_client that a worker has ended."""
+    metrics_folder.worker_ended(worker.pid)
 
 
 def give_memory_back() -> None:
-    """Have the C library return memory of half a megabyte or more at once; it would keep what each thread once had."""
+    """Have the C library return freed blocks of half a megabyte or more to the system, instead of keeping them."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 512 * 1024)
 
 
-def leave_it_to_the_first(worker: Any) -> None:
-    """Wait up to 5 s to be told to stop: gunicorn trips over a second failure while it stops for the first."""
+def wait_for_the_stop(worker: Any) -> None:
+    """Wait up to 5 s for the stop that the first worker's failure causes: gunicorn cannot handle a second failure."""
     end = time.monotonic() + 5
     while worker.alive and time.monotonic() < end:
         time.sleep(0.05)

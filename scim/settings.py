@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 VERSION = "0.1.0"
-# What clients of a deployment and its backup are told by; the server does not know them.
+# Read by the example applications and by the backup, not by the server.
 OF_OTHERS = ("PERCH_BASE_URL", "PERCH_KEY", "PERCH_REPLICA")
 
 
 class WrongSetting(ValueError):
-    """A setting has a value that Perch cannot work with; the message names it and says what to write."""
+    """A setting has a value that is not allowed; the message names the setting and the allowed values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """An environment variable: its default as text, how text becomes a value, and help for operators.
+    """An environment variable: its default as text, the function that parses it, and help for operators.
 
-    The value of a `secret` one is never shown.
+    `read` raises ValueError with the rule that the text breaks; the value of a `secret` setting is never shown.
     """
 
     name: str
@@ -76,58 +76,61 @@ def _origin(text: str) -> str:
 def _hosts(text: str) -> frozenset[str]:
     hosts = [part.strip().lower() for part in text.split(",") if part.strip()]
     if not all(re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host) for host in hosts):
-        raise ValueError("must be host names such as app.example.com, with commas between, without schemes and ports")
+        raise ValueError("must be host names such as app.example.com, separated by commas, without schemes and ports")
     return frozenset(hosts)
 
 
 SETTINGS = (
     Setting("PERCH_DATABASE", "perch.db", str, "Path of the SQLite file; a missing one is created."),
-    Setting("PERCH_WORKSPACE", "", _workspace, "Workspace id in the base URL; empty: made at first start, kept."),
-    Setting("PERCH_PUBLIC_URL", "", _origin, "Origin that clients reach Perch at; empty: taken from each request."),
-    Setting("PERCH_ADMIN_PASSWORD", "", str, "Console password; empty: the one that flask init made.", secret=True),
+    Setting("PERCH_WORKSPACE", "", _workspace, "Workspace id in the base URL; empty: generated at the first start."),
+    Setting("PERCH_PUBLIC_URL", "", _origin, "Origin at which clients reach Perch; empty: taken from each request."),
+    Setting("PERCH_ADMIN_PASSWORD", "", str, "Console password; empty: the one from flask init.", secret=True),
     Setting(
         "PERCH_UNKNOWN_ROLES", "reject", _choice("reject", "create", "ignore"),
         "What to do with role slugs that the catalogue lacks.",
     ),
-    Setting("PERCH_WRITE_WAIT", "10", _whole, "Seconds a write waits for its turn before the answer is 503."),
-    Setting("PERCH_MAX_BODY", str(32 * 1024 * 1024), _whole, "Largest request body in bytes; also bulk's limit."),
+    Setting("PERCH_WRITE_WAIT", "10", _whole, "Seconds that a write waits for other writes before the answer is 503."),
+    Setting("PERCH_MAX_BODY", str(32 * 1024 * 1024), _whole, "Largest request body in bytes, also of a Bulk request."),
     Setting(
         "PERCH_TRAFFIC", "errors", _choice("off", "errors", "all"),
-        "Which requests are kept for people to look at.",
+        "Which requests are recorded for people to inspect.",
     ),
-    Setting("PERCH_TRAFFIC_KEEP", "10000", _whole, "How many requests of the traffic are kept at most."),
-    Setting("PERCH_TRAFFIC_DAYS", "7", _whole, "For how many days requests of the traffic are kept at most."),
-    Setting("PERCH_FUSE", "on", _switch, "Whether mass deactivation is held until released."),
-    Setting("PERCH_FUSE_SHARE", "20", _between(1, 100), "Percent of the active users that may go within the window."),
-    Setting("PERCH_FUSE_MINIMUM", "10", _whole, "The fuse lets fewer people than this go in any directory."),
+    Setting("PERCH_TRAFFIC_KEEP", "10000", _whole, "Number of recorded requests that are kept at most."),
+    Setting("PERCH_TRAFFIC_DAYS", "7", _whole, "Days that recorded requests are kept at most."),
+    Setting("PERCH_FUSE", "on", _switch, "Whether mass deactivation is held until an operator releases it."),
+    Setting(
+        "PERCH_FUSE_SHARE", "20", _between(1, 100),
+        "Percent of active users that may be deactivated or deleted within the window.",
+    ),
+    Setting("PERCH_FUSE_MINIMUM", "10", _whole, "The fuse never blows below this number of users."),
     Setting("PERCH_FUSE_MINUTES", "10", _between(1, 1440), "The fuse's window in minutes."),
     Setting("PERCH_FAILED_KEYS", "120", _whole, "Failed access keys per minute and address before the answer is 429."),
-    Setting("PERCH_TRUSTED_PROXIES", "0", _between(0, 16), "How many proxies' X-Forwarded-* headers are believed."),
+    Setting("PERCH_TRUSTED_PROXIES", "0", _between(0, 16), "Number of proxies whose X-Forwarded-* are trusted."),
     Setting("PERCH_JOURNAL_DAYS", "365", _between(1, 36500), "Days that journal entries are kept."),
     Setting("PERCH_EVENTS_DAYS", "30", _between(1, 3650), "Days that events for applications are kept."),
     Setting(
         "PERCH_WEBHOOKS_ALLOW_PRIVATE", "off", _switch,
-        "Whether webhooks may lead to private addresses and use plain http.",
+        "Whether webhooks may use private addresses and plain http.",
     ),
-    Setting("PERCH_WEBHOOK_HOSTS", "", _hosts, "Hosts, commas between, that webhooks may lead to wherever they are."),
-    Setting("PERCH_WEBHOOK_TIMEOUT", "10", _between(1, 60), "Seconds in which a webhook must be answered."),
-    Setting("PERCH_DISK_FREE", "100", _between(0, 10**9), "MiB that must be free beside the file for /readyz."),
+    Setting("PERCH_WEBHOOK_HOSTS", "", _hosts, "Hosts, separated by commas, that webhooks may use at any address."),
+    Setting("PERCH_WEBHOOK_TIMEOUT", "10", _between(1, 60), "Seconds until a request to a webhook times out."),
+    Setting("PERCH_DISK_FREE", "100", _between(0, 10**9), "MiB below which /readyz reports a full disk."),
     Setting(
         "PERCH_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
-        "The least that is logged; requests are info, failed ones (5xx) error.",
+        "Lowest level that is logged; requests are info, those answered 5xx error.",
     ),
     Setting(
         "PERCH_LOG_FORMAT", "auto", _choice("auto", "json", "text"),
-        "How the log is written; auto: text for people on a terminal, JSON elsewhere.",
+        "Format of the log; auto: text on a terminal, JSON elsewhere.",
     ),
-    Setting("PERCH_LOG_PERSONAL", "off", _switch, "Whether the log names addresses and whole URLs of requests."),
-    Setting("PERCH_FAULTS", "off", _switch, "Whether faults on demand may be set, for tests of clients."),
+    Setting("PERCH_LOG_PERSONAL", "off", _switch, "Whether the log contains clients' addresses and full URLs."),
+    Setting("PERCH_FAULTS", "off", _switch, "Whether faults on demand may be planned, to test clients."),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force, by their names in the environment; `given` has the texts that are not defaults."""
+    """The settings by name; `given` holds the texts that the environment sets."""
 
     values: Mapping[str, Any]
     given: Mapping[str, str] = field(default_factory=dict)
@@ -137,9 +140,9 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Return the settings in force, defaults for what the environment leaves out or empty.
+    """Return the settings; a variable that is missing or empty has its default.
 
-    :raises WrongSetting: naming the variable and what it takes.
+    :raises WrongSetting: for a value that is not allowed.
     """
     values = {}
     for setting in SETTINGS:
@@ -153,10 +156,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
-    """Return a line for each PERCH_* variable that Perch does not know: most likely a typing error."""
+    """Return a warning for each unknown PERCH_* variable, which most likely is a typing error."""
     names = [setting.name for setting in SETTINGS]
     return [
-        f"{name} is no setting of Perch and is ignored{_hint(name, names)}"
+        f"{name} is not a setting of Perch and is ignored{_hint(name, names)}"
         for name in sorted(environment)
         if name.startswith("PERCH_") and name not in names and name not in OF_OTHERS
     ]
@@ -168,7 +171,7 @@ def _hint(name: str, names: list[str]) -> str:
 
 
 def described(settings: Settings) -> list[dict[str, str]]:
-    """Return each setting with its value as text, where that comes from, its default, what it takes and its help."""
+    """Return name, value as text, source, default, allowed values and help of each setting."""
     return [
         {
             "name": setting.name,
@@ -183,7 +186,7 @@ def described(settings: Settings) -> list[dict[str, str]]:
 
 
 def _takes(setting: Setting) -> str:
-    """Return what a setting takes, in the words that refuse anything else."""
+    """Return the allowed values, from the error message of a value that no setting allows."""
     try:
         setting.read("\0")
     except ValueError as error:

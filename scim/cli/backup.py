@@ -38,6 +38,3 @@ def restore(file: Path, force: bool, discard: bool) -> None:
 
 def _described(contents: Contents) -> str:
     return f"workspace {contents.workspace}, {contents.users} users, {contents.groups} groups"
-
-
-COMMANDS = (backup, restore)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from scim.cli.common import command, origin
-from scim.events.worker import Deliverer, take_turn
+from scim.events.worker import DeliveryWorker, take_turn
 from scim.web.requests import perch
 
 
@@ -21,25 +21,22 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
     """Push events to webhooks until stopped; a second one waits until the first has ended."""
     found, parent = perch(), os.getppid()
     found.open()
-    deliverer = Deliverer(found.database, found.settings, f"{origin()}/{found.workspace}", interval)
+    worker = DeliveryWorker(found.database, found.settings, f"{origin()}/{found.workspace}", interval)
 
     def stop(*_: Any) -> None:
-        deliverer.stopping.set()
+        worker.stopping.set()
 
     def alive() -> bool:
-        return not deliverer.stopping.is_set() and (not with_parent or os.getppid() == parent)
+        return not worker.stopping.is_set() and (not with_parent or os.getppid() == parent)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     if take_turn(found.database, (lambda: False) if once else alive) is None:
         if once:
-            raise click.ClickException("Another deliverer works on this file.")
+            raise click.ClickException("Another `flask deliver` works on this file; stop it first.")
         return
     click.echo("Delivering events to webhooks.", err=True)
     if once:
-        deliverer.run_once()
+        worker.run_once()
     else:
-        deliverer.run(alive)
-
-
-COMMAND = deliver
+        worker.run(alive)

@@ -57,6 +57,3 @@ def admin_password() -> None:
 def base_url() -> str:
     """Return the base URL; without PERCH_PUBLIC_URL a command can only guess its origin."""
     return origin() + perch().base_path
-
-
-COMMANDS = (init, show_workspace, admin_password)

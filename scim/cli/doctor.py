@@ -33,6 +33,3 @@ def examine(as_json: bool) -> None:
                 click.echo(f"      -> {finding.remedy}")
     if wrong:
         raise click.exceptions.Exit(1)
-
-
-COMMAND = examine

@@ -25,6 +25,3 @@ def events(limit: int, after: str | None, as_json: bool) -> None:
     names = (event.named.get("userName") or event.named.get("displayName") or event.subject for event in found)
     rows = [(event.id, to_json(event.at), event.kind, name) for event, name in zip(found, names, strict=True)]
     print_table(("EVENT", "AT", "WHAT", "WHOM"), rows)
-
-
-COMMAND = events

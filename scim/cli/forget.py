@@ -29,6 +29,3 @@ def forget(username: str) -> None:
     )
     if not retention.overwrite(perch().database.connection):
         click.echo("A reader is at work: the write-ahead log holds erased pages until its next checkpoint.", err=True)
-
-
-COMMAND = forget

@@ -40,6 +40,3 @@ def show(user: str | None, limit: int, as_json: bool) -> None:
             for e in found
         ],
     )
-
-
-COMMAND = show

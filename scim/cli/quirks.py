@@ -46,6 +46,3 @@ def described(one: KeyReport) -> dict[str, Any]:
 def _counted(quirk: Quirk) -> dict[str, Any]:
     instants = {"first": to_json(quirk.first), "last": to_json(quirk.last)}
     return {"name": quirk.name, "count": quirk.count, "example": quirk.example, **instants}
-
-
-COMMAND = show

@@ -43,6 +43,3 @@ def table(found: list[dict[str, Any]]) -> str:
 
 def _cell(text: str) -> str:
     return f"`{text}`" if text else ""
-
-
-COMMAND = settings

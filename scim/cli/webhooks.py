@@ -5,7 +5,7 @@ from flask.cli import AppGroup
 
 from schemas.events import KINDS
 from scim.cli.common import command, json_option, origin, print_json, print_table
-from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, Desk, described
+from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, WebhookService, described
 from scim.web.requests import perch
 from storage.webhooks import Webhook
 
@@ -13,10 +13,10 @@ group = AppGroup("webhooks", help="Webhooks: where `flask deliver` pushes events
 identifier_argument = click.argument("identifier", metavar="ID")
 
 
-def desk() -> Desk:
-    """Return where the deployment's webhooks are handled."""
+def service() -> WebhookService:
+    """Return the service for the deployment's webhooks."""
     found = perch()
-    return Desk(found.database, found.settings, f"{origin()}/{found.workspace}")
+    return WebhookService(found.database, found.settings, f"{origin()}/{found.workspace}")
 
 
 @group.command("add")
@@ -28,7 +28,7 @@ def desk() -> Desk:
 @command
 def add(url: str, wanted: str, form: str, as_json: bool) -> None:
     """Push events to URL from now on; print the secret that signs them, this once."""
-    found = desk().add(url, [kind.strip() for kind in wanted.split(",") if kind.strip()], form)
+    found = service().add(url, [kind.strip() for kind in wanted.split(",") if kind.strip()], form)
     _show_secret(found, as_json)
 
 
@@ -37,7 +37,7 @@ def add(url: str, wanted: str, form: str, as_json: bool) -> None:
 @command
 def show(as_json: bool) -> None:
     """List the webhooks: how far they are, and what is wrong."""
-    found = desk().every()
+    found = service().list_all()
     if as_json:
         print_json(found)
         return
@@ -58,7 +58,7 @@ def list_kinds() -> None:
 @command
 def remove(identifier: str) -> None:
     """Remove a webhook."""
-    click.echo(f"{identifier} {desk().remove(identifier).url}: removed.")
+    click.echo(f"{identifier} {service().remove(identifier).url}: removed.")
 
 
 @group.command("test")
@@ -66,11 +66,10 @@ def remove(identifier: str) -> None:
 @command
 def test(identifier: str) -> None:
     """Send an event that says nothing, now, and show the answer."""
-    outcome = desk().test(identifier)
-    text = f"{outcome.status or 'no answer'} {outcome.text}".strip()
-    if not outcome.delivered:
-        raise click.ClickException(text)
-    click.echo(text)
+    result = service().test(identifier)
+    if not result.delivered:
+        raise click.ClickException(str(result))
+    click.echo(str(result))
 
 
 @group.command("replay")
@@ -79,7 +78,7 @@ def test(identifier: str) -> None:
 @command
 def replay(identifier: str, begin: str) -> None:
     """Send everything again from an event on; `--from latest` skips all that waits."""
-    click.echo(f"{identifier}: {desk().replay(identifier, begin)} events to send.")
+    click.echo(f"{identifier}: {service().replay(identifier, begin)} events to send.")
 
 
 @group.command("rotate")
@@ -90,7 +89,7 @@ def replay(identifier: str, begin: str) -> None:
 @command
 def rotate(identifier: str, overlap: float, as_json: bool) -> None:
     """Make a new secret and print it, this once; both sign for a while."""
-    _show_secret(desk().rotate(identifier, overlap), as_json)
+    _show_secret(service().rotate(identifier, overlap), as_json)
 
 
 @group.command("pause")
@@ -98,7 +97,7 @@ def rotate(identifier: str, overlap: float, as_json: bool) -> None:
 @command
 def pause(identifier: str) -> None:
     """Send nothing until resumed."""
-    click.echo(f"{identifier} {desk().pause(identifier).url}: paused.")
+    click.echo(f"{identifier} {service().pause(identifier).url}: paused.")
 
 
 @group.command("resume")
@@ -106,11 +105,11 @@ def pause(identifier: str) -> None:
 @command
 def resume(identifier: str) -> None:
     """Go on with a paused or failing webhook, at once."""
-    click.echo(f"{identifier} {desk().resume(identifier).url}: resumed.")
+    click.echo(f"{identifier} {service().resume(identifier).url}: resumed.")
 
 
 def _show_secret(found: Webhook, as_json: bool) -> None:
-    secret = {"secret": found.secret} if found.format == STANDARD else {"keys": f"{desk().issuer}/jwks.json"}
+    secret = {"secret": found.secret} if found.format == STANDARD else {"keys": f"{service().issuer}/jwks.json"}
     if as_json:
         print_json({**described(found, 0), **secret})
         return

@@ -1,13 +1,14 @@
-"""The console's "Test connector": sends to this server the requests of Okta's "Test Connector Configuration"."""
+"""The console's "Test connector": sends to this server the requests of Okta's "Test Connector Configuration".
+
+The page imports this module when somebody presses the button: a worker needs no HTTP client before.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from flask import Response, current_app
+from flask import current_app
 
-from scim.console.blueprint import console
-from scim.console.setup import shown
-from scim.console.web import database, field
+from scim.console.web import database
 from scim.emulator import expect
 from scim.emulator.client import OktaClient
 from scim.emulator.runner import CheckFailed, CheckStep, Result, TestRun, run_checks
@@ -52,18 +53,11 @@ def no_key(run: TestRun) -> None:
     expect.error(run.send("GET", "/Users", headers={"Authorization": None}), 401)
 
 
-@console.post("/okta/test")
-def test_connector() -> Response:
-    """Run Okta's connection test with the key in the form, else with a temporary one, and show the results."""
-    with nullcontext(field("key")) if field("key") else temporary_key() as key:
-        results = run_connector_test(key)
-    return shown(results)
-
-
-def run_connector_test(key: str) -> list[Result]:
-    """Return the result of each check with a key."""
-    client = OktaClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
-    return list(run_checks(TestRun(client), [STEP]))
+def run_connector_test(pasted: str) -> list[Result]:
+    """Return the result of each check with the key that somebody pasted, else with a temporary one."""
+    with nullcontext(pasted) if pasted else temporary_key() as key:
+        client = OktaClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
+        return list(run_checks(TestRun(client), [STEP]))
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from flask import Flask
 
 from scim.console import (
-    connector,
     groups,
     journal,
     keys,
@@ -18,7 +17,7 @@ from scim.console import (
 )
 from scim.console.blueprint import console, root
 
-PAGES = (connector, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
+PAGES = (groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
 
 
 def register(app: Flask) -> None:

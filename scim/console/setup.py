@@ -6,7 +6,7 @@ from flask import Response
 
 from schemas import user
 from scim.console.blueprint import console
-from scim.console.web import database, page
+from scim.console.web import database, field, page
 from scim.web.requests import origin
 from storage import roles
 
@@ -21,6 +21,14 @@ def okta() -> Response:
 def entra() -> Response:
     """Show the same for Microsoft Entra ID, shorter."""
     return page("entra.html", public=_is_public())
+
+
+@console.post("/okta/test")
+def test_connector() -> Response:
+    """Run Okta's connection test and show the result of each check."""
+    from scim.console.connector import run_connector_test
+
+    return shown(run_connector_test(field("key")))
 
 
 def shown(outcomes: Sequence[object] = ()) -> Response:

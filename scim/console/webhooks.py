@@ -12,8 +12,8 @@ from schemas.events import KINDS
 from scim.console import once, words
 from scim.console.blueprint import console
 from scim.console.web import database, field, onward, page
-from scim.events.urls import Policy, Refused
-from scim.events.webhooks import OVERLAP_HOURS, SET, Desk, described
+from scim.events.urls import AddressPolicy, AddressRefused
+from scim.events.webhooks import OVERLAP_HOURS, SET, WebhookService, described
 from scim.web.requests import origin, perch
 from storage import console_webhooks, events, webhooks
 from storage.database import Connection
@@ -42,7 +42,7 @@ def create_webhook() -> BaseResponse:
         with database().write() as connection:
             if not once.is_first(connection):
                 return onward("webhooks", "That form was sent before, and no second webhook was added.", "calm")
-            made = _desk().add(url, wanted, form)
+            made = _service().add(url, wanted, form)
     except InvalidValue as error:
         return _listed(400, error.detail)
     if form == SET:
@@ -59,7 +59,7 @@ def webhook(identifier: str) -> Response:
 @console.post("/webhooks/<identifier>/test")
 def test_webhook(identifier: str) -> BaseResponse:
     """Send an event that says nothing, now, and tell the answer."""
-    outcome = _desk().test(identifier)
+    outcome = _service().test(identifier)
     if outcome.status:
         told = f"The receiver answered {outcome.status}" + (f": {outcome.text}" if outcome.text else ".")
     else:
@@ -70,14 +70,14 @@ def test_webhook(identifier: str) -> BaseResponse:
 @console.post("/webhooks/<identifier>/pause")
 def pause_webhook(identifier: str) -> BaseResponse:
     """Send nothing until resumed."""
-    _desk().pause(identifier)
+    _service().pause(identifier)
     return onward("webhook", "The webhook is paused; what happens meanwhile waits for it.", identifier=identifier)
 
 
 @console.post("/webhooks/<identifier>/resume")
 def resume_webhook(identifier: str) -> BaseResponse:
     """Go on with a paused or failing webhook, at once."""
-    _desk().resume(identifier)
+    _service().resume(identifier)
     return onward("webhook", "The webhook goes on where it stopped.", identifier=identifier)
 
 
@@ -89,7 +89,7 @@ def rotate_secret(identifier: str) -> BaseResponse:
             if not once.is_first(connection):
                 told = "That form was sent before, and no second secret was made."
                 return onward("webhook", told, "calm", identifier=identifier)
-            made = _desk().rotate(identifier)
+            made = _service().rotate(identifier)
     except InvalidValue as error:
         return _one(identifier, 400, error.detail)
     return page("webhook_secret.html", 201, webhook=_shown(made), secret=made.secret, hours=round(OVERLAP_HOURS))
@@ -99,7 +99,7 @@ def rotate_secret(identifier: str) -> BaseResponse:
 def replay_events(identifier: str) -> BaseResponse:
     """Send everything again from a time on, or all that is kept."""
     try:
-        count = _desk().replay(identifier, "oldest" if field("from") == BEGINNING else _instant(field("at")))
+        count = _service().replay(identifier, "oldest" if field("from") == BEGINNING else _instant(field("at")))
     except (InvalidValue, Gone) as error:
         return _one(identifier, error.status, error.detail)
     with database().read() as connection:
@@ -119,12 +119,12 @@ def confirm_remove_webhook(identifier: str) -> Response:
 @console.post("/webhooks/<identifier>/remove")
 def remove_webhook(identifier: str) -> BaseResponse:
     """Remove a webhook; nothing more is sent there."""
-    gone = _desk().remove(identifier)
+    gone = _service().remove(identifier)
     return onward("webhooks", f"The webhook to {gone.url[:300]} is removed.")
 
 
-def _desk() -> Desk:
-    return Desk(database(), perch().settings, f"{origin()}/{perch().workspace}")
+def _service() -> WebhookService:
+    return WebhookService(database(), perch().settings, f"{origin()}/{perch().workspace}")
 
 
 def _refuse_private(url: str) -> None:
@@ -132,13 +132,13 @@ def _refuse_private(url: str) -> None:
 
     :raises InvalidValue: saying why; a host that cannot be looked up now may be known later, and passes.
     """
-    policy = Policy.of(perch().settings)
-    target = policy.read(url)
+    policy = AddressPolicy.of(perch().settings)
+    target = policy.parse(url)
     try:
         if not policy.trusts(target.host):
             policy.addresses(target)
-    except Refused as refused:
-        raise InvalidValue(str(refused)) from None
+    except AddressRefused as error:
+        raise InvalidValue(str(error)) from None
     except (OSError, UnicodeError):
         return
 

@@ -1,1 +1,1 @@
-"""What applications are told: the outbox's events, asked for or pushed, plain or as security event tokens."""
+"""What applications are told of changes: polled or pushed, as JSON or as security event tokens."""

@@ -1,4 +1,4 @@
-"""Brings one webhook its events: each at least once, those about one subject in order, patient with failures."""
+"""Delivers events to one webhook: at least once, in order per subject, with retries and exponential backoff."""
 
 import logging
 import random
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 
 from schemas.datetimes import now
 from schemas.errors import InvalidValue, NotFound
-from scim.events.messages import Messages
-from scim.events.sender import Outcome, Sender
-from scim.events.urls import Policy
+from scim.events.messages import MessageBuilder
+from scim.events.sender import SendResult, WebhookSender
+from scim.events.urls import AddressPolicy
 from scim.settings import Settings
 from storage import events, webhooks
 from storage.database import Connection, Database
 from storage.events import Event
 from storage.webhooks import Queued, Webhook, subject_of
 
-# Seconds: the first pause after a failure, the longest for one subject, the longest for all of a receiver that is down.
-FIRST_PAUSE, LONGEST_PAUSE, LONGEST_OF_RECEIVER = 1.0, 3600.0, 300.0
-# After so many failures in a row the receiver itself is taken to be down, and tried with one event at a time.
+# Seconds: the delay after the first failure, the longest for one event, the longest for a receiver that is down.
+FIRST_DELAY, LONGEST_DELAY, LONGEST_OF_RECEIVER = 1.0, 3600.0, 300.0
+# After this many failures in a row the receiver counts as down: it gets one event at a time.
 DOWN_AFTER = 3
 GIVE_UP = 3 * 86400.0
-AT_ONCE = 100
-PRUNED = "events were pruned before they could be delivered: read /Users anew, then resume or replay from latest"
+BATCH = 100
+PRUNED = "events were pruned before they could be delivered: read /Users again, then resume or replay from latest"
 log = logging.getLogger("perch")
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What a webhook has to do: what waits and is due, the new events behind its position, and who blocks them."""
+class PendingWork:
+    """Queued events that are due, new events behind the webhook's position, and the subjects with queued events."""
 
     webhook: Webhook
     due: Sequence[tuple[Queued, Event]]
@@ -37,8 +37,8 @@ class Work:
     blocked: set[str]
 
 
-class Courier:
-    """Serves one webhook; `going` tells whether to go on, asked before each request."""
+class WebhookDelivery:
+    """Delivers to one webhook, on one thread; `going` is asked before each request and stops the delivery."""
 
     def __init__(
         self, database: Database, settings: Settings, issuer: str, identifier: str, going: Callable[[], bool]
@@ -47,13 +47,13 @@ class Courier:
         self.settings = settings
         self.identifier = identifier
         self.going = going
-        self.messages = Messages(database, issuer)
-        self._sender: Sender | None = None
+        self.messages = MessageBuilder(database, issuer)
+        self._sender: WebhookSender | None = None
         self._url = ""
 
     def step(self) -> bool:
-        """Do what can be done now; tell whether anything was."""
-        work = self._work()
+        """Deliver one batch; return whether there was anything to do."""
+        work = self._pending()
         if work is None:
             return False
         if work.webhook.failures >= DOWN_AFTER:
@@ -63,10 +63,10 @@ class Courier:
                 return True
             if not self._attempt(work.webhook, event, queued):
                 return True
-        return self._go_on(work) or bool(work.due)
+        return self._deliver_fresh(work) or bool(work.due)
 
-    def _work(self) -> Work | None:
-        """Read what there is to do, None when there is nothing; a webhook that has lost events is paused."""
+    def _pending(self) -> PendingWork | None:
+        """Return the work there is, None when there is none; pause a webhook whose events were pruned."""
         moment = time.time()
         with self.database.read() as connection:
             try:
@@ -75,20 +75,20 @@ class Courier:
                 return None
             if webhook.paused or webhook.nextTry > moment:
                 return None
-            due = webhooks.due(connection, webhook.id, moment, AT_ONCE)
+            due = webhooks.due(connection, webhook.id, moment, BATCH)
             known = events.get(connection, [queued.event for queued in due])
-            fresh = events.after(connection, webhook.position, AT_ONCE)
+            fresh = events.after(connection, webhook.position, BATCH)
             lost = len(known) < len(due) or webhook.position + 1 < events.first(connection)
             blocked = webhooks.blocked(connection, webhook.id, {subject_of(event) for event in fresh})
         if lost:
-            self._lost(webhook)
+            self._pause_after_loss(webhook)
             return None
         if not due and not fresh:
             return None
-        return Work(webhook, [(queued, known[queued.event]) for queued in due], fresh, blocked)
+        return PendingWork(webhook, [(queued, known[queued.event]) for queued in due], fresh, blocked)
 
-    def _lost(self, webhook: Webhook) -> None:
-        # How far a webhook is may be lost with the power: then events are sent again, in order.
+    def _pause_after_loss(self, webhook: Webhook) -> None:
+        # Not durable: if a power cut loses the position, the same events are sent again, in order.
         with self.database.write_progress() as connection:
             last = events.first(connection) - 1
             webhooks.move(connection, webhook, max(last, webhook.position))
@@ -96,42 +96,42 @@ class Courier:
             webhooks.change(connection, webhook.id, paused=now(), reason=PRUNED)
         log.error("The webhook %s is paused: %s", webhook.id, PRUNED)
 
-    def _probe(self, work: Work) -> bool:
-        """Try a receiver that seems to be down with the one event that was tried least."""
+    def _probe(self, work: PendingWork) -> bool:
+        """Send one event to a receiver that is down: a new one, else the queued one with the fewest attempts."""
         for event in work.fresh:
             if work.webhook.wants(event.kind) and subject_of(event) not in work.blocked:
-                return self._go_on(work, most=1)
+                return self._deliver_fresh(work, most=1)
         if work.due:
             queued, event = work.due[0]
             self._attempt(work.webhook, event, queued)
             return True
-        return self._go_on(work)
+        return self._deliver_fresh(work)
 
-    def _go_on(self, work: Work, most: int = AT_ONCE) -> bool:
-        """Take the new events in their order: pass over, queue behind an earlier one of the same subject, or send."""
+    def _deliver_fresh(self, work: PendingWork, most: int = BATCH) -> bool:
+        """Skip, queue (behind an earlier event of the same subject) or send each new event, in order."""
         webhook, blocked, sent = work.webhook, set(work.blocked), 0
-        passed = 0
+        skipped = 0
         for event in work.fresh:
             if not self.going() or sent >= most:
                 break
             if not webhook.wants(event.kind):
-                passed = event.seq
+                skipped = event.seq
             elif subject_of(event) in blocked:
                 if not self._queue(webhook, event):
                     return True
-                webhook, passed = webhook._replace(position=event.seq), 0
+                webhook, skipped = webhook._replace(position=event.seq), 0
             else:
                 sent += 1
                 if not self._attempt(webhook, event, None):
                     return True
-                webhook, passed = webhook._replace(position=event.seq), 0
-        if passed:
+                webhook, skipped = webhook._replace(position=event.seq), 0
+        if skipped:
             with self.database.write_progress() as connection:
-                webhooks.move(connection, webhook, passed)
+                webhooks.move(connection, webhook, skipped)
         return True
 
     def _queue(self, webhook: Webhook, event: Event) -> bool:
-        """Put a new event behind an earlier one of its subject; False when the webhook was moved meanwhile."""
+        """Queue a new event; return False when another process or an operator has moved the webhook's position."""
         with self.database.write_progress() as connection:
             if not webhooks.move(connection, webhook, event.seq):
                 return False
@@ -139,46 +139,46 @@ class Courier:
         return True
 
     def _attempt(self, webhook: Webhook, event: Event, queued: Queued | None) -> bool:
-        """Send an event and keep how it went; tell whether to go on with the same work."""
-        outcome = self._send(webhook, event)
+        """Send an event and store the result; return whether to continue with the same batch."""
+        result = self._send(webhook, event)
         with self.database.write_progress() as connection:
             if queued is None and not webhooks.move(connection, webhook, event.seq):
                 return False
-            if outcome.delivered:
+            if result.delivered:
                 webhooks.succeeded(connection, webhook.id)
                 if queued is not None:
                     webhooks.dequeue(connection, webhook.id, event.seq)
                 return True
-            self._keep_failure(connection, webhook, event, queued, outcome)
+            self._store_failure(connection, webhook, event, queued, result)
         return False
 
-    def _send(self, webhook: Webhook, event: Event) -> Outcome:
+    def _send(self, webhook: Webhook, event: Event) -> SendResult:
         if self._sender is None or self._url != webhook.url:
             self.close()
-            policy = Policy.of(self.settings)
+            policy = AddressPolicy.of(self.settings)
             try:
-                target = policy.read(webhook.url)
-            except InvalidValue as refused:
-                return Outcome(0, refused.detail)
-            self._sender, self._url = Sender(target, policy, self.settings["PERCH_WEBHOOK_TIMEOUT"]), webhook.url
-        return self._sender.send(*self.messages.of(webhook, event))
+                target = policy.parse(webhook.url)
+            except InvalidValue as error:
+                return SendResult(0, error.detail)
+            self._sender = WebhookSender(target, policy, self.settings["PERCH_WEBHOOK_TIMEOUT"])
+            self._url = webhook.url
+        return self._sender.send(*self.messages.build(webhook, event))
 
-    def _keep_failure(
-        self, connection: Connection, webhook: Webhook, event: Event, queued: Queued | None, outcome: Outcome
+    def _store_failure(
+        self, connection: Connection, webhook: Webhook, event: Event, queued: Queued | None, result: SendResult
     ) -> None:
-        """Note a failure: when the event, and when the receiver, is tried again; or that both are given up."""
+        """Queue the next attempt of the event, delay a receiver that is down, or pause the webhook."""
         moment = time.time()
         attempts, since = (queued.attempts if queued else 0) + 1, queued.since if queued else moment
-        due = moment + max(pause(attempts, LONGEST_PAUSE), outcome.retry_after)
+        due = moment + max(retry_delay(attempts, LONGEST_DELAY), result.retry_after)
         webhooks.enqueue(connection, webhook.id, Queued(event.seq, subject_of(event), attempts, since, due))
-        held = webhooks.get(connection, webhook.id)
-        failures, failing = held.failures + 1, held.failingSince or moment
-        answer = f"{outcome.status or 'no answer'} {outcome.text}".strip()
-        reason = f"{event.id}: {answer}"
-        later = moment + pause(failures, LONGEST_OF_RECEIVER) if failures >= DOWN_AFTER else 0.0
+        stored = webhooks.get(connection, webhook.id)
+        failures, failing = stored.failures + 1, stored.failingSince or moment
+        reason = f"{event.id}: {result}"
+        later = moment + retry_delay(failures, LONGEST_OF_RECEIVER) if failures >= DOWN_AFTER else 0.0
         values = {"failures": failures, "failingSince": failing, "reason": reason}
-        values["nextTry"] = max(later, moment + outcome.retry_after if outcome.retry_after else 0.0)
-        if outcome.status == 410 or moment - min(since, failing) > GIVE_UP:
+        values["nextTry"] = max(later, moment + result.retry_after if result.retry_after else 0.0)
+        if result.status == 410 or moment - min(since, failing) > GIVE_UP:
             values |= {"paused": now()}
             log.error("The webhook %s is paused: %s", webhook.id, reason)
         webhooks.change(connection, webhook.id, **values)
@@ -190,6 +190,6 @@ class Courier:
             self._sender = None
 
 
-def pause(attempts: int, longest: float) -> float:
-    """Return how many seconds to wait after so many attempts: twice as long each time, give or take a quarter."""
-    return min(FIRST_PAUSE * 2.0 ** min(attempts - 1, 30), longest) * random.uniform(0.75, 1.25)
+def retry_delay(attempts: int, longest: float) -> float:
+    """Return the seconds to wait after the given number of attempts: doubled each time, with 25 % jitter."""
+    return min(FIRST_DELAY * 2.0 ** min(attempts - 1, 30), longest) * random.uniform(0.75, 1.25)

@@ -18,7 +18,7 @@ from storage.events import Event
 
 
 def document(event: Event) -> dict[str, Any]:
-    """Return an event as applications get it: id, type, timestamp and data, as Standard Webhooks recommends."""
+    """Return an event as the JSON that applications get, with the members that Standard Webhooks recommends."""
     return {
         "id": event.id,
         "type": event.kind,
@@ -29,7 +29,7 @@ def document(event: Event) -> dict[str, Any]:
 
 
 def scim_events(event: Event) -> dict[str, dict[str, Any]]:
-    """Return the `events` claim: the SCIM event that an event is, and Perch's own, which says it all."""
+    """Return the `events` claim: the SCIM event URI, and Perch's own URI with the complete data."""
     data = json.loads(event.data)
     own = {f"{OWN}:{event.kind}": data}
     if event.kind in PLAIN:

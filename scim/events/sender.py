@@ -1,4 +1,4 @@
-"""Sends one request to a webhook: to a checked address, bounded in time and size, following nothing."""
+"""Sends HTTP requests to one webhook: only to checked addresses, with limits of time and size, without redirects."""
 
 import http.client
 import socket
@@ -10,16 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-from scim.events.urls import Policy, Refused, Target
+from scim.events.urls import AddressPolicy, AddressRefused, WebhookUrl
 
-# How much of an answer is read (bytes), and how long a connection may be kept (seconds).
-READ_AT_MOST, KEEP = 16 * 1024, 55.0
-SHOWN = 200
+# Limits of the response's body (bytes), of a kept connection's age (seconds), and of the text in a result (characters).
+MAX_BODY, MAX_AGE, MAX_TEXT = 16 * 1024, 55.0, 200
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How it went: the status, 0 without an answer, what was answered or went wrong, and when to try again."""
+class SendResult:
+    """Status (0 without a response), the response's text or the error, and Retry-After in seconds."""
 
     status: int
     text: str
@@ -27,72 +26,75 @@ class Outcome:
 
     @property
     def delivered(self) -> bool:
-        """Whether the receiver took it."""
+        """Whether the receiver accepted the message."""
         return 200 <= self.status < 300
 
+    def __str__(self) -> str:
+        return f"{self.status or 'no answer'} {self.text}".strip()
 
-class Sender:
-    """Sends to one URL, over a kept connection where the receiver keeps it; not for several threads at once."""
 
-    def __init__(self, target: Target, policy: Policy, timeout: float) -> None:
+class WebhookSender:
+    """Sends to one URL and keeps the connection if the receiver does; for one thread at a time."""
+
+    def __init__(self, target: WebhookUrl, policy: AddressPolicy, timeout: float) -> None:
         self.target = target
         self.policy = policy
         self.timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
         self._opened = 0.0
 
-    def send(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        """POST a body and say how it went; whatever goes wrong is an outcome."""
+    def send(self, body: bytes, headers: Mapping[str, str]) -> SendResult:
+        """POST a body and return the result; errors are results, too."""
         began = time.monotonic()
         try:
-            if self._connection is not None and began - self._opened < KEEP:
+            if self._connection is not None and began - self._opened < MAX_AGE:
                 try:
-                    return self._once(body, headers)
+                    return self._post(body, headers)
                 except (ConnectionError, http.client.NotConnected):
-                    # The receiver closed what it had kept, unless it was this side that lost patience.
+                    # An early error means that the receiver closed the kept connection; a late one is our own timeout.
                     if time.monotonic() - began > self.timeout / 2:
                         raise
             self.close()
-            return self._once(body, headers)
-        except Refused as refused:
-            return self._failed(str(refused))
+            return self._post(body, headers)
+        except AddressRefused as error:
+            return self._failed(str(error))
         except (OSError, http.client.HTTPException, ValueError, UnicodeError) as error:
             return self._failed(f"{type(error).__name__}: {error}")
 
-    def _failed(self, text: str) -> Outcome:
+    def _failed(self, text: str) -> SendResult:
         self.close()
-        return Outcome(0, text[:SHOWN])
+        return SendResult(0, text[:MAX_TEXT])
 
-    def _once(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
+    def _post(self, body: bytes, headers: Mapping[str, str]) -> SendResult:
         connection = self._connection or self._open()
-        # A receiver that sends a byte now and then must not hold the deliverer: the time is for the whole answer.
-        guard = threading.Timer(self.timeout, _cut, (connection.sock,))
-        guard.daemon = True
-        guard.start()
+        # The socket's timeout restarts with each byte; this one limits the whole exchange.
+        timer = threading.Timer(self.timeout, _shut_down, (connection.sock,))
+        timer.daemon = True
+        timer.start()
         try:
             connection.request("POST", self.target.path, body, dict(headers))
             response = connection.getresponse()
-            data = response.read(READ_AT_MOST)
-            outcome = Outcome(response.status, _shown(data), _seconds(response.headers.get("Retry-After")))
+            data = response.read(MAX_BODY)
+            result = SendResult(response.status, _one_line(data), _seconds(response.headers.get("Retry-After")))
             if not response.isclosed() or response.will_close:
                 self.close()
-            return outcome
+            return result
         finally:
-            guard.cancel()
+            timer.cancel()
 
     def _open(self) -> http.client.HTTPConnection:
-        """Connect to one of the addresses that were just checked, and to no other: DNS may answer anew each time."""
+        """Connect to an address that was checked just now: a second DNS query could return another one."""
         end, last = time.monotonic() + self.timeout, OSError("The host has no address.")
         for address in self.policy.addresses(self.target):
             try:
                 plain = socket.create_connection((address, self.target.port), max(0.1, end - time.monotonic()))
                 plain.settimeout(self.timeout)
-                # Head and body go out one after the other; without this the body would wait for an acknowledgement.
+                # Head and body are two packets; Nagle's algorithm would hold the second one back.
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection = http.client.HTTPConnection(self.target.host, self.target.port)
-                # Without this it would connect anew by itself, wherever the name leads by then.
+                # http.client must not reconnect by itself: it would resolve the name again.
                 connection.auto_open = 0
-                connection.sock = self._secured(plain) if self.target.scheme == "https" else plain
+                connection.sock = self._with_tls(plain) if self.target.scheme == "https" else plain
             except OSError as error:
                 last = error
                 continue
@@ -102,7 +104,7 @@ class Sender:
             return connection
         raise last
 
-    def _secured(self, plain: socket.socket) -> socket.socket:
+    def _with_tls(self, plain: socket.socket) -> socket.socket:
         try:
             return _tls().wrap_socket(plain, server_hostname=self.target.host)
         except BaseException:
@@ -121,14 +123,14 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _cut(connected: socket.socket | None) -> None:
+def _shut_down(connected: socket.socket | None) -> None:
     with suppress(OSError):
         if connected is not None:
             connected.shutdown(socket.SHUT_RDWR)
 
 
-def _shown(data: bytes) -> str:
-    return " ".join(data.decode("utf-8", "replace").split())[:SHOWN]
+def _one_line(data: bytes) -> str:
+    return " ".join(data.decode("utf-8", "replace").split())[:MAX_TEXT]
 
 
 def _seconds(text: str | None) -> float:

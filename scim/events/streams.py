@@ -1,4 +1,4 @@
-"""Polling for security event tokens (RFC 8936): what a request asks, and what the key's stream has for it; no Flask."""
+"""Polling for security event tokens (RFC 8936): the poll request, and the answer from the key's stream; no Flask."""
 
 import logging
 from collections.abc import Sequence
@@ -12,14 +12,15 @@ from storage.database import Connection, Database
 from storage.event_streams import Stream
 from storage.events import CURSOR, Event
 
-DEFAULT_EVENTS, MOST_EVENTS = 100, 1000
-MOST_AHEAD = 10_000
+DEFAULT_EVENTS, MAX_EVENTS = 100, 1000
+# At most this many events are read behind a stream's position, acknowledged ones included.
+MAX_AHEAD = 10_000
 log = logging.getLogger("perch")
 
 
 @dataclass(frozen=True, slots=True)
-class Poll:
-    """A poll request (RFC 8936 section 2.4): how many tokens at most, whether at once, and what is dealt with."""
+class PollRequest:
+    """A poll request (RFC 8936 section 2.4): `at_once` is returnImmediately, `refused` pairs of `jti` and error."""
 
     max_events: int = DEFAULT_EVENTS
     at_once: bool = False
@@ -28,22 +29,23 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the stream has: events, whether more wait, and the number of the newest event that was looked at."""
+class PollResult:
+    """Unacknowledged events, whether there are more, and the number of the last event that was read."""
 
     events: Sequence[Event]
     more: bool
     last: int
 
 
-def read_poll(document: Any) -> Poll:
+def read_poll(document: Any) -> PollRequest:
     """Read the body of a poll request (RFC 8936 section 2.4).
 
-    :raises InvalidSyntax: when it is not of the form.
+    :raises InvalidSyntax: when it is malformed.
     """
     if not isinstance(document, dict):
         raise InvalidSyntax(
-            "A poll is a JSON object with maxEvents, returnImmediately, ack and setErrs, each optional."
+            "The body is not an object. Send a JSON object with maxEvents, returnImmediately, ack and setErrs, each "
+            "of them optional."
         )
     most = document.get("maxEvents", DEFAULT_EVENTS)
     acknowledged, refused = document.get("ack", []), document.get("setErrs", {})
@@ -52,27 +54,27 @@ def read_poll(document: Any) -> Poll:
     if not isinstance(document.get("returnImmediately", False), bool):
         raise InvalidSyntax("returnImmediately: must be true or false.")
     if not isinstance(acknowledged, list) or not all(isinstance(jti, str) for jti in acknowledged):
-        raise InvalidSyntax("ack: must be an array of the jti values of tokens.")
+        raise InvalidSyntax("ack: must be an array of the tokens' jti values.")
     if not isinstance(refused, dict) or not all(isinstance(error, dict) for error in refused.values()):
-        raise InvalidSyntax("setErrs: must be an object of jti values with an error object each.")
+        raise InvalidSyntax("setErrs: must be an object with a jti value as each name and an error object as value.")
     errors = tuple((jti, f"{error.get('err')}: {error.get('description')}"[:300]) for jti, error in refused.items())
-    return Poll(min(most, MOST_EVENTS), document.get("returnImmediately", False), tuple(acknowledged), errors)
+    return PollRequest(min(most, MAX_EVENTS), document.get("returnImmediately", False), tuple(acknowledged), errors)
 
 
-def without_acknowledgements(asked: Poll) -> Poll:
-    """Return a poll whose acknowledgements have been dealt with."""
+def without_acknowledgements(asked: PollRequest) -> PollRequest:
+    """Return a request whose acknowledgements are stored already."""
     return replace(asked, acknowledged=(), refused=())
 
 
-def poll(database: Database, key: str, asked: Poll) -> Found:
-    """Deal with the acknowledgements of a poll and return what else its key's stream has; a new one begins now.
+def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
+    """Store the acknowledgements of a request, then return the next events; a new stream begins with later events.
 
-    :raises Gone: when events were pruned before they were acknowledged; the stream begins anew now.
+    :raises Gone: when unacknowledged events were pruned; the stream restarts with later events.
     """
     with database.read() as connection:
         stream = event_streams.get(connection, key)
         if stream is not None and not _is_lost(connection, stream) and not asked.acknowledged and not asked.refused:
-            return _found(connection, stream, asked.max_events)
+            return _next_events(connection, stream, asked.max_events)
     with database.write() as connection:
         stream = event_streams.get(connection, key)
         lost = stream is not None and _is_lost(connection, stream)
@@ -80,26 +82,29 @@ def poll(database: Database, key: str, asked: Poll) -> Found:
             stream = Stream(key, outbox.last(connection), set())
         stream.acknowledge(_known(connection, [*asked.acknowledged, *(jti for jti, _ in asked.refused)]))
         event_streams.put(connection, stream)
-        found = _found(connection, stream, asked.max_events)
+        found = _next_events(connection, stream, asked.max_events)
     for jti, error in asked.refused:
         log.warning("The receiver with the key %s refused the event %r: %r", key, jti[:100], error)
     if lost:
-        raise Gone("Events were pruned before you acknowledged them. Read /Users anew; your stream goes on from now.")
+        raise Gone(
+            "Events were pruned before they were acknowledged. Read /Users again, then poll: the stream restarts now."
+        )
     return found
 
 
 def _is_lost(connection: Connection, stream: Stream) -> bool:
+    """Return whether events behind the stream's position were pruned."""
     return stream.position + 1 < outbox.first(connection)
 
 
 def _known(connection: Connection, jtis: Sequence[str]) -> list[int]:
-    """Return the numbers of the events that these are the ids of; others were never sent and are passed over."""
+    """Return the numbers of the events with these ids; unknown ids are ignored."""
     places = {int(found[1]): jti for jti in jtis if (found := CURSOR.fullmatch(jti))}
     return [seq for seq, event in outbox.get(connection, list(places)).items() if event.id == places[seq]]
 
 
-def _found(connection: Connection, stream: Stream, most: int) -> Found:
+def _next_events(connection: Connection, stream: Stream, most: int) -> PollResult:
     ahead = len(stream.acknowledged)
-    candidates = outbox.after(connection, stream.position, min(most + ahead + 1, MOST_AHEAD))
+    candidates = outbox.after(connection, stream.position, min(most + ahead + 1, MAX_AHEAD))
     fresh = [event for event in candidates if event.seq not in stream.acknowledged]
-    return Found(fresh[:most], len(fresh) > most, candidates[-1].seq if candidates else stream.position)
+    return PollResult(fresh[:most], len(fresh) > most, candidates[-1].seq if candidates else stream.position)

@@ -1,32 +1,37 @@
-"""Events as signed security event tokens (RFC 8417) of the SCIM profile (RFC 9967), and the keys that sign them."""
+"""Events as signed security event tokens (RFC 8417, SCIM profile RFC 9967), and the keys that sign them.
+
+joserfc is imported in the functions that use it: with cryptography it takes 4 MiB, and few workers ever sign.
+"""
 
 import time
 from datetime import UTC, datetime
-from typing import Any
-
-from joserfc import jwt
-from joserfc.jwk import ECKey
+from typing import TYPE_CHECKING, Any
 
 from scim.events.documents import scim_events
 from storage import signing_keys
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.events import Event
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
 
 MEDIA_TYPE = "application/secevent+jwt"
 ALGORITHM = "ES256"
 CURVE = "P-256"
 
 
-class Signer:
+class TokenSigner:
     """Signs events for one receiver; `issuer` is the workspace's URL, `audience` names the receiver."""
 
-    def __init__(self, key: ECKey, issuer: str, audience: str) -> None:
+    def __init__(self, key: "ECKey", issuer: str, audience: str) -> None:
         self.key = key
         self.issuer = issuer
         self.audience = audience
 
     def sign(self, event: Event) -> str:
-        """Return an event as a signed token; the same event has the same `jti` whenever it is signed."""
+        """Return an event as a signed token; every token of an event has the same `jti`."""
+        from joserfc import jwt
+
         header = {"alg": ALGORITHM, "typ": "secevent+jwt", "kid": self.key.kid}
         return jwt.encode(header, self._claims(event), self.key, algorithms=[ALGORITHM])
 
@@ -44,23 +49,32 @@ class Signer:
 
 
 def _subject(event: Event) -> dict[str, str]:
-    """Return what an event is about (RFC 9967 section 2.1): the path below the base URL, the externalId if known."""
+    """Return the subject of an event (RFC 9967 section 2.1): its path below the base URL, and externalId if known."""
     found = {"format": "scim", "uri": f"/{event.type}s/{event.subject}", "id": event.subject}
     external = event.named.get("externalId")
     return {**found, "externalId": external} if external else found
 
 
-def signing_key(database: Database) -> ECKey:
-    """Return the key that signs; the deployment makes it at first use, once whoever comes first."""
+def signing_key(database: Database) -> "ECKey":
+    """Return the deployment's signing key, which is made the first time it is needed."""
     with database.read() as connection:
         kept = signing_keys.every(connection)
     if not kept:
         with database.write() as connection:
+            # Another process may have made it since the read.
             kept = signing_keys.every(connection) or [_make(connection)]
-    return ECKey.import_key(kept[0])
+    return _imported(kept[0])
 
 
-def _make(connection: Any) -> dict[str, Any]:
+def _imported(jwk: dict[str, Any]) -> "ECKey":
+    from joserfc.jwk import ECKey
+
+    return ECKey.import_key(jwk)
+
+
+def _make(connection: Connection) -> dict[str, Any]:
+    from joserfc.jwk import ECKey
+
     key = ECKey.generate_key(CURVE, {"use": "sig", "alg": ALGORITHM})
     jwk = {**key.as_dict(private=True), "kid": key.thumbprint()}
     signing_keys.insert(connection, jwk)
@@ -68,7 +82,7 @@ def _make(connection: Any) -> dict[str, Any]:
 
 
 def published(database: Database) -> dict[str, Any]:
-    """Return the public keys as a JWK Set (RFC 7517 section 5), empty before tokens are in use."""
+    """Return the public keys as a JWK Set (RFC 7517 section 5); it is empty until a token is asked for."""
     with database.read() as connection:
         kept = signing_keys.every(connection)
-    return {"keys": [ECKey.import_key(jwk).as_dict(private=False) for jwk in kept]}
+    return {"keys": [_imported(jwk).as_dict(private=False) for jwk in kept]}

@@ -1,4 +1,4 @@
-"""Where webhooks may lead: public addresses over https unless told otherwise, checked at each connection."""
+"""Which URLs and addresses webhooks may use: https to public addresses, unless settings allow more."""
 
 import ipaddress
 import socket
@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 from schemas.errors import InvalidValue
 from scim.settings import Settings
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 LONGEST = 2000
 
 
-class Refused(Exception):
-    """A webhook may not be sent to where its host leads."""
+class AddressRefused(Exception):
+    """A webhook's host resolves to an address that webhooks may not use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A URL taken apart; `path` has the query, `host` is without brackets."""
+class WebhookUrl:
+    """The parts of a URL; `path` includes the query, `host` has no brackets."""
 
     scheme: str
     host: str
@@ -28,61 +28,62 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What the operator allows: private addresses and plain http for all (`private`), or for these hosts."""
+class AddressPolicy:
+    """What the operator allows: private addresses and plain http for all hosts (`private`), or for `hosts` only."""
 
     private: bool
     hosts: frozenset[str]
 
     @classmethod
-    def of(cls, settings: Settings) -> "Policy":
-        """Return the policy that the settings make."""
+    def of(cls, settings: Settings) -> "AddressPolicy":
+        """Return the policy of the settings."""
         return cls(settings["PERCH_WEBHOOKS_ALLOW_PRIVATE"], settings["PERCH_WEBHOOK_HOSTS"])
 
     def trusts(self, host: str) -> bool:
-        """Tell whether a host may be anywhere."""
+        """Return whether a host may have any address."""
         return self.private or host in self.hosts or f"[{host}]" in self.hosts
 
-    def read(self, url: str) -> Target:
-        """Take a webhook's URL apart.
+    def parse(self, url: str) -> WebhookUrl:
+        """Return the parts of a webhook's URL.
 
-        :raises InvalidValue: when it is none, or not https where that is needed.
+        :raises InvalidValue: for text that is no such URL, and for http where https is required.
         """
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise InvalidValue("The URL is none; write https://app.example.com/path.") from None
+            raise InvalidValue("This is not a URL. Send one such as https://app.example.com/path.") from None
         host = (parts.hostname or "").lower()
         if parts.scheme not in ("http", "https") or not host or len(url) > LONGEST or not url.isascii():
-            raise InvalidValue("The URL is none for webhooks; write https://app.example.com/path.")
+            raise InvalidValue("Webhooks need an http(s) URL in ASCII. Send one such as https://app.example.com/path.")
         if parts.username is not None or parts.fragment or any(character <= " " for character in url):
-            raise InvalidValue("A webhook's URL has no user, no fragment and no spaces.")
+            raise InvalidValue("A webhook's URL has no user, fragment or spaces. Send it without them.")
         if parts.scheme == "http" and not self.trusts(host):
             raise InvalidValue(
-                "Webhooks go over https; for a test on this machine set PERCH_WEBHOOKS_ALLOW_PRIVATE=on, or name the "
-                "host in PERCH_WEBHOOK_HOSTS."
+                "Webhooks need https. For plain http to a test receiver, set PERCH_WEBHOOKS_ALLOW_PRIVATE=on, or name "
+                "its host in PERCH_WEBHOOK_HOSTS."
             )
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        return Target(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), path)
+        return WebhookUrl(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), path)
 
-    def addresses(self, target: Target) -> list[str]:
-        """Resolve a host and return its addresses, to connect to these and to no other.
+    def addresses(self, target: WebhookUrl) -> list[str]:
+        """Resolve a host; connections must use the returned addresses, without another DNS query.
 
-        :raises Refused: when one of them is not public and the host is not trusted; :raises OSError: without any.
+        :raises AddressRefused: when one of them is not public and the host is not trusted.
+        :raises OSError: when the host has no address.
         """
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
         texts = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for text in texts:
             if not self.trusts(target.host) and not is_public(ipaddress.ip_address(text.partition("%")[0])):
-                raise Refused(
-                    f"{target.host} leads to {text}, which is not public; PERCH_WEBHOOK_HOSTS can allow the host."
+                raise AddressRefused(
+                    f"{target.host} resolves to {text}, which is not public. PERCH_WEBHOOK_HOSTS can allow the host."
                 )
         return texts
 
 
-def is_public(address: Address) -> bool:
-    """Tell whether an address is one of the public internet, whatever it is wrapped in."""
+def is_public(address: IPAddress) -> bool:
+    """Return whether an address, or the IPv4 address embedded in it, is on the public internet."""
     if isinstance(address, ipaddress.IPv6Address):
         if address in NAT64:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))

@@ -1,4 +1,4 @@
-"""Waiting for the next event without taking every thread of a process: a few may wait, the others are answered."""
+"""Long polling: some threads of a process may wait for the next event, the others stay free for other requests."""
 
 import threading
 import time
@@ -7,21 +7,22 @@ from collections.abc import Callable
 from storage import events
 from storage.database import Database
 
-# Of the four threads that a process has by default, two may wait.
-PLACES = 2
+# A process has four threads by default.
+MAX_WAITING = 2
+# Seconds.
 LONGEST, LOOK_EVERY = 30.0, 0.25
 
 
-class Waiting:
-    """The places of one process; `alive` tells whether the process goes on, so that a stop need not wait."""
+class EventWaiter:
+    """Lets threads of one process wait; they return early when `alive` says that the process is to stop."""
 
     def __init__(self, database: Database, alive: Callable[[], bool] = lambda: True) -> None:
         self.database = database
         self.alive = alive
-        self._places = threading.BoundedSemaphore(PLACES)
+        self._places = threading.BoundedSemaphore(MAX_WAITING)
 
-    def until(self, seq: int, seconds: float) -> bool:
-        """Wait until there is an event behind a number, at most some seconds; False when no place was free."""
+    def wait(self, seq: int, seconds: float) -> bool:
+        """Wait up to `seconds` for an event numbered above `seq`; return False if too many threads wait already."""
         if not self._places.acquire(blocking=False):
             return False
         try:

@@ -1,10 +1,11 @@
-"""Webhooks as an operator handles them: add, list, test, replay, rotate, pause; no Flask."""
+"""What an operator can do with webhooks: add, list, test, replay, rotate, pause, resume, remove; no Flask."""
 
 import base64
 import json
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +14,12 @@ from schemas.datetimes import now, stored, to_json
 from schemas.errors import InvalidValue
 from schemas.events import KINDS
 from scim.events import tokens
-from scim.events.messages import Messages
-from scim.events.sender import Outcome, Sender
-from scim.events.urls import Policy
+from scim.events.messages import MessageBuilder
+from scim.events.sender import SendResult, WebhookSender
+from scim.events.urls import AddressPolicy
 from scim.settings import Settings
 from storage import events, webhooks
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.events import Event
 from storage.webhooks import Webhook
 
@@ -28,22 +29,22 @@ TEST = "perch.test"
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """Where an operator works: the deployment, and the workspace's URL as issuer of tokens."""
+class WebhookService:
+    """The webhooks of a deployment; `issuer` is the workspace's URL."""
 
     database: Database
     settings: Settings
     issuer: str
 
     def add(self, url: str, wanted: Sequence[str] = (), form: str = STANDARD) -> Webhook:
-        """Add a webhook, which gets what happens from now on; its secret is to be shown this once.
+        """Add a webhook for events from now on and return it with its secret, which must be shown only once.
 
-        :raises InvalidValue: for a URL that may not be, or an unknown kind of event.
+        :raises InvalidValue: for a URL that is not allowed, and for an unknown kind of event.
         """
-        Policy.of(self.settings).read(url)
+        AddressPolicy.of(self.settings).parse(url)
         unknown = [kind for kind in wanted if kind not in KINDS]
         if unknown:
-            raise InvalidValue(f"There is no event '{unknown[0][:100]}'; there are {', '.join(KINDS)}.")
+            raise InvalidValue(f"There is no event '{unknown[0][:100]}'. Send any of {', '.join(KINDS)}.")
         if form == SET:
             tokens.signing_key(self.database)
         identifier = secrets.token_hex(5)
@@ -51,39 +52,42 @@ class Desk:
             webhooks.insert(connection, identifier, url, wanted, form, make_secret())
             return webhooks.get(connection, identifier)
 
-    def every(self) -> list[dict[str, Any]]:
-        """Return what may be shown of each webhook."""
+    def list_all(self) -> list[dict[str, Any]]:
+        """Return the description of each webhook."""
         with self.database.read() as connection:
             return [
                 described(found, webhooks.waiting(connection, found.id)) for found in webhooks.every(connection)
             ]  # fmt: skip
 
     def remove(self, identifier: str) -> Webhook:
-        """Remove a webhook; what it has not got is not sent any more."""
+        """Remove a webhook with its undelivered events."""
         with self.database.write() as connection:
             found = webhooks.get(connection, identifier)
             webhooks.delete(connection, identifier)
         return found
 
     def rotate(self, identifier: str, overlap: float = OVERLAP_HOURS) -> Webhook:
-        """Give a webhook a new secret; for some hours both sign, so that the receiver can change over in peace."""
+        """Make a new secret; the old one signs, too, for `overlap` hours, in which the receiver can switch.
+
+        :raises InvalidValue: for a webhook that gets tokens.
+        """
         with self.database.write() as connection:
             found = webhooks.get(connection, identifier)
             if found.format == SET:
-                raise InvalidValue("Tokens are signed with the key of the deployment, not with a secret.")
+                raise InvalidValue("This webhook has no secret: its tokens are signed with the deployment's key.")
             until = time.time() + overlap * 3600
             webhooks.change(connection, identifier, secret=make_secret(), oldSecret=found.secret, oldUntil=until)
             return webhooks.get(connection, identifier)
 
     def pause(self, identifier: str) -> Webhook:
-        """Send nothing more to a webhook until it is resumed; nothing is lost while events are kept."""
+        """Pause a webhook; its events wait, for as long as PERCH_EVENTS_DAYS keeps them."""
         with self.database.write() as connection:
             found = webhooks.get(connection, identifier)
             webhooks.change(connection, identifier, paused=found.paused or now(), reason="paused by an operator")
             return webhooks.get(connection, identifier)
 
     def resume(self, identifier: str) -> Webhook:
-        """Go on with a webhook, at once and with fresh patience."""
+        """Resume a webhook at once, with its failures and retry delays reset."""
         with self.database.write() as connection:
             webhooks.get(connection, identifier)
             webhooks.change(
@@ -93,37 +97,37 @@ class Desk:
             return webhooks.get(connection, identifier)
 
     def replay(self, identifier: str, begin: str) -> int:
-        """Send everything again from a cursor, `oldest`, `latest` (nothing: skip all) or an instant; return how much.
+        """Move a webhook back, or on, and return the number of events to send.
 
-        :raises InvalidValue: when the beginning is none of these; :raises Gone: when it is not kept any more.
+        `begin` is a cursor, an instant in ISO 8601, `oldest`, or `latest`, which skips all undelivered events.
+
+        :raises InvalidValue: for another beginning.
+        :raises Gone: for a cursor whose events were pruned.
         """
         with self.database.write() as connection:
             webhooks.get(connection, identifier)
             position = _position(connection, begin)
             webhooks.change(connection, identifier, position=position, failures=0, failingSince=None, nextTry=0.0)
-            # What waits from before is sent in its turn, unless everything is to be skipped.
+            # Queued events before the new position stay queued, unless everything is skipped.
             webhooks.clear(connection, identifier, -1 if begin == "latest" else position)
             return events.last(connection) - position
 
-    def test(self, identifier: str) -> Outcome:
-        """Send an event that says nothing, now, and return how it went."""
+    def test(self, identifier: str) -> SendResult:
+        """Send an empty test event now and return the result."""
         with self.database.read() as connection:
             found = webhooks.get(connection, identifier)
         workspace = self.issuer.rpartition("/")[2]
         event = Event(0, secrets.token_hex(4), now(), TEST, "Workspace", workspace, "test", secrets.token_hex(8), "{}")
-        policy = Policy.of(self.settings)
+        policy = AddressPolicy.of(self.settings)
         try:
-            target = policy.read(found.url)
-        except InvalidValue as refused:
-            return Outcome(0, refused.detail)
-        sender = Sender(target, policy, self.settings["PERCH_WEBHOOK_TIMEOUT"])
-        try:
-            return sender.send(*Messages(self.database, self.issuer).of(found, event))
-        finally:
-            sender.close()
+            target = policy.parse(found.url)
+        except InvalidValue as error:
+            return SendResult(0, error.detail)
+        with closing(WebhookSender(target, policy, self.settings["PERCH_WEBHOOK_TIMEOUT"])) as sender:
+            return sender.send(*MessageBuilder(self.database, self.issuer).build(found, event))
 
 
-def _position(connection: Any, begin: str) -> int:
+def _position(connection: Connection, begin: str) -> int:
     if begin == "latest":
         return events.last(connection)
     if begin == "oldest":
@@ -133,18 +137,18 @@ def _position(connection: Any, begin: str) -> int:
     try:
         moment = datetime.fromisoformat(begin)
     except ValueError:
-        raise InvalidValue("--from: a cursor, an event's id, oldest, latest, or an instant in ISO 8601.") from None
+        raise InvalidValue("--from: send a cursor, an event's id, oldest, latest, or an instant in ISO 8601.") from None
     utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     return webhooks.since(connection, stored(utc))
 
 
 def make_secret() -> str:
-    """Return a new secret as Standard Webhooks writes one: 256 bits."""
+    """Return a new secret of 256 bits, in the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def described(found: Webhook, waiting: int) -> dict[str, Any]:
-    """Return what may be shown of a webhook: everything but its secrets."""
+    """Return everything but the secrets of a webhook; `waiting` is its number of undelivered events."""
     state = "paused" if found.paused else "failing" if found.failures else "live"
     return {
         "id": found.id,

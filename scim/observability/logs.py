@@ -1,4 +1,4 @@
-"""The log: one line per request and per event on standard error, as JSON or for people, without Flask."""
+"""The log on standard error: one line per request and per event, as JSON or as text; no Flask."""
 
 import json
 import logging
@@ -18,8 +18,8 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 @dataclass(slots=True)
-class Line:
-    """What the log says of a request; `url` and `address` are empty unless personal data may be logged."""
+class RequestLine:
+    """The fields of a request's line; `url` and `address` are empty unless personal data may be logged."""
 
     level: str
     request: str
@@ -34,13 +34,13 @@ class Line:
 
 
 class JsonLines(JsonFormatter):
-    """Events as JSON, with the id of the request that they happened in."""
+    """Formats events as JSON, with the id of the current request."""
 
     def __init__(self) -> None:
         super().__init__("{time}{levelname}{message}", style="{", rename_fields={"levelname": "level"})
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line, whatever the record holds: line breaks of a traceback are escaped."""
+        """Return one line; line breaks of a traceback are escaped."""
         record = logging.makeLogRecord({**record.__dict__, "levelname": record.levelname.lower()})
         record.time = instant(record.created)
         if request_id.get():
@@ -49,7 +49,7 @@ class JsonLines(JsonFormatter):
 
 
 class TextLines(logging.Formatter):
-    """Events for people on a terminal."""
+    """Formats events for people at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the time of day, the level unless it is info, and the message."""
@@ -60,57 +60,58 @@ class TextLines(logging.Formatter):
 
 
 class RequestLog:
-    """Writes a line per request: by hand, as a log record and a formatter would cost five times as much."""
+    """Writes one line per request, without `logging`: a log record and a formatter cost five times as much."""
 
-    def __init__(self, level: str, kind: str, personal: bool) -> None:
+    def __init__(self, level: str, format_name: str, personal: bool) -> None:
         self.personal = personal
-        self._least = LEVELS[level]
-        self._render = _json if kind == "json" else _text
+        self._threshold = LEVELS[level]
+        self._render = _json if format_name == "json" else _text
 
     def wants(self, level: str) -> bool:
-        """Tell whether lines of a level are written."""
-        return LEVELS[level] >= self._least
+        """Return whether lines of a level are written."""
+        return LEVELS[level] >= self._threshold
 
-    def write(self, line: Line) -> None:
-        """Write a line in one call, so that those of several processes do not mix; a full disk stops no request."""
+    def write(self, line: RequestLine) -> None:
+        """Write a line with one system call, so that lines of several processes do not mix; ignore a full disk."""
         try:
             os.write(STDERR, self._render(line).encode("utf-8", "replace"))
         except OSError:
             return
 
 
-def kind_of(chosen: str) -> str:
-    """Return "json" or "text" for a value of PERCH_LOG_FORMAT."""
+def resolve_format(chosen: str) -> str:
+    """Return "json" or "text" for a value of PERCH_LOG_FORMAT; auto is text on a terminal only."""
     if chosen != "auto":
         return chosen
     return "text" if sys.stderr is not None and sys.stderr.isatty() else "json"
 
 
 def formatter(chosen: str) -> logging.Formatter:
-    """Return the formatter of events for a value of PERCH_LOG_FORMAT."""
-    return JsonLines() if kind_of(chosen) == "json" else TextLines()
+    """Return the formatter for a value of PERCH_LOG_FORMAT."""
+    return JsonLines() if resolve_format(chosen) == "json" else TextLines()
 
 
+# Holds the process's request log once it serves.
 _requests: list[RequestLog] = []
 
 
 def start(level: str, chosen: str, personal: bool) -> None:
-    """Begin to log in this process; before, Perch's events go where Python's logging sends them by default."""
+    """Configure the log of a process that serves; others keep Python's defaults."""
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(chosen))
     log = logging.getLogger("perch")
     log.handlers = [handler]
     log.setLevel(LEVELS[level])
-    _requests[:] = [RequestLog(level, kind_of(chosen), personal)]
+    _requests[:] = [RequestLog(level, resolve_format(chosen), personal)]
 
 
 def of_requests() -> RequestLog | None:
-    """Return where requests are logged; None in a process that does not serve."""
+    """Return the request log, None in a process that does not serve."""
     return _requests[0] if _requests else None
 
 
 def instant(seconds: float) -> str:
-    """Return seconds since 1970 as an RFC 3339 instant in UTC, to the millisecond."""
+    """Return seconds since 1970 as an RFC 3339 instant in UTC with milliseconds."""
     return f"{_second(int(seconds))}.{int(seconds * 1000) % 1000:03d}Z"
 
 
@@ -124,7 +125,7 @@ def _quoted(text: str) -> str:
     return json.dumps(text)
 
 
-def _json(line: Line) -> str:
+def _json(line: RequestLine) -> str:
     optional = "".join(
         f',"{name}":{json.dumps(text)}'
         for name, text in (("resource", line.resource), ("address", line.address), ("url", line.url))
@@ -138,7 +139,7 @@ def _json(line: Line) -> str:
     )
 
 
-def _text(line: Line) -> str:
+def _text(line: RequestLine) -> str:
     shown = json.dumps(line.url)[1:-1] if line.url else line.route.replace("<identifier>", line.resource or "<id>")
     parts = [time.strftime("%H:%M:%S"), str(line.status), line.method.ljust(6), shown, f"{line.seconds * 1000:.1f} ms"]
     parts += [f"key {line.key}"] if line.key else []

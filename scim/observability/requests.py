@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 from scim.observability import logs, metrics
-from scim.observability.logs import Line
+from scim.observability.logs import RequestLine
 from scim.observability.redaction import redacted_path, redacted_text
 
 # What callers may send as X-Request-Id, so that it can be written anywhere as it is.
@@ -56,7 +56,7 @@ def end(seen: Seen) -> None:
     if log is not None and log.wants(level := _level(route, seen.status)):
         # Text that is no id may be a person's name and is left out.
         resource = seen.identifier if RESOURCE_ID.fullmatch(seen.identifier) else ""
-        line = Line(level, seen.request_id, method, route, seen.status, seconds, seen.key, resource)
+        line = RequestLine(level, seen.request_id, method, route, seen.status, seconds, seen.key, resource)
         if log.personal:
             line.url, line.address = redacted_path(seen.path), seen.address or ""
         log.write(line)

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, g
 from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
-from scim.events.waiting import LONGEST, Waiting
+from scim.events.waiting import LONGEST, EventWaiter
 from scim.web.requests import parameters, perch, read_json
 from storage import events as outbox
 from storage.database import Database
@@ -39,7 +39,7 @@ def follow() -> Response:
     page = _page(database, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting().until(_seq(database, page.cursor), wait) else NO_PLACE
+        headers = {} if waiting().wait(_seq(database, page.cursor), wait) else NO_PLACE
         page = _page(database, page.cursor, limit)
     document = {
         "events": [documents.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
@@ -55,9 +55,9 @@ def poll() -> Response:
     found = streams.poll(database, key, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
-        headers = {} if waiting().until(found.last, LONGEST) else NO_PLACE
+        headers = {} if waiting().wait(found.last, LONGEST) else NO_PLACE
         found = streams.poll(database, key, streams.without_acknowledgements(asked))
-    signer = tokens.Signer(tokens.signing_key(database), issuer(), f"{issuer()}/events/{key}")
+    signer = tokens.TokenSigner(tokens.signing_key(database), issuer(), f"{issuer()}/events/{key}")
     sets = {event.id: signer.sign(event) for event in found.events}
     body = json.dumps({"sets": sets, "moreAvailable": found.more})
     return Response(body, headers=headers, content_type="application/json")
@@ -76,13 +76,13 @@ def issuer() -> str:
     return base_url.removesuffix("/scim/v2")
 
 
-def waiting() -> Waiting:
+def waiting() -> EventWaiter:
     """Return the waiting room of this process, made at its first use."""
     extensions = current_app.extensions
-    found: Waiting | None = extensions.get("perch.waiting")
+    found: EventWaiter | None = extensions.get("perch.waiting")
     if found is None:
         alive = extensions.get("perch.alive", lambda: True)
-        found = extensions["perch.waiting"] = Waiting(perch().database, alive)
+        found = extensions["perch.waiting"] = EventWaiter(perch().database, alive)
     return found
 
 

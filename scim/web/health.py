@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from schemas.errors import ScimError
-from scim.observability.metrics import Deployment
+from scim.observability.metrics import DeploymentMetrics
 from scim.settings import VERSION, Settings
 from scim.web.auth import Authenticator
 from storage import statistics as figures
@@ -34,7 +34,7 @@ class Health:
     settings: Settings
     database: Database
     authenticator: Authenticator
-    figures: Deployment
+    figures: DeploymentMetrics
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _found: dict[str, str] = field(default_factory=dict)
     _until: float = 0.0
@@ -75,7 +75,7 @@ def _result(check: Callable[[], None], otherwise: str) -> str:
 
 def register(app: Flask, settings: Settings, database: Database, authenticator: Authenticator) -> None:
     """Serve the routes that monitors ask."""
-    app.extensions["perch.health"] = Health(settings, database, authenticator, Deployment(settings, database))
+    app.extensions["perch.health"] = Health(settings, database, authenticator, DeploymentMetrics(settings, database))
     app.register_blueprint(blueprint)
 
 

@@ -1,1 +1,1 @@
-"""The benchmark: what Perch costs beside the bare minimum of its stack, measured in turn in one run."""
+"""The benchmark: Perch compared with the bare minimum of its stack, interleaved in one run."""

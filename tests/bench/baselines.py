@@ -1,4 +1,4 @@
-"""The bare minimum that the stack can do, as a Flask application behind the same gunicorn settings.
+"""The bare minimum of the stack, as a Flask application behind the same gunicorn settings.
 
 B1 answers fixed JSON, B2 after one SELECT by primary key, B3 after one committed INSERT, B5 with a page of 100.
 """
@@ -16,7 +16,7 @@ app = Flask("baselines")
 
 
 def connection() -> sqlite3.Connection:
-    """Return this thread's connection, with Perch's durability."""
+    """Return this thread's connection, as durable as Perch's."""
     held: sqlite3.Connection | None = getattr(local, "held", None)
     if held is None:
         held = local.held = sqlite3.connect(os.environ["BENCH_DATABASE"], isolation_level=None, timeout=30)
@@ -26,7 +26,7 @@ def connection() -> sqlite3.Connection:
 
 
 def prepare(path: str, rows: int) -> None:
-    """Make the baselines' file with that many rows."""
+    """Create the baselines' file with a number of rows."""
     with sqlite3.connect(path) as made:
         made.execute("PRAGMA journal_mode = WAL")
         made.execute("CREATE TABLE blobs (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, document TEXT NOT NULL)")
@@ -54,7 +54,7 @@ def b2(seq: int) -> Response:
 
 @app.post("/b3")
 def b3() -> Response:
-    """Keep the body as a row, durably."""
+    """Store the body as a row and commit."""
     document = request.get_data(as_text=True)
     connection().execute("INSERT INTO blobs (document) VALUES (?)", (document,))
     return answer(document, 201)

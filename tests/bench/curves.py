@@ -15,7 +15,7 @@ Factors = Mapping[int, float]
 
 
 def growth_svg(growth: Mapping[str, Factors], limit: float = 1.5) -> str:
-    """Return curves of the medians' growth over the size of the directory, which is on a logarithmic axis."""
+    """Return curves of the medians' growth over the directory's size, on a logarithmic axis."""
     sizes = sorted({size for factors in growth.values() for size in factors})
     height = max(380, TOP + LINE * len(growth) + 60)
     top = max([2.0, *(factor for factors in growth.values() for factor in factors.values())])
@@ -27,7 +27,7 @@ def growth_svg(growth: Mapping[str, Factors], limit: float = 1.5) -> str:
     ]
     for place, (name, factors) in enumerate(sorted(growth.items(), key=lambda item: -item[1][max(item[1])])):
         points = " ".join(f"{_x(size, sizes):.1f},{_y(factor, top, height):.1f}" for size, factor in factors.items())
-        # Ten colours, then the same ones dashed.
+        # After ten colours the lines are dashed.
         look = f'stroke="{COLOURS[place % len(COLOURS)]}" stroke-width="2.2"'
         look += ' stroke-dasharray="6 4"' if place >= len(COLOURS) else ""
         x, y = LEFT + PLOT + 25, TOP + 10 + place * LINE
@@ -52,7 +52,7 @@ def _axes(sizes: list[int], top: float, limit: float, height: int) -> list[str]:
 
 
 def _steps(top: float) -> list[float]:
-    """Return levels for lines: every one, up to a handful; powers of ten where the curves go far beyond."""
+    """Return the levels of the grid: whole numbers up to 7, powers of ten for higher curves."""
     return (
         [float(level) for level in range(2, int(top) + 1)] if top < 8 else [10.0**n for n in range(1, 7) if 10**n < top]
     )
@@ -64,7 +64,7 @@ def _x(size: int, sizes: list[int]) -> float:
 
 
 def _y(factor: float, top: float, height: int) -> float:
-    """Return the height of a factor; logarithmic too where the curves go far."""
+    """Return the y coordinate of a factor; the axis is logarithmic for curves above 8."""
     least, most = (0.5, top) if top >= 8 else (0.0, top)
     share = (math.log(max(factor, least) / least) / math.log(most / least)) if least else factor / most
     return height - 40 - share * (height - 40 - TOP - 10)

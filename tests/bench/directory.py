@@ -1,4 +1,4 @@
-"""A directory of any size, put into the file through the repository, not through a million POSTs."""
+"""Builds a directory of any size through the repository, without a million POSTs."""
 
 import random
 from functools import cache
@@ -14,7 +14,7 @@ CHUNK = 10_000
 
 
 def person(number: int) -> dict[str, Any]:
-    """Return what Okta would send for a person, without the password."""
+    """Return the document that Okta sends for a person, without the password."""
     return {
         "schemas": [USER.schema.urn],
         "userName": f"person{number}@example.com",
@@ -35,14 +35,14 @@ def _shape() -> dict[str, Any]:
 
 
 def loaded(number: int) -> dict[str, Any]:
-    """Return what USER.load makes of a person, without the work: all have the shape of the first one."""
+    """Return the result of USER.load for a person, faster: only the first person is really loaded."""
     sent = {**person(number), "schemas": _shape()["schemas"]}
     sent["name"] = {key: sent["name"][key] for key in _shape()["name"]}
     return {key: sent[key] for key in _shape()}
 
 
 def seed(database: Database, people: int, big_group: int) -> tuple[list[str], dict[str, str]]:
-    """Put people into teams of 100 and into groups of 100 and of `big_group`; return their ids, and the groups'."""
+    """Create people, teams of 100, and groups of 100 and of `big_group`; return their ids, the groups' by name."""
     ids: list[str] = []
     for first in range(0, people, CHUNK):
         with database.write() as connection:
@@ -73,5 +73,5 @@ def _seed_groups(database: Database, groups: dict[str, list[str]]) -> dict[str, 
 
 
 def pick(people: int, turn: int) -> int:
-    """Return a person's number that looks random and is the same in every run."""
+    """Return a pseudo-random person's number, the same one in every run."""
     return random.Random(turn).randrange(people)

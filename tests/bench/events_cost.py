@@ -1,8 +1,8 @@
-"""What the outbox costs a write: the same writes with it and without, in turn, in one process, durable as ever.
+"""The cost of the outbox: the same durable writes with events and without, interleaved in one process.
 
     python -m tests.bench.events_cost [ROUNDS]
 
-prints, for each kind of write, the median time without and with, and the ratio of the medians and of the first tenths.
+prints the median times without and with events, and the ratios of the medians and of the first deciles.
 """
 
 import statistics
@@ -35,8 +35,8 @@ def without_events() -> Any:
         yield
 
 
-class Writes:
-    """The writes that are timed, on a deployment with some people and groups."""
+class TimedWrites:
+    """The writes to time, on a deployment with some people and groups."""
 
     def __init__(self, folder: str) -> None:
         settings = {"PERCH_DATABASE": str(Path(folder) / "perch.db"), "PERCH_FUSE": "off", "PERCH_TRAFFIC": "off"}
@@ -104,7 +104,7 @@ def timed(write: Callable[[], None]) -> float:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        writes = Writes(folder)
+        writes = TimedWrites(folder)
         kinds = (writes.create_plain, writes.create_with_role, writes.put, writes.deactivate, writes.join_plain,
                  writes.join_giving, writes.delete)  # fmt: skip
         for write in kinds:

@@ -1,4 +1,4 @@
-"""What is not a rate against a baseline: groups of any size, bulk, paging, memory, start."""
+"""Figures that are no rates: groups of any size, bulk, paging, memory, start."""
 
 import sqlite3
 import statistics
@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from tests.bench import rows, workloads
-from tests.bench.load import Connection, Operation
-from tests.bench.subjects import Perch, say
+from tests.bench.load import HttpConnection, Operation
+from tests.bench.subjects import PerchSubject, say
 from tests.bench.workloads import World, expect
 
 Fact = dict[str, Any]
@@ -22,8 +22,8 @@ def fact(name: str, value: float, unit: str, at_most: float | None = None, at_le
     return {"name": name, "value": value, "unit": unit, "at_most": at_most, "at_least": at_least}
 
 
-def _in_turn(perch: Perch, first: rows.Make, second: rows.Make, seconds: float, rounds: int) -> float:
-    """Return the median, over interleaved pairs, of the first workload's median latency over the second's."""
+def _ratio(perch: PerchSubject, first: rows.Make, second: rows.Make, seconds: float, rounds: int) -> float:
+    """Return the median ratio of two workloads' median latencies, over interleaved pairs of runs."""
     ratios = []
     for _ in range(rounds):
         below = perch.measure(second, 1, seconds).median
@@ -31,8 +31,8 @@ def _in_turn(perch: Perch, first: rows.Make, second: rows.Make, seconds: float, 
     return statistics.median(ratios)
 
 
-def paging(perch: Perch, seconds: float, rounds: int) -> list[Fact]:
-    """Hold a deep page and a cursor page against the first page."""
+def paging(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
+    """Compare a deep page and a cursor page with the first page."""
 
     def first(world: World) -> Any:
         return workloads.page(world, lambda turn: 1)
@@ -43,17 +43,17 @@ def paging(perch: Perch, seconds: float, rounds: int) -> list[Fact]:
     size = f"{perch.world.people:,} people"
     pages = [(f"page at startIndex={rows.deep(perch.world)}", deep), ("cursor page anywhere", workloads.cursor_page)]
     return [
-        fact(f"{name} over the first page, {size}", _in_turn(perch, make, first, seconds, rounds), "times", 1.5)
+        fact(f"{name} over the first page, {size}", _ratio(perch, make, first, seconds, rounds), "times", 1.5)
         for name, make in pages
     ]
 
 
-def groups(perch: Perch, seconds: float, rounds: int) -> list[Fact]:
-    """Hold the large group against one of 100, and writing it whole against as many bare INSERTs."""
+def groups(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
+    """Compare the large group with one of 100, and writing it whole with bare INSERTs of as many rows."""
     big = perch.big_group
     found = []
     for name, make in rows.GROUPS:
-        ratio = _in_turn(perch, partial(make, group="big"), partial(make, group="small"), seconds, rounds)
+        ratio = _ratio(perch, partial(make, group="big"), partial(make, group="small"), seconds, rounds)
         found.append(fact(f"{name}: group of {big:,} over one of 100", ratio, "times", 1.5))
     post, put = workloads.post_group(perch.world, big), workloads.put_group(perch.world, "replaced", big)
     for name, operation in (("POST", post), ("PUT", put)):
@@ -62,9 +62,9 @@ def groups(perch: Perch, seconds: float, rounds: int) -> list[Fact]:
     return found
 
 
-def _seconds(perch: Perch, operation: Operation) -> float:
-    """Return how long an operation's even turn takes; the odd one, after it, is not counted."""
-    connection = Connection(perch.server.port, perch.headers)
+def _seconds(perch: PerchSubject, operation: Operation) -> float:
+    """Return the seconds of an operation's even turn; the odd one after it is not counted."""
+    connection = HttpConnection(perch.server.port, perch.headers)
     begin = time.perf_counter()
     operation(connection, 0)
     took = time.perf_counter() - begin
@@ -86,8 +86,8 @@ def _insert_rows(count: int) -> float:
         return time.perf_counter() - begin
 
 
-def bulk(perch: Perch, seconds: float, rounds: int) -> list[Fact]:
-    """Hold a bulk of 1,000 creations against single POSTs."""
+def bulk(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
+    """Compare a bulk of 1,000 creations with single POSTs."""
     ratios = []
     for _ in range(rounds):
         single = perch.measure(workloads.post_user, 1, seconds).rate
@@ -95,25 +95,23 @@ def bulk(perch: Perch, seconds: float, rounds: int) -> list[Fact]:
     return [fact("rate of a Bulk of 1,000 creations over single POSTs", statistics.median(ratios), "times", at_least=3)]
 
 
-def memory(perch: Perch) -> list[Fact]:
-    """Read every page with eight clients, then the large group; look at the workers' memory all the time."""
+def memory(perch: PerchSubject) -> list[Fact]:
+    """Sample the workers' memory while eight clients read every page, then while one reads the large group."""
     perch.restart(cold=False)
-    idle = max(perch.server.memory())
     with perch.server.peak_memory() as importing, ThreadPoolExecutor(8) as pool:
         read = sum(pool.map(lambda number: _read_pages(perch, number, 8), range(8)))
     expect(read == perch.world.people, f"read {read} people instead of {perch.world.people}")
     with perch.server.peak_memory() as reading:
         perch.measure(partial(workloads.read_group, group="big", size=perch.big_group), 1, 1)
     return [
-        fact("memory (pss) of a worker after the start", idle, "MiB"),
         fact(f"peak memory (pss) of a worker, importing {perch.world.people:,} people", importing[0], "MiB", 80),
         fact(f"peak memory (pss) of a worker, then reading a group of {perch.big_group:,}", reading[0], "MiB", 80),
     ]
 
 
-def _read_pages(perch: Perch, first: int, step: int) -> int:
-    """Read some of the pages by index, as one of several clients; return how many people were on them."""
-    connection, read, size = Connection(perch.server.port, perch.headers), 0, 100
+def _read_pages(perch: PerchSubject, first: int, step: int) -> int:
+    """Read every `step`-th page by index, as one of several clients; return the number of people on them."""
+    connection, read, size = HttpConnection(perch.server.port, perch.headers), 0, 100
     for place in range(first * size, perch.world.people, step * size):
         count = min(size, perch.world.people - place)
         text = workloads.ask(connection, 200, "GET", perch.world.users(startIndex=place + 1, count=count))
@@ -122,8 +120,22 @@ def _read_pages(perch: Perch, first: int, step: int) -> int:
     return read
 
 
-def start(perch: Perch) -> list[Fact]:
-    """Measure the first answer after the start, with the file in the kernel's cache and without."""
+def empty_file(perch: PerchSubject, name: str = "") -> list[Fact]:
+    """Measure a start on an empty file, and the memory of workers before their first request."""
+    seconds, sizes = [], []
+    for _ in range(3):
+        with perch.empty() as server:
+            seconds.append(server.wait("/healthz", {}))
+        with perch.empty() as server:
+            sizes.append(server.settled_memory())
+    return [
+        fact(f"memory (pss) of a worker before its first request{name}", statistics.median(sizes), "MiB", 40),
+        fact(f"first answer after the start, empty file{name}", statistics.median(seconds), "s", 1),
+    ]
+
+
+def start(perch: PerchSubject) -> list[Fact]:
+    """Measure the first answer after the start, with the file in the page cache and without."""
     size = f"{perch.world.people:,} people"
     warm = statistics.median(perch.restart(cold=False) for _ in range(3))
     cold = statistics.median(perch.restart(cold=True) for _ in range(3))

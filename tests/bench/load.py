@@ -1,4 +1,4 @@
-"""Load over real sockets: a lean HTTP client on kept-alive connections, and the rates and latencies it saw."""
+"""Load over real sockets: a minimal HTTP client on kept-alive connections, and its rates and latencies."""
 
 import re
 import socket
@@ -15,17 +15,17 @@ CHUNKED = re.compile(rb"\r\ntransfer-encoding:\s*chunked")
 
 
 class WrongAnswer(AssertionError):
-    """The server answered something else than the workload expects: an error, not an operation."""
+    """An answer is not the one that the workload expects."""
 
 
-class Client(Protocol):
-    """Whatever carries a request to a server: a socket, or a call within the process."""
+class HttpClient(Protocol):
+    """Sends requests to a server, over a socket or by a call within the process."""
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Send a request and return status and body of its answer."""
 
 
-class Connection:
+class HttpConnection:
     """One kept-alive HTTP/1.1 connection."""
 
     def __init__(self, port: int, headers: dict[str, str]) -> None:
@@ -81,27 +81,29 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a run saw: operations per second, and the latencies' median and 99th percentile in milliseconds."""
+class Measurement:
+    """Operations per second, and the median and 99th percentile of the latencies in milliseconds."""
 
     rate: float
     median: float
     p99: float
 
 
-Operation = Callable[[Client, int], None]
+Operation = Callable[[HttpClient, int], None]
 
 
-def run(port: int, headers: dict[str, str], operation: Operation, clients: int, seconds: float) -> Measured:
-    """Run an operation over and over by some clients at once; it raises WrongAnswer at a wrong answer.
+def run(port: int, headers: dict[str, str], operation: Operation, clients: int, seconds: float) -> Measurement:
+    """Repeat an operation for some seconds with some clients at once.
 
     Each client's first operation, before all begin, does not count.
+
+    :raises WrongAnswer: at the first wrong answer.
     """
     latencies: list[list[float]] = [[] for _ in range(clients)]
     failures: list[BaseException] = []
     begin = threading.Barrier(clients + 1)
 
-    def warm_up(connection: Connection, number: int) -> None:
+    def warm_up(connection: HttpConnection, number: int) -> None:
         try:
             operation(connection, number)
         except BaseException:
@@ -109,7 +111,7 @@ def run(port: int, headers: dict[str, str], operation: Operation, clients: int, 
             raise
 
     def client(number: int) -> None:
-        connection = Connection(port, headers)
+        connection = HttpConnection(port, headers)
         try:
             warm_up(connection, number)
             begin.wait()
@@ -140,8 +142,8 @@ def run(port: int, headers: dict[str, str], operation: Operation, clients: int, 
     return _summary([latency for each in latencies for latency in each], elapsed)
 
 
-def _summary(found: list[float], elapsed: float) -> Measured:
+def _summary(found: list[float], elapsed: float) -> Measurement:
     found.sort()
-    return Measured(
+    return Measurement(
         len(found) / elapsed, statistics.median(found) * 1000, found[min(len(found) - 1, int(len(found) * 0.99))] * 1000
     )

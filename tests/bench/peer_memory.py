@@ -1,4 +1,4 @@
-"""A peer: scim2-server's WSGI application over its own storage in memory (one worker: it lives in the process)."""
+"""A peer: scim2-server's WSGI application over its own in-memory storage, so with one worker."""
 
 from scim2_server.applications.wsgi import WSGIApplication
 from scim2_server.memory import InMemoryStorage

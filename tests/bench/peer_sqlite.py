@@ -1,7 +1,6 @@
-"""A durable peer: scim2-flask over documents in SQLite, as durable as Perch, with an index for what is looked up.
+"""A peer as durable as Perch: scim2-flask over SQLite, one row per resource with its JSON, and indexes for look-ups.
 
-It runs in a virtual environment of its own (tests/bench/peers.py) and does what its author would do first: one row per
-resource with the document as JSON. No key is asked for, nothing is journalled.
+It runs in a virtual environment of its own (tests/bench/peers.py). It has no access keys and no journal.
 """
 
 import os
@@ -38,7 +37,7 @@ COLUMNS = {"username": "userName", "externalid": "externalId"}
 
 
 def prepare(path: str) -> None:
-    """Make the file."""
+    """Create the file."""
     with sqlite3.connect(path) as made:
         made.execute("PRAGMA journal_mode = WAL")
         made.execute(
@@ -59,7 +58,7 @@ class SqliteStorage(ScimStorage):
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, with Perch's durability."""
+        """This thread's connection, as durable as Perch's."""
         held: sqlite3.Connection | None = getattr(self.local, "held", None)
         if held is None:
             held = self.local.held = sqlite3.connect(self.path, isolation_level=None, timeout=30)
@@ -68,7 +67,7 @@ class SqliteStorage(ScimStorage):
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        # Threads that meet here would else sleep in SQLite's busy handler.
+        # Without this lock, concurrent threads would sleep in SQLite's busy handler.
         with self.turn:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -97,7 +96,7 @@ class SqliteStorage(ScimStorage):
     def search(
         self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
     ) -> SearchPage:
-        """Return a page in the order of creation; of filters, what providers look people up by."""
+        """Return a page in the order of creation; the only filters are look-ups by userName and externalId."""
         kind = resource_types[0]
         where, values = "type = ?", [kind.name]
         if search_request.filter is not None:
@@ -115,7 +114,7 @@ class SqliteStorage(ScimStorage):
         return SearchPage(total, [self._load(kind, document) for (document,) in rows])
 
     def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
-        """Keep a new resource."""
+        """Store a new resource."""
         made, now = resource.model_copy(deep=True), datetime.now(UTC)
         made.id = uuid.uuid4().hex
         made.meta = Meta(resource_type=resource_type.name, created=now, last_modified=now, version='W/"1"')
@@ -130,7 +129,7 @@ class SqliteStorage(ScimStorage):
     def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
-        """Keep the new state of a resource."""
+        """Store a changed resource."""
         changed = resource.model_copy(deep=True)
         with self._write() as connection:
             row = connection.execute("SELECT version, document FROM resources WHERE id = ?", (changed.id,)).fetchone()

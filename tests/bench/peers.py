@@ -1,6 +1,6 @@
-"""Other SCIM servers, doing the same work beside Perch in the same run.
+"""Other SCIM servers that do the same work as Perch in the same run.
 
-Each gets a virtual environment of its own, made on demand; one that cannot be installed is skipped with a line.
+Each has a virtual environment of its own, created on demand; a peer that cannot be installed is skipped with a notice.
 """
 
 import json
@@ -14,8 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench.directory import person
-from tests.bench.load import Connection, Measured, Operation, run
-from tests.bench.servers import ROOT, Server
+from tests.bench.load import HttpConnection, Measurement, Operation, run
+from tests.bench.servers import ROOT, BenchServer
 from tests.bench.subjects import say
 from tests.bench.workloads import GROUP, World, ask
 
@@ -25,7 +25,7 @@ BASE = "/v2"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server to compare with; `workers` is None where it bears as many as Perch has."""
+    """A server to compare with; `workers` is None if it can run with as many as Perch."""
 
     name: str
     requirements: tuple[str, ...]
@@ -35,8 +35,8 @@ class Peer:
     module: str = ""
 
 
-# Of the durable servers that were tried these two had the best rate of Okta sessions, within the noise of each other;
-# scim2-flask keeps every attribute and changes roles by PUT, so that the whole session can be checked.
+# scim2-flask had the best rate of Okta sessions of the durable servers that were tried, and it stores every attribute
+# and changes roles by PUT, so that the whole session can be checked.
 PEERS = (
     Peer("scim2-server 0.8 (memory)", ("scim2-server==0.8.0",), "tests.bench.peer_memory:app", False, 1),
     Peer(
@@ -47,7 +47,7 @@ PEERS = (
 
 
 def interpreter(peer: Peer, environments: Path = ENVIRONMENTS) -> str | None:
-    """Return the path of a Python that has the peer, or None when it cannot be installed."""
+    """Return the path of a Python with the peer installed, None if it cannot be installed."""
     wanted = (*peer.requirements, f"gunicorn=={version('gunicorn')}")
     folder = environments / re.sub(r"[^\w.]+", "-", " ".join(wanted))
     python, done = folder / "bin" / "python", folder / "done"
@@ -64,16 +64,16 @@ def interpreter(peer: Peer, environments: Path = ENVIRONMENTS) -> str | None:
     return str(python)
 
 
-class Serving:
-    """A peer behind gunicorn, with people put in over its own API."""
+class PeerSubject:
+    """A peer behind gunicorn, filled through its own API."""
 
     def __init__(self, peer: Peer, python: str, folder: Path, people: int, big_group: int) -> None:
-        """Start it and fill it."""
+        """Start the peer and fill it."""
         environment = {"BENCH_DATABASE": str(folder / f"{len(peer.name)}.peer.db")}
         if peer.module:
             code = f"import {peer.module}, os; {peer.module}.prepare(os.environ['BENCH_DATABASE'])"
             subprocess.run([python, "-c", code], cwd=ROOT, env=environment, check=True)
-        self.server = Server(peer.application, environment, folder / "peer.log", peer.workers, python)
+        self.server = BenchServer(peer.application, environment, folder / "peer.log", peer.workers, python)
         try:
             self.server.wait(f"{BASE}/Users?count=1", {})
             self.world = self._fill(people, big_group)
@@ -82,7 +82,7 @@ class Serving:
             raise
 
     def _fill(self, people: int, big_group: int) -> World:
-        connection = Connection(self.server.port, {})
+        connection = HttpConnection(self.server.port, {})
         ids = [
             str(json.loads(ask(connection, 201, "POST", f"{BASE}/Users", person(number)))["id"])
             for number in range(people)
@@ -96,19 +96,19 @@ class Serving:
         connection.close()
         return World(BASE, people, ids, {"big": str(made["id"])})
 
-    def measure(self, make: Callable[[World], Operation], clients: int, seconds: float) -> Measured:
+    def measure(self, make: Callable[[World], Operation], clients: int, seconds: float) -> Measurement:
         """Run a workload."""
         return run(self.server.port, {}, make(self.world), clients, seconds)
 
 
 @contextmanager
-def serving(peer: Peer, folder: Path, people: int, big_group: int) -> Iterator[Serving | None]:
-    """Serve a filled peer, and stop it at the end; None when it cannot be had."""
+def serving(peer: Peer, folder: Path, people: int, big_group: int) -> Iterator[PeerSubject | None]:
+    """Serve a filled peer and stop it at the end; yield None if it cannot be installed."""
     python = interpreter(peer)
     if python is None:
         yield None
         return
-    served = Serving(peer, python, folder, people, big_group)
+    served = PeerSubject(peer, python, folder, people, big_group)
     try:
         yield served
     finally:

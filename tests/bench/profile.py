@@ -1,10 +1,10 @@
-"""Where the time of a request goes, in one process without sockets: CPU time per operation and SQL's share of it.
+"""A profile of requests in one process, without sockets: CPU time per operation and the share of SQL.
 
     python -m tests.bench.profile [WORKLOAD] [--people N] [--count N] [--sort tottime|cumtime] [--top N]
 
-prints a line for each workload whose name has WORKLOAD in it; with a WORKLOAD, cProfile's top functions for each, too.
-The times of an operation are medians without the profiler, what the workload itself computes included. The share of
-SQL is of CPU time, that inside sqlite3's calls; what a write waits for the disk is in the time that passes only.
+prints a line for each workload whose name contains WORKLOAD, and with a WORKLOAD also cProfile's top functions.
+Times are medians without the profiler; they include the workload's own code. The share of SQL is CPU time inside
+sqlite3's calls; waiting for the disk counts as elapsed time only.
 """
 
 import argparse
@@ -36,11 +36,11 @@ MORE: list[tuple[str, rows.Make]] = [
 WORKLOADS: list[tuple[str, rows.Make]] = [(row.name, row.make) for row in rows.ROWS] + MORE
 
 
-class InProcess:
+class InProcessClient:
     """A client that calls the application instead of a socket."""
 
     def __init__(self, app: Flask, headers: dict[str, str]) -> None:
-        """Name the application; `headers` go with every request."""
+        """Set the application and the headers of every request."""
         self.app = app
         self.environment = {
             "SERVER_NAME": "localhost", "SERVER_PORT": "8000", "SERVER_PROTOCOL": "HTTP/1.1", "SCRIPT_NAME": "",
@@ -51,7 +51,7 @@ class InProcess:
         }  # fmt: skip
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Call the application and return status and body of its answer."""
+        """Call the application and return the answer's status and body."""
         place, _, query = path.partition("?")
         environment: dict[str, Any] = {
             **self.environment, "REQUEST_METHOD": method, "PATH_INFO": unquote_to_bytes(place).decode("latin-1"),
@@ -70,21 +70,21 @@ class InProcess:
         return int(found[0][:3]), text
 
     def close(self) -> None:
-        """Let the application write what it still holds, before its folder goes."""
+        """Flush the traffic record before the folder is removed."""
         self.app.extensions["perch.traffic"].writer.flush()
 
 
-def deploy(folder: Path, people: int) -> tuple[InProcess, World]:
-    """Return a client of a seeded Perch in this process, and what it was seeded with."""
+def deploy(folder: Path, people: int) -> tuple[InProcessClient, World]:
+    """Return a client of a seeded Perch in this process, and the seeded world."""
     app: Flask = create_app({"PERCH_DATABASE": str(folder / "perch.db"), "PERCH_FUSE": "off"})
     perch = app.extensions["perch"]
     ids, groups = seed(perch.database, people, people)
-    client = InProcess(app, {"Authorization": f"Bearer {create_key(app, 'benchmark')}"})
+    client = InProcessClient(app, {"Authorization": f"Bearer {create_key(app, 'benchmark')}"})
     return client, World(f"/{perch.workspace}/scim/v2", people, ids, groups)
 
 
-def microseconds(client: InProcess, operation: Operation, count: int) -> tuple[float, float]:
-    """Return the CPU time and the time that passes in an operation: medians of some rounds of `count` each."""
+def microseconds(client: InProcessClient, operation: Operation, count: int) -> tuple[float, float]:
+    """Return the CPU time and elapsed time of an operation: medians of some rounds of `count` each."""
     operation(client, 0)
     found = []
     for number in range(ROUNDS):
@@ -92,12 +92,12 @@ def microseconds(client: InProcess, operation: Operation, count: int) -> tuple[f
         for turn in range(count):
             operation(client, 1 + number * count + turn)
         found.append((time.process_time() - begin, time.perf_counter() - began))
-    cpu, passed = (statistics.median(times) / count * 1e6 for times in zip(*found, strict=True))
-    return cpu, passed
+    cpu, elapsed = (statistics.median(times) / count * 1e6 for times in zip(*found, strict=True))
+    return cpu, elapsed
 
 
-def profiled(client: InProcess, operation: Operation, count: int) -> pstats.Stats:
-    """Return cProfile's figures of `count` operations, in CPU time."""
+def profiled(client: InProcessClient, operation: Operation, count: int) -> pstats.Stats:
+    """Return cProfile's statistics of `count` operations, in CPU time."""
     profile = cProfile.Profile(time.thread_time)
     operation(client, 0)
     profile.enable()
@@ -108,30 +108,31 @@ def profiled(client: InProcess, operation: Operation, count: int) -> pstats.Stat
 
 
 def seconds_in_sql(stats: pstats.Stats) -> float:
-    """Return how much CPU time the profiled operations took inside sqlite3's calls."""
+    """Return the CPU seconds that the profiled operations spent inside sqlite3's calls."""
     figures: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = stats.stats  # type: ignore[attr-defined]
     return sum(own for (_, _, name), (_, _, own, _, _) in figures.items() if "'sqlite3." in name)
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the profile."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workload", nargs="?", default="", help="only those with this text in their name")
-    parser.add_argument("--people", type=int, default=1_000, help="how many people are in the directory")
-    parser.add_argument("--count", type=int, default=200, help="how many operations a round has")
-    parser.add_argument("--sort", default="tottime", help="what cProfile's functions are sorted by")
-    parser.add_argument("--top", type=int, default=30, help="how many functions are shown")
+    parser.add_argument("workload", nargs="?", default="", help="only workloads with this text in their name")
+    parser.add_argument("--people", type=int, default=1_000, help="number of people in the directory")
+    parser.add_argument("--count", type=int, default=200, help="operations per round")
+    parser.add_argument("--sort", default="tottime", help="sort key of cProfile's functions")
+    parser.add_argument("--top", type=int, default=30, help="number of functions to print")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=".", prefix="perch-profile-") as folder:
         client, world = deploy(Path(folder), asked.people)
         for name, make in WORKLOADS:
             if asked.workload.casefold() in name.casefold():
                 operation = make(world)
-                cpu, passed = microseconds(client, operation, asked.count)
+                cpu, elapsed = microseconds(client, operation, asked.count)
                 stats = profiled(client, operation, asked.count)
                 sql = seconds_in_sql(stats) / asked.count * 1e6
                 print(
-                    f"{name:40} {cpu:7.0f} us of CPU {passed:7.0f} us passed {sql / cpu:4.0%} of CPU in SQL", flush=True
+                    f"{name:40} {cpu:7.0f} us CPU {elapsed:7.0f} us elapsed {sql / cpu:4.0%} of CPU in SQL",
+                    flush=True,
                 )
                 if asked.workload:
                     stats.sort_stats(asked.sort).print_stats(asked.top)

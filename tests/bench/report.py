@@ -2,7 +2,7 @@
 
     python -m tests.bench.report
 
-writes the README's section "Performance" anew from docs/benchmark/results.json.
+writes the README's section "Performance" from docs/benchmark/results.json.
 """
 
 import json
@@ -19,7 +19,7 @@ from tests.support.readme import with_part
 RESULTS, README = ROOT / "docs" / "benchmark" / "results.json", ROOT / "README.md"
 BEGIN, END = "<!-- performance: begin (make bench) -->", "<!-- performance: end -->"
 SESSION, BETTER_THAN_PEER = "Okta session (5 requests)", 2.0
-# The README names what providers do most; the rest is in the full tables.
+# The README shows the most frequent requests of providers; the full tables have the rest.
 IN_SHORT = (
     "GET a user", "look up userName, found", "look up userName, missing", "look up emails.value, found", "page of 100",
     "POST a user", "PUT a user", "PATCH a user",
@@ -40,25 +40,25 @@ def write(folder: Path, results: Results) -> str:
 
 
 def verdict(met: bool | None) -> str:
-    """Return how a target was met, in a word."""
+    """Return "yes" or "missed", "" without a target."""
     return "" if met is None else "yes" if met else "**missed**"
 
 
 def within(value: float, at_least: float | None, at_most: float | None) -> bool | None:
-    """Tell whether a figure meets its target, None where it has none."""
+    """Return whether a figure meets its target, None without a target."""
     if at_least is None and at_most is None:
         return None
     return (at_least is None or value >= at_least) and (at_most is None or value <= at_most)
 
 
 def target(at_least: float | None, at_most: float | None, unit: str = "") -> str:
-    """Return a target in words."""
+    """Return a target as text, "" without one."""
     bound = f"≥ {at_least:g}" if at_least is not None else f"≤ {at_most:g}" if at_most is not None else ""
     return f"{bound} {unit}".strip() if bound else ""
 
 
 def growth(results: Results) -> dict[str, dict[int, tuple[float, float]]]:
-    """Return each workload's median at each size as a factor of that at the smallest, and the baseline's beside."""
+    """Return the medians at each size over those at the smallest, per workload: Perch's and the baseline's."""
     sizes = {int(size): {row["name"]: row for row in found} for size, found in results["sizes"].items()}
     first = sizes[min(sizes)]
     return {
@@ -72,7 +72,7 @@ def growth(results: Results) -> dict[str, dict[int, tuple[float, float]]]:
 
 
 def circumstances(results: Results) -> str:
-    """Return in one sentence what the figures depend on."""
+    """Return the machine, versions and settings of a run in one sentence."""
     settings = results["gunicorn"]
     return (
         f"{results['date']}, commit {results['commit']}: {results['cpu']}, {results['cores']} cores, "
@@ -89,37 +89,53 @@ def table(head: Iterable[str], lines: Iterable[Iterable[object]]) -> list[str]:
 
 
 def markdown(results: Results) -> str:
-    """Return everything, with the machine and the date."""
+    """Return all tables, with the machine and the date."""
     lines = ["# The benchmark's last run", "", circumstances(results), ""]
     lines.append(
-        f"Each figure is the median of {results['rounds']} pairs of runs of {results['seconds']:g} s, Perch and what "
-        f"it is held against in turn. [benchmark.md](../benchmark.md) says what is measured, and how to repeat it."
+        f"Each ratio is the median of {results['rounds']} rounds, in which Perch and what it is compared with run for "
+        f"{results['seconds']:g} s each. [benchmark.md](../benchmark.md) says what is measured and how to repeat it."
     )
     lines += ["", f"## Work, on {results['people']:,} people", "", *table(*_work(results))]
     lines += ["", "## Other figures", "", *table(("figure", "value", "target", "met"), _facts(results["facts"]))]
     if results["peers"]:
         lines += ["", "## Peers, on the smallest directory", "", *table(*_peers(results))]
-    lines += [
-        "",
-        "## Growth",
-        "",
-        "The median latency with one client, as a factor of that on the smallest directory; ",
-    ]
-    lines[-1] += "in brackets the baseline's on a table with as many rows."
+    lines += ["", "## Growth", ""]
+    lines.append(
+        "The median latency with one client over that on the smallest directory; in brackets the baseline's, on a "
+        "table with as many rows."
+    )
     lines += ["", "![Growth](growth.svg)", "", *table(*_growth(results))]
     return "\n".join(lines) + "\n"
 
 
 def _work(results: Results) -> tuple[tuple[str, ...], Iterator[tuple[object, ...]]]:
-    head = ("work", "clients", "operations/s", "median ms", "p99 ms", "share", "target", "met")
+    head: tuple[str, ...] = ("work", "clients", "operations/s", "median ms", "p99 ms", "share", "target", "met")
+    if "against" in results:
+        head += (f"share of {results['against']}", "this over that")
     return head, (
         (
             row["name"], row["clients"], f"{row['rate']:,.0f}", f"{row['median']:.2f}",
             f"{row['p99']:.1f} ({row['baseline']}: {row['baseline_p99']:.1f})",
-            f"{row['share']:.2f} of {row['baseline']}", _row_target(row), verdict(row_met(row)),
+            f"{row['share']:.2f} of {row['baseline']}", _row_target(row), verdict(row_met(row)), *_other(row),
         )
         for row in results["rows"]
     )  # fmt: skip
+
+
+def _other(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the cells of the other checkout, if there was one."""
+    if "other_share" not in row:
+        return ()
+    return f"{row['other_share']:.2f} of {row['baseline']}", f"{row['times_other']:.2f}"
+
+
+def progress(row: dict[str, Any]) -> str:
+    """Return a row as one line for the terminal."""
+    other = f"  other {row['other_share']:.2f}, this over that {row['times_other']:.2f}" if "other_share" in row else ""
+    return (
+        f"{row['name']:38} c{row['clients']} {row['rate']:8.0f}/s  {row['share']:.2f} of {row['baseline']}"
+        f"  p99 {row['p99']:.1f} ms (baseline {row['baseline_p99']:.1f}){other}"
+    )
 
 
 def _row_target(row: dict[str, Any]) -> str:
@@ -128,7 +144,7 @@ def _row_target(row: dict[str, Any]) -> str:
 
 
 def row_met(row: dict[str, Any]) -> bool | None:
-    """Tell whether a row meets all its targets."""
+    """Return whether a row meets all its targets."""
     share = within(row["share"], row["at_least"], None)
     slow = within(row["p99"] / row["baseline_p99"], None, row["p99_at_most"])
     found = [met for met in (share, slow) if met is not None]
@@ -168,16 +184,13 @@ def _growth(results: Results) -> tuple[tuple[str, ...], Iterator[tuple[object, .
 
 
 def in_short(results: Results) -> str:
-    """Return the README's section: the circumstances and the most important rows."""
-    head = (
-        f"{circumstances(results)} Perch is held against the bare minimum of its stack and against a peer in one run:"
-    )
+    """Return the README's section: circumstances and the most important rows."""
+    head = f"{circumstances(results)} Perch, the bare minimum of its stack and a peer in one run:"
     foot = (
         "Rates are with one client and with eight. B2 is a Flask view that answers one SELECT, B3 one durable INSERT, "
-        "B5 a page of 100 rows by one SELECT; ratios are medians of interleaved pairs of runs, since rates move from "
-        "minute to minute. `make bench` measures anew within ten minutes, `make bench BENCH=--full` up to a million "
-        "people; [docs/benchmark.md](docs/benchmark.md) has the method, [docs/benchmark/](docs/benchmark/results.md) "
-        "all rows."
+        "B5 a page of 100 rows by one SELECT. Ratios are medians of interleaved runs, since rates change from minute "
+        "to minute. `make bench` takes ten minutes, `make bench BENCH=--full` goes up to a million people; "
+        "[docs/benchmark.md](docs/benchmark.md) has the method, [docs/benchmark/](docs/benchmark/results.md) all rows."
     )
     rows = table(("work", "per second", "figure", "target", "met"), _short_rows(results))
     return "\n".join([_filled(head), "", *rows, "", _filled(foot)])
@@ -194,7 +207,7 @@ def _short_rows(results: Results) -> Iterator[tuple[object, ...]]:
         if found:
             rates = " / ".join(f"{row['rate']:,.0f}" for row in found)
             shares = " / ".join(f"{row['share']:.2f}" for row in found) + f" of {found[0]['baseline']}"
-            yield name, rates, shares, _row_target(found[-1]), verdict(all(mets) if mets else None)
+            yield name, rates, shares, _targets(found), verdict(all(mets) if mets else None)
     durable = [row for row in results["peers"] if row["durable"] and row["name"] == SESSION]
     if durable:
         best = min(durable, key=lambda row: float(row["times"]))
@@ -205,6 +218,12 @@ def _short_rows(results: Results) -> Iterator[tuple[object, ...]]:
     for fact in _largest(results["facts"]):
         ((figure, value, bound, fulfilled),) = _facts([fact])
         yield figure, "", value, bound, fulfilled
+
+
+def _targets(found: list[dict[str, Any]]) -> str:
+    """Return the targets with one client and with eight, once if they are the same."""
+    first, last = _row_target(found[0]), _row_target(found[-1])
+    return last if first.partition(",")[0] == last.partition(",")[0] else f"{first} / {last}"
 
 
 def _short_growth(results: Results) -> Iterator[tuple[object, ...]]:
@@ -219,14 +238,14 @@ def _short_growth(results: Results) -> Iterator[tuple[object, ...]]:
 
 
 def _largest(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the facts that have a target, save the smaller directories' and those that others speak for."""
+    """Return the facts with a target, of the largest directory only, without those that are much like another."""
     found = {re.sub(r"=\d+|\d[\d,]* people", "", fact["name"]): fact for fact in facts}
     others = re.compile("GET without|POST a group|rename a group|.*importing|.*not cached")
     return [fact for name, fact in found.items() if (fact["at_least"] or fact["at_most"]) and not others.match(name)]
 
 
 def with_section(text: str, results: Results) -> str:
-    """Return the README with another table of the benchmark."""
+    """Return the README with the table of a run."""
     return with_part(text, BEGIN, in_short(results), END)
 
 

@@ -1,4 +1,4 @@
-"""Run the benchmark: baselines, peers and workloads in turn, every answer checked, ratios and growth written down.
+"""Run the benchmark: Perch, baselines and peers in turn; every answer is checked; ratios and growth are written down.
 
 `make bench` takes the default sizes; BENCH=--full goes to a million people. docs/benchmark.md says what is measured.
 """
@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import sqlite3
+import statistics
 import subprocess
 import tempfile
 import time
@@ -18,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import facts, peers, report, rows
-from tests.bench.load import Measured
+from tests.bench.load import Measurement
 from tests.bench.servers import ROOT, gunicorn_settings
-from tests.bench.subjects import Baselines, Perch, say, subjects
+from tests.bench.subjects import BaselineSubject, PerchSubject, say, subjects
 
 DEFAULT_SIZES, FULL_SIZES = (1_000, 20_000), (1_000, 10_000, 100_000, 1_000_000)
 # The table is measured with this many people at most; a group has as many members at most.
@@ -28,100 +29,117 @@ TABLE = 100_000
 PEER_GROUP = 1_000
 NAMED = ("worker_class", "workers", "threads", "keepalive")
 
+Run = Callable[[], Measurement]
 
-def in_pairs(mine: Callable[[], Measured], other: Callable[[], Measured], rounds: int) -> tuple[Measured, Measured]:
-    """Run a workload and what it is held against in turn; return the pair of the median ratio."""
-    pairs = []
-    for _ in range(rounds):
-        held = other()
-        pairs.append((mine(), held))
-    pairs.sort(key=lambda pair: pair[0].rate / pair[1].rate)
+
+def in_turn(runs: Iterable[Run], rounds: int) -> list[list[Measurement]]:
+    """Run each workload once a round, right after each other; return the rounds."""
+    workloads = list(runs)
+    return [[run() for run in workloads] for _ in range(rounds)]
+
+
+def median_pair(rounds: list[list[Measurement]], place: int = 0) -> tuple[Measurement, Measurement]:
+    """Return, of the runs at a place and those at the end of each round, the pair with the median ratio of rates."""
+    pairs = sorted(((each[place], each[-1]) for each in rounds), key=lambda pair: pair[0].rate / pair[1].rate)
     return pairs[len(pairs) // 2]
 
 
-def measure_rows(perch: Perch, base: Baselines, clients: Iterable[int], asked: Any) -> list[dict[str, Any]]:
-    """Hold every workload that was asked for against its baseline, at each number of clients."""
+def measure_rows(
+    perch: PerchSubject, base: BaselineSubject, other: PerchSubject | None, clients: Iterable[int], asked: Any
+) -> list[dict[str, Any]]:
+    """Measure each row that was asked for, its baseline and the other checkout, with each number of clients."""
     found = []
     for row in (row for row in rows.ROWS if asked.only in row.name):
         for many in clients:
-            mine, other = in_pairs(
-                partial(perch.measure, row.make, many, asked.seconds),
-                partial(base.measure, row.baseline, many, asked.seconds),
-                asked.rounds,
-            )
-            share = mine.rate / other.rate
-            found.append(
-                {"name": row.name, "clients": many, "rate": mine.rate, "median": mine.median, "p99": mine.p99,
-                 "baseline": row.baseline, "baseline_median": other.median, "baseline_p99": other.p99, "share": share,
-                 "at_least": row.at_least, "p99_at_most": row.p99_at_most if many > 1 else None,
-                 "grows_at_most": row.grows_at_most}
-            )  # fmt: skip
-            say(f"{row.name:38} c{many} {mine.rate:8.0f}/s  {share:.2f} of {row.baseline}"
-                f"  p99 {mine.p99:.1f} ms (baseline {other.p99:.1f})")  # fmt: skip
+            runs = [partial(subject.measure, row.make, many, asked.seconds) for subject in (perch, other) if subject]
+            rounds = in_turn([*runs, partial(base.measure, row.baseline, many, asked.seconds)], asked.rounds)
+            mine, below = median_pair(rounds)
+            result = {
+                "name": row.name, "clients": many, "rate": mine.rate, "median": mine.median, "p99": mine.p99,
+                "baseline": row.baseline, "baseline_median": below.median, "baseline_p99": below.p99,
+                "share": mine.rate / below.rate, "at_least": row.target(many),
+                "p99_at_most": row.p99_at_most if many > 1 else None, "grows_at_most": row.grows_at_most,
+            }  # fmt: skip
+            if other:
+                result |= against(rounds)
+            found.append(result)
+            say(report.progress(result))
     return found
 
 
-def measure_peers(perch: Perch, folder: Path, asked: Any) -> list[dict[str, Any]]:
-    """Hold Perch against peers that do the same work on as many people, each pair of runs in turn."""
+def against(rounds: list[list[Measurement]]) -> dict[str, float]:
+    """Return the other checkout's rate and share of the baseline, and Perch's rate over its own."""
+    theirs, below = median_pair(rounds, 1)
+    ratio = statistics.median(each[0].rate / each[1].rate for each in rounds)
+    return {"other_rate": theirs.rate, "other_share": theirs.rate / below.rate, "times_other": ratio}
+
+
+def measure_peers(perch: PerchSubject, folder: Path, asked: Any) -> list[dict[str, Any]]:
+    """Compare Perch with peers that do the same work on as many people."""
     found: list[dict[str, Any]] = []
     for peer in peers.PEERS:
         with peers.serving(peer, folder, perch.world.people, PEER_GROUP) as served:
             for name, make, clients in rows.PEERS if served else ():
                 assert served
-                mine, other = in_pairs(
-                    partial(perch.measure, make, clients, asked.seconds),
-                    partial(served.measure, make, clients, asked.seconds),
-                    asked.rounds,
-                )
+                runs = [partial(subject.measure, make, clients, asked.seconds) for subject in (perch, served)]
+                mine, other = median_pair(in_turn(runs, asked.rounds))
+                times = mine.rate / other.rate
                 found.append(
                     {"peer": peer.name, "durable": peer.durable, "name": name, "clients": clients, "rate": mine.rate,
-                     "peer_rate": other.rate, "times": mine.rate / other.rate}
+                     "peer_rate": other.rate, "times": times}
                 )  # fmt: skip
-                times = mine.rate / other.rate
                 say(f"{peer.name:35} {name:40} c{clients} {other.rate:6.0f}/s  Perch {times:.1f} times that")
     return found
 
 
 def measure_size(people: int, sizes: tuple[int, ...], results: dict[str, Any], asked: Any) -> None:
-    """Seed a directory of that size once, and measure on it whatever this size is for."""
+    """Seed a directory of one size and measure everything that belongs to this size."""
     table = max(size for size in sizes if size <= TABLE or size == sizes[0])
     with (
         tempfile.TemporaryDirectory(prefix="perch-bench-", dir=os.environ.get("BENCH_FOLDER")) as name,
-        subjects(Path(name), people, min(people, TABLE)) as (perch, base),
+        subjects(Path(name), people, min(people, TABLE), asked.against) as (perch, base, other),
     ):
-        found = measure_rows(perch, base, (1, 8) if people == table else (1,), asked)
+        found = measure_rows(perch, base, other, (1, 8) if people == table else (1,), asked)
         results["sizes"][str(people)] = [row for row in found if row["clients"] == 1]
         if people == table:
             results["people"], results["rows"] = people, found
         if not asked.only:
             results["facts"] += measure_facts(perch, people == table, people == sizes[-1], asked)
+        if people == table and other:
+            results["facts"] += facts.empty_file(other, f", {results['against']}")
         if people == sizes[0] and not asked.no_peers:
             results["peers"] = measure_peers(perch, Path(name), asked)
 
 
-def measure_facts(perch: Perch, of_table: bool, largest: bool, asked: Any) -> list[facts.Fact]:
-    """Measure what is not a row, where it belongs: on each size, on the table's, on the largest."""
+def measure_facts(perch: PerchSubject, of_table: bool, largest: bool, asked: Any) -> list[facts.Fact]:
+    """Measure the other figures: paging at each size, start at the largest, the rest at the table's size."""
     found = facts.paging(perch, asked.seconds, asked.rounds)
     if of_table:
         found += facts.groups(perch, asked.seconds, asked.rounds)
         found += facts.memory(perch) + facts.bulk(perch, asked.seconds, asked.rounds)
+        found += facts.empty_file(perch)
     return found + (facts.start(perch) if largest else [])
+
+
+def commit_of(root: Path) -> str:
+    """Return the commit of a checkout, and whether it has changes."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True, check=False
+    )
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=root, check=False).returncode == 1
+    return (commit.stdout.strip() or "unknown") + (" with changes" if changed else "")
 
 
 def circumstances(asked: Any) -> dict[str, Any]:
     """Return what the figures depend on: the machine, the versions, the settings."""
     cpu = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), platform.machine())  # fmt: skip
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    changed = subprocess.run(["git", "diff", "--quiet", "HEAD"], cwd=ROOT, check=False).returncode == 1
     settings = gunicorn_settings()
     return {
         "date": date.today().isoformat(), "cpu": cpu, "cores": os.cpu_count(), "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version, "gunicorn": {name: settings[name] for name in NAMED},
-        "commit": (commit.stdout.strip() or "unknown") + (" with changes" if changed else ""),
-        "seconds": asked.seconds, "rounds": asked.rounds,
+        "commit": commit_of(ROOT), "seconds": asked.seconds, "rounds": asked.rounds,
+        **({"against": commit_of(asked.against)} if asked.against else {}),
     }  # fmt: skip
 
 
@@ -129,11 +147,12 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="grow to a million people")
-    parser.add_argument("--sizes", help="how many people, commas between, instead of the default or full sizes")
+    parser.add_argument("--sizes", help="how many people, separated by commas, instead of the default or full sizes")
     parser.add_argument("--seconds", type=float, help="how long each run takes, by default 0.7, and 1 with --full")
-    parser.add_argument("--rounds", type=int, default=3, help="how many pairs of runs; the median pair counts")
+    parser.add_argument("--rounds", type=int, default=3, help="how many rounds of runs; the median ratio counts")
     parser.add_argument("--only", default="", help="measure only the rows with this text in their name")
     parser.add_argument("--no-peers", action="store_true", help="leave other servers out")
+    parser.add_argument("--against", type=Path, help="another checkout of Perch, to run in the same rounds")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmark", help="where to write the results")
     asked = parser.parse_args()
     asked.seconds = asked.seconds or (1.0 if asked.full else 0.7)
@@ -142,7 +161,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run it all and write docs/benchmark/."""
+    """Run the benchmark and write its results."""
     asked = arguments()
     sizes: tuple[int, ...] = FULL_SIZES if asked.full else DEFAULT_SIZES
     if asked.sizes:

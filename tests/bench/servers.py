@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.bench.load import Connection
+from tests.bench.load import HttpConnection
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,14 +29,14 @@ def gunicorn_settings() -> dict[str, str | int | float | bool | None]:
     }
 
 
-class Server:
+class BenchServer:
     """An application behind gunicorn on a free port of this machine."""
 
     def __init__(
         self, application: str, environment: Mapping[str, str], log: Path,
-        workers: int | None = None, python: str = sys.executable,
+        workers: int | None = None, python: str = sys.executable, root: Path = ROOT,
     ) -> None:  # fmt: skip
-        """Start it; Perch with its own configuration, others with the same settings without Perch's hooks."""
+        """Start it in `root`; Perch has its own configuration, others the same settings without Perch's hooks."""
         self.port = _free_port()
         command = [python, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}"]
         if application != "app:app":
@@ -49,14 +49,14 @@ class Server:
         self.began = time.perf_counter()
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output
+                command, cwd=root, env={**os.environ, **environment}, stdout=output, stderr=output
             )
 
     def wait(self, path: str, headers: dict[str, str]) -> float:
-        """Wait for the first answer below 500 at a path; return how many seconds after the start it came."""
+        """Wait for the first answer below 500 at a path; return the seconds since the start."""
         for _ in range(12_000):
             try:
-                status, _ = Connection(self.port, headers).ask("GET", path)
+                status, _ = HttpConnection(self.port, headers).ask("GET", path)
                 if status < 500:
                     return time.perf_counter() - self.began
             except OSError:
@@ -67,19 +67,26 @@ class Server:
 
     def memory(self) -> list[float]:
         """Return the proportional set size of each worker in MiB, as the kernel accounts it now."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [_pss(child) for child in children]
+        return [pss(child) for child in children(self.process.pid)]
+
+    def settled_memory(self, every: float = 0.5) -> float:
+        """Return the largest worker's proportional set size in MiB, once all workers have stopped growing."""
+        before, now = 0.0, max(self.memory(), default=0.0)
+        while now - before > 0.1 or now == 0.0:
+            time.sleep(every)
+            before, now = now, max(self.memory(), default=0.0)
+        return now
 
     @contextmanager
     def peak_memory(self, every: float = 0.05) -> Iterator[list[float]]:
-        """Look at the workers' memory all the time; the one number in the list is the largest seen so far."""
+        """Sample the workers' memory; the one number in the list is the largest so far."""
         peak, done = [max(self.memory())], threading.Event()
 
-        def look() -> None:
+        def sample() -> None:
             while not done.wait(every):
                 peak[0] = max(peak[0], *self.memory())
 
-        thread = threading.Thread(target=look)
+        thread = threading.Thread(target=sample)
         thread.start()
         try:
             yield peak
@@ -89,7 +96,7 @@ class Server:
             peak[0] = max(peak[0], *self.memory())
 
     def stop(self) -> None:
-        """Stop it and wait for its end."""
+        """Stop it and wait until it has ended."""
         self.process.terminate()
         self.process.wait(60)
 
@@ -100,7 +107,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _pss(pid: str) -> float:
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def pss(pid: int) -> float:
+    """Return a process's proportional set size in MiB, as the kernel accounts it now."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0

@@ -1,7 +1,7 @@
-"""What PERCH_TRAFFIC costs: `python -m tests.bench.traffic_cost [SECONDS] [ROUNDS]`, by hand, not part of `make test`.
+"""The cost of PERCH_TRAFFIC: `python -m tests.bench.traffic_cost [SECONDS] [ROUNDS]`; not part of `make test`.
 
-One gunicorn per mode, all up at once; the rounds are interleaved, so that what else the machine does hits all modes.
-Besides requests per second it shows the server's CPU time per request, which a busy machine disturbs less.
+One gunicorn per mode, all running at once; rounds are interleaved, so that other load hits all modes alike. Prints
+requests per second and the server's CPU time per request, which other load disturbs less.
 """
 
 import json
@@ -53,7 +53,7 @@ def compare(
         for mode in MODES if number % 2 else MODES[::-1]:
             before = cpu_seconds(servers[mode])
             count, took = load(servers[mode], requests, f"{mode}{number}", seconds)
-            time.sleep(0.6)  # the writer's last batch belongs to the round
+            time.sleep(0.6)  # until the writer's last batch is written
             if number:  # the first round warms up
                 rates[mode].append(count / took)
                 costs[mode].append((cpu_seconds(servers[mode]) - before) / count * 1e6)

@@ -1,4 +1,4 @@
-"""What a provider and an application do, each as one operation that checks its answer."""
+"""Requests of providers and applications; each workload is an operation that checks its answers."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.bench.directory import person, pick
-from tests.bench.load import Client, Operation, WrongAnswer
+from tests.bench.load import HttpClient, Operation, WrongAnswer
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -24,7 +24,7 @@ _fresh = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The seeded server: its base path, how many people, their ids and the groups' ids."""
+    """A seeded server: its base path, number of people, their ids, and the groups' ids by name."""
 
     base: str
     people: int
@@ -40,8 +40,11 @@ class World:
         return f"{self.base}/Groups/{self.groups[name]}?excludedAttributes=members"
 
 
-def ask(client: Client, expected: int, method: str, path: str, body: Any = None) -> bytes:
-    """Send a request, its body as it is or as JSON; return the answer, or raise WrongAnswer for another status."""
+def ask(client: HttpClient, expected: int, method: str, path: str, body: Any = None) -> bytes:
+    """Send a request with bytes or a JSON document; return the answer's body.
+
+    :raises WrongAnswer: for another status.
+    """
     data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
     status, text = client.ask(method, path, data)
     if status != expected:
@@ -64,14 +67,14 @@ def total(text: bytes) -> int:
 
 
 def fresh_name() -> str:
-    """Return a userName that no run has used."""
+    """Return a new userName."""
     return f"new{next(_fresh)}.{os.getpid()}@example.com"
 
 
 def get_user(world: World) -> Operation:
     """GET /Users/{id}."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         number = pick(world.people, turn)
         text = ask(client, 200, "GET", f"{world.base}/Users/{world.ids[number]}")
         expect(world.ids[number].encode() in text and f'"person{number}@example.com"'.encode() in text, text)
@@ -82,7 +85,7 @@ def get_user(world: World) -> Operation:
 def look_up(world: World, attribute: str, value: Callable[[int], str], hit: bool) -> Operation:
     """GET /Users?filter=ATTRIBUTE eq "…"."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         number = pick(world.people, turn)
         wanted = value(number) if hit else f"nobody{turn}@example.com"
         text = ask(client, 200, "GET", world.users(filter=f'{attribute} eq "{wanted}"', startIndex=1, count=100))
@@ -94,7 +97,7 @@ def look_up(world: World, attribute: str, value: Callable[[int], str], hit: bool
 def page(world: World, start: Callable[[int], int], count: int = 100) -> Operation:
     """GET a page of users by index; with count=0 the total alone."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         text = ask(client, 200, "GET", world.users(startIndex=start(turn), count=count))
         expect(total(text) >= world.people and text.count(b'"userName":') == count, text[:300])
 
@@ -102,10 +105,10 @@ def page(world: World, start: Callable[[int], int], count: int = 100) -> Operati
 
 
 def cursor_page(world: World) -> Operation:
-    """GET the page after a page, by cursor, wherever the last one ended."""
+    """GET the next page by cursor, and the first one after the last."""
     cursors: dict[int, str] = {}
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         text = ask(client, 200, "GET", world.users(cursor=cursors.get(id(client), ""), count=100))
         found, many = NEXT.search(text), text.count(b'"userName":')
         # Only the last page may be short.
@@ -118,10 +121,10 @@ def cursor_page(world: World) -> Operation:
 def search(
     world: World, text: str, matches: Callable[[Any], bool], expected: Callable[[int], bool] | None, count: int = 10
 ) -> Operation:
-    """GET the first few users that match a filter; `expected` says of a person's number whether it should match."""
+    """GET the first users that match a filter; `expected` tells which persons' numbers must match."""
     many = None if expected is None else sum(map(expected, range(world.people)))
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         answer = ask(client, 200, "GET", world.users(filter=text, count=count))
         found = json.loads(answer)["Resources"]
         expect(len(found) == count and all(map(matches, found)), answer[:300])
@@ -133,7 +136,7 @@ def search(
 def post_user(world: World) -> Operation:
     """POST /Users."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         name = fresh_name()
         sent = {**person(turn), "userName": name, "password": "secret12", "groups": [], "active": True}
         text = ask(client, 201, "POST", f"{world.base}/Users", sent)
@@ -145,7 +148,7 @@ def post_user(world: World) -> Operation:
 def put_user(world: World) -> Operation:
     """PUT /Users/{id} with a change."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         number = pick(world.people, turn)
         sent = {**person(number), "title": f"Title {next(_fresh)}"}
         text = ask(client, 200, "PUT", f"{world.base}/Users/{world.ids[number]}", sent)
@@ -157,7 +160,7 @@ def put_user(world: World) -> Operation:
 def patch_user(world: World) -> Operation:
     """PATCH /Users/{id} with a change."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         title = f"Title {next(_fresh)}"
         body = {"schemas": [PATCH_OP], "Operations": [{"op": "replace", "value": {"title": title}}]}
         text = ask(client, 200, "PATCH", f"{world.base}/Users/{world.ids[pick(world.people, turn)]}", body)
@@ -169,7 +172,7 @@ def patch_user(world: World) -> Operation:
 def okta_session(world: World) -> Operation:
     """Look a person up, POST, GET, PUT with another role, PATCH inactive: one operation of five requests."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         name = fresh_name()
         text = ask(client, 200, "GET", world.users(filter=f'userName eq "{name}"', startIndex=1, count=100))
         expect(total(text) == 0, text)
@@ -183,22 +186,22 @@ def okta_session(world: World) -> Operation:
     return operation
 
 
-def _deactivate(client: Client, path: str, turn: int) -> None:
+def _deactivate(client: HttpClient, path: str, turn: int) -> None:
     operations = [{"op": "replace", "value": {"active": False}}]
     body = json.dumps({"schemas": [PATCH_OP], "Operations": operations}).encode()
     status, text = client.ask("PATCH", path, body)
-    # A peer may answer 204: then now and then a GET, which costs it nothing worth counting, shows what it did.
+    # A peer may answer 204; then every fiftieth time a GET checks the result.
     if status == 204 and turn % 50 == 0:
         status, text = client.ask("GET", path)
     expect(status == 204 or (status == 200 and INACTIVE.search(text) is not None), f"PATCH {path}: {status} {text!r}")
 
 
 def members(world: World, group: str) -> Operation:
-    """Take a member out of a group and add it again: one operation of two requests."""
+    """Remove a member of a group and add it again: one operation of two requests."""
     path, identifier_of_group = world.group(group), world.groups[group].encode()
     asking = f"{path.partition('?')[0]}?attributes=members"
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         identifier = world.ids[turn % 100]
         add = [{"op": "add", "path": "members", "value": [{"value": identifier}]}]
         out = [{"op": "remove", "path": f'members[value eq "{identifier}"]'}]
@@ -213,9 +216,9 @@ def members(world: World, group: str) -> Operation:
 
 
 def rename(world: World, group: str) -> Operation:
-    """Rename a group as Okta does: a pathless replace."""
+    """Rename a group as Okta does, by a replace without path."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         value = {"id": world.groups[group], "displayName": f"{group} {next(_fresh)}"}
         body = {"schemas": [PATCH_OP], "Operations": [{"op": "replace", "value": value}]}
         text = ask(client, 200, "PATCH", world.group(group), body)
@@ -227,7 +230,7 @@ def rename(world: World, group: str) -> Operation:
 def get_group(world: World, group: str) -> Operation:
     """GET a group without its members."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         text = ask(client, 200, "GET", world.group(group))
         expect(world.groups[group].encode() in text and b'"members"' not in text, text[:300])
 
@@ -237,7 +240,7 @@ def get_group(world: World, group: str) -> Operation:
 def read_group(world: World, group: str, size: int) -> Operation:
     """GET a group with all its members."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         text = ask(client, 200, "GET", world.group(group).partition("?")[0])
         expect(text.count(b'"value":') == size, f"{text.count(b'value')} members instead of {size}")
 
@@ -245,7 +248,7 @@ def read_group(world: World, group: str, size: int) -> Operation:
 
 
 def _listed(ids: list[str]) -> str:
-    """Return members as JSON text, made before the clock runs."""
+    """Return members as JSON text; called before the measurement begins."""
     return json.dumps([{"value": identifier} for identifier in ids])
 
 
@@ -254,10 +257,10 @@ def _group(name: str, listed: str) -> bytes:
 
 
 def post_group(world: World, size: int) -> Operation:
-    """POST a group with that many members."""
+    """POST a group with `size` members."""
     listed = _listed(world.ids[:size])
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         name, path = fresh_name(), f"{world.base}/Groups?excludedAttributes=members"
         made = json.loads(ask(client, 201, "POST", path, _group(name, listed)))
         expect(made["displayName"] == name, made)
@@ -266,10 +269,10 @@ def post_group(world: World, size: int) -> Operation:
 
 
 def put_group(world: World, group: str, size: int) -> Operation:
-    """PUT a group with that many members, and at odd turns with a single one."""
+    """PUT a group with `size` members, at odd turns with one."""
     lists = (_listed(world.ids[:size]), _listed(world.ids[-1:]))
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         name = f"{group} {next(_fresh)}"
         text = ask(client, 200, "PUT", world.group(group), _group(name, lists[turn % 2]))
         expect(name.encode() in text, text[:300])
@@ -280,7 +283,7 @@ def put_group(world: World, group: str, size: int) -> Operation:
 def bulk(world: World) -> Operation:
     """Create a thousand people in one request."""
 
-    def operation(client: Client, turn: int) -> None:
+    def operation(client: HttpClient, turn: int) -> None:
         operations = [
             {"method": "POST", "path": "/Users", "bulkId": f"b{n}", "data": {**person(n), "userName": fresh_name()}}
             for n in range(BULK_SIZE)

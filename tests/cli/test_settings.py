@@ -71,7 +71,7 @@ def test_a_wrong_value_stops_the_start_with_one_line(command: str, tmp_path: Pat
     result = run(command, tmp_path, PERCH_FUSE="maybe")
     assert result.returncode == 4
     assert result.stderr.splitlines() == [
-        "perch: PERCH_FUSE='maybe' must be on or off. Whether mass deactivation is held until released."
+        "perch: PERCH_FUSE='maybe' must be on or off. Whether mass deactivation is held until an operator releases it."
     ]
     assert not (tmp_path / "perch.db").exists()
 
@@ -98,8 +98,8 @@ def run(command: str, folder: Path, **settings: str) -> subprocess.CompletedProc
 def test_an_unknown_variable_is_most_likely_a_typing_error(tmp_path: Path) -> None:
     found = unknown_settings({"PERCH_TRAFIC": "all", "PERCH_ZZZZZZZZ": "", "PERCH_KEY": "of an example", "HOME": "/"})
     assert found == [
-        "PERCH_TRAFIC is no setting of Perch and is ignored; did you mean PERCH_TRAFFIC?",
-        "PERCH_ZZZZZZZZ is no setting of Perch and is ignored.",
+        "PERCH_TRAFIC is not a setting of Perch and is ignored; did you mean PERCH_TRAFFIC?",
+        "PERCH_ZZZZZZZZ is not a setting of Perch and is ignored.",
     ]
     result = run_flask(tmp_path / "perch.db", "workspace", "--json", PERCH_TRAFIC="all")
     assert result.returncode == 0

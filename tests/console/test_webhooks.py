@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from scim.events.delivery import Courier
+from scim.events.delivery import WebhookDelivery
 from storage import webhooks
 from storage.webhooks import Webhook
 from tests.conftest import MakeApp
@@ -67,10 +67,11 @@ class Site:
             assert client.post("/Users", {"userName": name}).status == 201
 
     def deliver(self, identifier: str) -> None:
-        courier = Courier(self.perch.database, self.perch.settings, "http://perch/ws", identifier, lambda: True)
-        while courier.step():
+        settings = self.perch.settings
+        delivery = WebhookDelivery(self.perch.database, settings, "http://perch/ws", identifier, lambda: True)
+        while delivery.step():
             pass
-        courier.close()
+        delivery.close()
 
 
 @pytest.fixture
@@ -120,17 +121,17 @@ def test_tokens_need_no_secret(site: Site) -> None:
     assert "Make a new secret" not in page.text
     refused = site.admin.post(f"/webhooks/{identifier}/rotate", {"once": "x"})
     assert refused.status_code == 400
-    assert "not with a secret" in text_of(refused)
+    assert "has no secret" in text_of(refused)
 
 
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("", "write https://"),
-        ("app.example.com", "write https://"),
-        ("javascript:alert(1)", "write https://"),
-        ("https://[", "write https://"),
-        ("http://93.184.216.34/", "go over https"),
+        ("", "such as https://"),
+        ("app.example.com", "such as https://"),
+        ("javascript:alert(1)", "such as https://"),
+        ("https://[", "such as https://"),
+        ("http://93.184.216.34/", "need https"),
         ("https://user:secret@93.184.216.34/", "no user"),
         ("https://127.0.0.1/", "not public"),
         ("https://[::1]/", "not public"),
@@ -153,7 +154,7 @@ def test_a_name_is_looked_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [inside])
     answer = site.add("https://rebound.example/")
     assert answer.status_code == 400
-    assert "rebound.example leads to 10.0.0.7" in text_of(answer)
+    assert "rebound.example resolves to 10.0.0.7" in text_of(answer)
 
 
 @pytest.mark.parametrize("host", ["not-known-yet.invalid", "a" * 70 + ".example"])
@@ -225,7 +226,7 @@ def test_a_test_goes_nowhere_private(site: Site) -> None:
     identifier = site.added()
     with site.perch.database.write() as connection:
         webhooks.change(connection, identifier, url="https://127.0.0.1:1/")
-    assert "No answer: 127.0.0.1 leads to" in text_of(site.admin.post(f"/webhooks/{identifier}/test"))
+    assert "No answer: 127.0.0.1 resolves to" in text_of(site.admin.post(f"/webhooks/{identifier}/test"))
 
 
 def test_a_new_secret_is_shown_once_and_the_old_one_signs_for_a_day(site: Site) -> None:

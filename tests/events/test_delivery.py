@@ -1,4 +1,4 @@
-"""A real gunicorn, real deliverers and a real receiver, each of which fails, hangs or is killed while people change."""
+"""A real gunicorn, delivery workers and a receiver; each fails, hangs or is killed while people change."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from scim.events.webhooks import Desk
+from scim.events.webhooks import WebhookService
 from storage import events, webhooks
 from tests.conftest import MakeServer
 from tests.support.client import ScimClient
@@ -29,7 +29,7 @@ ROLES = ("a", "b", "c")
 
 
 class Crew:
-    """Deliverers in processes of their own."""
+    """Delivery workers in processes of their own."""
 
     def __init__(self, server: PerchServer) -> None:
         self.server = server
@@ -55,15 +55,16 @@ class Crew:
             self.kill(process)
 
 
-class Stage:
+class DeliveryStage:
     """A server, a receiver, and a webhook between them."""
 
     def __init__(self, server: PerchServer, receiver: Receiver) -> None:
         self.server, self.receiver = server, receiver
         self.app: Flask = create_app(server.settings)
         self.perch = self.app.extensions["perch"]
-        self.desk = Desk(self.perch.database, self.perch.settings, f"http://perch/{self.perch.workspace}")
-        found = self.desk.add(receiver.url)
+        issuer = f"http://perch/{self.perch.workspace}"
+        self.service = WebhookService(self.perch.database, self.perch.settings, issuer)
+        found = self.service.add(receiver.url)
         receiver.secret, self.id = found.secret, found.id
         self.client = server.client(key=server.key)
         self.crew = Crew(server)
@@ -76,7 +77,7 @@ class Stage:
         self.receiver.wait(lambda: self.waiting() == 0, seconds)
 
     def check(self) -> None:
-        """The receiver has each event at least once, those of a person in order, and the server's picture."""
+        """Check that the receiver got each event, in order per person, and knows what the server knows."""
         with self.perch.database.read() as connection:
             written = [event.id for event in events.after(connection, 0, 10**6)]
         assert {event["id"] for event in self.receiver.seen} == set(written)
@@ -91,17 +92,17 @@ class Stage:
 
 
 @pytest.fixture
-def stage(make_server: MakeServer) -> Iterator[Stage]:
+def stage(make_server: MakeServer) -> Iterator[DeliveryStage]:
     server, receiver = make_server(settings=SETTINGS), Receiver()
     server.start()
-    found = Stage(server, receiver)
+    found = DeliveryStage(server, receiver)
     yield found
     found.crew.end()
     receiver.stop()
 
 
 def change_people(client: ScimClient, number: int, people: int, done: Callable[[], None]) -> None:
-    """Create people, change, deactivate, give and take roles, delete, as a provider would: mostly by PUT."""
+    """Create, change, deactivate and delete people and their roles, as a provider does: mostly by PUT."""
     dice, known = random.Random(number), []
 
     def body(name: str) -> dict[str, Any]:
@@ -120,8 +121,8 @@ def change_people(client: ScimClient, number: int, people: int, done: Callable[[
     done()
 
 
-def play(stage: Stage, people: int, writers: int = 2) -> None:
-    """Change people while the receiver and the deliverers suffer, then let all end well."""
+def play(stage: DeliveryStage, people: int, writers: int = 2) -> None:
+    """Change people while the receiver and the delivery workers fail, then let everything recover."""
     stage.receiver.behave = moody(people)
     finished: list[int] = []
     threads = [
@@ -148,18 +149,18 @@ def play(stage: Stage, people: int, writers: int = 2) -> None:
         thread.join()
 
 
-def test_nothing_is_lost_or_out_of_order_while_all_fail(stage: Stage) -> None:
+def test_nothing_is_lost_or_out_of_order_while_all_fail(stage: DeliveryStage) -> None:
     stage.crew.start()
     stage.crew.start()
     play(stage, 200)
     stage.receiver.behave = lambda event: 204
-    stage.desk.resume(stage.id)
+    stage.service.resume(stage.id)
     stage.wait_for_all()
     stage.check()
 
 
 @pytest.mark.long
-def test_nothing_is_lost_for_500_people_without_an_operator(stage: Stage) -> None:
+def test_nothing_is_lost_for_500_people_without_an_operator(stage: DeliveryStage) -> None:
     stage.crew.start()
     stage.crew.start()
     play(stage, 500, 3)
@@ -167,7 +168,7 @@ def test_nothing_is_lost_for_500_people_without_an_operator(stage: Stage) -> Non
     stage.check()
 
 
-def test_of_two_deliverers_one_delivers_and_the_other_takes_over(stage: Stage) -> None:
+def test_one_of_two_workers_delivers_and_the_other_takes_over(stage: DeliveryStage) -> None:
     first, second = stage.crew.start(), stage.crew.start()
     for number in range(20):
         stage.client.post("/Users", {"userName": f"u{number}"})
@@ -175,7 +176,7 @@ def test_of_two_deliverers_one_delivers_and_the_other_takes_over(stage: Stage) -
     assert len(stage.receiver.seen) == 20
     stage.crew.kill(first)
     stage.client.post("/Users", {"userName": "after"})
-    # Whoever takes over may send again what the other was killed over: at least once, and nothing is missing.
+    # The second worker may repeat the event at which the first was killed: at least once, and nothing is missing.
     stage.receiver.wait(lambda: len(stage.receiver.seen) >= 21)
     stage.wait_for_all()
     stage.crew.kill(second)
@@ -187,7 +188,7 @@ def test_of_two_deliverers_one_delivers_and_the_other_takes_over(stage: Stage) -
     stage.check()
 
 
-def test_the_deliverer_ends_with_its_parent(stage: Stage) -> None:
+def test_the_worker_ends_with_its_parent(stage: DeliveryStage) -> None:
     command = f"{sys.executable} -m flask deliver --with-parent & echo $!; sleep 4; exec sleep 60"
     parent = subprocess.Popen(
         ["sh", "-c", command], cwd=ROOT, env=clean_environment(stage.server.settings), stdout=subprocess.PIPE,

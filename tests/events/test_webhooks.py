@@ -1,4 +1,4 @@
-"""Webhooks in one process: what is sent where, how failures are met, and what an operator can do."""
+"""Webhooks in one process: messages, targets, failures, and an operator's actions."""
 
 import ipaddress
 import json
@@ -15,11 +15,11 @@ from standardwebhooks.webhooks import Webhook as Signature
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from schemas.errors import InvalidValue
-from scim.events import delivery as couriers
-from scim.events.delivery import Courier, pause
-from scim.events.sender import Sender
-from scim.events.urls import Policy, Refused, Target, is_public
-from scim.events.webhooks import Desk
+from scim.events import delivery
+from scim.events.delivery import WebhookDelivery, retry_delay
+from scim.events.sender import WebhookSender
+from scim.events.urls import AddressPolicy, AddressRefused, WebhookUrl, is_public
+from scim.events.webhooks import WebhookService
 from storage import webhooks
 from storage.webhooks import Webhook
 from tests.conftest import MakeApp
@@ -27,11 +27,11 @@ from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, run_json, scim_path
 from tests.support.receiver import Receiver
 
-PUBLIC_ONLY = Policy(False, frozenset())
+PUBLIC_ONLY = AddressPolicy(False, frozenset())
 
 
-class Site:
-    """A deployment, a receiver, and one webhook from the one to the other."""
+class WebhookSite:
+    """A deployment, a receiver, and a webhook between them."""
 
     def __init__(self, app: Flask, receiver: Receiver, *options: str) -> None:
         self.app, self.receiver = app, receiver
@@ -40,11 +40,12 @@ class Site:
         added = run_json(app, "webhooks", "add", receiver.url, *options)
         self.id = added["id"]
         receiver.secret = added.get("secret", "")
-        self.courier = Courier(self.perch.database, self.perch.settings, "http://perch/ws", self.id, lambda: True)
+        settings, issuer = self.perch.settings, "http://perch/ws"
+        self.delivery = WebhookDelivery(self.perch.database, settings, issuer, self.id, lambda: True)
 
     def deliver(self, times: int = 50) -> None:
         for _ in range(times):
-            if not self.courier.step():
+            if not self.delivery.step():
                 return
 
     def user(self, name: str) -> str:
@@ -64,7 +65,7 @@ class Site:
         return [event["data"]["user"]["userName"] for event in self.receiver.seen]
 
     def hurry(self) -> None:
-        """Let all waiting be over."""
+        """Make all delays expire."""
         with self.perch.database.write() as connection:
             connection.execute("UPDATE webhook_queue SET nextTry = 0")
             connection.execute("UPDATE webhooks SET nextTry = 0")
@@ -83,11 +84,11 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def site(make_app: MakeApp, receiver: Receiver) -> Site:
-    return Site(make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on", PERCH_WEBHOOK_TIMEOUT="1"), receiver)
+def site(make_app: MakeApp, receiver: Receiver) -> WebhookSite:
+    return WebhookSite(make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on", PERCH_WEBHOOK_TIMEOUT="1"), receiver)
 
 
-def test_events_arrive_signed_in_order_and_once(site: Site) -> None:
+def test_events_arrive_signed_in_order_and_once(site: WebhookSite) -> None:
     for number in range(5):
         site.user(f"u{number}")
     site.deliver()
@@ -105,7 +106,7 @@ def test_events_arrive_signed_in_order_and_once(site: Site) -> None:
 def test_only_the_kinds_asked_for(make_app: MakeApp, receiver: Receiver) -> None:
     app = make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on")
     run_command(app, "roles", "add", "a", "A")
-    site = Site(app, receiver, "--events", "login.allowed,login.withdrawn")
+    site = WebhookSite(app, receiver, "--events", "login.allowed,login.withdrawn")
     ann = str(site.client.post("/Users", {"userName": "ann", "roles": ["a"]}).body["id"])
     site.user("bob")
     site.client.delete(f"/Users/{ann}")
@@ -114,7 +115,7 @@ def test_only_the_kinds_asked_for(make_app: MakeApp, receiver: Receiver) -> None
     assert site.waiting == 0
 
 
-def test_one_persons_failure_holds_that_person_only_and_in_order(site: Site) -> None:
+def test_a_failure_delays_events_of_that_person_only_and_keeps_their_order(site: WebhookSite) -> None:
     bad = {"ann"}
     site.receiver.behave = lambda event: 500 if event["data"]["user"]["userName"] in bad else 204
     ann = site.user("ann")
@@ -133,17 +134,17 @@ def test_one_persons_failure_holds_that_person_only_and_in_order(site: Site) -> 
     assert ids == sorted(ids) and site.waiting == 0
 
 
-def test_a_receiver_that_is_down_is_tried_less_and_less(site: Site) -> None:
+def test_a_receiver_that_is_down_is_tried_less_and_less(site: WebhookSite) -> None:
     site.receiver.stop()
     for number in range(20):
         site.user(f"u{number}")
     site.deliver()
     held = site.webhook
-    assert held.failures == couriers.DOWN_AFTER and held.nextTry > time.time()
+    assert held.failures == delivery.DOWN_AFTER and held.nextTry > time.time()
     assert site.waiting == 20 and held.reason and "refused" in held.reason.lower()
     site.hurry()
     site.deliver()
-    assert site.webhook.failures == couriers.DOWN_AFTER + 1
+    assert site.webhook.failures == delivery.DOWN_AFTER + 1
     site.receiver.start()
     site.hurry()
     site.deliver()
@@ -153,18 +154,18 @@ def test_a_receiver_that_is_down_is_tried_less_and_less(site: Site) -> None:
     assert site.waiting == 0 and site.webhook.failures == 0 and site.webhook.reason is None
 
 
-def test_after_three_days_it_is_paused_and_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_three_days_it_is_paused_and_shown(site: WebhookSite, monkeypatch: pytest.MonkeyPatch) -> None:
     site.receiver.behave = lambda event: 500
     site.user("ann")
     site.deliver()
     assert site.webhook.paused is None
-    monkeypatch.setattr(couriers, "GIVE_UP", -1.0)
+    monkeypatch.setattr(delivery, "GIVE_UP", -1.0)
     site.hurry()
     site.deliver()
     (shown,) = run_json(site.app, "webhooks", "list")
     assert shown["state"] == "paused" and "500" in shown["reason"] and shown["waiting"] == 1
     site.hurry()
-    assert site.courier.step() is False
+    assert site.delivery.step() is False
     monkeypatch.undo()
     site.receiver.behave = lambda event: 204
     run_command(site.app, "webhooks", "resume", site.id)
@@ -172,14 +173,14 @@ def test_after_three_days_it_is_paused_and_shown(site: Site, monkeypatch: pytest
     assert site.names == ["ann"]
 
 
-def test_a_receiver_that_is_gone_is_paused_at_once(site: Site) -> None:
+def test_a_receiver_that_is_gone_is_paused_at_once(site: WebhookSite) -> None:
     site.receiver.behave = lambda event: 410
     site.user("ann")
     site.deliver()
     assert site.webhook.paused is not None and site.waiting == 1
 
 
-def test_pause_and_replay(site: Site) -> None:
+def test_pause_and_replay(site: WebhookSite) -> None:
     run_command(site.app, "webhooks", "pause", site.id)
     site.user("ann")
     site.deliver()
@@ -205,7 +206,7 @@ def test_pause_and_replay(site: Site) -> None:
     assert site.waiting == 0
 
 
-def test_lost_events_pause_the_webhook_and_say_so(site: Site) -> None:
+def test_lost_events_pause_the_webhook_and_say_so(site: WebhookSite) -> None:
     run_command(site.app, "webhooks", "pause", site.id)
     site.user("ann")
     site.user("bob")
@@ -213,13 +214,13 @@ def test_lost_events_pause_the_webhook_and_say_so(site: Site) -> None:
         connection.execute("DELETE FROM events WHERE seq = 1")
     run_command(site.app, "webhooks", "resume", site.id)
     site.deliver()
-    assert site.receiver.seen == [] and site.webhook.reason == couriers.PRUNED
+    assert site.receiver.seen == [] and site.webhook.reason == delivery.PRUNED
     run_command(site.app, "webhooks", "resume", site.id)
     site.deliver()
     assert site.names == ["bob"]
 
 
-def test_both_secrets_sign_while_a_receiver_changes_over(site: Site) -> None:
+def test_both_secrets_sign_during_the_overlap(site: WebhookSite) -> None:
     old = site.receiver.secret
     new = run_json(site.app, "webhooks", "rotate", site.id)["secret"]
     assert new != old and new.startswith("whsec_")
@@ -232,7 +233,7 @@ def test_both_secrets_sign_while_a_receiver_changes_over(site: Site) -> None:
     assert len(site.webhook.secrets()) == 1
 
 
-def test_test_sends_an_event_now(site: Site) -> None:
+def test_test_sends_an_event_now(site: WebhookSite) -> None:
     assert run_command(site.app, "webhooks", "test", site.id).strip() == "204"
     assert site.receiver.seen[0]["type"] == "perch.test"
     site.receiver.behave = lambda event: 503
@@ -240,21 +241,21 @@ def test_test_sends_an_event_now(site: Site) -> None:
     assert result.exit_code == 1 and "503" in result.output
 
 
-def test_secrets_are_shown_once(site: Site) -> None:
+def test_secrets_are_shown_once(site: WebhookSite) -> None:
     assert "whsec_" not in run_command(site.app, "webhooks", "list", "--json")
     assert "whsec_" not in run_command(site.app, "webhooks", "list")
     run_command(site.app, "webhooks", "remove", site.id)
     assert run_json(site.app, "webhooks", "list") == []
 
 
-def test_a_hanging_and_a_dripping_receiver_cost_the_timeout_no_more() -> None:
+def test_a_hanging_and_a_slow_receiver_cost_only_the_timeout() -> None:
     for behaviour in ("hang", "drip"):
         listener = socket.create_server(("127.0.0.1", 0))
         stop = threading.Event()
         threading.Thread(target=_bad_server, args=(listener, behaviour, stop), daemon=True).start()
-        target = Target("http", "127.0.0.1", listener.getsockname()[1], "/")
+        target = WebhookUrl("http", "127.0.0.1", listener.getsockname()[1], "/")
         began = time.monotonic()
-        outcome = Sender(target, Policy(True, frozenset()), 0.5).send(b"{}", {})
+        outcome = WebhookSender(target, AddressPolicy(True, frozenset()), 0.5).send(b"{}", {})
         assert outcome.status == 0 and outcome.text
         assert time.monotonic() - began < 5
         stop.set()
@@ -283,8 +284,8 @@ def test_redirects_are_not_followed(receiver: Receiver) -> None:
 
     server = HTTPServer(("127.0.0.1", 0), Redirecting)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    policy = Policy(True, frozenset())
-    outcome = Sender(Target("http", "127.0.0.1", server.server_port, "/"), policy, 5).send(b"{}", {})
+    policy = AddressPolicy(True, frozenset())
+    outcome = WebhookSender(WebhookUrl("http", "127.0.0.1", server.server_port, "/"), policy, 5).send(b"{}", {})
     assert outcome.status == 307 and not outcome.delivered
     server.shutdown()
     server.server_close()
@@ -300,7 +301,7 @@ def test_redirects_are_not_followed(receiver: Receiver) -> None:
 )  # fmt: skip
 def test_urls_that_webhooks_may_not_have(url: str) -> None:
     with pytest.raises(InvalidValue):
-        PUBLIC_ONLY.read(url)
+        PUBLIC_ONLY.parse(url)
 
 
 @pytest.mark.parametrize(
@@ -320,21 +321,21 @@ def test_addresses_that_are_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
 
-def test_a_name_that_leads_inside_is_refused_whatever_it_led_to_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_now_resolves_to_a_private_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
 
     def resolve(*_: Any, **__: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), 443))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    target = PUBLIC_ONLY.read("https://rebind.example.com/hook")
+    target = PUBLIC_ONLY.parse("https://rebind.example.com/hook")
     assert PUBLIC_ONLY.addresses(target) == ["93.184.216.34"]
-    with pytest.raises(Refused, match="not public"):
+    with pytest.raises(AddressRefused, match="not public"):
         PUBLIC_ONLY.addresses(target)
-    assert Policy(False, frozenset({"rebind.example.com"})).addresses(target) == ["127.0.0.1"]
+    assert AddressPolicy(False, frozenset({"rebind.example.com"})).addresses(target) == ["127.0.0.1"]
 
 
-def test_the_connection_goes_to_the_checked_address_and_never_anew_by_itself(
+def test_the_connection_goes_to_the_checked_address_and_is_not_reopened(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -343,8 +344,8 @@ def test_the_connection_goes_to_the_checked_address_and_never_anew_by_itself(
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(Policy, "addresses", lambda self, target: [resolve(target.host, target.port)[0][4][0]])
-    sender = Sender(Target("http", "app.example.com", receiver.port, "/hook"), PUBLIC_ONLY, 5)
+    monkeypatch.setattr(AddressPolicy, "addresses", lambda self, target: [resolve(target.host, target.port)[0][4][0]])
+    sender = WebhookSender(WebhookUrl("http", "app.example.com", receiver.port, "/hook"), PUBLIC_ONLY, 5)
     body = b'{"id":"1"}'
     headers = {"Content-Type": "application/json"}
     assert sender.send(body, headers).status == 204 and sender.send(body, headers).status == 204
@@ -355,18 +356,19 @@ def test_the_connection_goes_to_the_checked_address_and_never_anew_by_itself(
     assert sender.send(body, headers).status == 0
 
 
-def test_private_addresses_need_the_operators_word(app: Flask) -> None:
-    desk = Desk(app.extensions["perch"].database, app.extensions["perch"].settings, "http://perch/ws")
+def test_private_addresses_need_a_setting(app: Flask) -> None:
+    perch = app.extensions["perch"]
+    service = WebhookService(perch.database, perch.settings, "http://perch/ws")
     with pytest.raises(InvalidValue, match="https"):
-        desk.add("http://127.0.0.1:1/hook")
-    found = desk.add("https://127.0.0.1:1/hook")
-    outcome = desk.test(found.id)
+        service.add("http://127.0.0.1:1/hook")
+    found = service.add("https://127.0.0.1:1/hook")
+    outcome = service.test(found.id)
     assert outcome.status == 0 and "not public" in outcome.text
     with pytest.raises(InvalidValue, match="no event 'x'"):
-        desk.add("https://app.example.com/", ["x"])
+        service.add("https://app.example.com/", ["x"])
 
 
-def test_pauses_grow_and_end() -> None:
-    assert 0.75 <= pause(1, 3600) <= 1.25
-    assert 6 <= pause(4, 3600) <= 10
-    assert pause(100, 3600) <= 4500
+def test_retry_delays_grow_up_to_a_limit() -> None:
+    assert 0.75 <= retry_delay(1, 3600) <= 1.25
+    assert 6 <= retry_delay(4, 3600) <= 10
+    assert retry_delay(100, 3600) <= 4500

@@ -1,4 +1,4 @@
-"""The log: one line per request with the id that the answer has, JSON or text, without personal data unless asked."""
+"""The log: one line per request with the answer's id, as JSON or text, without personal data unless asked for."""
 
 import json
 import logging
@@ -116,7 +116,7 @@ def test_a_bug_is_one_traceback_with_the_id_and_no_body(
     assert "Countess" not in str(event) and "ada@" not in str(event)
 
 
-def test_people_get_text(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
+def test_text_is_for_people(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text", personal=False)
     answer = okta.get("/Users/01a20c66-5a0e-7d53-8d0c-54a1f4a3a0a5")
     mark = re.escape(answer.headers["X-Request-Id"])
@@ -131,10 +131,10 @@ def test_a_terminal_gets_text_and_anything_else_json(monkeypatch: pytest.MonkeyP
     inner, outer = pty.openpty()
     with os.fdopen(outer, "w") as terminal, (tmp_path / "log").open("w") as file:
         monkeypatch.setattr("sys.stderr", terminal)
-        assert logs.kind_of("auto") == "text"
-        assert logs.kind_of("json") == "json"
+        assert logs.resolve_format("auto") == "text"
+        assert logs.resolve_format("json") == "json"
         monkeypatch.setattr("sys.stderr", file)
-        assert logs.kind_of("auto") == "json"
+        assert logs.resolve_format("auto") == "json"
     os.close(inner)
 
 

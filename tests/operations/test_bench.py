@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: only right answers count, and the report tells what was missed."""
+"""The benchmark counts right answers only, and its report says which targets were missed."""
 
 import json
 import subprocess
@@ -16,14 +16,14 @@ import pytest
 from tests.bench import load, peers, report, rows, workloads
 from tests.bench.curves import growth_svg
 from tests.bench.directory import loaded, person
-from tests.bench.load import Measured, WrongAnswer
-from tests.bench.profile import InProcess, deploy, profiled, seconds_in_sql
-from tests.bench.run import in_pairs
-from tests.bench.servers import Server
+from tests.bench.load import Measurement, WrongAnswer
+from tests.bench.profile import InProcessClient, deploy, profiled, seconds_in_sql
+from tests.bench.run import against, in_turn, median_pair
+from tests.bench.servers import BenchServer
 from tests.bench.workloads import World
 from tests.support.resource_types import USER
 
-Seeded = tuple[InProcess, World]
+Seeded = tuple[InProcessClient, World]
 PEOPLE = 1000
 SMALL: list[tuple[str, rows.Make]] = [
     *((row.name, row.make) for row in rows.ROWS),
@@ -49,14 +49,14 @@ def unwritten(tmp_path_factory: pytest.TempPathFactory) -> Seeded:
 
 @pytest.fixture
 def fitting(seeded: Seeded, unwritten: Seeded, make: rows.Make) -> Seeded:
-    """Reads count the seeded people exactly, so what the other workloads wrote must not be in their way."""
+    """Give reads a deployment without writes: they count the seeded people exactly."""
     return unwritten if make in READS else seeded
 
 
-class Emptied:
-    """A client whose answers have the right status and nothing in them."""
+class EmptyAnswers:
+    """A client whose answers have the right status and an empty body."""
 
-    def __init__(self, client: InProcess) -> None:
+    def __init__(self, client: InProcessClient) -> None:
         self.client = client
 
     def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
@@ -65,7 +65,7 @@ class Emptied:
 
 
 @every_workload
-def test_perch_answers_every_workload_rightly(fitting: Seeded, make: rows.Make) -> None:
+def test_perch_answers_every_workload_correctly(fitting: Seeded, make: rows.Make) -> None:
     client, world = fitting
     operation = make(world)
     operation(client, 0)
@@ -76,14 +76,14 @@ def test_perch_answers_every_workload_rightly(fitting: Seeded, make: rows.Make) 
 def test_an_empty_answer_is_an_error(fitting: Seeded, make: rows.Make) -> None:
     client, world = fitting
     with pytest.raises((WrongAnswer, KeyError)):
-        make(world)(Emptied(client), 0)
+        make(world)(EmptyAnswers(client), 0)
 
 
 def test_bulk_creates_a_thousand(seeded: Seeded) -> None:
     client, world = seeded
     workloads.bulk(world)(client, 0)
     with pytest.raises(WrongAnswer):
-        workloads.bulk(world)(Emptied(client), 0)
+        workloads.bulk(world)(EmptyAnswers(client), 0)
 
 
 def test_the_profile_sees_sql(seeded: Seeded) -> None:
@@ -97,8 +97,8 @@ def test_the_seed_is_what_a_post_would_make(number: int) -> None:
     assert json.dumps(loaded(number)) == json.dumps(USER.load(person(number)))
 
 
-class Answers(BaseHTTPRequestHandler):
-    """Answers with the path, with a length or in chunks."""
+class PathEcho(BaseHTTPRequestHandler):
+    """Answers with the request's path, with a Content-Length or in chunks."""
 
     protocol_version = "HTTP/1.1"
 
@@ -120,14 +120,14 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), PathEcho) as server:
         threading.Thread(target=server.serve_forever).start()
         yield server.server_address[1]
         server.shutdown()
 
 
 def test_answers_are_read_with_a_length_and_in_chunks(port: int) -> None:
-    connection = load.Connection(port, {})
+    connection = load.HttpConnection(port, {})
     for path in ("/plain", "/chunked", "/chunked-again", "/plain-again"):
         assert connection.ask("GET", path) == (200, path.encode())
     connection.close()
@@ -136,7 +136,7 @@ def test_answers_are_read_with_a_length_and_in_chunks(port: int) -> None:
 def test_a_run_counts_after_the_warm_up_and_fails_at_a_wrong_answer(port: int) -> None:
     turns: list[int] = []
 
-    def operation(client: load.Client, turn: int) -> None:
+    def operation(client: load.HttpClient, turn: int) -> None:
         turns.append(turn)
         workloads.expect(client.ask("GET", f"/{turn}") == (200, f"/{turn}".encode()) and turn < 20, turn)
 
@@ -149,20 +149,35 @@ def test_a_run_counts_after_the_warm_up_and_fails_at_a_wrong_answer(port: int) -
         load.run(port, {}, lambda client, turn: operation(client, turn + 21), 2, 5)
 
 
-def test_the_median_pair_counts() -> None:
-    rates = iter([10.0, 50.0, 10.0, 1.0, 10.0, 20.0])
-    mine, other = in_pairs(partial(measured, rates), partial(measured, rates), 3)
-    assert (mine.rate, other.rate) == (20.0, 10.0)
+def test_the_median_ratio_counts_and_another_checkout_runs_in_the_same_rounds() -> None:
+    rates = iter([50.0, 20.0, 10.0, 1.0, 30.0, 10.0, 20.0, 10.0, 10.0])
+    rounds = in_turn([partial(measured, rates)] * 3, 3)
+    mine, baseline = median_pair(rounds)
+    assert (mine.rate, baseline.rate) == (20.0, 10.0)
+    assert against(rounds) == {"other_rate": 20.0, "other_share": 2.0, "times_other": 2.0}
 
 
-def measured(rates: Iterator[float]) -> Measured:
-    return Measured(next(rates), 1.0, 1.0)
+def measured(rates: Iterator[float]) -> Measurement:
+    return Measurement(next(rates), 1.0, 1.0)
 
 
-def test_memory_is_looked_at_all_the_time() -> None:
+def test_memory_has_settled_once_no_worker_grows() -> None:
+    sizes = [[], [10.0, 11.0], [25.0, 30.0], [30.05, 30.0], [40.0]]
+
+    class Growing(BenchServer):
+        def __init__(self) -> None: ...
+
+        def memory(self) -> list[float]:
+            return sizes.pop(0)
+
+    assert Growing().settled_memory(every=0) == 30.05
+    assert sizes == [[40.0]]
+
+
+def test_memory_is_sampled_all_the_time() -> None:
     seen = threading.Event()
 
-    class Swelling(Server):
+    class Swelling(BenchServer):
         def __init__(self) -> None:
             self.sizes = [[10.0, 11.0], [12.0, 90.0]]
 
@@ -196,7 +211,7 @@ def row(name: str, clients: int = 1, **changed: Any) -> dict[str, Any]:
 
 
 def results(**changed: Any) -> dict[str, Any]:
-    """A run as results.json keeps it: GET is missed, POST is met."""
+    """Results of a run in which GET missed its target and POST met it."""
     get, post = row("GET a user", at_least=0.75), row("POST a user", 8, at_least=0.5, p99_at_most=2.0)
     slower = {**get, "median": 3.0, "baseline_median": 0.6}
     facts = [{"name": "start", "value": 1.0, "unit": "s", "at_most": 1.5, "at_least": None}]
@@ -215,7 +230,7 @@ def line(text: str, start: str) -> str:
     return found
 
 
-def test_the_report_says_what_was_missed(tmp_path: Path) -> None:
+def test_the_report_names_missed_targets(tmp_path: Path) -> None:
     text = report.write(tmp_path, results())
     assert "CPU, 2 cores, Python 3.11, SQLite 3.40, gunicorn with 2 gthread workers of 4 threads" in text
     work, grown = text.split("## Growth")
@@ -227,6 +242,20 @@ def test_the_report_says_what_was_missed(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "results.json").read_text()) == results()
     slow = results(rows=[row("POST a user", 8, at_least=0.5, p99_at_most=2.0, p99=2.1)])
     assert line(report.markdown(slow), "POST a user").endswith("**missed** |")
+
+
+def test_another_checkout_has_two_columns() -> None:
+    get = row("GET a user", other_rate=900.0, other_share=0.45, times_other=1.11)
+    work = report.markdown(results(against="8c42a4d", rows=[get])).split("## Growth")[0]
+    assert line(work, "work | clients").endswith("| share of 8c42a4d | this over that |")
+    assert line(work, "GET a user").endswith("| 0.45 of B2 | 1.11 |")
+    assert report.progress(get).endswith("other 0.45, this over that 1.11")
+
+
+def test_targets_that_differ_are_both_shown() -> None:
+    writes = [row("POST a user", 1, at_least=0.4), row("POST a user", 8, at_least=0.45, p99_at_most=2.0)]
+    text = report.in_short(results(rows=writes))
+    assert "| ≥ 0.4 / ≥ 0.45, p99 ≤ 2 × B2's |" in line(text, "POST a user")
 
 
 def test_the_readme_has_the_short_table() -> None:
@@ -243,7 +272,7 @@ def test_the_readme_shows_the_last_run() -> None:
     if not report.RESULTS.exists():
         pytest.skip("no run has been kept yet")
     readme, last = report.README.read_text(encoding="utf-8"), json.loads(report.RESULTS.read_text(encoding="utf-8"))
-    assert readme == report.with_section(readme, last), "python -m tests.bench.report writes it anew"
+    assert readme == report.with_section(readme, last), "run: python -m tests.bench.report"
     assert (report.RESULTS.parent / "results.md").read_text(encoding="utf-8") == report.markdown(last)
 
 

@@ -1,4 +1,4 @@
-"""The container without a container engine: the Dockerfile's instructions followed here, linters, and compose.yaml."""
+"""The container without a container engine: the tests carry out the Dockerfile, lint it and check compose.yaml."""
 
 import os
 import re
@@ -23,7 +23,7 @@ START_SECONDS = 60.0
 
 
 def one(name: str) -> str:
-    """The text of the only instruction of a name."""
+    """The text of the only instruction with a name."""
     (found,) = [each.text for each in instructions(ROOT / "Dockerfile") if each.name == name]
     return found
 
@@ -36,7 +36,7 @@ def test_hadolint_finds_nothing() -> None:
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
 
-def test_the_image_is_slim_and_runs_as_nobody() -> None:
+def test_the_image_is_slim_and_runs_without_privileges() -> None:
     assert re.fullmatch(r"python:3\.\d+-slim-\w+", one("FROM"))
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", one("USER"))
     assert one("VOLUME") == "/data"
@@ -53,7 +53,7 @@ def test_nothing_private_reaches_the_builder(path: str) -> None:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
-    """The Dockerfile followed in a folder that other users may enter, which pytest's own are not."""
+    """The Dockerfile carried out in a folder that other users may enter, unlike pytest's own folders."""
     folder = Path(tempfile.mkdtemp(prefix="perch-image-"))
     folder.chmod(0o755)
     yield Image(folder)
@@ -95,7 +95,7 @@ def test_the_container_from_start_to_stop(image: Image, port: int, tmp_path: Pat
 
 
 def wait_until_healthy(image: Image, process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
-    """Run the Dockerfile's HEALTHCHECK until it is content."""
+    """Run the Dockerfile's HEALTHCHECK until it succeeds."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if run(image, image.health, port, folder / "health")[0] == 0:

@@ -1,4 +1,4 @@
-"""The example application beside a real Perch: people sign in and are out again, as Perch tells it."""
+"""The example application with a real Perch: it signs people in and out as the events say."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from app import create_app
-from scim.events.webhooks import Desk
+from scim.events.webhooks import WebhookService
 from tests.conftest import MakeServer
 from tests.support.server import ROOT, PerchServer, clean_environment
 
@@ -21,12 +21,16 @@ EXAMPLE = ROOT / "examples" / "app.py"
 SETTINGS = {"PERCH_WEBHOOKS_ALLOW_PRIVATE": "on", "PERCH_UNKNOWN_ROLES": "create"}
 
 
-class Application:
-    """The example, its deliverer, and a browser."""
+class ExampleApplication:
+    """The example, its `flask deliver`, and a browser."""
 
     def __init__(self, server: PerchServer, port: int) -> None:
         perch = create_app(server.settings).extensions["perch"]
-        secret = Desk(perch.database, perch.settings, "http://perch/x").add(f"http://127.0.0.1:{port}/perch").secret
+        secret = (
+            WebhookService(perch.database, perch.settings, "http://perch/x")
+            .add(f"http://127.0.0.1:{port}/perch")
+            .secret
+        )
         self.origin = f"http://127.0.0.1:{port}"
         settings = {"PERCH_BASE_URL": server.base_url, "PERCH_KEY": server.key, "PERCH_SECRET": secret}
         command = [sys.executable, "-m", "flask", "--app", str(EXAMPLE), "run", "--port", str(port)]
@@ -47,7 +51,7 @@ class Application:
             process.wait()
 
     def until(self, ask: Any, status: int) -> requests.Response:
-        """Ask until it is answered with a status."""
+        """Ask until the answer has a status."""
         end = time.monotonic() + 40
         while True:
             try:
@@ -68,10 +72,10 @@ def server(make_server: MakeServer) -> PerchServer:
 
 
 @pytest.fixture
-def application(server: PerchServer, unused_port: int) -> Iterator[Application]:
+def application(server: PerchServer, unused_port: int) -> Iterator[ExampleApplication]:
     client = server.client("okta", server.key)
     assert client.post("/Users", {"userName": "Before@example.com", "roles": ["a"], "active": True}).status == 201
-    found = Application(server, unused_port)
+    found = ExampleApplication(server, unused_port)
     yield found
     found.end()
 
@@ -85,7 +89,7 @@ def unused_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_people_come_and_go_as_perch_says(server: PerchServer, application: Application) -> None:
+def test_people_come_and_go_as_perch_says(server: PerchServer, application: ExampleApplication) -> None:
     client, site = server.client("okta", server.key), application.origin
     ann, before = application.browser(), application.browser()
     application.until(lambda: before.post(f"{site}/login", {"userName": "before@example.com"}), 200)

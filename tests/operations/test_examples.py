@@ -1,4 +1,4 @@
-"""The example in examples/ against a real server: what the README tells applications to do works."""
+"""The example in examples/ against a real server: the README's advice for applications works."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def test_an_application_reads_roles(people: tuple[PerchServer, str]) -> None:
     assert perch.session.delete(f"{server.base_url}/Users/1", timeout=10).status_code == 403
     with pytest.raises(requests.HTTPError):
         Perch(server.base_url, key + "x").roles_of("ann@example.com")
-    # The same as a program; here, since starting another server takes longer than all of this.
+    # Run as a program, too; in this test, because starting another server takes longer than the whole test.
     assert run(server, key, "may", "ann@example.com") == "yes: managed:admin managed:editor\n"
     assert run(server, key, "may", "bob@example.com") == "no\n"
     assert run(server, key, "holders", "managed:admin") == "ann@example.com\ncid@example.com\n"

@@ -1,4 +1,4 @@
-"""The first start: workers that race for a file that is not there yet, and what `flask init` tells a person, once."""
+"""The first start: workers race to create the file, and `flask init` prints the secrets once."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def test_workers_race_on_a_new_file(workers: int, make_server: MakeServer) -> No
 
 
 def first_request(server: PerchServer) -> int:
-    """Ask for health while the workers still start: the socket listens, so an answer must come and be 200."""
+    """Ask for health while the workers start: the socket listens already, so the answer must be 200."""
     return server.client().transport("GET", "/healthz", {}, None)[0]
 
 
@@ -54,7 +54,7 @@ def create_and_list(numbered: tuple[int, ScimClient]) -> tuple[int, int]:
 
 
 def check_schema(database: Path) -> None:
-    """One workspace, every migration once, a sound file."""
+    """Check that the file is sound, with one workspace and each migration applied once."""
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -77,7 +77,7 @@ def test_a_file_that_is_no_database_stops_the_start_with_one_line(make_server: M
     assert server.database.read_bytes().startswith(b"this is no database")
 
 
-def test_init_tells_once(tmp_path: Path) -> None:
+def test_init_prints_secrets_once(tmp_path: Path) -> None:
     database = tmp_path / "perch.db"
     first = run_flask(database, "init")
     assert first.returncode == 0, first.stderr

@@ -40,7 +40,7 @@ def test_sigterm_finishes_what_is_in_flight(make_server: MakeServer) -> None:
 
 
 def serves_new_requests(server: PerchServer) -> bool:
-    """Whether somebody answers on a new connection; while workers finish, gunicorn may leave it waiting instead."""
+    """Whether a new connection is answered; while workers finish, gunicorn may also leave it waiting."""
     with contextlib.suppress(requests.RequestException):
         return requests.get(f"{server.origin}/healthz", timeout=1).status_code == 200
     return False

@@ -1,4 +1,4 @@
-"""Litestream with the documented configuration: what was acknowledged before the last sync survives the disk."""
+"""Litestream with the documented configuration: writes acknowledged before the last sync survive the disk."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ SYNC_SECONDS = 60
 
 
 class Litestream:
-    """The program with the documented configuration, for one server, into one folder."""
+    """Litestream with the documented configuration, for one server, with a folder as the replica."""
 
     def __init__(self, program: Path, server: PerchServer, folder: Path) -> None:
         self.program = program
@@ -35,7 +35,7 @@ class Litestream:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Replicate until the end of the block, and then be killed: no last sync."""
+        """Replicate until the end of the block, then kill Litestream, so that there is no last sync."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [self.program, "replicate", "-config", CONFIGURATION], env=self.environment, stdout=log, stderr=log
@@ -48,7 +48,7 @@ class Litestream:
             process.wait()
 
     def restore(self, target: Path) -> bool:
-        """Bring what the replica has to a file; whether it has anything."""
+        """Restore the replica to a file; return whether there was anything to restore."""
         target.unlink(missing_ok=True)
         command = [
             str(word) for word in (self.program, "restore", "-config", CONFIGURATION, "-o", target, self.database)
@@ -57,8 +57,8 @@ class Litestream:
         return done.returncode == 0 and target.exists()
 
 
-class Author:
-    """Creates users and adds each to one group, until told to stop."""
+class BackgroundWriter:
+    """Creates users and adds each to one group, until `stop` is set."""
 
     def __init__(self, client: ScimClient) -> None:
         self.client = client
@@ -77,13 +77,13 @@ class Author:
 
 
 @pytest.mark.parametrize("source", ["python", "npm"])
-def test_what_was_synced_survives_the_disk(source: str, make_server: MakeServer, tmp_path: Path) -> None:
+def test_synced_writes_survive_the_disk(source: str, make_server: MakeServer, tmp_path: Path) -> None:
     program = litestream(source, tmp_path)
     server = make_server()
     server.start()
     replication = Litestream(program, server, tmp_path)
     client = server.client(key=server.key)
-    author = Author(client)
+    author = BackgroundWriter(client)
     with replication.running():
         writing = threading.Thread(target=author.run)
         writing.start()
@@ -110,7 +110,7 @@ def test_what_was_synced_survives_the_disk(source: str, make_server: MakeServer,
 
 
 def wait_until_synced(replication: Litestream, probe: Path, identifier: str) -> None:
-    """Return once a restore would bring the user back."""
+    """Wait until a restore contains the user."""
     end = time.monotonic() + SYNC_SECONDS
     while time.monotonic() < end:
         if replication.restore(probe) and identifier.encode() in probe.read_bytes():
@@ -120,7 +120,7 @@ def wait_until_synced(replication: Litestream, probe: Path, identifier: str) -> 
 
 
 def disk_is_lost(server: PerchServer) -> None:
-    """Nothing is left of the folder but gunicorn's log."""
+    """Delete everything in the folder except gunicorn's log."""
     for path in server.folder.iterdir():
         if path != server.log_file:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -128,7 +128,7 @@ def disk_is_lost(server: PerchServer) -> None:
 
 
 def goes_on(replication: Litestream, client: ScimClient, probe: Path) -> None:
-    """Replication goes on with the restored file into the same replica."""
+    """Check that replication of the restored file continues into the same replica."""
     with replication.running():
         later = client.post("/Users", {"userName": "later@example.com"}).body["id"]
         wait_until_synced(replication, probe, later)

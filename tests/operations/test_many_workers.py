@@ -1,4 +1,4 @@
-"""Four workers and many clients at once: no lost update, no name twice, and nobody waits for ever."""
+"""Four workers and many clients at once: no lost update, no duplicate name, no endless wait."""
 
 import fcntl
 import os
@@ -34,7 +34,7 @@ def clients(server: PerchServer, number: int) -> list[ScimClient]:
 
 
 def at_once(server: PerchServer, number: int, send: Callable[[int, ScimClient], Answer]) -> list[Answer]:
-    """Send from `number` clients at the same moment."""
+    """Send requests from `number` clients at the same moment."""
     barrier = threading.Barrier(number)
 
     def run(numbered: tuple[int, ScimClient]) -> Answer:
@@ -112,7 +112,7 @@ def test_one_name_is_created_once(names: list[str], server: PerchServer) -> None
 
 @contextmanager
 def queue_held(database: Path) -> Iterator[None]:
-    """Be the writer that does not end, as another process of Perch."""
+    """Hold the writer's queue, like another process of Perch whose write does not end."""
     handle = os.open(f"{database}.lock", os.O_RDWR)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -123,7 +123,7 @@ def queue_held(database: Path) -> Iterator[None]:
 
 @contextmanager
 def sqlite_held(database: Path) -> Iterator[None]:
-    """Be another program with a write transaction open."""
+    """Hold a write transaction open, like another program."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield

@@ -1,4 +1,4 @@
-"""What the README says is true: its shell blocks run as they stand, one after the other, against a real server."""
+"""The README's shell blocks run unchanged, one after the other, against a real server."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from tests.support.server import ROOT, clean_environment
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 ANSWER = re.search(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-# The tests' own interpreter stands in for the virtual environment that `make run` makes.
+# The tests' interpreter replaces the virtual environment that `make run` creates.
 ACTIVATE = ". .venv/bin/activate\n"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder like a checkout, that the commands may write into."""
+    """A copy of the checkout that the commands may write to."""
     made = tmp_path / "checkout"
     made.mkdir()
     for name in ("app.py", "schemas", "scim", "storage", "examples"):
@@ -51,7 +51,7 @@ def printed_answer() -> object:
 
 
 def shape(document: object) -> object:
-    """The document with every value that differs from run to run replaced by its type."""
+    """The document with each value that changes from run to run replaced by its type."""
     if isinstance(document, dict):
         moving = {"id", "created", "lastModified", "location"}
         return {key: type(item).__name__ if key in moving else shape(item) for key, item in document.items()}

@@ -1,4 +1,4 @@
-"""Keys and passwords never appear in a log, an answer, a command's output or the bytes of any file."""
+"""Keys and passwords never appear in a log, an answer, a command's output or any file."""
 
 import base64
 import gzip
@@ -13,7 +13,7 @@ from tests.support.server import PerchServer
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-# Passwords as clients send them: plain, escaped, in odd letter case, with quotes, not ASCII.
+# Passwords as clients send them: plain, escaped, in unusual case, with quotes, not ASCII.
 PASSWORDS = [
     "Marker-Pa55word-Plain",
     "Marker-Pa55word-\u00e9\u4e16",
@@ -24,7 +24,7 @@ MARKERS = [b"Marker-Pa55word", b"marker-pa55word"]
 
 
 def bodies(number: int, password: str) -> list[tuple[str, str, Any]]:
-    """Requests, good and bad, that carry a password in every place where one can stand."""
+    """Valid and invalid requests with a password in every possible place."""
     user = {"userName": f"user-{number}", "password": password}
     patch = {"schemas": [PATCH_OP], "Operations": [{"op": "replace", "path": "password", "value": password}]}
     pathless = {"schemas": [PATCH_OP], "Operations": [{"op": "add", "value": {"Password": password}}]}
@@ -54,13 +54,13 @@ def bodies(number: int, password: str) -> list[tuple[str, str, Any]]:
 
 
 def raw_bodies(password: str) -> list[bytes]:
-    """Broken texts with a password in them."""
+    """Malformed bodies that contain a password."""
     text = json.dumps({"userName": "broken", "password": password}).encode()
     return [text[:-1], text + b"}", b'{"x": 1e999, ' + text[1:], text.replace(b'"userName"', b'"password"')]
 
 
 def attack(client: ScimClient) -> list[Any]:
-    """Send all of it; return the answers."""
+    """Send all requests; return the answers."""
     identifier = client.post("/Users", {"userName": "target"}).body["id"]
     answers: list[Any] = []
     for number, password in enumerate(PASSWORDS):
@@ -74,7 +74,7 @@ def attack(client: ScimClient) -> list[Any]:
 
 
 def with_keys(client: ScimClient, keys: list[str]) -> list[Any]:
-    """Send keys, live and dead ones, in every place where one is ever put by mistake; return the answers."""
+    """Send valid and revoked keys in every place where clients put them by mistake; return the answers."""
     answers: list[Any] = []
     for key in keys:
         encoded = base64.b64encode(f"user:{key}".encode()).decode()
@@ -97,11 +97,11 @@ def with_keys(client: ScimClient, keys: list[str]) -> list[Any]:
 
 
 def everything(server: PerchServer) -> dict[str, bytes]:
-    """All files of a deployment: log, database, write-ahead log and whatever else lies beside them."""
+    """All files of a deployment: the log, the database, the write-ahead log and others beside them."""
     return {file.name: file.read_bytes() for file in server.folder.iterdir() if file.is_file()}
 
 
-def test_no_secret_is_ever_written_or_told(make_server: MakeServer, make_app: MakeApp, tmp_path: Path) -> None:
+def test_no_secret_is_written_or_answered(make_server: MakeServer, make_app: MakeApp, tmp_path: Path) -> None:
     server = make_server(
         workers=2,
         settings={"PERCH_TRAFFIC": "all", "PERCH_FAILED_KEYS": "9", "PERCH_ADMIN_PASSWORD": PASSWORDS[0]},
@@ -140,7 +140,7 @@ COMMANDS = [
 
 
 def found(secrets: list[bytes], places: dict[str, bytes]) -> list[tuple[str, bytes, bytes]]:
-    """Where a secret is, with what stands around it."""
+    """The place of a secret with the text around it."""
     hits = []
     for name, content in places.items():
         for secret in secrets:
@@ -150,7 +150,7 @@ def found(secrets: list[bytes], places: dict[str, bytes]) -> list[tuple[str, byt
     return hits
 
 
-def test_the_search_itself_finds_what_is_there() -> None:
+def test_the_search_finds_a_planted_secret() -> None:
     assert found([b"needle"], {"hay": b"a needle in it", "other": gzip.compress(b"needle")}) == [
         ("hay", b"needle", b"a needle in it")
     ]

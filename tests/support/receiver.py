@@ -1,4 +1,4 @@
-"""A webhook receiver in a thread: it may fail, hang, and die, and keeps what it took in the order in which it came."""
+"""A webhook receiver in a thread that can fail, hang and stop, and records accepted events in their order."""
 
 import json
 import random
@@ -14,12 +14,12 @@ from standardwebhooks.webhooks import Webhook
 Behaviour = Callable[[dict[str, Any]], int]
 
 
-# Instead of a status: the connection is closed without an answer, the event not taken, or taken.
+# Instead of a status: close the connection without an answer, and do not record the event, or do.
 UNHEARD, TAKEN_UNHEARD = 0, 1
 
 
 class Receiver:
-    """Listens on a free port of 127.0.0.1; `behave` says with which status an event is answered."""
+    """Listens on a free port of 127.0.0.1; `behave` returns the status of the answer to an event."""
 
     def __init__(self, behave: Behaviour = lambda event: 204) -> None:
         self.behave = behave
@@ -67,7 +67,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
-        """Listen no more, as a receiver that died; `start` revives it on the same port."""
+        """Stop listening, like a receiver that died; `start` listens on the same port again."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -95,7 +95,7 @@ class Receiver:
 
 
 def moody(seed: int, failing: float = 0.12, hanging: float = 0.01) -> Behaviour:
-    """A behaviour that fails or hangs now and then, or takes an event and dies before it says so."""
+    """A behaviour that sometimes fails, hangs, or accepts an event without an answer."""
     mood, lock = random.Random(seed), threading.Lock()
 
     def behave(event: dict[str, Any]) -> int:

@@ -47,6 +47,7 @@ class PerchServer:
     def __init__(self, folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.workers = workers
+        self.application = "app:app"
         self.database = folder / "perch.db"
         self.log_file = folder / "gunicorn.log"
         # Tests delete and deactivate far more people than a deployment ever does.
@@ -60,7 +61,7 @@ class PerchServer:
         """Start listening; with `wait`, return once /healthz answers 200. A later start keeps the port."""
         self.log_file.touch()
         already = self.log_file.stat().st_size
-        command = [sys.executable, "-m", "gunicorn", "app:app"]
+        command = [sys.executable, "-m", "gunicorn", self.application]
         command += ["--bind", f"127.0.0.1:{self.port}", "--workers", str(self.workers)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(

@@ -8,7 +8,7 @@ from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from scim.events.delivery import Courier
+from scim.events.delivery import WebhookDelivery
 from tests.conftest import MakeApp
 from tests.support.client import Answer, ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, run_json, scim_path
@@ -112,7 +112,7 @@ def test_a_stream_that_lost_events_says_so_once(app: Flask, generic: ScimClient,
     with app.extensions["perch"].database.write() as connection:
         connection.execute("DELETE FROM events WHERE seq = 1")
     answer = poller.ask()
-    assert answer.status == 410 and "/Users anew" in answer.body["detail"]
+    assert answer.status == 410 and "/Users again" in answer.body["detail"]
     assert poller.poll() == []
 
 
@@ -139,8 +139,9 @@ def test_tokens_are_pushed(make_app: MakeApp) -> None:
     assert added["keys"].endswith("/jwks.json") and "secret" not in added
     client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "generic"))
     client.post("/Users", {"userName": "ann"})
-    courier = Courier(perch.database, perch.settings, f"http://perch/{perch.workspace}", added["id"], lambda: True)
-    courier.step()
+    issuer = f"http://perch/{perch.workspace}"
+    delivery = WebhookDelivery(perch.database, perch.settings, issuer, added["id"], lambda: True)
+    delivery.step()
     ((headers, body),) = receiver.raw
     assert headers["Content-Type"] == "application/secevent+jwt" and headers["Accept"] == "application/json"
     poller = Poller(app)
