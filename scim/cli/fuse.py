@@ -10,7 +10,7 @@ from schemas.datetimes import from_seconds
 from scim.cli.common import author, command, json_option, perch, print_json
 from scim.service import fuse
 from scim.settings import Settings
-from storage.fuse import Reading
+from storage.fuse import FuseState
 
 group = AppGroup("fuse", help="The safety fuse: it holds a provider that deactivates too many users at once.")
 
@@ -51,7 +51,7 @@ def release(minutes: int) -> None:
     click.echo(f"Everything goes through until {until}.")
 
 
-def described(settings: Settings, found: Reading) -> dict[str, Any]:
+def described(settings: Settings, found: FuseState) -> dict[str, Any]:
     """Return the state of the fuse as a document."""
     released = found.released_until > time.time()
     return {

@@ -36,7 +36,7 @@ def add(url: str, wanted: str, form: str, as_json: bool) -> None:
 @command
 def show(as_json: bool) -> None:
     """List the webhooks: how far they are, and what is wrong."""
-    found = desk().every()
+    found = desk().list_all()
     if as_json:
         print_json(found)
         return

@@ -8,9 +8,9 @@ from schemas.filters import binding
 from schemas.filters.parser import parse_filter
 from schemas.resource import ResourceType
 from scim.console.web import base_url, here, number, parameter
-from storage.console_lists import ORDERS, Listing
-from storage.sql.columns import Sql
+from storage.search import ORDERS, Listing
 from storage.sql.filters import compile_filter
+from storage.sql.fragments import Sql
 
 PER_PAGE = 50
 EFFECTIVE = f"{access.USER_URN}:effectiveRoles"

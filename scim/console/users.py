@@ -16,10 +16,10 @@ from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, STATE_WORDS, Pager, asked, listing, sorted_by
 from scim.console.web import author, database, field, number, onward, page, repository
 from scim.service import roles as catalogue
-from storage import console_lists, console_pages, members, resources, roles
-from storage.console_pages import JournalQuery
+from storage import journal, keys, members, resources, roles, search
 from storage.database import Connection
-from storage.resources import Row
+from storage.journal import JournalQuery
+from storage.resources import ResourceRow
 
 HISTORY = 20
 NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
@@ -31,7 +31,7 @@ def users() -> Response:
     wanted = asked()
     offset = (wanted.page - 1) * PER_PAGE
     with database().read() as connection:
-        rows, total = console_lists.page(connection, listing(USER, wanted), offset, PER_PAGE)
+        rows, total = search.list_page(connection, listing(USER, wanted), offset, PER_PAGE)
         people = summaries(connection, rows)
         known = roles.catalogue(connection)
         group = _group_name(connection, wanted.group)
@@ -49,10 +49,8 @@ def user(identifier: str) -> Response:
         reasons = catalogue.explain(repository(), row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
-        entries = console_pages.journal_page(
-            connection, JournalQuery(resource=row.id, before=number("before", 0)), HISTORY + 1
-        )
-        actors = console_pages.actors(connection)
+        entries = journal.entries(connection, JournalQuery(row.id, before=number("before", 0)), HISTORY + 1)
+        actors = keys.names(connection)
     document = json.loads(row.document)
     by_hand = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
@@ -82,7 +80,7 @@ def withdraw_from_user(identifier: str) -> BaseResponse:
     return onward("user", text, "good" if done else "calm", identifier=identifier)
 
 
-def summaries(connection: Connection, rows: list[Row]) -> list[dict[str, Any]]:
+def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str, Any]]:
     """Return what a list shows of each person, read in two statements for all of them."""
     users_only = [row.seq for row in rows if row.type == "User"]
     above = members.groups_above(connection, users_only)
@@ -95,7 +93,7 @@ def summaries(connection: Connection, rows: list[Row]) -> list[dict[str, Any]]:
     return found
 
 
-def summary(row: Row, held: dict[str, str]) -> dict[str, Any]:
+def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
     """Return what a list shows of a person or, among members, of a group; `held` maps slugs to names."""
     document = json.loads(row.document)
     mails = document.get("emails") or []
@@ -139,7 +137,7 @@ def _parts(attribute: Attribute, value: Any) -> list[Any]:
     ]
 
 
-def _row(identifier: str) -> Row:
+def _row(identifier: str) -> ResourceRow:
     with repository().reading() as snapshot:
         return snapshot.get("User", identifier)
 

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.datetimes import now
 from schemas.errors import InvalidValue, NotFound
@@ -15,7 +15,7 @@ from scim.settings import Settings
 from storage import events, webhooks
 from storage.database import Connection, Database
 from storage.events import Event
-from storage.webhooks import Queued, Webhook, subject_of
+from storage.webhooks import QueuedEvent, Webhook, subject_of
 
 # Seconds: the first pause after a failure, the longest for one subject, the longest for all of a receiver that is down.
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_OF_RECEIVER = 1.0, 3600.0, 300.0
@@ -32,7 +32,7 @@ class Work:
     """What a webhook has to do: what waits and is due, the new events behind its position, and who blocks them."""
 
     webhook: Webhook
-    due: Sequence[tuple[Queued, Event]]
+    due: Sequence[tuple[QueuedEvent, Event]]
     fresh: Sequence[Event]
     blocked: set[str]
 
@@ -119,12 +119,12 @@ class Courier:
             elif subject_of(event) in blocked:
                 if not self._queue(webhook, event):
                     return True
-                webhook, passed = webhook._replace(position=event.seq), 0
+                webhook, passed = replace(webhook, position=event.seq), 0
             else:
                 sent += 1
                 if not self._attempt(webhook, event, None):
                     return True
-                webhook, passed = webhook._replace(position=event.seq), 0
+                webhook, passed = replace(webhook, position=event.seq), 0
         if passed:
             with self.database.write_progress() as connection:
                 webhooks.move(connection, webhook, passed)
@@ -135,10 +135,10 @@ class Courier:
         with self.database.write_progress() as connection:
             if not webhooks.move(connection, webhook, event.seq):
                 return False
-            webhooks.enqueue(connection, webhook.id, Queued(event.seq, subject_of(event), 0, time.time(), 0.0))
+            webhooks.enqueue(connection, webhook.id, QueuedEvent(event.seq, subject_of(event), 0, time.time(), 0.0))
         return True
 
-    def _attempt(self, webhook: Webhook, event: Event, queued: Queued | None) -> bool:
+    def _attempt(self, webhook: Webhook, event: Event, queued: QueuedEvent | None) -> bool:
         """Send an event and keep how it went; tell whether to go on with the same work."""
         outcome = self._send(webhook, event)
         with self.database.write_progress() as connection:
@@ -164,13 +164,13 @@ class Courier:
         return self._sender.send(*self.messages.of(webhook, event))
 
     def _keep_failure(
-        self, connection: Connection, webhook: Webhook, event: Event, queued: Queued | None, outcome: Outcome
+        self, connection: Connection, webhook: Webhook, event: Event, queued: QueuedEvent | None, outcome: Outcome
     ) -> None:
         """Note a failure: when the event, and when the receiver, is tried again; or that both are given up."""
         moment = time.time()
         attempts, since = (queued.attempts if queued else 0) + 1, queued.since if queued else moment
         due = moment + max(pause(attempts, LONGEST_PAUSE), outcome.retry_after)
-        webhooks.enqueue(connection, webhook.id, Queued(event.seq, subject_of(event), attempts, since, due))
+        webhooks.enqueue(connection, webhook.id, QueuedEvent(event.seq, subject_of(event), attempts, since, due))
         held = webhooks.get(connection, webhook.id)
         failures, failing = held.failures + 1, held.failingSince or moment
         answer = f"{outcome.status or 'no answer'} {outcome.text}".strip()

@@ -53,10 +53,10 @@ def _subject(event: Event) -> dict[str, str]:
 def signing_key(database: Database) -> ECKey:
     """Return the key that signs; the deployment makes it at first use, once whoever comes first."""
     with database.read() as connection:
-        kept = signing_keys.every(connection)
+        kept = signing_keys.list_all(connection)
     if not kept:
         with database.write() as connection:
-            kept = signing_keys.every(connection) or [_make(connection)]
+            kept = signing_keys.list_all(connection) or [_make(connection)]
     return ECKey.import_key(kept[0])
 
 
@@ -70,5 +70,5 @@ def _make(connection: Any) -> dict[str, Any]:
 def published(database: Database) -> dict[str, Any]:
     """Return the public keys as a JWK Set (RFC 7517 section 5), empty before tokens are in use."""
     with database.read() as connection:
-        kept = signing_keys.every(connection)
+        kept = signing_keys.list_all(connection)
     return {"keys": [ECKey.import_key(jwk).as_dict(private=False) for jwk in kept]}

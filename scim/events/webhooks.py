@@ -51,11 +51,11 @@ class Desk:
             webhooks.insert(connection, identifier, url, wanted, form, make_secret())
             return webhooks.get(connection, identifier)
 
-    def every(self) -> list[dict[str, Any]]:
+    def list_all(self) -> list[dict[str, Any]]:
         """Return what may be shown of each webhook."""
         with self.database.read() as connection:
             return [
-                described(found, webhooks.waiting(connection, found.id)) for found in webhooks.every(connection)
+                described(found, webhooks.waiting(connection, found.id)) for found in webhooks.list_all(connection)
             ]  # fmt: skip
 
     def remove(self, identifier: str) -> Webhook:

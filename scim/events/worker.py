@@ -56,7 +56,7 @@ class Deliverer:
 
     def _active(self) -> list[str]:
         with self.database.read() as connection:
-            return [found.id for found in webhooks.every(connection) if not found.paused]
+            return [found.id for found in webhooks.list_all(connection) if not found.paused]
 
     def _courier(self, identifier: str) -> Courier:
         return Courier(self.database, self.settings, self.issuer, identifier, self.going)

@@ -15,13 +15,13 @@ from scim.service.context import Context
 from storage import members, roles
 from storage.database import Connection
 from storage.members import Membership
-from storage.resources import Row
+from storage.resources import ResourceRow
 from storage.roles import Assignment
 
 _quoted = json.encoder.encode_basestring
 
 
-def texts(context: Context, connection: Connection, rows: Sequence[Row], projection: Projection) -> list[str]:
+def texts(context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection) -> list[str]:
     """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
     base = _quoted(context.base)[1:-1]
     derived = _derived(context, connection, base, rows)
@@ -36,7 +36,7 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
     return [to_text(projection.apply(json.loads(text))) for text in found]
 
 
-def pieces(context: Context, connection: Connection, row: Row, projection: Projection) -> list[bytes]:
+def pieces(context: Context, connection: Connection, row: ResourceRow, projection: Projection) -> list[bytes]:
     """Return the JSON text of one resource; that of a group in pieces, lest all its members are held several times."""
     if row.type != "Group" or not projection.is_default:
         return [texts(context, connection, [row], projection)[0].encode()]
@@ -47,7 +47,7 @@ def pieces(context: Context, connection: Connection, row: Row, projection: Proje
     return [head.encode(), *(text.encode() for text in _members(context, connection, row)), tail.encode()]
 
 
-def _derived(context: Context, connection: Connection, base: str, rows: Sequence[Row]) -> list[str]:
+def _derived(context: Context, connection: Connection, base: str, rows: Sequence[ResourceRow]) -> list[str]:
     """Return what is derived for each resource, with a comma before it; a few statements for all that is not known."""
     if not rows:
         return []
@@ -56,7 +56,7 @@ def _derived(context: Context, connection: Connection, base: str, rows: Sequence
     found = [known.get(source) for source in sources]
     if None in found:
         fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
-        committed = context.repository.committed_epoch(rows[0].epoch)
+        committed = context.repository.committed_epoch()
         writer = _Writer(base, roles_as, _derive(connection, list(fresh.values())))
         texts = {source: writer.derived(row) for source, row in fresh.items()}
         memo.keep(known, texts, committed)
@@ -72,7 +72,7 @@ class Derived:
     assigned: Mapping[int, list[Assignment]]
 
 
-def _derive(connection: Connection, rows: Sequence[Row]) -> Derived:
+def _derive(connection: Connection, rows: Sequence[ResourceRow]) -> Derived:
     users = [row.seq for row in rows if row.type == "User" and row.above]
     groups = members.groups_above(connection, users) if users else {}
     above = {membership.group for memberships in groups.values() for membership in memberships}
@@ -80,7 +80,7 @@ def _derive(connection: Connection, rows: Sequence[Row]) -> Derived:
     return Derived(groups, roles.assigned(connection, holders) if holders else {})
 
 
-def _members(context: Context, connection: Connection, row: Row) -> Iterator[str]:
+def _members(context: Context, connection: Connection, row: ResourceRow) -> Iterator[str]:
     """Yield a group's `members` as text with a comma before it, nothing when there are none."""
     before = ',"members":['
     for text in members.texts(connection, row.seq, context.base):
@@ -97,7 +97,7 @@ def location(context: Context, type_name: str, identifier: str) -> str:
     return f"{context.base}/{type_name}s/{name}"
 
 
-def _text(row: Row, base: str, derived: str) -> str:
+def _text(row: ResourceRow, base: str, derived: str) -> str:
     """Return a resource: its id, the stored document, what is derived, and `meta`."""
     _, identifier, version, created, modified, document, kind, _, epoch, _, _ = row
     name = identifier
@@ -122,13 +122,13 @@ class _Writer:
         self.references: dict[Membership, str] = {}
         self.inherited: dict[int, list[str]] = {}
 
-    def derived(self, row: Row) -> str:
+    def derived(self, row: ResourceRow) -> str:
         """Return what is derived of a resource, with a comma before it."""
         if row.type == "User":
             return self._user(row)
         return self._group(row) if row.type == "Group" else ""
 
-    def _user(self, row: Row) -> str:
+    def _user(self, row: ResourceRow) -> str:
         """Return a user's roles, groups and access extension."""
         own, above = self.found.assigned.get(row.seq, ()), self.found.groups.get(row.seq, ())
         direct = ",".join([self.role(role) for role in own if role.source == roles.DIRECT])
@@ -141,7 +141,7 @@ class _Writer:
         effective = f',"effectiveRoles":[{",".join(reasons)}]' if reasons else ""
         return f'{parts},"{access.USER_URN}":{{"loginAllowed":{allowed}{effective}}}'
 
-    def _group(self, row: Row) -> str:
+    def _group(self, row: ResourceRow) -> str:
         """Return a group's access extension."""
         given = self.found.assigned.get(row.seq, ())
         named = ",".join([f'{{"value":{_quoted(role.role)},"display":{_quoted(role.name)}}}' for role in given])

@@ -58,10 +58,5 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
 
 
 def _refusal(connection: Connection, unknown: list[str]) -> str:
-    slugs = [role.slug for role in roles.catalogue(connection)]
-    sentences = []
-    for slug in unknown[:5]:
-        near = roles.near(slug, slugs)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        sentences.append(f"roles: there is no role '{slug}'.{hint}")
+    sentences = (f"roles: there is no role '{slug}'.{roles.suggestion(connection, slug)}" for slug in unknown[:5])
     return " ".join([*sentences, "The Roles page of Perch lists the slugs."])

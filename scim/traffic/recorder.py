@@ -32,7 +32,7 @@ from storage import keys, traffic
 from storage.database import Connection, Database
 from storage.keys import Key
 from storage.quirks import Quirk
-from storage.traffic import Entry
+from storage.traffic import TrafficEntry, TrafficQuery
 
 KEPT_HEADERS = {
     "CONTENT_TYPE": "Content-Type",
@@ -174,12 +174,12 @@ def _answer_of(response: Response) -> bytes:
 def prepared(exchange: Exchange) -> Prepared:
     """Return the row and the quirks of an exchange, redacted; the writer's thread calls it."""
     at = from_seconds(exchange.at)
-    return (traffic.row(_entry(exchange, at)) if exchange.keep else None), _quirks(exchange, at)
+    return (traffic.row_of(_entry(exchange, at)) if exchange.keep else None), _quirks(exchange, at)
 
 
-def _entry(exchange: Exchange, at: str) -> Entry:
+def _entry(exchange: Exchange, at: str) -> TrafficEntry:
     key = exchange.key
-    return Entry(
+    return TrafficEntry(
         at=at,
         key=key.id if key else None,
         keyName=key.name if key else None,
@@ -254,7 +254,7 @@ def pretty(text: str | None) -> str:
         return text
 
 
-def as_curl(entry: Entry, base: str) -> str:
+def as_curl(entry: TrafficEntry, base: str) -> str:
     """Return an entry as a curl command against a base URL, with $KEY in place of the access key."""
     parts = [f"curl -X {entry.method} {shlex.quote(base + below_base(entry.path))}", '-H "Authorization: Bearer $KEY"']
     parts += [f"-H {shlex.quote(f'{name}: {text}')}" for name, text in entry.headers.items() if name != "User-Agent"]
@@ -263,7 +263,7 @@ def as_curl(entry: Entry, base: str) -> str:
     return " \\\n  ".join(parts)
 
 
-def replay(app: Flask, entry: Entry, origin: str | None = None) -> Entry:
+def replay(app: Flask, entry: TrafficEntry, origin: str | None = None) -> TrafficEntry:
     """Send an entry's request again, inside this process, with the rights of its key, and return the new entry.
 
     `origin` is that of this server, for the locations in the answer. The journal names the console as the author.
@@ -288,13 +288,13 @@ def replay(app: Flask, entry: Entry, origin: str | None = None) -> Entry:
     )
     seen.writer.flush()
     with database.read() as connection:
-        found = traffic.entries(connection, replay_of=entry.seq, after=before, limit=1)
+        found = traffic.entries(connection, TrafficQuery(replay_of=entry.seq, after=before), limit=1)
     if not found:
         raise Conflict("The request was sent again, but the traffic could not be written.")
     return found[0]
 
 
-def _key_of(connection: Connection, entry: Entry) -> Key:
+def _key_of(connection: Connection, entry: TrafficEntry) -> Key:
     """Return the key of an entry, or one like it where there is none (any longer)."""
     try:
         return keys.get(connection, entry.key or "")

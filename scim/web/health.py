@@ -15,6 +15,7 @@ from schemas.errors import ScimError
 from scim.observability.metrics import Deployment
 from scim.settings import VERSION, Settings
 from scim.web.auth import Gate
+from storage import integrity
 from storage import statistics as figures
 from storage.database import Database
 
@@ -53,10 +54,10 @@ class Health:
 
     def _check_schema(self) -> None:
         with self.database.read() as connection:
-            figures.check_schema(connection, self.database.file)
+            integrity.check_schema(connection, self.database.file)
 
     def _check_file(self) -> None:
-        figures.check_writable(self.database, min(PATIENCE, self.settings["PERCH_WRITE_WAIT"]))
+        self.database.check_writable(min(PATIENCE, self.settings["PERCH_WRITE_WAIT"]))
 
     def _check_disk(self) -> None:
         free, wanted = figures.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]

@@ -280,12 +280,12 @@ def test_errors_are_pages(admin: Console) -> None:
 
 
 def test_a_bug_is_a_page_that_says_nothing_of_it(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage import console_figures
+    from storage import statistics
 
     def broken(connection: object) -> None:
         raise RuntimeError("secret internals")
 
-    monkeypatch.setattr(console_figures, "figures", broken)
+    monkeypatch.setattr(statistics, "figures", broken)
     answer = admin.get("/")
     assert answer.status_code == 500
     assert "the server's log has the cause" in text_of(answer)
