@@ -12,17 +12,16 @@ from pathlib import Path
 
 from schemas.errors import Conflict
 from storage.database import Database
-from storage.errors import UnusableFile, os_faults, sqlite_faults
-from storage.fitness import refuse_damaged
-from storage.locks import lock_path, make_file, turn
-from storage.usage import Usage, log_path
+from storage.errors import UnusableFile, os_errors, sqlite_errors
+from storage.integrity import refuse_damaged
+from storage.locks import FileUse, lock_path, log_path, make_file, turn
 
 STOP_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file holds, for people to compare: the workspace's id, and how many users and groups."""
+    """The contents of a file, for people to compare: the workspace's id, and how many users and groups."""
 
     workspace: str
     users: int
@@ -30,10 +29,10 @@ class Contents:
 
 
 def backup(database: Database, target: Path, *, force: bool = False) -> Contents:
-    """Write all of a deployment as it is at one moment to one file; its writers go on meanwhile.
+    """Write one snapshot of a whole deployment to one file, while its writers go on.
 
-    VACUUM INTO and not SQLite's page-wise copy: a little slower, but what was deleted is not in it, it is smaller,
-    and it needs no write-ahead log, so that any tool reads it from a read-only place.
+    VACUUM INTO takes a little longer than SQLite's page-wise copy, but its file is smaller, has no deleted data, and
+    needs no write-ahead log, so that any tool reads it from a read-only place.
 
     :raises Conflict: when the target exists, unless `force`d.
     :raises UnusableFile: when the deployment's file is missing or damaged.
@@ -45,7 +44,7 @@ def backup(database: Database, target: Path, *, force: bool = False) -> Contents
     if target.exists() and not force:
         raise Conflict(f"{target} exists; choose another name, or add --force to overwrite it.")
     with _unfinished(target) as new:
-        with sqlite_faults(new):
+        with sqlite_errors(new):
             database.connection.execute("VACUUM INTO ?", (str(new),))
         contents = _checked(new)
         _put(new, target)
@@ -55,7 +54,7 @@ def backup(database: Database, target: Path, *, force: bool = False) -> Contents
 def restore(
     database: Database, source: Path, *, force: bool = False, keep: bool = True
 ) -> tuple[Contents, Path | None]:
-    """Put a backup in place of a stopped deployment's file; return what it holds, and where the file before is kept.
+    """Put a backup in place of a stopped deployment's file; return its contents, and where the old file is kept.
 
     :raises Conflict: when there is a file to replace, unless `force`d.
     :raises UnusableFile: when the deployment is running, or the backup is damaged, another program's or a newer one's.
@@ -63,25 +62,25 @@ def restore(
     path = database.file
     if not source.is_file():
         raise UnusableFile(f"There is no file {source}.")
-    with turn(lock_path(path), time.monotonic() + STOP_WAIT_S), os_faults(path):
-        usage = Usage(path)
-        usage.take_over(STOP_WAIT_S)
+    with turn(lock_path(path), time.monotonic() + STOP_WAIT_S), os_errors(path):
+        use = FileUse(path)
+        use.take_over(STOP_WAIT_S)
         if path.exists() and path.samefile(source):
             raise Conflict(f"{source} is the deployment's own file.")
         if path.exists() and path.stat().st_size and not force:
-            raise Conflict(f"{path} exists; add --force to replace it. The file before is kept.")
+            raise Conflict(f"{path} exists; add --force to replace it. The old file is kept.")
         with _unfinished(path) as new:
             contents = _copied(source, new)
-            kept = _set_aside(path, keep, usage.holds_foreign_log())
+            kept = _set_aside(path, keep, use.has_foreign_log())
             _put(new, path)
     return contents, kept
 
 
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """Give an empty file beside the target, for its owner only, that does not outlive a failure."""
+    """Make an empty file beside the target, for its owner only; remove what is left of it after the block."""
     new = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with os_faults(target.absolute()):
+    with os_errors(target.absolute()):
         os.close(make_file(new.absolute()))
     try:
         yield new
@@ -91,8 +90,8 @@ def _unfinished(target: Path) -> Iterator[Path]:
 
 
 def _copied(source: Path, new: Path) -> Contents:
-    """Copy a backup, with what its own write-ahead log holds, and check the copy: it needs no log any more."""
-    with os_faults(new):
+    """Copy a backup with its write-ahead log into one file, and check that."""
+    with os_errors(new):
         shutil.copyfile(source, new)
         if log_path(source).exists():
             shutil.copyfile(log_path(source), log_path(new))
@@ -100,7 +99,7 @@ def _copied(source: Path, new: Path) -> Contents:
 
 
 def _checked(new: Path, name: Path | None = None) -> Contents:
-    with sqlite_faults(name or new), closing(sqlite3.connect(new, isolation_level=None)) as connection:
+    with sqlite_errors(name or new), closing(sqlite3.connect(new, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         refuse_damaged(connection, name or new)
         (workspace,) = connection.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
@@ -109,12 +108,12 @@ def _checked(new: Path, name: Path | None = None) -> Contents:
 
 
 def _set_aside(path: Path, keep: bool, foreign_log: bool) -> Path | None:
-    """Leave no write-ahead log beside the path, for it would be taken for the new file's; keep the file before."""
+    """Move the old file aside if it is to be kept; leave no log, which SQLite would merge into the new file."""
     kept = path.with_name(f"{path.name}.before-restore-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-    sound = path.exists() and not foreign_log and _fold_log(path)
+    sound = path.exists() and not foreign_log and _merge_log(path)
     log = log_path(path)
     if log.exists():
-        # A log that could not be folded in is all that is left of the changes in it.
+        # A log that could not be merged is kept: nothing else has its changes.
         os.replace(log, log_path(kept)) if keep and not sound else log.unlink()
     path.with_name(path.name + "-shm").unlink(missing_ok=True)
     if not keep or not path.exists():
@@ -126,8 +125,8 @@ def _set_aside(path: Path, keep: bool, foreign_log: bool) -> Path | None:
     return kept
 
 
-def _fold_log(path: Path) -> bool:
-    """Bring a file's write-ahead log into the file itself; tell whether that was possible.
+def _merge_log(path: Path) -> bool:
+    """Merge a file's write-ahead log into the file; tell whether that was possible.
 
     :raises UnusableFile: when a program that takes no part in Perch's locks has the file open.
     """
@@ -142,8 +141,8 @@ def _fold_log(path: Path) -> bool:
 
 
 def _put(new: Path, target: Path) -> None:
-    """Give a finished file its name at once and for good: power loss leaves the old one or the new one."""
-    with os_faults(target.absolute()):
+    """Give a finished file its name: a power cut leaves either the old file or the new one."""
+    with os_errors(target.absolute()):
         _sync(new)
         os.replace(new, target)
         _sync(target.absolute().parent)

@@ -1,4 +1,4 @@
-"""A change of a resource as its journal entry, for people, and as its events, for applications."""
+"""What a change writes beside the resource: a journal entry for people, and events for applications."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,34 +7,34 @@ from typing import Any
 from schemas import events as kinds
 from storage import effective_roles, events, journal, members, roles
 from storage.database import Connection
-from storage.effective_roles import Person, Reason, Reasons
-from storage.events import New
+from storage.effective_roles import HeldRole, HeldRoles, NamedUser
+from storage.events import NewEvent
 from storage.journal import Author
-from storage.members import Change
-from storage.resources import Row, name_of
+from storage.members import MemberChange
+from storage.resources import ResourceRow, name_of
 from storage.roles import Role
 
 # A change that touches more people than this is one event, and applications read the holders of its roles again.
 MANY = 500
-NONE: Reasons = frozenset()
+NONE: HeldRoles = frozenset()
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose roles a change may touch and what they had before it; `many` says that there are too many to tell each."""
+    """The users whose roles a change may touch, with their roles before it; `many` if there are more than MANY."""
 
     slugs: Sequence[str] = ()
-    before: Mapping[int, Reasons] = field(default_factory=dict)
+    before: Mapping[int, HeldRoles] = field(default_factory=dict)
     many: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A resource that is about to be deleted: its document, what goes with it, and whose roles that touches."""
+    """A resource about to be deleted: its document, what is deleted with it, and the users whose roles that touches."""
 
-    row: Row
+    row: ResourceRow
     document: Document
     withdrawn: Document
     reach: Reach
@@ -51,23 +51,23 @@ class Changes:
         """Write a journal entry; `subject` is the type, id and name of what changed."""
         journal.append(self.connection, self.author, action, subject, changes)
 
-    def created(self, row: Row, document: Document, moved: Change, remarks: Document) -> None:
-        """Tell of a new resource; nobody is above it, so its roles are its own."""
+    def created(self, row: ResourceRow, document: Document, moved: MemberChange, remarks: Document) -> None:
+        """Write that a resource is new; no group has it yet, so its roles are its own."""
         self._note("create", row, ({}, document), self._members(moved) | remarks)
         attributes = [name for name in document if name not in ("schemas", "active")]
         if row.type == "Group":
             data = {**_group(row.id, document), "attributes": attributes, "members": len(moved.added)}
-            self._tell("create", [New(kinds.GROUP_CREATED, "Group", row.id, data)])
+            self._tell("create", [NewEvent(kinds.GROUP_CREATED, "Group", row.id, data)])
             return
-        person = effective_roles.person(row, document)
+        person = effective_roles.named_user(row, document)
         found = [_user(kinds.USER_CREATED, person, {"attributes": attributes, "active": person.active})]
         found += _effects(person, (False, NONE), (person.active, _direct(document)), "created")
         self._tell("create", found)
 
     def updated(
-        self, action: str, row: Row, states: tuple[Document, Document], moved: Change, remarks: Document
+        self, action: str, row: ResourceRow, states: tuple[Document, Document], moved: MemberChange, remarks: Document
     ) -> None:
-        """Tell how a resource changed from one document to another, and of its members' roles."""
+        """Write how a resource changed from one document to another, and the effect on its members' roles."""
         counted = self._members(moved)
         self._note(action, row, states, counted | remarks)
         if row.type == "User":
@@ -78,74 +78,74 @@ class Changes:
             reach = self._reach_of_members(row.seq, moved)
             self._settle(action, reach, ("Group", row.id, states[1]["displayName"]), "members changed")
 
-    def before_deletion(self, row: Row) -> Departure:
-        """Return what the deletion of a resource touches, for `deleted`."""
+    def before_deletion(self, row: ResourceRow) -> Departure:
+        """Return what `deleted` needs, read before the deletion."""
         if row.type == "User":
-            reach = Reach(before=effective_roles.reasons(self.connection, [row.seq]))
+            reach = Reach(before=effective_roles.held_roles(self.connection, [row.seq]))
         else:
             reach = self.reach([row.seq], effective_roles.inherited_from(self.connection, row.seq))
         return Departure(row, row.document_with_roles, self._withdrawn(row), reach)
 
     def deleted(self, gone: Departure) -> None:
-        """Tell that a resource is gone, and first whose roles and logins went with it."""
+        """Write that a resource was deleted, and before that the effect on roles and logins."""
         row, document = gone.row, gone.document
         self._note("delete", row, (document, {}), gone.withdrawn)
         if row.type == "User":
-            person = effective_roles.person(row, document)
+            person = effective_roles.named_user(row, document)
             found = _effects(person, (person.active, gone.reach.before[row.seq]), (False, NONE), "deleted")
             self._tell("delete", [*found, _user(kinds.USER_DELETED, person, {})])
             return
         self._settle("delete", gone.reach, ("Group", row.id, document["displayName"]), "group deleted")
-        self._tell("delete", [New(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))])
+        self._tell("delete", [NewEvent(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))])
 
     def reach(self, seqs: Sequence[int], slugs: Sequence[str]) -> Reach:
-        """Return whom a change of some roles of these users and groups will touch, for what tells of the change."""
+        """Return the users that a change of roles of some users and groups will touch, read before the change."""
         if not slugs or not seqs:
             return Reach()
-        people = effective_roles.people_below(self.connection, seqs, MANY + 1)
+        people = effective_roles.users_below(self.connection, seqs, MANY + 1)
         if len(people) > MANY:
             return Reach(slugs, many=True)
-        return Reach(slugs, effective_roles.reasons(self.connection, people))
+        return Reach(slugs, effective_roles.held_roles(self.connection, people))
 
-    def assigned(self, row: Row, source: str, slug: str, reach: Reach) -> None:
-        """Tell that a role was assigned by hand."""
+    def assigned(self, row: ResourceRow, source: str, slug: str, reach: Reach) -> None:
+        """Write that a role was assigned by hand."""
         self._settle("assign", reach, (row.type, row.id, row.name), "role assigned")
         self._note_roles("assign", row, source, [], [slug])
 
-    def unassigned(self, row: Row, source: str, slug: str, reach: Reach) -> None:
-        """Tell that a role was withdrawn by hand."""
+    def unassigned(self, row: ResourceRow, source: str, slug: str, reach: Reach) -> None:
+        """Write that a role was withdrawn by hand."""
         self._settle("unassign", reach, (row.type, row.id, row.name), "role withdrawn")
         self._note_roles("unassign", row, source, [slug], [])
 
     def role_edited(self, before: Role, after: Role) -> None:
-        """Tell that a role of the catalogue has another name or description; no event is about the catalogue."""
+        """Write that a role of the catalogue has another name or description; the catalogue has no events."""
         states = ({"name": role.name, "description": role.description} for role in (before, after))
         self.note("replace", ("Role", after.slug, after.name), journal.difference(*states))
 
-    def role_removed(self, role: Role, holders: Iterable[tuple[Row, str]], reach: Reach) -> None:
-        """Tell that a role is gone from the catalogue and from its holders."""
+    def role_removed(self, role: Role, holders: Iterable[tuple[ResourceRow, str]], reach: Reach) -> None:
+        """Write that a role was removed from the catalogue and from its holders."""
         for row, source in holders:
             self._note_roles("unassign", row, source, [role.slug], [])
         self._settle("unassign", reach, ("Role", role.slug, role.name), "role removed")
         self.note("delete", ("Role", role.slug, role.name), {})
 
-    def _note(self, action: str, row: Row, states: tuple[Document, Document], beside: Document) -> None:
-        """Write the journal entry of a changed document, and of what changed beside it."""
+    def _note(self, action: str, row: ResourceRow, states: tuple[Document, Document], beside: Document) -> None:
+        """Write the journal entry of a changed document, with the changes beside it."""
         before, after = states
         self.note(action, (row.type, row.id, name_of(after or before)), journal.difference(before, after) | beside)
 
-    def _note_roles(self, action: str, row: Row, source: str, before: list[str], after: list[str]) -> None:
+    def _note_roles(self, action: str, row: ResourceRow, source: str, before: list[str], after: list[str]) -> None:
         changes = {f"roles.{source}": {"before": before, "after": after}}
         self.note(action, (row.type, row.id, row.name), changes)
 
-    def _tell(self, action: str, found: Sequence[New]) -> None:
+    def _tell(self, action: str, found: Sequence[NewEvent]) -> None:
         events.append(self.connection, self.author, action, found)
 
-    def _members(self, moved: Change) -> Document:
+    def _members(self, moved: MemberChange) -> Document:
         return {"members": members.journalled(self.connection, moved)} if moved else {}
 
-    def _withdrawn(self, row: Row) -> Document:
-        """Return what goes with a resource beside its document: roles by hand, members, memberships."""
+    def _withdrawn(self, row: ResourceRow) -> Document:
+        """Return what is deleted with a resource beside its document: roles by hand, members, memberships."""
         found: Document = {}
         for role in roles.assigned(self.connection, [row.seq]).get(row.seq, ()):
             if role.source != roles.DIRECT:
@@ -155,57 +155,57 @@ class Changes:
         direct = [group.id for group in above if group.direct]
         return {**found, "groups": {"before": direct, "after": []}} if direct else found
 
-    def _user_changes(self, row: Row, before: Document, after: Document) -> list[New]:
-        person = effective_roles.person(row, after)
+    def _user_changes(self, row: ResourceRow, before: Document, after: Document) -> list[NewEvent]:
+        person = effective_roles.named_user(row, after)
         was, held = before.get("active") is True, before.get("roles") != after.get("roles")
         attributes = [name for name in journal.difference(before, after) if name != "active"]
         found = [_user(kinds.USER_CHANGED, person, {"attributes": attributes})] if attributes else []
         if was != person.active:
             found.append(_user(kinds.USER_REACTIVATED if person.active else kinds.USER_DEACTIVATED, person, {}))
         if held or was != person.active:
-            now = effective_roles.reasons(self.connection, [row.seq])[row.seq]
+            now = effective_roles.held_roles(self.connection, [row.seq])[row.seq]
             then = frozenset(reason for reason in now if reason.source != roles.DIRECT) | _direct(before)
             why = "roles" if was == person.active else "activation"
             found += _effects(person, (was, then), (person.active, now), why)
         return found
 
-    def _reach_of_members(self, group: int, moved: Change) -> Reach:
-        """Return whose roles a change of a group's members has touched; nobody's where no role is inherited."""
+    def _reach_of_members(self, group: int, moved: MemberChange) -> Reach:
+        """Return the users whose roles a change of a group's members touched: none where no role is inherited."""
         slugs = effective_roles.inherited_from(self.connection, group)
         if not slugs:
             return Reach()
         seqs = moved.added | moved.removed
-        people = effective_roles.people_below(self.connection, seqs, MANY + 1) if len(seqs) <= MANY else []
+        people = effective_roles.users_below(self.connection, seqs, MANY + 1) if len(seqs) <= MANY else []
         if len(seqs) > MANY or len(people) > MANY:
             return Reach(slugs, many=True)
-        return Reach(slugs, effective_roles.reasons(self.connection, people, group, moved))
+        return Reach(slugs, effective_roles.held_roles(self.connection, people, group, moved))
 
     def _settle(self, action: str, reach: Reach, subject: tuple[str, str, str], why: str) -> None:
-        """Tell whose effective roles and logins a change touched; `subject` is type, id and name of what changed."""
+        """Write the events of effective roles and logins that changed; `subject` is type, id and name of the cause."""
         if reach.many:
             self._tell(action, [_of_many(reach.slugs, subject, why)])
             return
         if not reach.before:
             return
         people = list(reach.before)
-        now = effective_roles.reasons(self.connection, people)
-        found: list[New] = []
-        for person in effective_roles.persons(self.connection, people):
+        now = effective_roles.held_roles(self.connection, people)
+        found: list[NewEvent] = []
+        for person in effective_roles.named_users(self.connection, people):
             had, has = (person.active, reach.before[person.seq]), (person.active, now[person.seq])
             found += _effects(person, had, has, why)
         self._tell(action, found)
 
 
-def _group_changes(row: Row, before: Document, after: Document, moved: Document) -> Iterable[New]:
+def _group_changes(row: ResourceRow, before: Document, after: Document, moved: Document) -> Iterable[NewEvent]:
     named = _group(row.id, after)
     if before["displayName"] != after["displayName"]:
-        yield New(kinds.GROUP_RENAMED, "Group", row.id, {**named, "before": before["displayName"]})
+        yield NewEvent(kinds.GROUP_RENAMED, "Group", row.id, {**named, "before": before["displayName"]})
     if moved:
-        yield New(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **moved["members"]})
+        yield NewEvent(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **moved["members"]})
 
 
-def _effects(person: Person, had: tuple[bool, Reasons], has: tuple[bool, Reasons], why: str) -> list[New]:
-    """Return the events of one person's effective roles and login: whether active, and the reasons, then and now."""
+def _effects(person: NamedUser, had: tuple[bool, HeldRoles], has: tuple[bool, HeldRoles], why: str) -> list[NewEvent]:
+    """Return the events of a user's effective roles and login, given activity and roles before and after."""
     then, now = {reason.role for reason in had[1]}, {reason.role for reason in has[1]}
     could, can = had[0] and bool(then), has[0] and bool(now)
     state = {"effectiveRoles": sorted(now), "loginAllowed": can}
@@ -220,25 +220,25 @@ def _effects(person: Person, had: tuple[bool, Reasons], has: tuple[bool, Reasons
     return found
 
 
-def _order(reason: Reason) -> tuple[str, str, str]:
+def _order(reason: HeldRole) -> tuple[str, str, str]:
     return reason.role, reason.source, reason.group or ""
 
 
-def _reason(reason: Reason) -> dict[str, str]:
-    """Return a reason as the access extension writes one."""
+def _reason(reason: HeldRole) -> dict[str, str]:
+    """Return a role as the access extension writes one."""
     found = {"value": reason.role, "type": reason.source}
     return {**found, "source": reason.group} if reason.group else found
 
 
-def _direct(document: Document) -> Reasons:
-    return frozenset(Reason(role["value"], roles.DIRECT, None) for role in document.get("roles", ()))
+def _direct(document: Document) -> HeldRoles:
+    return frozenset(HeldRole(role["value"], roles.DIRECT, None) for role in document.get("roles", ()))
 
 
-def _user(kind: str, person: Person, data: dict[str, Any]) -> New:
+def _user(kind: str, person: NamedUser, data: dict[str, Any]) -> NewEvent:
     named = {"id": person.id, "userName": person.userName}
     if person.externalId is not None:
         named["externalId"] = person.externalId
-    return New(kind, "User", person.id, {"user": named, **data})
+    return NewEvent(kind, "User", person.id, {"user": named, **data})
 
 
 def _group(identifier: str, document: Document) -> dict[str, Any]:
@@ -248,13 +248,14 @@ def _group(identifier: str, document: Document) -> dict[str, Any]:
     return {"group": named}
 
 
-def _of_many(slugs: Sequence[str], subject: tuple[str, str, str], why: str) -> New:
-    """Return the one event of a change that touches many: its roles, and for each the filter that selects who has it.
+def _of_many(slugs: Sequence[str], subject: tuple[str, str, str], why: str) -> NewEvent:
+    """Return the one event of a change that touches many users: each role with the filter that selects its holders.
 
-    A filter tells of both, those who gained the role and those who lost it: they are no longer among the holders.
+    With the filter an application finds both who gained the role and who lost it.
     """
     kind, identifier, name = subject
     quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in slugs}
     walk = [{"role": slug, "filter": f'{kinds.EFFECTIVE}.value eq "{quoted[slug]}"'} for slug in slugs]
     about = {"type": kind, "id": identifier, "display": name}
-    return New(kinds.ROLES_OF_MANY, kind, identifier, {"about": about, "because": why, "roles": [*slugs], "walk": walk})
+    data = {"about": about, "because": why, "roles": [*slugs], "walk": walk}
+    return NewEvent(kinds.ROLES_OF_MANY, kind, identifier, data)

@@ -1,4 +1,4 @@
-"""Connections, pragmas, and the one way to read and to write: a snapshot, and a queued immediate transaction."""
+"""Connections to the one SQLite file: each thread reads snapshots on its own, and writes wait in a queue."""
 
 import math
 import os
@@ -12,39 +12,37 @@ from types import TracebackType
 from typing import TypeVar
 
 from schemas.errors import ScimError, Unavailable
-from storage.errors import gone, os_faults, read_only, replaced, sqlite_faults
-from storage.fitness import refuse_foreign, utilities
-from storage.locks import lock_path, turn
-from storage.migrations import perch
+from storage.errors import gone, os_errors, read_only, replaced, sqlite_errors
+from storage.integrity import migrate
+from storage.locks import FileUse, identity, lock_path, turn
 from storage.sql.filters import register_functions
-from storage.usage import Usage, identity
-from storage.writer import LOST, Writer
+from storage.writer import LOST, WriteQueue
 
 Connection = sqlite3.Connection
-Found = TypeVar("Found")
+T = TypeVar("T")
 
-# SQLite asks about every millisecond whether a read has run out of its time.
-STEPS_BETWEEN_LOOKS = 100_000
-# For so many seconds a thread that reads need not look again whether the file is still at its path; a write looks.
-LATELY = 0.02
+# SQLite checks about every millisecond whether a read has run out of time.
+STEPS_BETWEEN_CHECKS = 100_000
+# Readers cache the "file was not replaced" check for this many seconds; writers always check.
+CHECK_HOLDS = 0.02
 PRAGMAS = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",
     "PRAGMA foreign_keys = ON",
-    # For each thread that reads; what is not there is in the kernel's cache.
+    # Small, since each thread has one; the kernel's page cache has the rest.
     "PRAGMA cache_size = -2500",
-    # What is deleted is overwritten: people can be forgotten.
+    # Deleted data is overwritten: people can be forgotten.
     "PRAGMA secure_delete = ON",
     "PRAGMA temp_store = MEMORY",
-    # The more is written into the log between two checkpoints, the fewer pages are copied into the file.
+    # A page that is written several times between two checkpoints is copied into the file once.
     "PRAGMA wal_autocheckpoint = 4000",
 )
 
 
-class _OfThread(threading.local):
-    """What belongs to one thread: its connection, to which file of which process, and its write under way."""
+class _ThreadState(threading.local):
+    """The connection of one thread, the process and file that it was opened in, and the thread's write under way."""
 
     connection: sqlite3.Connection | None = None
     belongs_to: tuple[int, str] | None = None
@@ -57,55 +55,50 @@ class _OfThread(threading.local):
 class Database:
     """One SQLite file; each thread of each process reads on a connection of its own, opened on first use.
 
-    The threads of a process write on one connection in turn: SQLite forgets all pages that a connection has read as
-    soon as another one writes.
+    The threads of a process write on one connection in turn: SQLite empties the page cache of a connection when
+    another one writes.
     """
 
     def __init__(self, path: str | Path, write_wait: float = 10.0) -> None:
-        """Name the file; nothing is opened yet. `write_wait` bounds the wait for the writer, in seconds."""
+        """Name the file; nothing is opened yet. `write_wait` bounds how long a write waits for others, in seconds."""
         self.path = Path(path)
         self.write_wait = write_wait
-        # SQLite keeps its log beside the file that a link leads to, so the locks are kept there, too.
+        # SQLite keeps its log beside the file that a symbolic link leads to, so the locks are kept there, too.
         self.file = Path(os.path.realpath(self.path))
-        # Called with how many seconds each write waited for its turn.
+        # Called with the seconds that each write waited in the queue.
         self.on_turn: Callable[[float], object] = _ignore
-        self._thread = _OfThread()
-        self._writer = self._new_writer()
+        self._thread = _ThreadState()
+        self._queue = self._new_queue()
         self._opened: tuple[int, str] | None = None
-        self._usage: Usage | None = None
+        self._use: FileUse | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
         """The connection that this thread reads on; the first one of a process creates and migrates a missing file.
 
-        :raises Unavailable: when the file cannot be opened, vanished, or became another one since.
+        :raises Unavailable: when the file cannot be opened, vanished, or was replaced.
         """
         self._thread.checked = -math.inf
         return self.reading_connection()
 
     def reading_connection(self) -> sqlite3.Connection:
-        """Return the connection without another look at the file, if this thread has looked lately."""
+        """Return `connection`, with the cached check of the file."""
         thread, now = self._thread, time.monotonic()
         if thread.writing is not None:
             return thread.writing
         if self._opened is None or self._opened[0] != os.getpid():
             self._prepare()
-        if now - thread.checked > LATELY or thread.connection is None:
+        if now - thread.checked > CHECK_HOLDS or thread.connection is None:
             self._check_same_file()
             thread.checked = now
         if thread.connection is None or thread.belongs_to != self._opened:
-            with sqlite_faults(self.file):
+            with sqlite_errors(self.file):
                 thread.connection, thread.belongs_to = self._connect(), self._opened
             self._check_same_file()
         return thread.connection
 
-    @property
-    def is_writing(self) -> bool:
-        """Whether this thread is inside a write."""
-        return self._thread.writing is not None
-
-    def committed(self, read: Callable[[Connection], Found]) -> Found:
-        """Return what a read finds in the file as it is for others while this thread writes."""
+    def committed(self, read: Callable[[Connection], T]) -> T:
+        """Return the result of a read of one statement, which does not see what this thread is writing."""
         thread = self._thread
         writing, thread.writing = thread.writing, None
         try:
@@ -115,8 +108,8 @@ class Database:
             thread.writing = writing
 
     def _check_same_file(self) -> None:
-        """Refuse to go on with a file that is no longer at its path: what is written there would be lost."""
-        with os_faults(self.file):
+        """Refuse to go on when the file is no longer at its path: all further writes would be lost."""
+        with os_errors(self.file):
             found = identity(self.file)
         if found is None:
             raise gone(self.file)
@@ -124,28 +117,28 @@ class Database:
             raise replaced(self.file)
 
     def _prepare(self) -> None:
-        """Make this process a user of the file, one process at a time: create, check, migrate."""
-        with turn(lock_path(self.file), time.monotonic() + self.write_wait), os_faults(self.file):
+        """Open the file for this process, one process at a time: create, check, migrate."""
+        with turn(lock_path(self.file), time.monotonic() + self.write_wait), os_errors(self.file):
             if self._opened is not None and self._opened[0] == os.getpid():
                 return
-            usage = Usage(self.file)
-            usage.join()
-            with sqlite_faults(self.file):
+            use = FileUse(self.file)
+            use.join()
+            with sqlite_errors(self.file):
                 connection = self._connect()
-                self._migrate(connection)
-            usage.record()
+                migrate(connection, self.file)
+            use.record()
             opened = os.getpid(), str(identity(self.file))
             self._thread.connection, self._thread.belongs_to = connection, opened
-            self._usage, self._writer = usage, self._new_writer()
-            # Last: from here on the other threads of this process go on.
+            self._use, self._queue = use, self._new_queue()
+            # Last, since the other threads of this process go on from here.
             self._opened = opened
 
-    def _new_writer(self) -> Writer:
-        return Writer(lock_path(self.file), self._connect, self._check_same_file)
+    def _new_queue(self) -> WriteQueue:
+        return WriteQueue(lock_path(self.file), self._connect, self._check_same_file)
 
     def _connect(self) -> sqlite3.Connection:
         if self.file.exists() and not os.access(self.file, os.W_OK):
-            # SQLite would open it all the same, for reading, and a connection that does so never recovers.
+            # SQLite would open the file for reading only, and such a connection stays so.
             raise read_only(self.file)
         address = f"{self.file.as_uri()}?mode=rw"
         connection = sqlite3.connect(
@@ -158,30 +151,21 @@ class Database:
             connection.close()
             raise
         register_functions(connection)
-        connection.set_progress_handler(self._is_late, STEPS_BETWEEN_LOOKS)
+        connection.set_progress_handler(self._is_late, STEPS_BETWEEN_CHECKS)
         return connection
 
     def _is_late(self) -> bool:
-        """Tell SQLite whether to give up what this thread reads."""
+        """Tell SQLite whether to give up this thread's read."""
         return time.monotonic() > self._thread.deadline
 
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        """Apply pending migrations; refuse a file that is not Perch's, or a newer one's."""
-        refuse_foreign(connection, self.file)
-        database = utilities(connection)
-        if perch.pending(database):
-            connection.execute("BEGIN IMMEDIATE")
-            perch.apply(database)
-            connection.execute("COMMIT")
+    def read(self, *, once: bool = False, seconds: float = math.inf) -> "ReadTransaction":
+        """Read one snapshot of the file; inside a transaction, read within it.
 
-    def read(self, *, once: bool = False, seconds: float = math.inf) -> "Reading":
-        """Read one consistent snapshot of the file; inside a transaction, read within it.
-
-        `once` promises one statement at most: that is a snapshot by itself and costs a third of a transaction.
+        `once` promises one statement at most: a statement is a snapshot by itself, and takes a third of the time.
 
         :raises TooMany: when the read takes longer than `seconds`.
         """
-        return Reading(self, once, seconds)
+        return ReadTransaction(self, once, seconds)
 
     @contextmanager
     def write(
@@ -189,10 +173,10 @@ class Database:
     ) -> Iterator[sqlite3.Connection]:
         """Write in one immediate transaction, all or nothing; inside another one, as a savepoint of it.
 
-        What may take long goes `alone`: others that are done already must not wait for it to be committed. What need
-        not be `durable` is committed without waiting for the disk: a power cut may cost the last of it.
+        A write that may take long goes `alone`: writes that are done must not wait for it to be committed. A write
+        that is not `durable` is committed without waiting for the disk: a power cut may lose it.
 
-        :raises Unavailable: when the writer's turn does not come within `wait` (default: `write_wait`) seconds.
+        :raises Unavailable: when other writes take longer than `wait` (default: `write_wait`) seconds.
         :raises InsufficientStorage: when the disk is full.
         """
         thread = self._thread
@@ -203,7 +187,7 @@ class Database:
             raise RuntimeError("A write cannot begin inside a read: it would be rolled back with it.")
         begun = time.monotonic()
         deadline = begun + (self.write_wait if wait is None else wait)
-        with sqlite_faults(self.file), self._writer.transaction(deadline, alone=alone, durable=durable) as connection:
+        with sqlite_errors(self.file), self._queue.transaction(deadline, alone=alone, durable=durable) as connection:
             self.on_turn(time.monotonic() - begun)
             thread.writing, thread.lost = connection, None
             try:
@@ -213,15 +197,23 @@ class Database:
                 thread.writing = None
 
     def write_progress(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Write what a power cut may lose: the commit does not wait for the disk."""
+        """Write what a power cut may lose, such as how far a delivery is, without waiting for the disk."""
         return self.write(durable=False)
+
+    def check_writable(self, wait: float) -> None:
+        """Begin a write, and write nothing.
+
+        :raises ScimError: when other writes take longer than `wait` seconds, or the file cannot be written.
+        """
+        with self.write(wait):
+            pass
 
     def _savepoint(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         self._check_not_lost(connection)
-        with sqlite_faults(self.file):
+        with sqlite_errors(self.file):
             connection.execute("SAVEPOINT inner_write")
         try:
-            with sqlite_faults(self.file):
+            with sqlite_errors(self.file):
                 yield connection
                 connection.execute("RELEASE inner_write")
         except BaseException as error:
@@ -233,29 +225,29 @@ class Database:
             raise
 
     def _check_not_lost(self, connection: sqlite3.Connection) -> None:
-        """Fail when SQLite gave up the whole transaction, as it may on a full disk, though the caller went on."""
+        """Fail when SQLite rolled back the whole transaction, as it may on a full disk, and the caller went on."""
         if not connection.in_transaction:
             raise self._thread.lost or Unavailable(LOST)
 
     def limit(self, seconds: float) -> None:
-        """Give up what this thread reads after so many seconds."""
+        """Give up this thread's reads after this many seconds."""
         self._thread.deadline = time.monotonic() + seconds if seconds < math.inf else math.inf
 
     def close(self) -> None:
-        """Close this thread's connection, and the one for writing, which opens again when it is needed."""
+        """Close this thread's connection and the one for writing; each opens again when it is needed."""
         if self._thread.connection is not None:
             self._thread.connection.close()
             self._thread.connection = None
-        self._writer.close()
+        self._queue.close()
 
 
-class Reading(sqlite_faults):
+class ReadTransaction(sqlite_errors):
     """A read of the database: a context manager that gives the connection."""
 
     __slots__ = ("_connection", "_database", "_limited", "_once", "_seconds")
 
     def __init__(self, database: Database, once: bool, seconds: float) -> None:
-        """Say what to read, whether with one statement only, and how long that may take."""
+        """Set whether it is one statement only, and how long it may take."""
         super().__init__(database.file)
         self._database = database
         self._once = once
@@ -278,7 +270,7 @@ class Reading(sqlite_faults):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
+        """End the transaction and its time limit."""
         if self._limited:
             self._database.limit(math.inf)
         if self._connection is not None:
@@ -287,4 +279,4 @@ class Reading(sqlite_faults):
 
 
 def _ignore(seconds: float) -> None:
-    """Leave the wait unnoted."""
+    """Do nothing with the seconds."""

@@ -1,26 +1,26 @@
-"""Who is below a group, and which roles people have for which reasons: now, or before a change of members."""
+"""Effective roles: who is below a group, and which roles users have and why, now or before a change of members."""
 
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from storage.members import Change
-from storage.resources import Row
+from storage.members import MemberChange
+from storage.resources import ResourceRow
 
-Reasons = frozenset["Reason"]
-NO_CHANGE = Change()
+HeldRoles = frozenset["HeldRole"]
+NO_CHANGE = MemberChange()
 
 
-class Reason(NamedTuple):
-    """Why somebody has a role: `direct`, `manual`, or a group, of which `group` is the id."""
+class HeldRole(NamedTuple):
+    """A role that a user has, and why: `direct`, `manual`, or through a group, of which `group` is the id."""
 
     role: str
     source: str
     group: str | None
 
 
-class Person(NamedTuple):
+class NamedUser(NamedTuple):
     """A user as events name one."""
 
     seq: int
@@ -30,14 +30,14 @@ class Person(NamedTuple):
     active: bool
 
 
-def reasons(
-    connection: sqlite3.Connection, people: Sequence[int], group: int | None = None, undone: Change = NO_CHANGE
-) -> dict[int, Reasons]:
-    """Return every reason for the roles of users by sequence number; as it was before a change of a group's members."""
+def held_roles(
+    connection: sqlite3.Connection, users: Sequence[int], group: int | None = None, undone: MemberChange = NO_CHANGE
+) -> dict[int, HeldRoles]:
+    """Return the roles of users by sequence number, or the roles that they had before a change of a group's members."""
     rows = connection.execute(
         """
         WITH RECURSIVE above (below, grp) AS (
-            SELECT value, value FROM json_each(:people)
+            SELECT value, value FROM json_each(:users)
             UNION
             SELECT a.below, m."group" FROM above a JOIN members m ON m.member = a.grp
             WHERE m."group" <> :group OR m.member NOT IN (SELECT value FROM json_each(:added))
@@ -48,20 +48,20 @@ def reasons(
         FROM above a JOIN assignments s ON s.resource = a.grp JOIN resources g ON g.seq = a.grp
         """,
         {
-            "people": json.dumps(people),
+            "users": json.dumps(users),
             "group": group,
             "added": _listed(undone.added),
             "removed": _listed(undone.removed),
         },
     )
-    found: dict[int, set[Reason]] = {}
+    found: dict[int, set[HeldRole]] = {}
     for below, role, source, identifier in rows:
-        found.setdefault(below, set()).add(Reason(role, source, identifier))
-    return {seq: frozenset(found.get(seq, ())) for seq in people}
+        found.setdefault(below, set()).add(HeldRole(role, source, identifier))
+    return {seq: frozenset(found.get(seq, ())) for seq in users}
 
 
 def inherited_from(connection: sqlite3.Connection, group: int) -> list[str]:
-    """Return the slugs of the roles that members of a group get through it: its own, and those of groups above it."""
+    """Return the slugs of the roles that members get through a group: its own, and those of the groups above it."""
     rows = connection.execute(
         """
         WITH RECURSIVE above (grp) AS (
@@ -75,8 +75,8 @@ def inherited_from(connection: sqlite3.Connection, group: int) -> list[str]:
     return [slug for (slug,) in rows]
 
 
-def people_below(connection: sqlite3.Connection, seqs: Collection[int], limit: int) -> list[int]:
-    """Return the users among some resources and below the groups among them, at most `limit`."""
+def users_below(connection: sqlite3.Connection, seqs: Collection[int], limit: int) -> list[int]:
+    """Return the users in a set of resources, and those below the groups in it, at most `limit`."""
     rows = connection.execute(
         """
         WITH RECURSIVE down (member, nested) AS (
@@ -91,20 +91,20 @@ def people_below(connection: sqlite3.Connection, seqs: Collection[int], limit: i
     return [seq for (seq,) in rows]
 
 
-def persons(connection: sqlite3.Connection, people: Sequence[int]) -> list[Person]:
-    """Return users by sequence number, in the order of those."""
+def named_users(connection: sqlite3.Connection, users: Sequence[int]) -> list[NamedUser]:
+    """Return users by sequence number, in the order of the numbers."""
     rows = connection.execute(
         "SELECT r.seq, r.id, r.document ->> '$.userName', r.externalId, ifnull(r.active, 0) "
         "FROM json_each(?) s JOIN resources r ON r.seq = s.value ORDER BY r.seq",
-        (json.dumps(people),),
+        (json.dumps(users),),
     )
-    return [Person(seq, identifier, name, external, bool(active)) for seq, identifier, name, external, active in rows]
+    return [NamedUser._make((*row[:-1], bool(row[-1]))) for row in rows]
 
 
-def person(row: Row, document: dict[str, object]) -> Person:
-    """Return a user that was read, as a document says it is."""
+def named_user(row: ResourceRow, document: dict[str, object]) -> NamedUser:
+    """Return the user of a row, with the names in a document."""
     external = document.get("externalId")
-    return Person(
+    return NamedUser(
         row.seq, row.id, str(document["userName"]), None if external is None else str(external),
         document.get("active") is True,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What can go wrong with a file or a disk, as SCIM errors with a cause and a remedy."""
+"""Errors of file and disk as SCIM errors that say what is wrong and what to do."""
 
 import errno
 import os
@@ -13,15 +13,15 @@ SOON, LATER, MUCH_LATER = 2, 30, 300
 
 
 class NewerFile(Unavailable):
-    """The file was written by a newer Perch; the message names what this one does not know."""
+    """The file was written by a newer Perch; the message names the migrations that this one does not know."""
 
 
 class UnusableFile(Unavailable):
-    """The file is not one that Perch can work on; the message says why and what to do."""
+    """Perch cannot work on the file; the message says why and what to do."""
 
 
 def busy() -> Unavailable:
-    """Return the error of a write whose turn did not come in time."""
+    """Return the error of a write that other writes kept waiting too long."""
     return Unavailable("Perch is busy with other writes; nothing was changed, try again.", SOON)
 
 
@@ -33,7 +33,7 @@ def gone(path: Path) -> UnusableFile:
 
 
 def replaced(path: Path) -> UnusableFile:
-    """Return the error of a file that became another one while Perch runs."""
+    """Return the error of a file that was replaced while Perch runs."""
     return UnusableFile(
         f"Another file was put in place of {path}; nothing was changed in either. "
         "Put the old one back, or stop Perch and bring the new one in with flask restore.",
@@ -47,7 +47,7 @@ def read_only(path: Path) -> UnusableFile:
 
 
 def leftover(path: Path) -> UnusableFile:
-    """Return the error of a database that was replaced without the write-ahead log of the one before."""
+    """Return the error of a database that was replaced, while the write-ahead log of the one before is still there."""
     return UnusableFile(
         f"{path} was replaced, but {path}-wal still holds changes of the file before and would damage this one. "
         f"Move {path}-wal and {path}-shm away; next time use flask restore, which sees to that.",
@@ -55,28 +55,28 @@ def leftover(path: Path) -> UnusableFile:
     )
 
 
-# Every request passes through these two several times: as classes they cost a third of what generators would.
-class _Faults:
+# Every request enters and leaves these several times: as classes they take a third of a generator's time.
+class _Translation:
     __slots__ = ("path",)
 
     def __init__(self, path: Path) -> None:
-        """Name the database, or another file in its folder."""
+        """Name the database, or another file in its folder, for the texts."""
         self.path = path
 
     def __enter__(self) -> object:
-        """Watch the block."""
+        """Begin the block whose errors are translated."""
 
 
-class os_faults(_Faults):
-    """Turn errors of the operating system about the database's folder into SCIM errors."""
+class os_errors(_Translation):
+    """Translate errors of the operating system about the database's folder into SCIM errors."""
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        """Raise what an OSError means."""
+        """Raise the translation of an OSError."""
         if isinstance(error, OSError):
-            raise _os_meaning(error, self.path) from error
+            raise _of_os(error, self.path) from error
 
 
-def _os_meaning(error: OSError, path: Path) -> ScimError:
+def _of_os(error: OSError, path: Path) -> ScimError:
     if error.errno in FULL:
         return full(path)
     if isinstance(error, FileNotFoundError):
@@ -90,16 +90,16 @@ def full(path: Path) -> InsufficientStorage:
     return InsufficientStorage(f"The disk of {path.parent} is full; nothing was changed. Free some space.")
 
 
-class sqlite_faults(_Faults):
-    """Turn SQLite's errors about file and disk into SCIM errors; of others, storage or a bug gives the meaning."""
+class sqlite_errors(_Translation):
+    """Translate SQLite's errors about file and disk into SCIM errors; others pass as they are."""
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        """Raise what an error of SQLite means."""
-        if isinstance(error, sqlite3.DatabaseError) and (meaning := _sqlite_meaning(error, self.path)) is not None:
-            raise meaning from error
+        """Raise the translation of an error of SQLite."""
+        if isinstance(error, sqlite3.DatabaseError) and (translated := _of_sqlite(error, self.path)) is not None:
+            raise translated from error
 
 
-def _sqlite_meaning(error: sqlite3.DatabaseError, path: Path) -> ScimError | None:
+def _of_sqlite(error: sqlite3.DatabaseError, path: Path) -> ScimError | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return busy()
@@ -117,7 +117,7 @@ def _sqlite_meaning(error: sqlite3.DatabaseError, path: Path) -> ScimError | Non
 
 
 def _no_room(folder: Path) -> bool:
-    """Tell whether a failed read or write was for want of space: SQLite's shared memory needs some, too."""
+    """Tell whether a read or write may have failed on a full disk: SQLite's shared memory is a file, too."""
     try:
         return os.statvfs(folder).f_bavail == 0
     except OSError:

@@ -1,4 +1,4 @@
-"""How far each poller of security event tokens is: all up to a position, and some beyond, are acknowledged."""
+"""How far each poller of security event tokens is: it has acknowledged all up to a position, and some beyond."""
 
 import json
 import sqlite3
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Stream:
-    """An access key's stream: every event up to `position`, and those in `acknowledged`, are dealt with."""
+class EventStream:
+    """An access key's stream: every event up to `position`, and those in `acknowledged`, are done."""
 
     key: str
     position: int
     acknowledged: set[int]
 
     def acknowledge(self, seqs: Iterable[int]) -> bool:
-        """Take acknowledgements in; tell whether there was one that counts."""
+        """Add acknowledgements; tell whether one of them is new."""
         fresh = {seq for seq in seqs if seq > self.position} - self.acknowledged
         self.acknowledged |= fresh
         while self.position + 1 in self.acknowledged:
@@ -24,14 +24,14 @@ class Stream:
         return bool(fresh)
 
 
-def get(connection: sqlite3.Connection, key: str) -> Stream | None:
+def get(connection: sqlite3.Connection, key: str) -> EventStream | None:
     """Return a key's stream, None before its first poll."""
     row = connection.execute("SELECT position, acknowledged FROM event_streams WHERE key = ?", (key,)).fetchone()
-    return Stream(key, row[0], set(json.loads(row[1]))) if row else None
+    return EventStream(key, row[0], set(json.loads(row[1]))) if row else None
 
 
-def put(connection: sqlite3.Connection, stream: Stream) -> None:
-    """Keep a stream."""
+def put(connection: sqlite3.Connection, stream: EventStream) -> None:
+    """Store a stream."""
     connection.execute(
         "INSERT OR REPLACE INTO event_streams VALUES (?, ?, ?)",
         (stream.key, stream.position, json.dumps(sorted(stream.acknowledged))),

@@ -1,10 +1,11 @@
-"""The outbox: what applications are told, written in the transaction of the change itself, numbered as committed."""
+"""Events for applications (the outbox): written in the transaction of the change, numbered in the order of commits."""
 
 import json
 import re
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -12,19 +13,19 @@ from schemas.datetimes import now
 from schemas.errors import Gone, InvalidValue
 from schemas.json import to_text
 from storage.journal import Author
+from storage.sql.tables import columns
 
 PRUNED_AT_ONCE = 500
 BEGINNING = "0"
 CURSOR = re.compile(r"evt_([0-9]{1,18})_([0-9a-f]{8})")
-COLUMNS = "seq, tag, at, kind, type, subject, action, request, data"
 EXPIRED = (
     "after: the events after this cursor are not kept any more. Ask for a new one with after=latest, "
-    "read /Users anew by cursor, and follow from there."
+    "read /Users again by cursor, and follow from there."
 )
 
 
-class New(NamedTuple):
-    """An event to be written: its kind, what it is about (resource type and id), and its data."""
+class NewEvent(NamedTuple):
+    """An event to be written: its kind, type and id of its subject, and its data."""
 
     kind: str
     type: str
@@ -32,7 +33,8 @@ class New(NamedTuple):
     data: dict[str, Any]
 
 
-class Event(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Event:
     """A stored event; `seq` is its place in the order of commits, `data` is JSON text, `at` a stored instant."""
 
     seq: int
@@ -47,23 +49,26 @@ class Event(NamedTuple):
 
     @property
     def id(self) -> str:
-        """The event's id, which also is the cursor behind it; the tag tells it from one of a restored past."""
+        """The event's id, also the cursor behind it; the tag differs when a restore gives the number once more."""
         return f"evt_{self.seq}_{self.tag}"
 
     @property
     def named(self) -> dict[str, Any]:
-        """How the event names its subject."""
+        """The names of the event's subject: id, userName or displayName, externalId."""
         found: dict[str, Any] = json.loads(self.data).get(self.type.lower(), {})
         return found
 
 
-def append(connection: sqlite3.Connection, author: Author, action: str, events: Iterable[New]) -> None:
-    """Write the events of one change; all of it is committed or nothing."""
-    instant, marks = now(), secrets.token_hex
+SELECT = f"SELECT {columns(Event)} FROM events"
+
+
+def append(connection: sqlite3.Connection, author: Author, action: str, events: Iterable[NewEvent]) -> None:
+    """Write the events of one change."""
+    instant, tag = now(), secrets.token_hex
     connection.executemany(
         "INSERT INTO events (tag, at, kind, type, subject, action, request, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (marks(4), instant, event.kind, event.type, event.subject, action, author.request, to_text(event.data))
+            (tag(4), instant, event.kind, event.type, event.subject, action, author.request, to_text(event.data))
             for event in events
         ],
     )
@@ -76,21 +81,22 @@ def last(connection: sqlite3.Connection) -> int:
 
 
 def first(connection: sqlite3.Connection) -> int:
-    """Return the number of the oldest event that is kept, of the next one when there is none."""
+    """Return the number of the oldest event that is kept; of the next event when none is kept."""
     (seq,) = connection.execute("SELECT min(seq) FROM events").fetchone()
     return last(connection) + 1 if seq is None else int(seq)
 
 
 def cursor_at(connection: sqlite3.Connection, seq: int) -> str:
-    """Return the cursor behind an event by its number."""
+    """Return the cursor behind the event with a number."""
     row = connection.execute("SELECT tag FROM events WHERE seq = ?", (seq,)).fetchone()
     return f"evt_{seq}_{row[0]}" if row else BEGINNING
 
 
 def position(connection: sqlite3.Connection, cursor: str) -> int:
-    """Return the number that a cursor stands for.
+    """Return the number of the event before a cursor.
 
-    :raises InvalidValue: when it is none; :raises Gone: when events after it were pruned, or it is of another past.
+    :raises InvalidValue: for a text that is no cursor.
+    :raises Gone: when events after it were pruned, or it was given before a restore.
     """
     found = CURSOR.fullmatch(cursor)
     if found is None and cursor != BEGINNING:
@@ -108,22 +114,20 @@ def position(connection: sqlite3.Connection, cursor: str) -> int:
 
 def after(connection: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
     """Return the oldest events behind a number, in the order in which they were committed."""
-    rows = connection.execute(f"SELECT {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+    rows = connection.execute(f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
     return [Event(*row) for row in rows]
 
 
 def get(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, Event]:
-    """Return events by number; those that are not kept any more are missing."""
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM events WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(seqs),)
-    )
+    """Return events by number, without those that are not kept any more."""
+    rows = connection.execute(f"{SELECT} WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(seqs),))
     return {row[0]: Event(*row) for row in rows}
 
 
 def prune(connection: sqlite3.Connection, days: int) -> bool:
-    """Delete the oldest events beyond some days, a bounded number; tell whether there may be more.
+    """Delete events older than some days, a bounded number; tell whether there may be more.
 
-    The newest event always stays, so that the cursor behind it stays good through a quiet time.
+    The newest event always stays, so that the cursor behind it works however long nothing happens.
     """
     done = connection.execute(
         "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM events ORDER BY seq LIMIT ?) "
@@ -134,7 +138,7 @@ def prune(connection: sqlite3.Connection, days: int) -> bool:
 
 
 def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
-    """Leave of the events of deleted users only what happened to which id: names go, the order stays."""
+    """Remove the names of deleted users from their events; kinds, ids and the order stay."""
     connection.executemany(
         "UPDATE events SET data = json_set(json_remove(data, '$.user.externalId'), '$.user.userName', 'forgotten') "
         "WHERE type = 'User' AND subject = ?",

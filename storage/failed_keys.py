@@ -1,4 +1,4 @@
-"""Failed access keys per address: one small table that all processes of a deployment share."""
+"""Refused access keys per address, counted in one small file for all processes of a deployment."""
 
 import fcntl
 import hashlib
@@ -18,11 +18,11 @@ SIZE = SALT_BYTES + SETS * SET_BYTES
 WINDOW = 60
 
 
-class Failures:
-    """Counts failures per address over a minute, exactly, in 64 KiB however many addresses there are.
+class FailedKeys:
+    """Counts failures per address and minute in 64 KiB, whatever the number of addresses.
 
-    The table is a file beside the database, so that a failure costs no write of the database. Where no such file can
-    be made or written, each process counts alone.
+    The counts are in a file beside the database, so that a failure writes nothing into the database. Where no such
+    file can be made or written, each process counts alone.
     """
 
     def __init__(self, path: str | Path, limit: int) -> None:
@@ -65,7 +65,7 @@ class Failures:
             self._memory = bytearray(SIZE)
 
     def _salt(self) -> bytes:
-        """Return what keeps a caller from choosing addresses that push a certain other one out."""
+        """Return the salt of the hash; without it a caller could choose addresses that displace a certain other one."""
         salt = self._read(0, SALT_BYTES)
         if not any(salt):
             salt = os.urandom(SALT_BYTES)
@@ -89,7 +89,7 @@ class Failures:
 
 
 def _count(slots: bytearray, name: bytes, now: int) -> tuple[int, int]:
-    """Count one more in a set of slots; the address with the fewest failures makes room for a new one."""
+    """Count one more failure in a set of slots; a new address takes the slot with the fewest failures."""
     least, chosen = (now + 1, 0), 0
     for place in range(0, SET_BYTES, SLOT.size):
         kept, start, count = SLOT.unpack_from(slots, place)

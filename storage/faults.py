@@ -1,18 +1,18 @@
-"""Faults on demand: which requests fail on purpose, how, and how often still."""
+"""Planned faults: which requests fail on purpose, how, and how often."""
 
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
-
-COLUMNS = 'id, method, path, key, status, retryAfter, delay, "drop", times, used, created'
+from storage.sql.tables import columns, table
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault: what it hits (`*` for any) and what it does; `delay` and `retryAfter` are in seconds."""
+    """A fault: the requests that it hits (`*` for any) and what happens then; `delay` and `retryAfter` in seconds."""
 
     id: int
     method: str
@@ -28,8 +28,11 @@ class Fault:
 
     @property
     def left(self) -> int | None:
-        """How many requests it will still hit; None for all."""
+        """How many more requests it will hit; None for all."""
         return None if self.times is None else max(self.times - self.used, 0)
+
+
+SELECT = f"SELECT {columns(Fault)} FROM faults"
 
 
 def insert(
@@ -45,32 +48,31 @@ def insert(
     times: int | None = None,
 ) -> Fault:
     """Add a fault."""
-    values = (method, path, key, status, retry_after, delay, int(drop), times, now())
-    found = connection.execute(
-        'INSERT INTO faults (method, path, key, status, retryAfter, delay, "drop", times, created) '
-        f"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}",
-        values,
-    ).fetchone()
-    return _fault(found)
+    values = {"method": method, "path": path, "key": key, "status": status, "retryAfter": retry_after, "delay": delay,
+              "drop": int(drop), "times": times, "created": now()}  # fmt: skip
+    identifier = table(connection, "faults").insert(values).last_pk
+    (found,) = _faults(connection.execute(f"{SELECT} WHERE id = ?", (identifier,)))
+    return found
 
 
-def every(connection: sqlite3.Connection) -> list[Fault]:
+def list_all(connection: sqlite3.Connection) -> list[Fault]:
     """Return all faults, used-up ones too, the oldest first."""
-    return [_fault(row) for row in connection.execute(f"SELECT {COLUMNS} FROM faults ORDER BY id")]
+    return _faults(connection.execute(f"{SELECT} ORDER BY id"))
 
 
 def candidates(connection: sqlite3.Connection, method: str, key: str | None) -> list[Fault]:
-    """Return the faults, not used up, that a method and a key may meet, the oldest first; the path is yet to check."""
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM faults WHERE method IN ('*', ?) AND (key IS NULL OR key = ?) "
-        "AND (times IS NULL OR used < times) ORDER BY id",
-        (method, key),
+    """Return the faults, not used up, for a method and a key, the oldest first; the caller compares the path."""
+    return _faults(
+        connection.execute(
+            f"{SELECT} WHERE method IN ('*', ?) AND (key IS NULL OR key = ?) "
+            "AND (times IS NULL OR used < times) ORDER BY id",
+            (method, key),
+        )
     )
-    return [_fault(row) for row in rows]
 
 
 def use(connection: sqlite3.Connection, identifier: int) -> bool:
-    """Count one use of a fault inside a write transaction; False when another request took the last one."""
+    """Count one use of a fault inside a write; False when another request took the last one."""
     used = connection.execute(
         "UPDATE faults SET used = used + 1 WHERE id = ? AND (times IS NULL OR used < times) RETURNING id", (identifier,)
     )
@@ -80,7 +82,7 @@ def use(connection: sqlite3.Connection, identifier: int) -> bool:
 def clear(connection: sqlite3.Connection, identifier: int | None = None) -> int:
     """Delete one fault or all; return how many.
 
-    :raises NotFound: when there is none of that id.
+    :raises NotFound: when there is no fault with that id.
     """
     if identifier is None:
         return connection.execute("DELETE FROM faults").rowcount
@@ -90,7 +92,5 @@ def clear(connection: sqlite3.Connection, identifier: int | None = None) -> int:
     return count
 
 
-def _fault(row: Any) -> Fault:
-    values = list(row)
-    values[7] = bool(values[7])
-    return Fault(*values)
+def _faults(rows: Iterable[tuple[Any, ...]]) -> list[Fault]:
+    return [replace(fault, drop=bool(fault.drop)) for fault in (Fault(*row) for row in rows)]

@@ -1,4 +1,4 @@
-"""What the safety fuse knows: how many users went lately, and whether it is blown or released."""
+"""The state of the safety fuse: how many users were lost lately, and whether it is blown or released."""
 
 import json
 import sqlite3
@@ -11,10 +11,10 @@ BLOWN, RELEASED = "fuse_blown", "fuse_released"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How many users stopped being active since `start` and how many could have; instants are seconds since 1970.
+class FuseState:
+    """How many users were `lost` (stopped being active) since `start`, out of how many; in seconds since 1970.
 
-    `blown` is what was recorded when the fuse blew, or None; `released_until` is 0 when it never was released.
+    `blown` has the facts recorded when the fuse blew, or is None; `released_until` is 0 if it never was released.
     """
 
     start: int
@@ -24,10 +24,10 @@ class Reading:
     released_until: int
 
 
-def read(connection: sqlite3.Connection, since: int) -> Reading:
-    """Return what happened since an instant, or since the end of a release after it.
+def read(connection: sqlite3.Connection, since: int) -> FuseState:
+    """Return the state over the time since an instant, or since the end of a release after it.
 
-    The users that could have gone are the most that were active at once, from that instant on.
+    `active` is the largest number of active users in that time.
     """
     released = int(workspace.get(connection, RELEASED) or 0)
     start = max(since, released)
@@ -38,11 +38,11 @@ def read(connection: sqlite3.Connection, since: int) -> Reading:
         {"start": start},
     ).fetchone()
     blown = workspace.get(connection, BLOWN)
-    return Reading(start, lost, active or 0, json.loads(str(blown)) if blown else None, released)
+    return FuseState(start, lost, active or 0, json.loads(str(blown)) if blown else None, released)
 
 
 def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
-    """Keep that the fuse is blown; return False when it already was."""
+    """Record that the fuse is blown; return False when it was blown already."""
     if workspace.get(connection, BLOWN):
         return False
     workspace.put(connection, BLOWN, json.dumps(facts))
@@ -50,6 +50,6 @@ def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
 
 
 def release(connection: sqlite3.Connection, until: int) -> None:
-    """Mend the fuse and let everything through until an instant."""
+    """Reset the fuse, and let everything through until an instant."""
     workspace.put(connection, BLOWN, "")
     workspace.put(connection, RELEASED, until)

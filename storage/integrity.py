@@ -1,82 +1,101 @@
-"""What `flask doctor` reads of the file: how it is opened, whether it is sound, and what in it looks forgotten."""
+"""Whether an SQLite file is Perch's and sound, and how it is opened."""
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 
-from storage.console_figures import HOLDING
+from storage.errors import MUCH_LATER, NewerFile, UnusableFile
+from storage.migrations import MIGRATIONS, known
+from storage.sql.tables import utilities
 
-MOST_FAULTS = 5
-# Where several machines, or a cache in between, break the locks and the shared memory that SQLite needs.
+MOST_DAMAGES = 5
+# The pragmas that make an acknowledged write safe; synchronous 2 is FULL.
+SAFE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+# Several machines, or a cache in between, break the locks and the shared memory that SQLite needs.
 NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs", "afs"))
 
 
-@dataclass(frozen=True, slots=True)
-class Pragmas:
-    """How the file is opened: SQLite's own names and numbers."""
-
-    journal_mode: str
-    synchronous: int
-    foreign_keys: int
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """Roles that nobody and no group has, and how many people there are and have no role."""
-
-    unheld: list[str]
-    people: int
-    without_role: int
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Apply pending migrations; raise as `refuse_foreign` does."""
+    refuse_foreign(connection, path)
+    database = utilities(connection)
+    if MIGRATIONS.pending(database):
+        connection.execute("BEGIN IMMEDIATE")
+        MIGRATIONS.apply(database)
+        connection.execute("COMMIT")
 
 
-def pragmas(connection: sqlite3.Connection) -> Pragmas:
-    """Return the pragmas that durability and soundness hang on."""
-    (mode,), (level,), (keys,) = (
-        connection.execute(f"PRAGMA {name}").fetchone() for name in ("journal_mode", "synchronous", "foreign_keys")
-    )
-    return Pragmas(mode, level, keys)
+def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file with another schema than this Perch's; raise as `refuse_foreign` does.
+
+    :raises RuntimeError: when the file has an older schema.
+    """
+    refuse_foreign(connection, path)
+    if MIGRATIONS.pending(utilities(connection)):
+        raise RuntimeError("migrations are pending; restart Perch")
 
 
-def faults(connection: sqlite3.Connection) -> list[str]:
-    """Return the first faults in the file; every page is read."""
-    found = [text for (text,) in connection.execute(f"PRAGMA quick_check({MOST_FAULTS})") if text != "ok"]
-    dangling = connection.execute("PRAGMA foreign_key_check").fetchmany(MOST_FAULTS)
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file of another program or of a newer Perch; an empty file is neither.
+
+    :raises UnusableFile: when the tables are not Perch's.
+    :raises NewerFile: naming what this Perch does not know.
+    """
+    applied = {migration.name for migration in MIGRATIONS.applied(utilities(connection))}
+    unknown = applied - known()
+    if unknown:
+        raise NewerFile(
+            f"{path} was written by a newer Perch ({', '.join(sorted(unknown))}); update Perch.", MUCH_LATER
+        )
+    if not applied and _tables(connection):
+        raise UnusableFile(f"{path} is a database of another program, not of Perch.", MUCH_LATER)
+
+
+def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
+    """Read the whole file and refuse it unless all of it is sound and it holds a workspace.
+
+    :raises UnusableFile: naming the first damage.
+    """
+    (first,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if first != "ok":
+        raise UnusableFile(f"{path} is damaged: {first.splitlines()[-1].rstrip('.')}.", MUCH_LATER)
+    if connection.execute("PRAGMA foreign_key_check").fetchone():
+        raise UnusableFile(f"{path} is damaged: it refers to rows that it does not hold.", MUCH_LATER)
+    refuse_foreign(connection, path)
+    if not _tables(connection):
+        raise UnusableFile(f"{path} is empty.", MUCH_LATER)
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of the tables, without those of SQLite and Litestream."""
+    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return [name for (name,) in rows if not name.startswith(("sqlite_", "_litestream_"))]
+
+
+def unsafe_pragmas(connection: sqlite3.Connection) -> list[str]:
+    """Return the pragmas with which an acknowledged write could be lost, each with its value."""
+    found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in SAFE}
+    return [f"{name} is {value}" for name, value in found.items() if value != SAFE[name]]
+
+
+def damages(connection: sqlite3.Connection) -> list[str]:
+    """Return the first damages of the file in words; every page is read."""
+    found = [text for (text,) in connection.execute(f"PRAGMA quick_check({MOST_DAMAGES})") if text != "ok"]
+    dangling = connection.execute("PRAGMA foreign_key_check").fetchmany(MOST_DAMAGES)
     return found + [
         f"a row of {table} refers to a row of {parent} that is not there" for table, _, parent, _ in dangling
     ]
 
 
-def newest(connection: sqlite3.Connection) -> str | None:
-    """Return the latest instant at which anything was written, as stored text."""
-    found: str | None = connection.execute(
-        "SELECT max(at) FROM (SELECT max(lastModified) AS at FROM resources UNION ALL "
-        "SELECT (SELECT at FROM journal ORDER BY seq DESC LIMIT 1))"
-    ).fetchone()[0]
-    return found
-
-
-def holding(connection: sqlite3.Connection) -> Holding:
-    """Return who holds what."""
-    unheld = connection.execute(
-        "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
-    ).fetchall()
-    people, holders = connection.execute(
-        f"{HOLDING} SELECT (SELECT count(*) FROM resources WHERE type = 'User' AND active = 1), "
-        "(SELECT count(*) FROM holding JOIN resources r ON r.seq = holding.seq WHERE r.type = 'User' AND r.active = 1)"
-    ).fetchone()
-    return Holding([slug for (slug,) in unheld], people, people - holders)
-
-
 def network_file_system(folder: Path) -> str | None:
-    """Return the name of the network file system that a folder is on, None where it is on none, or unknown."""
+    """Return the name of the network file system that a folder is on; None where it is on none, or unknown."""
     try:
         lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    place, kind = Path(), ""
+    nearest, kind = Path(), ""
     for line in lines:
         mount, _, rest = line.partition(" - ")
         point = Path(mount.split()[4])
-        if (point == folder or point in folder.parents) and len(point.parts) >= len(place.parts):
-            place, kind = point, rest.split()[0]
+        if (point == folder or point in folder.parents) and len(point.parts) >= len(nearest.parts):
+            nearest, kind = point, rest.split()[0]
     return kind if kind in NETWORK else None

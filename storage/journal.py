@@ -1,22 +1,23 @@
-"""The journal: one append-only row per change, written in the change's own transaction."""
+"""The journal: one append-only row per change, written in the transaction of the change."""
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from schemas.datetimes import now
 from schemas.json import to_text
+from storage.sql.fragments import Sql, where
+from storage.sql.tables import columns
 
-COLUMNS = "seq, at, actor, request, action, type, resource, name, changes"
 NAMED = "SELECT resource FROM journal WHERE folded = ? AND type = 'User'"
 NAMES_MEMBER = f"type = 'Group' AND EXISTS (SELECT 1 FROM ({NAMED}) named WHERE instr(changes, named.resource))"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What changed: when, by whom, in which request; `changes` maps an attribute to what was before and after."""
+class JournalEntry:
+    """What changed: when, by whom, in which request; `changes` maps an attribute to its value before and after."""
 
     seq: int
     at: str
@@ -37,6 +38,35 @@ class Author:
     request: str
 
 
+@dataclass(frozen=True, slots=True)
+class JournalQuery:
+    """Which entries: those of a resource, of a name in any case, of a type, of an action; before a sequence number.
+
+    `user` is a userName in any case, and selects also the entries of groups that the user joined or left (in a change
+    of at most a thousand members).
+    """
+
+    resource: str = ""
+    name: str = ""
+    user: str = ""
+    type: str = ""
+    action: str = ""
+    before: int = 0
+
+    @property
+    def statement(self) -> Sql:
+        """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
+        chosen = where(
+            ("resource = ?", self.resource),
+            ("folded = ?", self.name.casefold()),
+            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", self.user.casefold()),
+            ("+type = ?", self.type),
+            ("+action = ?", self.action),
+            ("seq < ?", self.before),
+        )
+        return Sql(f"SELECT {columns(JournalEntry)} FROM journal WHERE ") + chosen + " ORDER BY seq DESC"
+
+
 def append(
     connection: sqlite3.Connection,
     author: Author,
@@ -52,28 +82,17 @@ def append(
     )
 
 
-def entries(
-    connection: sqlite3.Connection, *, resource: str | None = None, user: str | None = None, limit: int = 100
-) -> Iterator[Entry]:
-    """Yield the newest entries first: of one resource by its id, of a user by userName in any case, or of all.
-
-    A user's are also those of groups that the user joined or left (in a change of at most a thousand members).
-    """
-    condition, values = "1", []
-    if resource is not None:
-        condition, values = "resource = ?", [resource]
-    elif user is not None:
-        condition, values = f"resource IN ({NAMED}) OR {NAMES_MEMBER}", [user.casefold()] * 2
-    sql = f"SELECT {COLUMNS} FROM journal WHERE {condition} ORDER BY seq DESC LIMIT ?"
-    yield from map(from_row, connection.execute(sql, [*values, limit]))
+def entries(connection: sqlite3.Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:
+    """Return the newest entries that match, the newest first."""
+    sql = query.statement + Sql(" LIMIT ?", (limit,))
+    return [_entry(row) for row in connection.execute(sql.text, sql.parameters)]
 
 
-def from_row(row: Sequence[Any]) -> Entry:
-    """Return the entry that a row of COLUMNS holds."""
-    return Entry(*(*row[:-1], json.loads(row[-1])))
+def _entry(row: Sequence[Any]) -> JournalEntry:
+    return JournalEntry(*(*row[:-1], json.loads(row[-1])))
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return each top-level attribute that differs, with what was before and after."""
+    """Return each top-level attribute that differs, with its value before and after."""
     names = [name for name in {**before, **after} if name != "schemas" and before.get(name) != after.get(name)]
     return {name: {"before": before.get(name), "after": after.get(name)} for name in names}

@@ -1,18 +1,18 @@
-"""Access keys: kept as a SHA-256 digest of their secret, never the secret itself."""
+"""Access keys: only a SHA-256 digest of each secret is kept."""
 
 import sqlite3
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage.database import Database
-
-COLUMNS = "id, name, digest, idp, access, rolesAs, strict, created, expires, revoked, lastUsed"
-CHANGEABLE = frozenset(("name", "expires", "rolesAs", "strict", "revoked", "lastUsed"))
+from storage.sql.tables import columns, table, update
 
 
-class Key(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Key:
     """An access key; instants are stored text, None when they never come."""
 
     id: str
@@ -29,8 +29,11 @@ class Key(NamedTuple):
 
     @property
     def live(self) -> bool:
-        """Whether the key opens anything now: neither revoked nor expired."""
+        """Whether the key works now: it is neither revoked nor expired."""
         return self.revoked is None and (self.expires is None or self.expires > now())
+
+
+SELECT = f"SELECT {columns(Key)} FROM keys"
 
 
 def expiry(days: float | None) -> str | None:
@@ -38,11 +41,9 @@ def expiry(days: float | None) -> str | None:
     return None if days is None else now(timedelta(days=days))
 
 
-def insert(connection: sqlite3.Connection, key: Key) -> Key:
+def insert(connection: sqlite3.Connection, key: Key) -> None:
     """Add a key."""
-    values = tuple(getattr(key, name.strip()) for name in COLUMNS.split(","))
-    connection.execute(f"INSERT INTO keys ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-    return key
+    table(connection, "keys").insert(asdict(key))
 
 
 def get(connection: sqlite3.Connection, identifier: str) -> Key:
@@ -50,21 +51,21 @@ def get(connection: sqlite3.Connection, identifier: str) -> Key:
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"SELECT {COLUMNS} FROM keys WHERE id = ?", (identifier,)).fetchone()
+    row = connection.execute(f"{SELECT} WHERE id = ?", (identifier,)).fetchone()
     if row is None:
         raise NotFound(f"There is no access key with the id '{identifier[:40]}'; `flask keys list` shows them.")
     return Key(*row)
 
 
 def look_up(database: Database, identifier: str) -> Key | None:
-    """Return a key by its id as every request needs it, None when there is none; one statement needs no transaction."""
+    """Return a key by its id, None when there is none; for every request, so it is a single statement."""
     with database.read(once=True) as connection:
-        row = connection.execute(f"SELECT {COLUMNS} FROM keys WHERE id = ?", (identifier,)).fetchone()
+        row = connection.execute(f"{SELECT} WHERE id = ?", (identifier,)).fetchone()
     return Key(*row) if row else None
 
 
 def note_use(database: Database, identifier: str) -> None:
-    """Write that a key was used now, which a power cut may lose.
+    """Set when a key was last used to now; a power cut may lose that.
 
     :raises Unavailable: at once, when others write.
     """
@@ -72,31 +73,32 @@ def note_use(database: Database, identifier: str) -> None:
         change(connection, identifier, lastUsed=now())
 
 
-def every(connection: sqlite3.Connection) -> list[Key]:
+def list_all(connection: sqlite3.Connection) -> list[Key]:
     """Return all keys, the oldest first."""
-    return [Key(*row) for row in connection.execute(f"SELECT {COLUMNS} FROM keys ORDER BY created, id")]
+    return [Key(*row) for row in connection.execute(f"{SELECT} ORDER BY created, id")]
 
 
-def labels(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return what to call each key where people read, by the actor that the journal has for it."""
-    return {f"key:{key.id}": f"key {key.name} ({key.id})" for key in every(connection)}
+def names(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the name of each key, revoked ones too, by the actor that the journal has for it."""
+    return {f"key:{key.id}": key.name for key in list_all(connection)}
+
+
+def label(actor: str, key_names: dict[str, str]) -> str:
+    """Return an actor of the journal for people; a key with its name, out of `names`."""
+    return f"key {key_names[actor]} ({actor.removeprefix('key:')})" if actor in key_names else actor
 
 
 def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Key:
-    """Set CHANGEABLE columns of a key.
+    """Set columns of a key and return it.
 
     :raises NotFound: when there is none.
     """
-    unknown = values.keys() - CHANGEABLE
-    if unknown:
-        raise ValueError(f"no columns: {unknown}")
-    columns = ", ".join(f"{name} = ?" for name in values)
-    connection.execute(f"UPDATE keys SET {columns} WHERE id = ?", [*values.values(), identifier])
+    update(connection, "keys", identifier, values)
     return get(connection, identifier)
 
 
 def revoke(connection: sqlite3.Connection, identifier: str) -> Key:
-    """Revoke a key, which stops at once; one that was revoked before keeps the instant.
+    """Revoke a key, which stops at once; a key that is revoked already keeps the instant.
 
     :raises NotFound: when there is none.
     """
@@ -105,5 +107,5 @@ def revoke(connection: sqlite3.Connection, identifier: str) -> Key:
 
 
 def discard(connection: sqlite3.Connection, identifier: str) -> None:
-    """Delete a key; only for one that no client ever held, since the journal names keys by id."""
-    connection.execute("DELETE FROM keys WHERE id = ?", (identifier,))
+    """Delete a key that no client ever had; others stay, since the journal names keys by id."""
+    table(connection, "keys").delete(identifier)

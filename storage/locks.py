@@ -1,21 +1,38 @@
-"""Lock files beside the database: whose turn it is to write, and whether any process uses the file at all."""
+"""Lock files beside the database: FILE.lock for the process that writes, FILE.in-use for all that use the file."""
 
 import fcntl
 import os
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.errors import busy, os_faults
+from storage.errors import UnusableFile, busy, gone, leftover, os_errors
 
 # Longer pauses cost the slowest writers most; only one thread of a process asks at a time.
 FIRST_PAUSE, LONGEST_PAUSE = 0.0001, 0.0005
+# Seconds between two attempts of a restore to be the only user of the file.
+RESTORE_PAUSE = 0.02
 
 
 def lock_path(database: Path) -> Path:
-    """Return the path of the file that those who write to a database lock."""
+    """Return the path of the file that writers of a database lock."""
     return database.with_name(database.name + ".lock")
+
+
+def log_path(database: Path) -> Path:
+    """Return the path of a database's write-ahead log."""
+    return database.with_name(database.name + "-wal")
+
+
+def identity(path: Path) -> str | None:
+    """Return what distinguishes a file from others of its file system; None when there is no file."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return f"{found.st_dev}:{found.st_ino}"
 
 
 def open_lock(path: Path) -> int:
@@ -38,19 +55,6 @@ def make_file(path: Path) -> int:
     return handle
 
 
-def wait_for(handle: int, deadline: float) -> None:
-    """Take a lock alone; asking again and again keeps the wait bounded, which a blocking call could not.
-
-    :raises Unavailable: when it is not free by the deadline (of `time.monotonic`).
-    """
-    pause = FIRST_PAUSE
-    while not try_lock(handle, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            raise busy()
-        time.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
-
-
 def try_lock(handle: int, kind: int) -> bool:
     """Take a lock (LOCK_EX alone, LOCK_SH beside others) if it is free now; tell whether it was."""
     try:
@@ -60,15 +64,25 @@ def try_lock(handle: int, kind: int) -> bool:
     return True
 
 
-def locked(path: Path, deadline: float) -> int:
-    """Return the descriptor of a file locked alone, once it is this caller's turn; to close it ends the turn.
+def _wait_for(handle: int, deadline: float) -> None:
+    """Take a lock alone; polling keeps the wait bounded, which a blocking call could not."""
+    pause = FIRST_PAUSE
+    while not try_lock(handle, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            raise busy()
+        time.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
 
-    :raises Unavailable: when the turn does not come by the deadline (of `time.monotonic`), or the folder fails.
+
+def locked(path: Path, deadline: float) -> int:
+    """Return the descriptor of a file that is locked alone; closing it frees the lock.
+
+    :raises Unavailable: when the lock is not free by the deadline (of `time.monotonic`), or the folder fails.
     """
-    with os_faults(path):
+    with os_errors(path):
         handle = open_lock(path)
     try:
-        wait_for(handle, deadline)
+        _wait_for(handle, deadline)
     except BaseException:
         os.close(handle)
         raise
@@ -77,9 +91,66 @@ def locked(path: Path, deadline: float) -> int:
 
 @contextmanager
 def turn(path: Path, deadline: float) -> Iterator[None]:
-    """Hold a file locked alone during the block; raise as `locked` does."""
+    """Keep a file locked alone during the block; raise as `locked` does."""
     handle = locked(path, deadline)
     try:
         yield
     finally:
         os.close(handle)
+
+
+class FileUse:
+    """The fact that this process uses a database; it ends with the object, or with the process in whatever way.
+
+    Each process holds a shared lock on FILE.in-use, so that a restore knows of all. The lock file also says which
+    database the write-ahead log belongs to, since the log itself does not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the database; nothing is locked yet."""
+        self.path = path
+        self._handle = open_lock(path.with_name(path.name + ".in-use"))
+        weakref.finalize(self, os.close, self._handle)
+
+    def join(self) -> None:
+        """Use the database beside other processes, and make a missing file; the caller holds the writers' lock.
+
+        :raises UnusableFile: when the file was deleted while others use it, or has another file's write-ahead log.
+        """
+        if identity(self.path) is None:
+            if not try_lock(self._handle, fcntl.LOCK_EX):
+                raise gone(self.path)
+            os.close(make_file(self.path))
+        if self.has_foreign_log():
+            raise leftover(self.path)
+        fcntl.flock(self._handle, fcntl.LOCK_SH)
+
+    def take_over(self, wait: float) -> None:
+        """Use the database alone, as a restore must.
+
+        :raises UnusableFile: when another process still uses it after `wait` seconds.
+        """
+        deadline = time.monotonic() + wait
+        while not try_lock(self._handle, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise UnusableFile(f"Perch is running on {self.path}; stop every server of it first.")
+            time.sleep(RESTORE_PAUSE)
+
+    def record(self) -> None:
+        """Note which database the write-ahead log belongs to; the caller holds the writers' lock."""
+        text = self._pair()
+        if os.pread(self._handle, 200, 0) != text:
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, text, 0)
+
+    def _pair(self) -> bytes:
+        return f"{identity(self.path)} {identity(log_path(self.path))}\n".encode()
+
+    def has_foreign_log(self) -> bool:
+        """Tell whether the write-ahead log is known to belong to another file than the one at the path."""
+        noted = os.pread(self._handle, 200, 0).decode(errors="replace").split()
+        now = self._pair().decode().split()
+        if len(noted) != 2 or noted[1] != now[1] or noted[0] == now[0]:
+            return False
+        log = log_path(self.path)
+        return log.exists() and log.stat().st_size > 0 and self.path.exists() and self.path.stat().st_size > 0

@@ -1,4 +1,4 @@
-"""The members of groups, one row each; a change of one member costs one row, whatever the group's size."""
+"""The members of groups, one row each: adding one member to a group of any size writes one row."""
 
 import json
 import sqlite3
@@ -8,18 +8,19 @@ from typing import Any, NamedTuple
 
 from schemas.errors import InvalidValue
 from storage import workspace
-from storage.sql.fragments import among
+from storage.resources import COLUMNS, ResourceRow
+from storage.sql.fragments import in_list
 
 NAMED_IN_JOURNAL = 1000
 AT_ONCE = 5000
 
-# How members change, and their ids: "add", "remove", or all of a group replaced.
+# An edit of members: "add" or "remove" with ids; any other word replaces all members by those ids.
 Edit = tuple[str, Sequence[str]]
 
 
 @dataclass(slots=True)
-class Change:
-    """The members that came and went: their resources' sequence numbers."""
+class MemberChange:
+    """The members that were added and removed, by sequence number."""
 
     added: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
@@ -28,7 +29,7 @@ class Change:
         return bool(self.added or self.removed)
 
     def note(self, added: Iterable[int] = (), removed: Iterable[int] = ()) -> None:
-        """Take a further step into the balance."""
+        """Add a step: a member that is added and removed cancels out."""
         for seq in removed:
             self.added.discard(seq) if seq in self.added else self.removed.add(seq)
         for seq in added:
@@ -44,12 +45,12 @@ class Membership(NamedTuple):
     direct: int
 
 
-def edit(connection: sqlite3.Connection, group: int, edits: Iterable[Edit]) -> Change:
-    """Make edits of a group's members, each before the next one is asked for; return what they come to.
+def edit(connection: sqlite3.Connection, group: int, edits: Iterable[Edit]) -> MemberChange:
+    """Make edits of a group's members, each before the next one is asked for; return the whole change.
 
     :raises InvalidValue: naming ids that no user or group has.
     """
-    change = Change()
+    change = MemberChange()
     for kind, ids in edits:
         if kind == "add":
             add(connection, group, ids, change)
@@ -62,8 +63,8 @@ def edit(connection: sqlite3.Connection, group: int, edits: Iterable[Edit]) -> C
     return change
 
 
-def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: Change) -> None:
-    """Add members by id, those already there included.
+def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
+    """Add members by id; ids that are members already stay.
 
     :raises InvalidValue: naming ids that no user or group has; nothing is added then.
     """
@@ -77,8 +78,8 @@ def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: 
     change.note(added=[seq for (seq,) in rows.fetchall()])
 
 
-def remove(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: Change) -> None:
-    """Remove members by id; ids that are not members are passed over."""
+def remove(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
+    """Remove members by id; other ids are ignored."""
     rows = connection.execute(
         'DELETE FROM members WHERE "group" = ? AND member IN '
         "(SELECT r.seq FROM json_each(?) j JOIN resources r ON r.id = j.value) RETURNING member",
@@ -87,8 +88,8 @@ def remove(connection: sqlite3.Connection, group: int, ids: Sequence[str], chang
     change.note(removed=[seq for (seq,) in rows.fetchall()])
 
 
-def replace(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: Change) -> None:
-    """Make the members exactly those ids; only the difference is written.
+def replace(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
+    """Make these ids the only members; only the difference is written.
 
     :raises InvalidValue: naming ids that no user or group has.
     """
@@ -121,10 +122,10 @@ def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[str, 
     )
 
 
-def everyone(connection: sqlite3.Connection, group: int) -> Change:
-    """Return the change that takes all members out of a group."""
+def everyone(connection: sqlite3.Connection, group: int) -> MemberChange:
+    """Return the change that removes all members of a group."""
     rows = connection.execute('SELECT member FROM members WHERE "group" = ?', (group,))
-    return Change(removed={member for (member,) in rows})
+    return MemberChange(removed={member for (member,) in rows})
 
 
 def count(connection: sqlite3.Connection, group: int, limit: int) -> int:
@@ -134,8 +135,27 @@ def count(connection: sqlite3.Connection, group: int, limit: int) -> int:
     return found
 
 
+def page(connection: sqlite3.Connection, group: int, offset: int, count: int) -> list[ResourceRow]:
+    """Return `count` members of a group after the first `offset`, in the order of their creation."""
+    rows = connection.execute(
+        f'SELECT {COLUMNS} FROM (SELECT member FROM members WHERE "group" = ? ORDER BY member LIMIT ? OFFSET ?) m '
+        "CROSS JOIN resources r ON r.seq = m.member ORDER BY r.seq",
+        (group, count, offset),
+    )
+    return [ResourceRow(*row) for row in rows]
+
+
+def counts(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, int]:
+    """Return how many direct members each of some groups has."""
+    rows = connection.execute(
+        'SELECT s.value, (SELECT count(*) FROM members m WHERE m."group" = s.value) FROM json_each(?) s',
+        (json.dumps(groups),),
+    )
+    return dict(rows.fetchall())
+
+
 def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str]:
-    """Yield the elements of a group's `members` as JSON text, some thousand at once: all might take much memory."""
+    """Yield the elements of a group's `members` as JSON text, 5,000 at a time to bound the memory."""
     sql = (
         "SELECT json_group_array(json(iif(name IS NULL, json_object('value', id, '$ref', ref, 'type', type), "
         "json_object('value', id, '$ref', ref, 'display', name, 'type', type)))), max(member), count(*) FROM ("
@@ -152,9 +172,9 @@ def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str
 
 def groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Membership]]:
     """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2)."""
-    listed, values = among(seqs)
+    listed = in_list(seqs)
     pairs = connection.execute(
-        f'SELECT member, "group" FROM members WHERE member IN {listed} ORDER BY member, "group"', values
+        f'SELECT member, "group" FROM members WHERE member IN {listed.text} ORDER BY member, "group"', listed.parameters
     ).fetchall()
     groups = _named(connection, {group for _, group in pairs}) if pairs else {}
     found: dict[int, list[Membership]] = {}
@@ -162,19 +182,19 @@ def groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[in
         for below, *membership in _nested_groups_above(connection, seqs):
             found.setdefault(below, []).append(Membership(*membership))
     else:
-        # Few groups are inside others; without any, the recursion and its temporary tables are spared.
+        # Few groups are nested; without one, no recursion with its temporary tables is needed.
         for below, group in pairs:
             found.setdefault(below, []).append(groups[group][0])
     return found
 
 
 def _named(connection: sqlite3.Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:
-    """Return direct memberships of groups, and whether each group is inside another one, with one row per group."""
-    listed, values = among(sorted(groups))
+    """Return, for each group, a direct membership of it, and whether the group is inside another one."""
+    listed = in_list(sorted(groups))
     rows = connection.execute(
         "SELECT g.seq, g.id, g.document ->> '$.displayName', EXISTS (SELECT 1 FROM members m WHERE m.member = g.seq) "
-        f"FROM resources g WHERE g.seq IN {listed}",
-        values,
+        f"FROM resources g WHERE g.seq IN {listed.text}",
+        listed.parameters,
     )
     return {seq: (Membership(seq, identifier, display, 1), bool(nested)) for seq, identifier, display, nested in rows}
 
@@ -196,7 +216,7 @@ def _nested_groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) ->
 
 
 def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str, ...]]:
-    """Return, for each group above a resource, a shortest path of displayNames that leads up to it."""
+    """Return, for each group above a resource, a shortest path of displayNames up to it."""
     found: dict[int, tuple[str, ...]] = {}
     level: dict[int, tuple[str, ...]] = {seq: ()}
     while level:
@@ -214,8 +234,8 @@ def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str
     return found
 
 
-def journalled(connection: sqlite3.Connection, change: Change) -> dict[str, object]:
-    """Return a change for the journal: how many came and went, and the first thousand ids of each."""
+def journalled(connection: sqlite3.Connection, change: MemberChange) -> dict[str, object]:
+    """Return a change as the journal has it: how many were added and removed, and the first thousand ids of each."""
     return {
         "added": len(change.added),
         "removed": len(change.removed),

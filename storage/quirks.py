@@ -3,10 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+from storage.sql.fragments import where
+from storage.sql.tables import columns
 
 NAMES_PER_KEY = 500
-COLUMNS = "key, kind, name, count, example, first, last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,39 +25,27 @@ class Quirk:
 
 
 def add(connection: sqlite3.Connection, seen: Iterable[Quirk]) -> None:
-    """Count habits seen since; the last example wins. A key's list is bounded, since clients choose the names."""
+    """Add new sightings to the counts, with the newest example; clients choose the names, so a key has a limit."""
     for quirk in seen:
         connection.execute(
-            f"INSERT INTO quirks ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
+            f"INSERT INTO quirks ({columns(Quirk)}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
             "WHERE (SELECT count(*) FROM quirks WHERE key = ?1) < ?8 "
             "OR EXISTS (SELECT 1 FROM quirks WHERE key = ?1 AND kind = ?2 AND name = ?3) "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count, example = excluded.example, "
             "last = max(last, excluded.last)",
-            (*_values(quirk), NAMES_PER_KEY),
+            (*astuple(quirk), NAMES_PER_KEY),
         )
-
-
-def _values(quirk: Quirk) -> tuple[str | int, ...]:
-    return (quirk.key, quirk.kind, quirk.name, quirk.count, quirk.example, quirk.first, quirk.last)
 
 
 def report(connection: sqlite3.Connection, key: str | None = None) -> list[Quirk]:
     """Return the habits of one key or of all, tolerances before ignored attributes, the most frequent first."""
-    condition, values = ("key = ?", [key]) if key is not None else ("1", [])
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM quirks WHERE {condition} ORDER BY key, kind DESC, count DESC, name", values
-    )
-    return [Quirk(*row) for row in rows]
-
-
-def clear(connection: sqlite3.Connection, key: str | None = None) -> int:
-    """Forget the habits of one key or of all; return how many there were."""
-    condition, values = ("key = ?", [key]) if key is not None else ("1", [])
-    return connection.execute(f"DELETE FROM quirks WHERE {condition}", values).rowcount
+    chosen = where(("key = ?", key))
+    sql = f"SELECT {columns(Quirk)} FROM quirks WHERE {chosen.text} ORDER BY key, kind DESC, count DESC, name"
+    return [Quirk(*row) for row in connection.execute(sql, chosen.parameters)]
 
 
 def forget(connection: sqlite3.Connection, words: Iterable[str]) -> None:
-    """Take out every example that mentions one of the words, as it is or as JSON writes it."""
+    """Remove every example that has one of the words, plain or as JSON writes it."""
     for word in words:
         for text in (word, json.dumps(word)[1:-1]):
             connection.execute("UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (text,))

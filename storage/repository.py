@@ -1,4 +1,4 @@
-"""The door to users, groups, roles, journal and events: what a write must keep together is kept together here."""
+"""The only writer of users, groups, roles, journal and events: it keeps together what belongs to one change."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from storage.changes import Changes
 from storage.database import Connection, Database
 from storage.journal import Author
 from storage.members import Edit
-from storage.resources import Row
+from storage.resources import ResourceRow
 from storage.roles import Role
 from storage.search import Place, Query
 
@@ -22,14 +22,14 @@ Document = dict[str, Any]
 
 
 class Repository:
-    """Reads and writes the resources of a deployment; tables that no resource depends on have modules of their own."""
+    """Reads and writes the resources of a deployment; each table that no resource depends on has its own module."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     @contextmanager
     def reading(self, seconds: float = math.inf) -> Iterator["Snapshot"]:
-        """Read one moment; inside `writing`, what has been written so far.
+        """Read one snapshot; inside `writing`, what is written so far.
 
         :raises TooMany: when a read takes longer than `seconds`.
         """
@@ -38,10 +38,10 @@ class Repository:
 
     @contextmanager
     def writing(self, author: Author, type_name: str = "") -> Iterator["Transaction"]:
-        """Write all of a block or, when it raises, nothing; inside another `writing` as a part that can fail alone.
+        """Write all that a block writes or, when it raises, nothing; inside another `writing` it is a savepoint.
 
         `type_name` is the type of the resources that are written, if it is one type. A write of a user is short and
-        may share a commit with others; anything else may take long, and nobody waits for its commit.
+        may share a commit with others. Any other may take long, so that no write before it waits for its commit.
 
         :raises Unavailable: when other writers are busy for too long; :raises InsufficientStorage: on a full disk.
         """
@@ -49,7 +49,7 @@ class Repository:
             yield Transaction(connection, author)
 
     def prune(self, journal_days: int, events_days: int) -> bool:
-        """Delete the oldest journal entries and events beyond some days, a bounded number; tell whether more are left.
+        """Delete journal entries and events older than some days, a bounded number; tell whether more are left.
 
         :raises Unavailable: at once, when others write.
         """
@@ -57,18 +57,18 @@ class Repository:
             more = retention.prune(connection, journal_days)
             return events.prune(connection, events_days) or more
 
-    def committed_epoch(self, seen: int) -> int:
-        """Return the epoch that is committed; `seen` is the one in this thread, maybe moved by its own write."""
-        return self.database.committed(workspace.epoch) if self.database.is_writing else seen
+    def committed_epoch(self) -> int:
+        """Return the epoch that others see, also inside `writing`."""
+        return self.database.committed(workspace.epoch)
 
 
 class Snapshot:
-    """What reads need of resources; other modules of storage take its `connection` to read of the same moment."""
+    """Resources at one moment; functions of other modules take the `connection` to read the same moment."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def get(self, type_name: str, identifier: str) -> Row:
+    def get(self, type_name: str, identifier: str) -> ResourceRow:
         """Return a user or group by its id, or a role by its slug (RFC 7644 section 3.4.1).
 
         :raises NotFound: when there is none of that type.
@@ -77,16 +77,18 @@ class Snapshot:
             return search.get_role(self.connection, identifier)
         return resources.get(self.connection, type_name, identifier)
 
-    def find(self, type_name: str, name: str) -> Row | None:
+    def find(self, type_name: str, name: str) -> ResourceRow | None:
         """Return the user of that userName or the group of that displayName, in any case, or None."""
         return resources.find(self.connection, type_name, name)
 
-    def search(self, query: Query, offset: int, count: int) -> tuple[list[Row], int]:
+    def search(self, query: Query, offset: int, count: int) -> tuple[list[ResourceRow], int]:
         """Return `count` resources after the first `offset`, and how many match in all (RFC 7644 section 3.4.2.4)."""
         return search.page(self.connection, query, offset, count)
 
-    def search_after(self, query: Query, place: Place | None, count: int) -> tuple[list[Row], Place | None, int]:
-        """Return `count` resources behind a place, the last one's place if more follow, and how many match in all.
+    def search_after(
+        self, query: Query, place: Place | None, count: int
+    ) -> tuple[list[ResourceRow], Place | None, int]:
+        """Return `count` resources after a place, the last one's place if more follow, and how many match in all.
 
         That is a page of a cursor (RFC 9865 section 2); None is the place before the first resource.
         """
@@ -95,9 +97,9 @@ class Snapshot:
 
 
 class Transaction(Snapshot):
-    """A write under way: each method writes the row, what lies beside it, the epoch, the journal and the events.
+    """A write: each method writes the row, its side tables, the epoch, the journal entry and the events.
 
-    Whole is the block of `writing`, not each method: let errors pass through the block.
+    A method that raises may have written a part: the error must leave the block of `writing`, which undoes it.
     """
 
     def __init__(self, connection: Connection, author: Author) -> None:
@@ -107,10 +109,10 @@ class Transaction(Snapshot):
 
     def insert(
         self, kind: ResourceType, document: Document, member_ids: Sequence[str] = (), remarks: Document | None = None
-    ) -> Row:
+    ) -> ResourceRow:
         """Add a user with the direct roles in its document, or a group with its members; return it.
 
-        `remarks` go into the journal beside the changes.
+        `remarks` are added to the journal entry.
 
         :raises Uniqueness: when its userName or group displayName is taken, in any case; nothing is written then.
         :raises InvalidValue: naming ids of members that no user or group has.
@@ -125,18 +127,18 @@ class Transaction(Snapshot):
     def update(
         self,
         kind: ResourceType,
-        row: Row,
+        row: ResourceRow,
         before: Document,
         after: Document,
         edits: Iterable[Edit] = (),
         *,
         action: str,
         remarks: Document | None = None,
-    ) -> Row:
-        """Bring a resource read in this transaction from one document to another, and edit its members; return it.
+    ) -> ResourceRow:
+        """Change a resource read in this transaction from one document to another, and its members; return the row.
 
-        Documents hold a user's direct roles. An edit is made before the next one is asked for. Without a difference
-        nothing is written, save `remarks` for the journal.
+        The documents have a user's direct roles. Each edit of members is made before the next one is asked for.
+        Without a difference nothing is written but `remarks` into the journal.
 
         :raises Uniqueness: when its new userName or group displayName is taken, in any case.
         :raises InvalidValue: naming ids of members that no user or group has.
@@ -152,13 +154,13 @@ class Transaction(Snapshot):
         self._changes.updated(action, row, (before, after), moved, remarks or {})
         return self.get(row.type, row.id)
 
-    def delete(self, row: Row) -> None:
+    def delete(self, row: ResourceRow) -> None:
         """Delete a resource read in this transaction, with its memberships and assignments."""
         departure = self._changes.before_deletion(row)
         resources.delete(self.connection, row)
         self._changes.deleted(departure)
 
-    def assign(self, row: Row, slug: str) -> bool:
+    def assign(self, row: ResourceRow, slug: str) -> bool:
         """Assign a role by hand to a user, or to a group for all its members; False when it was there already.
 
         :raises NotFound: when the catalogue has no such role.
@@ -169,7 +171,7 @@ class Transaction(Snapshot):
             self._changes.assigned(row, source, slug, reach)
         return done
 
-    def unassign(self, row: Row, slug: str) -> bool:
+    def unassign(self, row: ResourceRow, slug: str) -> bool:
         """Withdraw a role that was assigned by hand; False when it was not there."""
         source, reach = _source(row), self._changes.reach([row.seq], [slug])
         done = roles.unassign(self.connection, row.seq, source, slug)
@@ -218,15 +220,15 @@ class Transaction(Snapshot):
         self._changes.role_removed(role, holders, reach)
 
     def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
-        """Write into the journal an act that changes no resource; `subject` is the type, id and name of its object."""
+        """Journal an act that changes no resource; `subject` is the type, id and name of its object."""
         self._changes.note(action, subject, changes)
 
 
-def _source(row: Row) -> str:
+def _source(row: ResourceRow) -> str:
     return roles.MANUAL if row.type == "User" else roles.GROUP
 
 
-def _in_use(slug: str, holders: Sequence[tuple[Row, str]]) -> str:
+def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str]]) -> str:
     named = ", ".join(f"{row.type.lower()} {row.name} ({source})" for row, source in holders[:SHOWN_HOLDERS])
     more = f" and {len(holders) - SHOWN_HOLDERS} more" if len(holders) > SHOWN_HOLDERS else ""
     return f"The role '{slug}' is in use: {named}{more}. Withdraw it first, or force its removal."

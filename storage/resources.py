@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from schemas import ResourceType
@@ -14,11 +15,11 @@ from storage import workspace
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
 COLUMNS = f'{_OWN}, {_EPOCH}, (SELECT group_concat("group") FROM members WHERE member = r.seq), r.held'
-# Of what is kept in other tables: roles of the catalogue are in no group and hold no role.
+# For roles of the catalogue, which are in no group and have no role.
 OTHER_COLUMNS = f"{_OWN}, {_EPOCH}, NULL, NULL"
 
 
-# Bound as a value, SQLite would plan the statement anew at each use, as one of the indexes is for groups only.
+# Constant text: with a bound value SQLite would plan each use again, since one index is for groups only.
 OF_TYPE = {name: f"r.type = '{name}'" for name in ("User", "Group", "Role")}
 
 
@@ -26,11 +27,11 @@ OF_TYPE = {name: f"r.type = '{name}'" for name in ("User", "Group", "Role")}
 Source = tuple[str, int | None, int, str | None, str | None]
 
 
-class Row(NamedTuple):
+class ResourceRow(NamedTuple):
     """A stored resource; `document` is JSON text, instants are stored text, `epoch` is the workspace's.
 
-    `above` lists the groups it is directly in, by number, and `held` the roles that hang on itself, as the elements of
-    a JSON array: source, slug, display, type and primary. Both are None where there is nothing.
+    `above` lists the groups that it is directly in, by number. `held` lists its own roles, as the elements of a JSON
+    array: source, slug, display, type and primary. Both are None instead of empty.
     """
 
     seq: int
@@ -47,12 +48,12 @@ class Row(NamedTuple):
 
     @property
     def derived_from(self) -> "Source":
-        """All that what is derived of the resource depends on, but for the caller."""
+        """Everything of the row that derived attributes depend on."""
         return self[6:]
 
     @property
     def document_with_roles(self) -> dict[str, Any]:
-        """What clients can write of the resource: its document, with a user's direct roles as they were sent."""
+        """The document with a user's direct roles as they were sent: all that clients can write."""
         document: dict[str, Any] = json.loads(self.document)
         direct = [_sent(role) for source, *role in json.loads(f"[{self.held or ''}]") if source == "direct"]
         return {**document, "roles": direct} if direct else document
@@ -74,7 +75,7 @@ def _sent(role: list[Any]) -> dict[str, Any]:
     return sent if "primary" not in sent else {**sent, "primary": bool(sent["primary"])}
 
 
-def get(connection: sqlite3.Connection, type_name: str, identifier: str) -> Row:
+def get(connection: sqlite3.Connection, type_name: str, identifier: str) -> ResourceRow:
     """Return a resource by id (RFC 7644 section 3.4.1).
 
     :raises NotFound: when there is none of that type.
@@ -84,16 +85,22 @@ def get(connection: sqlite3.Connection, type_name: str, identifier: str) -> Row:
     ).fetchone()
     if row is None:
         raise NotFound(f"There is no {type_name} with the id '{identifier[:100]}'; it may have been deleted.")
-    return Row(*row)
+    return ResourceRow(*row)
 
 
-def find(connection: sqlite3.Connection, type_name: str, name: str) -> Row | None:
+def find(connection: sqlite3.Connection, type_name: str, name: str) -> ResourceRow | None:
     """Return the user of that userName or the group of that displayName, in any case, or None."""
     column = "userName" if type_name == "User" else "displayName"
     row = connection.execute(
         f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE[type_name]} AND r.{column} = ?", (name.casefold(),)
     ).fetchone()
-    return Row(*row) if row else None
+    return ResourceRow(*row) if row else None
+
+
+def existing(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
+    """Return those ids that a user or group has."""
+    sql = "SELECT r.id FROM json_each(?) j JOIN resources r ON r.id = j.value"
+    return {identifier for (identifier,) in connection.execute(sql, (json.dumps(ids),))}
 
 
 def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[str, Any]) -> tuple[int, str]:
@@ -116,14 +123,18 @@ def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[st
 
 
 def update(
-    connection: sqlite3.Connection, kind: ResourceType, row: Row, before: dict[str, Any], document: dict[str, Any]
+    connection: sqlite3.Connection,
+    kind: ResourceType,
+    row: ResourceRow,
+    before: dict[str, Any],
+    document: dict[str, Any],
 ) -> None:
-    """Give a resource read in the same transaction its next version, with that document in place of the one `before`.
+    """Give a resource read in the same transaction its next version, with a document in place of the one `before`.
 
     :raises Uniqueness: when its new userName or group displayName is taken, in any case.
     """
     old = _looked_up(before)
-    # SQLite would write the index of each column that is named, changed or not.
+    # Only changed columns, since SQLite writes the index of each column that is named.
     moved = {name: value for name, value in _looked_up(document).items() if value != old[name]}
     names = "".join(f", {name} = ?" for name in moved)
     try:
@@ -140,13 +151,13 @@ def update(
         workspace.move_epoch(connection)
 
 
-def touch(connection: sqlite3.Connection, row: Row) -> None:
-    """Give a resource its next version: something kept beside its document has changed."""
+def touch(connection: sqlite3.Connection, row: ResourceRow) -> None:
+    """Give a resource its next version: something beside its document has changed."""
     connection.execute("UPDATE resources SET version = version + 1, lastModified = ? WHERE seq = ?", (now(), row.seq))
 
 
-def delete(connection: sqlite3.Connection, row: Row) -> None:
-    """Delete a resource with its memberships and assignments; the groups that held it get their next version."""
+def delete(connection: sqlite3.Connection, row: ResourceRow) -> None:
+    """Delete a resource with its memberships and assignments; the groups that it was in get their next version."""
     groups = connection.execute(
         "UPDATE resources SET version = version + 1, lastModified = ? "
         'WHERE seq IN (SELECT "group" FROM members WHERE member = ?)',
@@ -158,7 +169,7 @@ def delete(connection: sqlite3.Connection, row: Row) -> None:
 
 
 def new_id() -> str:
-    """Return a new opaque id; ids made one after the other lie side by side in the index (UUID version 7)."""
+    """Return a new opaque id (UUID version 7): the index grows at its end only."""
     value = (time.time_ns() // 1_000_000) << 80 | 0x7 << 76 | 0b10 << 62
     value |= int.from_bytes(os.urandom(10)) & ~(0xF << 76 | 0b11 << 62)
     text = f"{value:032x}"
@@ -166,13 +177,13 @@ def new_id() -> str:
 
 
 def _stored(kind: ResourceType, document: dict[str, Any]) -> str:
-    """Return the text that is stored of a document: a user's roles are rows of their own."""
+    """Return the text to store of a document, without a user's roles, which are rows of their own."""
     text: str = kind.schema.dumps({name: value for name, value in document.items() if name != "roles"})
     return text
 
 
 def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:
-    """Return the values of the columns that clients look for."""
+    """Return the values of the columns that clients look up."""
     user_name, display_name = document.get("userName"), document.get("displayName")
     active = document.get("active")
     return {

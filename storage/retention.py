@@ -1,4 +1,4 @@
-"""How long personal data is kept: the journal's old entries go, and a deleted person can be forgotten at once."""
+"""How long personal data is kept: old journal entries are pruned, and a deleted person can be forgotten at once."""
 
 import json
 import sqlite3
@@ -17,7 +17,7 @@ FORGOTTEN = "forgotten"
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """How many entries of the journal and of the traffic were erased, and from how many others a person was taken."""
+    """How many entries of journal and traffic were erased, and from how many other journal entries a name was."""
 
     journal: int
     mentions: int
@@ -28,7 +28,7 @@ class Erased:
 
 
 def prune(connection: sqlite3.Connection, days: int) -> bool:
-    """Delete the journal's entries older than some days, a bounded number; tell whether there may be more."""
+    """Delete journal entries older than some days, a bounded number; tell whether there may be more."""
     done = connection.execute(
         "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE at < ? ORDER BY at LIMIT ?)",
         (now(-timedelta(days=days)), PRUNED_AT_ONCE),
@@ -43,7 +43,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     """
     held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (name.casefold(),)).fetchone()
     if held:
-        raise Conflict(f"'{name}' exists; delete the user first, then what was kept can be forgotten.")
+        raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
     ids = [
         identifier
         for (identifier,) in connection.execute(
@@ -70,7 +70,7 @@ def _check_gone(connection: sqlite3.Connection, name: str, identifier: str) -> N
 
 
 def _words(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[str]:
-    """Yield what else a person was called: every userName, externalId and email address that the journal knows."""
+    """Yield the other names of a person: every userName, externalId and email address in the journal."""
     for identifier in ids:
         for name, changes in connection.execute("SELECT name, changes FROM journal WHERE resource = ?", (identifier,)):
             yield name
@@ -80,7 +80,7 @@ def _words(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of an attribute, and of a list of objects their values."""
+    """Yield the texts in the value of an attribute; of an object its `value`."""
     if isinstance(value, str) and value:
         yield value
     elif isinstance(value, list):
@@ -95,7 +95,7 @@ def _delete(connection: sqlite3.Connection, identifier: str) -> int:
 
 
 def _blank(connection: sqlite3.Connection, word: str) -> int:
-    """Take a word out of other entries, such as those of groups, where it is a whole value."""
+    """Replace a word in other entries, such as those of groups, where it is a whole value."""
     value = json.dumps(word, ensure_ascii=False)
     return connection.execute(
         "UPDATE journal SET changes = replace(changes, ?1, ?2) WHERE instr(changes, ?1)",
@@ -104,6 +104,6 @@ def _blank(connection: sqlite3.Connection, word: str) -> int:
 
 
 def overwrite(connection: sqlite3.Connection) -> bool:
-    """Empty the write-ahead log, where erased pages still stand; return False when a reader prevented it."""
+    """Empty the write-ahead log, which still has the erased pages; return False when a reader prevented it."""
     (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy

@@ -1,4 +1,4 @@
-"""The catalogue of roles, and who was assigned what: directly over SCIM, by hand, or through a group."""
+"""The catalogue of roles, and their assignments: directly over SCIM, by hand, or to a group."""
 
 import json
 import sqlite3
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
-from schemas.errors import Conflict, NotFound, Uniqueness, did_you_mean
+from schemas.errors import NotFound, Uniqueness, did_you_mean
 from storage import workspace
-from storage.resources import COLUMNS, Row
-from storage.sql.fragments import among
+from storage.resources import COLUMNS, ResourceRow
+from storage.sql.fragments import in_list
 
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
 MOST_COMPARED = 5000
@@ -56,8 +56,7 @@ def add(connection: sqlite3.Connection, slug: str, name: str, description: str |
 
 
 def edit(connection: sqlite3.Connection, slug: str, name: str, description: str | None) -> Role:
-    """Change a role's name and description; its slug stays."""
-    get(connection, slug)
+    """Change the name and description of a role of the catalogue; its slug stays."""
     connection.execute(
         "UPDATE roles SET name = ?, description = ?, version = version + 1, lastModified = ? WHERE slug = ?",
         (name, description or None, now(), slug),
@@ -73,7 +72,7 @@ def get(connection: sqlite3.Connection, slug: str) -> Role:
     """
     row = connection.execute("SELECT slug, name, description, created FROM roles WHERE slug = ?", (slug,)).fetchone()
     if row is None:
-        hint = near(slug, [role.slug for role in catalogue(connection)])
+        hint = suggestion(connection, slug)
         raise NotFound(f"There is no role '{slug}' in the catalogue; `flask roles list` shows it.{hint}")
     return Role(*row)
 
@@ -85,32 +84,49 @@ def catalogue(connection: sqlite3.Connection) -> list[Role]:
     ]
 
 
-def near(slug: str, slugs: Sequence[str]) -> str:
-    """Return a sentence with the slugs that are near this one; "" where there are none, or too many to compare."""
-    known = slugs if len(slugs) < MOST_COMPARED else ()
-    return did_you_mean(slug, {other.casefold(): other for other in known}, most=3, cutoff=0.5)
+def suggestion(connection: sqlite3.Connection, slug: str) -> str:
+    """Return a sentence that names the slugs most like an unknown one; "" where none is, or too many to compare."""
+    slugs = {role.slug.casefold(): role.slug for role in catalogue(connection)}
+    return did_you_mean(slug, slugs if len(slugs) < MOST_COMPARED else {}, most=3, cutoff=0.5)
 
 
 def remove(connection: sqlite3.Connection, slug: str) -> None:
-    """Remove a role that nobody has.
-
-    :raises Conflict: when it is assigned; :raises NotFound: when there is none.
-    """
-    get(connection, slug)
-    if connection.execute("SELECT 1 FROM assignments WHERE role = ? LIMIT 1", (slug,)).fetchone():
-        raise Conflict(f"The role '{slug}' is in use.")
+    """Remove a role that nobody has."""
     connection.execute("DELETE FROM roles WHERE slug = ?", (slug,))
     workspace.move_epoch(connection)
 
 
-def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[Row, str]]:
-    """Return who was assigned a role, each with the source."""
+def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow, str]]:
+    """Return the users and groups with an assignment of a role, each with the source."""
     rows = connection.execute(
         f"SELECT {COLUMNS}, a.source FROM assignments a JOIN resources r ON r.seq = a.resource "
         "WHERE a.role = ? ORDER BY r.seq",
         (slug,),
     )
-    return [(Row(*row[:-1]), row[-1]) for row in rows]
+    return [(ResourceRow(*row[:-1]), row[-1]) for row in rows]
+
+
+def holders_page(
+    connection: sqlite3.Connection, slug: str, offset: int, count: int
+) -> list[tuple[ResourceRow, str, str, str]]:
+    """Return a page of the assignments of a role, groups first: to whom, source, since when and by whom."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS}, h.source, h.since, h.actor FROM ("
+        "SELECT resource, source, since, actor FROM assignments WHERE role = ? "
+        "ORDER BY source = 'group' DESC, source, resource LIMIT ? OFFSET ?) h "
+        "CROSS JOIN resources r ON r.seq = h.resource ORDER BY h.source = 'group' DESC, h.source, h.resource",
+        (slug, count, offset),
+    )
+    return [(ResourceRow(*row[:-3]), *row[-3:]) for row in rows]
+
+
+def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    """Return, for each role that is assigned, how many assignments of each source it has."""
+    found: dict[str, dict[str, int]] = {}
+    sql = "SELECT role, source, count(*) FROM assignments GROUP BY role, source"
+    for role, source, count in connection.execute(sql):
+        found.setdefault(role, {})[source] = count
+    return found
 
 
 def unknown(connection: sqlite3.Connection, slugs: Iterable[str]) -> list[str]:
@@ -120,13 +136,13 @@ def unknown(connection: sqlite3.Connection, slugs: Iterable[str]) -> list[str]:
 
 
 def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
-    """Return the assignments that hang on each of some users and groups themselves."""
-    listed, values = among(seqs)
+    """Return the assignments to each of some users and groups, without inherited ones."""
+    listed = in_list(seqs)
     rows = connection.execute(
         'SELECT a.resource, a.source, a.role, c.name, a.display, a.type, a."primary", a.since, a.actor '
-        f"FROM assignments a JOIN roles c ON c.slug = a.role WHERE a.resource IN {listed} "
+        f"FROM assignments a JOIN roles c ON c.slug = a.role WHERE a.resource IN {listed.text} "
         "ORDER BY a.resource, a.source, a.position",
-        values,
+        listed.parameters,
     )
     found: dict[int, list[Assignment]] = {}
     for row in rows:
@@ -141,7 +157,7 @@ def set_direct(
     sent: Sequence[dict[str, Any]],
     actor: str,
 ) -> None:
-    """Make the direct roles that a user holds exactly those sent, in that order; what stays keeps its origin."""
+    """Make the roles sent a user's only direct roles, in that order; those already held keep date and actor."""
     if not held and not sent:
         return
     kept: dict[str, tuple[str, str]] = {}
@@ -163,7 +179,7 @@ def set_direct(
 
 
 def hold(connection: sqlite3.Connection, resource: int) -> None:
-    """Keep in a resource's row what is shown of the roles that hang on it; whoever changes those must do so."""
+    """Copy what answers show of a resource's own roles into its row; due after each change of its assignments."""
     connection.execute(
         'UPDATE resources SET held = (SELECT group_concat(json_array(source, role, display, type, "primary")) '
         "FROM assignments WHERE resource = ?1) WHERE seq = ?1",

@@ -1,23 +1,26 @@
-"""Pages of resources: by index, at any depth for the price of the first page, and by key for cursors."""
+"""Pages of resources: by offset, with deep pages as quick as the first, by key for cursors, and the console's lists."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from schemas import role
 from schemas.errors import NotFound
-from storage.migrations import BLOCK_SHIFT, WIDE_BLOCK_SHIFT
-from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, Row
-from storage.sql.columns import Sql
+from storage.migrations.directory import BLOCK_SHIFT
+from storage.migrations.scale import WIDE_BLOCK_SHIFT
+from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, ResourceRow
+from storage.sql.fragments import Sql
 from storage.sql.ordering import SEQUENCE, Order, order_by
 
 CREATION = order_by(None)
+# The orders of the console's lists; each has an index (type, column, seq), so that no page is sorted.
+ORDERS = {"name": "displayName", "userName": "userName", "created": "seq", "changed": "lastModified"}
 
 # Where a resource stands in an order: its key and its sequence number.
 Place = tuple[Any, int]
 
-# The catalogue as resources, so that one search serves every resource type; its documents hold no secrets.
+# The catalogue with the columns of `resources`, so that one search serves every resource type.
 ROLES = f"""(
     SELECT seq, slug AS id, 'Role' AS type, version, created, lastModified, NULL AS userName,
         casefold(name) AS displayName, NULL AS externalId, NULL AS active,
@@ -31,20 +34,20 @@ ROLES = f"""(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The resources of one type that a condition on `r` picks; an empty condition picks all.
+    """The resources of one type that a condition on `r` picks; all of the type without a condition.
 
-    `total` gives a SELECT of how many those are, where one is cheaper than to count those that the condition picks.
+    `total` gives a SELECT that counts them without looking at `r`, where there is one.
     """
 
     type: str
-    condition: str = ""
-    parameters: tuple[Any, ...] = ()
+    condition: Sql | None = None
     total: Callable[[], Sql | None] | None = None
 
     @property
-    def sql(self) -> str:
+    def where(self) -> Sql:
         """The whole condition."""
-        return f"{OF_TYPE[self.type]} AND ({self.condition})" if self.condition else OF_TYPE[self.type]
+        whole = Sql(OF_TYPE[self.type])
+        return whole if self.condition is None else whole + " AND (" + self.condition + ")"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +64,16 @@ class Query:
 
     @property
     def columns(self) -> str:
-        """What is read of each."""
+        """What is read of each row."""
         return OTHER_COLUMNS if self.selections[0].type == "Role" else COLUMNS
 
     @property
-    def where(self) -> str:
+    def where(self) -> Sql:
         """The whole condition."""
-        if len(self.selections) == 1:
-            return self.selections[0].sql
-        return " OR ".join(f"({selection.sql})" for selection in self.selections)
-
-    @property
-    def values(self) -> tuple[Any, ...]:
-        """The values bound to `where`."""
-        return tuple(value for chosen in self.selections for value in chosen.parameters)
+        first, *others = (selection.where for selection in self.selections)
+        for other in others:
+            first = first + " OR " + other
+        return first
 
     @property
     def order_by(self) -> str:
@@ -83,13 +82,55 @@ class Query:
 
     @property
     def whole_type(self) -> str | None:
-        """The type's name when the query asks for all of one stored type, in whatever order."""
+        """The type's name when the query asks for all of one stored type, in any order."""
         chosen = self.selections[0]
-        plain = len(self.selections) == 1 and not chosen.condition and chosen.type != "Role"
+        plain = len(self.selections) == 1 and chosen.condition is None and chosen.type != "Role"
         return chosen.type if plain else None
 
 
-def get_role(connection: sqlite3.Connection, slug: str) -> Row:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of the console: a type, conditions that all hold, others of which one holds, and one of ORDERS."""
+
+    type: str
+    conditions: Sequence[Sql] = ()
+    any_of: Sequence[Sql] = ()
+    order: str = "name"
+    descending: bool = False
+
+    @property
+    def statement(self) -> Sql:
+        """The SELECT, without its limits."""
+        column, direction = ORDERS[self.order], " DESC" if self.descending else ""
+        missing = " NULLS LAST" if column == "displayName" else ""
+        order = f"r.{column}{direction}{missing}, r.seq{direction}" if column != "seq" else f"r.seq{direction}"
+        return Sql(f"SELECT {COLUMNS}") + self._rows + f" ORDER BY {order}"
+
+    @property
+    def count(self) -> Sql:
+        """The SELECT of how many there are."""
+        return Sql("SELECT count(*)") + self._rows
+
+    @property
+    def _rows(self) -> Sql:
+        whole = self._source + f" WHERE {OF_TYPE[self.type]}"
+        for condition in self.conditions:
+            whole = whole + " AND (" + condition + ")"
+        return whole
+
+    @property
+    def _source(self) -> Sql:
+        """The rows to look through: in a search those that the index of each attribute finds."""
+        if not self.any_of:
+            return Sql(" FROM resources r")
+        found, union = Sql(" FROM ("), ""
+        for condition in self.any_of:
+            found = found + f"{union}SELECT r.seq FROM resources r WHERE {OF_TYPE[self.type]} AND " + condition
+            union = " UNION "
+        return found + ") found CROSS JOIN resources r ON r.seq = found.seq"
+
+
+def get_role(connection: sqlite3.Connection, slug: str) -> ResourceRow:
     """Return a role of the catalogue as a resource, by its slug.
 
     :raises NotFound: when there is none.
@@ -97,30 +138,34 @@ def get_role(connection: sqlite3.Connection, slug: str) -> Row:
     row = connection.execute(f"SELECT {OTHER_COLUMNS} FROM {ROLES} r WHERE r.id = ?", (slug,)).fetchone()
     if row is None:
         raise NotFound(f"There is no Role with the id '{slug[:100]}'.")
-    return Row(*row)
+    return ResourceRow(*row)
 
 
-def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) -> tuple[list[Row], int]:
+def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) -> tuple[list[ResourceRow], int]:
     """Return `count` resources after the first `offset`, and how many there are in all (RFC 7644 section 3.4.2.4)."""
     if query.whole_type and query.order == CREATION:
         return _unfiltered(connection, query.whole_type, offset, count), total(connection, query)
     if not count:
         return [], total(connection, query)
-    sql = f"SELECT {query.columns} FROM {query.source} r WHERE {query.where} ORDER BY {query.order_by} LIMIT ? OFFSET ?"
-    rows = list(map(Row._make, connection.execute(sql, (*query.values, count, offset)).fetchall()))
+    sql = Sql(f"SELECT {query.columns} FROM {query.source} r WHERE ") + query.where
+    rows = _rows(connection, sql + Sql(f" ORDER BY {query.order_by} LIMIT ? OFFSET ?", (count, offset)))
     if len(rows) < count and (rows or not offset):
         return rows, offset + len(rows)
     return rows, total(connection, query)
 
 
 def total(connection: sqlite3.Connection, query: Query) -> int:
-    """Return how many resources match; without a condition the blocks know."""
+    """Return how many resources match; without a condition, the sum of the blocks."""
     if query.whole_type:
-        counting = Sql("SELECT ifnull(sum(count), 0) FROM wide_blocks WHERE type = ?", (query.whole_type,))
+        sql = Sql("SELECT ifnull(sum(count), 0) FROM wide_blocks WHERE type = ?", (query.whole_type,))
     else:
-        counting = _cheaper(query) or Sql(f"SELECT count(*) FROM {query.source} r WHERE {query.where}", query.values)
-    found: int = connection.execute(counting.text, counting.parameters).fetchone()[0]
-    return found
+        sql = _cheaper(query) or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
+    return _number(connection, sql)
+
+
+def count_all(connection: sqlite3.Connection, type_name: str) -> int:
+    """Return how many resources of a stored type there are."""
+    return total(connection, Query((Selection(type_name),)))
 
 
 def _cheaper(query: Query) -> Sql | None:
@@ -129,19 +174,18 @@ def _cheaper(query: Query) -> Sql | None:
     return chosen.total() if len(query.selections) == 1 and chosen.total else None
 
 
-def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, count: int) -> list[Row]:
-    """Skip whole blocks by their counts, so that a deep page steps over one block's rows at most."""
+def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, count: int) -> list[ResourceRow]:
+    """Skip whole blocks by their counts, so that a deep page skips the rows of at most one block."""
     place = _block_of(connection, type_name, offset) if offset else (0, 0)
     if not count or place is None:
         return []
     block, skipped = place
     sql = f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE[type_name]} AND r.seq >= ? ORDER BY r.seq LIMIT ? OFFSET ?"
-    values = (block << BLOCK_SHIFT, count, offset - skipped)
-    return list(map(Row._make, connection.execute(sql, values).fetchall()))
+    return _rows(connection, Sql(sql, (block << BLOCK_SHIFT, count, offset - skipped)))
 
 
 def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tuple[int, int] | None:
-    """Return the block with the row behind `offset` others and how many come before the block; None beyond the end."""
+    """Return the block with the row at an offset, and how many rows are before the block; None beyond the end."""
     first, before = 0, 0
     for table, wider in (("wide_blocks", WIDE_BLOCK_SHIFT - BLOCK_SHIFT), ("blocks", 0)):
         sql = f"SELECT block, count FROM {table} WHERE type = ? AND block >= ? ORDER BY block"
@@ -157,21 +201,45 @@ def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tu
 
 def after(
     connection: sqlite3.Connection, query: Query, place: Place | None, count: int
-) -> tuple[list[Row], Place | None]:
+) -> tuple[list[ResourceRow], Place | None]:
     """Return `count` resources beyond a place in the query's order, and the place of the last if more follow.
 
     That is what a cursor holds (RFC 9865 section 2).
     """
     order, beyond = query.order, query.order.after(*place) if place else Sql("1")
     keyed = order.key != SEQUENCE
-    sql = (
-        f"SELECT {query.columns}{f', {order.key}' if keyed else ''} FROM {query.source} r "
-        f"WHERE ({query.where}) AND {beyond.text} ORDER BY {query.order_by} LIMIT ?"
-    )
-    found = connection.execute(sql, (*query.values, *beyond.parameters, count + 1)).fetchall()
+    sql = Sql(f"SELECT {query.columns}{f', {order.key}' if keyed else ''} FROM {query.source} r WHERE (") + query.where
+    sql = sql + ") AND " + beyond + Sql(f" ORDER BY {query.order_by} LIMIT ?", (count + 1,))
+    found = connection.execute(sql.text, sql.parameters).fetchall()
     page = found[:count]
-    rows = list(map(Row._make, [row[:-1] for row in page] if keyed else page))
+    rows = list(map(ResourceRow._make, [row[:-1] for row in page] if keyed else page))
     if not rows or len(found) == len(rows):
         return rows, None
     last = rows[-1].seq
     return rows, (page[-1][-1] if keyed else last, last)
+
+
+def list_page(
+    connection: sqlite3.Connection, listing: Listing, offset: int, count: int
+) -> tuple[list[ResourceRow], int]:
+    """Return `count` resources of a listing after the first `offset`, and how many there are in all."""
+    rows = _rows(connection, listing.statement + Sql(" LIMIT ? OFFSET ?", (count, offset)))
+    if len(rows) < count and (rows or not offset):
+        return rows, offset + len(rows)
+    return rows, list_total(connection, listing)
+
+
+def list_total(connection: sqlite3.Connection, listing: Listing) -> int:
+    """Return how many resources a listing has."""
+    if not listing.conditions and not listing.any_of:
+        return count_all(connection, listing.type)
+    return _number(connection, listing.count)
+
+
+def _rows(connection: sqlite3.Connection, sql: Sql) -> list[ResourceRow]:
+    return list(map(ResourceRow._make, connection.execute(sql.text, sql.parameters).fetchall()))
+
+
+def _number(connection: sqlite3.Connection, sql: Sql) -> int:
+    found: int = connection.execute(sql.text, sql.parameters).fetchone()[0]
+    return found

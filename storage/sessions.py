@@ -1,4 +1,4 @@
-"""What signing in to the console keeps: sessions, attempts per address, and forms that were sent already."""
+"""Console sessions, attempts to sign in per address, and forms that were sent already."""
 
 import sqlite3
 import time
@@ -7,14 +7,14 @@ KEPT_FORMS_S = 2 * 24 * 3600
 
 
 def open_session(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes, lifetime: int) -> None:
-    """Keep a new session for `lifetime` seconds; `fingerprint` is that of the password that opened it."""
+    """Add a session for `lifetime` seconds; `fingerprint` is that of the password that opened it."""
     now = int(time.time())
     connection.execute("DELETE FROM console_sessions WHERE expires <= ?", (now,))
     connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?)", (digest, fingerprint, now + lifetime))
 
 
 def is_open(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes) -> bool:
-    """Tell whether a session lives: not signed out, not expired, and opened with the password of today."""
+    """Tell whether a session is valid: not signed out, not expired, and opened with the present password."""
     found = connection.execute(
         "SELECT 1 FROM console_sessions WHERE digest = ? AND fingerprint = ? AND expires > ?",
         (digest, fingerprint, int(time.time())),
@@ -28,7 +28,7 @@ def close_session(connection: sqlite3.Connection, digest: bytes) -> None:
 
 
 def take_attempt(connection: sqlite3.Connection, address: str, limit: int, window: int) -> int:
-    """Count an attempt to sign in; return 0, or how many seconds to wait when `limit` in `window` seconds are spent."""
+    """Count an attempt to sign in; return 0, or the seconds to wait after `limit` attempts in `window` seconds."""
     now = time.time()
     connection.execute("DELETE FROM console_attempts WHERE at <= ?", (now - window,))
     spent, oldest = connection.execute(
@@ -41,12 +41,12 @@ def take_attempt(connection: sqlite3.Connection, address: str, limit: int, windo
 
 
 def forget_attempts(connection: sqlite3.Connection, address: str) -> None:
-    """Give an address all its attempts back: somebody there knew the password."""
+    """Forget the attempts of an address after a right password."""
     connection.execute("DELETE FROM console_attempts WHERE address = ?", (address,))
 
 
 def spend_form(connection: sqlite3.Connection, token: str) -> bool:
-    """Note that a form was sent; False when it was sent before, so that a reload repeats nothing."""
+    """Note that a form was sent; False when it was sent before, so that a reload does nothing twice."""
     now = int(time.time())
     connection.execute("DELETE FROM console_forms WHERE at <= ?", (now - KEPT_FORMS_S,))
     done = connection.execute("INSERT OR IGNORE INTO console_forms VALUES (?, ?)", (token[:100], now))

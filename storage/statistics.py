@@ -1,4 +1,4 @@
-"""What monitoring asks of the file: figures that cost next to nothing, figures that cost a walk, and its fitness."""
+"""Figures of the deployment: what monitoring, the console's overview and `flask doctor` show."""
 
 import os
 import sqlite3
@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage import search
-from storage.console_figures import HOLDING
-from storage.database import Database
-from storage.fitness import refuse_foreign, utilities
-from storage.migrations import perch
-from storage.search import Query, Selection
-from storage.usage import log_path
+from storage.locks import log_path
+
+# Everybody with a role, found from the assignments down to the members: one walk for all of the directory.
+HOLDERS = (
+    "WITH RECURSIVE holding (seq) AS (SELECT a.resource FROM assignments a "
+    'UNION SELECT m.member FROM holding JOIN members m ON m."group" = holding.seq) '
+)
+HOLDING_USER = "holding JOIN resources r ON r.seq = holding.seq WHERE r.type = 'User'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,41 @@ class Counts:
     traffic: int
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many there are of each."""
+
+    people: int
+    active: int
+    may_log_in: int
+    without_role: int
+    groups: int
+    roles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a deployment has come on the way from empty to provisioned."""
+
+    key_made: bool
+    provider_connected: bool
+    person_pushed: bool
+    roles_mapped: bool
+    group_pushed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """Roles that no user and no group has, how many active people there are, and how many of them have no role."""
+
+    roles: list[str]
+    people: int
+    without_role: int
+
+
 def sizes(connection: sqlite3.Connection, file: Path) -> Sizes:
-    """Return the exact figures that are there to be read."""
-    users, groups = (search.total(connection, Query((Selection(kind),))) for kind in ("User", "Group"))
+    """Return the figures that take no walk."""
+    users, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
     return Sizes(users, groups, _bytes(file), _bytes(log_path(file)))
 
 
@@ -48,33 +82,69 @@ def _bytes(file: Path) -> int:
 
 def counts(connection: sqlite3.Connection) -> Counts:
     """Count the people who may log in (active, with some role), the journal and the traffic."""
-    may_log_in, journal, traffic = connection.execute(
-        f"{HOLDING} SELECT (SELECT count(nullif(r.active, 0)) FROM holding JOIN resources r ON r.seq = holding.seq "
-        "WHERE r.type = 'User'), (SELECT count(*) FROM journal), (SELECT count(*) FROM traffic)"
+    row = connection.execute(
+        f"{HOLDERS} SELECT (SELECT count(nullif(r.active, 0)) FROM {HOLDING_USER}), "
+        "(SELECT count(*) FROM journal), (SELECT count(*) FROM traffic)"
     ).fetchone()
-    return Counts(may_log_in, journal, traffic)
+    return Counts(*row)
+
+
+def figures(connection: sqlite3.Connection) -> Figures:
+    """Count people, groups and roles; people who may log in are active and have some role."""
+    people, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
+    holders, may_log_in, active, roles = connection.execute(
+        f"{HOLDERS} SELECT count(*), count(nullif(r.active, 0)), "
+        "(SELECT count(*) FROM resources WHERE type = 'User' AND active = 1), (SELECT count(*) FROM roles) "
+        f"FROM {HOLDING_USER}"
+    ).fetchone()
+    return Figures(people, active, may_log_in, people - holders, groups, roles)
+
+
+def state(connection: sqlite3.Connection) -> tuple[object, ...]:
+    """Return a value that differs after every change that figures could show: each moves the journal or the epoch."""
+    found: tuple[object, ...] = connection.execute(
+        "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'journal'), "
+        "(SELECT value FROM workspace WHERE name = 'epoch'), (SELECT value FROM workspace WHERE name = 'id')"
+    ).fetchone()
+    return found
+
+
+def progress(connection: sqlite3.Connection, now: str) -> Progress:
+    """Return what has been done; `now` is the present instant as stored text."""
+    found = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)), "
+        "EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) "
+        "OR EXISTS (SELECT 1 FROM journal WHERE actor LIKE 'key:%'), "
+        "EXISTS (SELECT 1 FROM resources WHERE type = 'User'), "
+        "EXISTS (SELECT 1 FROM assignments WHERE source IN ('direct', 'group')), "
+        "EXISTS (SELECT 1 FROM resources WHERE type = 'Group')",
+        (now,),
+    ).fetchone()
+    return Progress(*map(bool, found))
+
+
+def unused(connection: sqlite3.Connection) -> Unused:
+    """Return roles without holders and people without roles."""
+    roles = connection.execute(
+        "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
+    ).fetchall()
+    people, holders = connection.execute(
+        f"{HOLDERS} SELECT (SELECT count(*) FROM resources WHERE type = 'User' AND active = 1), "
+        f"(SELECT count(*) FROM {HOLDING_USER} AND r.active = 1)"
+    ).fetchone()
+    return Unused([slug for (slug,) in roles], people, people - holders)
+
+
+def last_write(connection: sqlite3.Connection) -> str | None:
+    """Return the latest instant at which a resource or the journal was written, as stored text."""
+    found: str | None = connection.execute(
+        "SELECT max(at) FROM (SELECT max(lastModified) AS at FROM resources UNION ALL "
+        "SELECT (SELECT at FROM journal ORDER BY seq DESC LIMIT 1))"
+    ).fetchone()[0]
+    return found
 
 
 def free_bytes(file: Path) -> int:
-    """Return what the disk of the file has left for its owner."""
+    """Return what the disk of a file has left for the file's owner."""
     found = os.statvfs(file.parent)
     return found.f_bavail * found.f_frsize
-
-
-def check_schema(connection: sqlite3.Connection, file: Path) -> None:
-    """Refuse a file that is another program's, a newer Perch's, or not yet this one's.
-
-    :raises ScimError: saying which.
-    """
-    refuse_foreign(connection, file)
-    if perch.pending(utilities(connection)):
-        raise RuntimeError("migrations are pending; restart Perch")
-
-
-def check_writable(database: Database, wait: float) -> None:
-    """Take the writer's turn, and write nothing.
-
-    :raises ScimError: when the turn does not come within `wait` seconds, or the file cannot be written.
-    """
-    with database.write(wait):
-        pass

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from functools import cache
 from itertools import chain
@@ -13,20 +13,19 @@ from urllib.parse import unquote_plus
 from schemas.datetimes import now, to_json
 from schemas.errors import NotFound
 from schemas.json import to_text
+from storage.sql.fragments import Sql, where
+from storage.sql.tables import columns
 
-COLUMNS = (
-    "at, key, keyName, idp, method, path, status, duration, headers, request, requestSize, response, responseSize, "
-    "requestId, tolerances, ignored, reason, fault, replayOf"
-)
 FAILED = "(status >= 400 OR status = 0 OR reason IS NOT NULL)"
 PRUNED_AT_ONCE = 1000
 ROWS_AT_ONCE = (50, 10, 1)
 
-Row = tuple[Any, ...]
+# The values of an entry without its sequence number, as they are stored.
+TrafficRow = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrafficEntry:
     """A request and its answer.
 
     `duration` is in milliseconds, sizes are in bytes, status 0 means that no answer was sent; `tolerances` maps the
@@ -65,8 +64,45 @@ class Entry:
         return {"seq": self.seq, **asdict(self), "at": to_json(self.at)}
 
 
-def row(entry: Entry) -> Row:
-    """Return an entry's values in the order of COLUMNS, ready for `append`."""
+SELECT = f"SELECT {columns(TrafficEntry)} FROM traffic"
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficQuery:
+    """Which entries: failed ones, of a key, of a method, with a text in the path, replays of an entry.
+
+    `before` and `after` are sequence numbers.
+    """
+
+    errors: bool = False
+    key: str = ""
+    method: str = ""
+    text: str = ""
+    replay_of: int = 0
+    before: int = 0
+    after: int | None = None
+
+    @property
+    def statement(self) -> Sql:
+        """The SELECT of the entries; a plus sign keeps SQLite from using that column's index."""
+        chosen = where(
+            (FAILED, self.errors),
+            ("+key = ?" if self.errors else "key = ?", self.key),
+            ("+method = ?", self.method),
+            ("instr(lower(path), ?) > 0", self.text.lower()),
+            ("replayOf = ?", self.replay_of),
+            ("seq < ?", self.before),
+            ("seq > ?", self.after),
+        )
+        order = "ASC" if self.after is not None and not self.before else "DESC"
+        return Sql(f"{SELECT} WHERE ") + chosen + f" ORDER BY seq {order}"
+
+
+EVERYTHING = TrafficQuery()
+
+
+def row_of(entry: TrafficEntry) -> TrafficRow:
+    """Return an entry's values in the order of its fields, ready for `append`."""
     return (
         entry.at, entry.key, entry.keyName, entry.idp, entry.method, entry.path, entry.status, entry.duration,
         _text(entry.headers), entry.request, entry.requestSize, entry.response, entry.responseSize, entry.requestId,
@@ -78,7 +114,7 @@ def _text(value: Any) -> str:
     return to_text(value) if value else ""
 
 
-def append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+def append(connection: sqlite3.Connection, rows: Sequence[TrafficRow]) -> None:
     """Write entries, the oldest first; many in one statement, since between two of them a thread may lose its turn."""
     at = 0
     for size in ROWS_AT_ONCE:
@@ -89,40 +125,26 @@ def append(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 
 @cache
 def _insertion(size: int) -> str:
-    places = "(" + ", ".join("?" * len(COLUMNS.split(","))) + ")"
-    return f"INSERT INTO traffic ({COLUMNS}) VALUES {', '.join([places] * size)}"
+    names = columns(TrafficEntry).removesuffix(', "seq"')
+    places = ", ".join("?" * len(names.split(",")))
+    return f"INSERT INTO traffic ({names}) VALUES {', '.join([f'({places})'] * size)}"
 
 
-def entries(
-    connection: sqlite3.Connection,
-    *,
-    errors: bool = False,
-    key: str | None = None,
-    before: int | None = None,
-    after: int | None = None,
-    replay_of: int | None = None,
-    limit: int = 100,
-) -> list[Entry]:
-    """Return the newest entries first, of those before and after sequence numbers; `after` alone: the oldest first."""
-    asked = {"key = ?": key, "seq < ?": before, "seq > ?": after, "replayOf = ?": replay_of}
-    given = {condition: value for condition, value in asked.items() if value is not None}
-    conditions = " AND ".join([*given, *([FAILED] if errors else [])]) or "1"
-    order = "ASC" if after is not None and before is None else "DESC"
-    rows = connection.execute(
-        f"SELECT {COLUMNS}, seq FROM traffic WHERE {conditions} ORDER BY seq {order} LIMIT ?", [*given.values(), limit]
-    )
-    return [from_row(found) for found in rows]
+def entries(connection: sqlite3.Connection, query: TrafficQuery = EVERYTHING, limit: int = 100) -> list[TrafficEntry]:
+    """Return the newest entries that match, the newest first; with only `after` the oldest ones, the oldest first."""
+    sql = query.statement + Sql(" LIMIT ?", (limit,))
+    return [_entry(row) for row in connection.execute(sql.text, sql.parameters)]
 
 
-def get(connection: sqlite3.Connection, seq: int) -> Entry:
+def get(connection: sqlite3.Connection, seq: int) -> TrafficEntry:
     """Return one entry.
 
     :raises NotFound: when there is none, or no longer.
     """
-    found = connection.execute(f"SELECT {COLUMNS}, seq FROM traffic WHERE seq = ?", (seq,)).fetchone()
+    found = connection.execute(f"{SELECT} WHERE seq = ?", (seq,)).fetchone()
     if found is None:
         raise NotFound(f"There is no request {seq} in the traffic, or no longer; PERCH_TRAFFIC says what is kept.")
-    return from_row(found)
+    return _entry(found)
 
 
 def last(connection: sqlite3.Connection) -> int:
@@ -131,14 +153,14 @@ def last(connection: sqlite3.Connection) -> int:
     return int(seq)
 
 
-def counts(connection: sqlite3.Connection, since: str) -> dict[str, int]:
-    """Return how many entries since an instant there are in all (`all`) and how many of them failed (`errors`)."""
-    found = connection.execute(
-        f"SELECT count(*), count(CASE WHEN {FAILED} THEN 1 END) FROM traffic "
-        "WHERE seq >= (SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1)",
+def count_per_key(connection: sqlite3.Connection, since: str) -> dict[str, int]:
+    """Return how many requests of each key were kept since an instant."""
+    rows = connection.execute(
+        "SELECT key, count(*) FROM traffic WHERE key IS NOT NULL "
+        "AND seq >= (SELECT min(seq) FROM traffic WHERE at >= ?) GROUP BY key",
         (since,),
-    ).fetchone()
-    return {"all": found[0], "errors": found[1]}
+    )
+    return dict(rows.fetchall())
 
 
 def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
@@ -178,9 +200,8 @@ def _with_path_naming(connection: sqlite3.Connection, names: Sequence[str]) -> s
     return {seq for seq, path in paths if any(word in path for word in words)}
 
 
-def from_row(found: Sequence[Any]) -> Entry:
-    """Return the entry that a row of COLUMNS and seq holds."""
-    values = dict(zip((*COLUMNS.split(", "), "seq"), found, strict=True))
+def _entry(found: Sequence[Any]) -> TrafficEntry:
+    values = dict(zip((column.name for column in fields(TrafficEntry)), found, strict=True))
     for name, empty in (("headers", {}), ("tolerances", {}), ("ignored", [])):
         values[name] = json.loads(values[name]) if values[name] else empty
-    return Entry(**values)
+    return TrafficEntry(**values)

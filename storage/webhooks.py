@@ -1,27 +1,23 @@
-"""Where events are pushed to: each webhook with how far it is, and a queue of what could not be delivered yet."""
+"""Webhooks, which events are pushed to: how far each one is, and a queue of the events that it has not got yet."""
 
 import json
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from dataclasses import astuple, dataclass
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage import events
 from storage.events import Event
-
-COLUMNS = (
-    "id, url, kinds, format, secret, oldSecret, oldUntil, created, position, paused, reason, "
-    "failures, failingSince, nextTry, delivered, lastDelivered"
-)
-CHANGEABLE = frozenset(COLUMNS.split(", ")) - {"id", "created"}
+from storage.sql.tables import columns, table, update
 
 
-class Webhook(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Webhook:
     """A webhook; every event up to `position` is delivered, not wanted, or in its queue. Times are seconds since 1970.
 
-    `kinds` is a JSON array, empty for all; `failures` counts attempts that failed since the last that did not.
+    `kinds` is a JSON array, empty for all; `failures` counts the attempts that failed since the last success.
     """
 
     id: str
@@ -42,18 +38,22 @@ class Webhook(NamedTuple):
     lastDelivered: str | None
 
     def wants(self, kind: str) -> bool:
-        """Tell whether events of a kind are pushed there."""
+        """Tell whether the webhook gets events of a kind."""
         wanted = json.loads(self.kinds)
         return not wanted or kind in wanted
 
     def secrets(self) -> list[str]:
-        """Return the secrets that sign now: the present one, and the one before while both count."""
+        """Return the secrets that sign now: the present one, and the old one until it ends."""
         old = self.oldSecret if (self.oldUntil or 0) > time.time() else None
         return [self.secret, old] if old else [self.secret]
 
 
-class Queued(NamedTuple):
-    """An event that waits for its next attempt, or for an earlier one about the same subject."""
+SELECT = f"SELECT {columns(Webhook)} FROM webhooks"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEvent:
+    """An event that waits for its next attempt, or for an earlier event about the same subject."""
 
     event: int
     subject: str
@@ -65,16 +65,15 @@ class Queued(NamedTuple):
 def insert(
     connection: sqlite3.Connection, identifier: str, url: str, kinds: Sequence[str], form: str, secret: str
 ) -> None:
-    """Add a webhook, which gets what happens from now on."""
-    connection.execute(
-        "INSERT INTO webhooks (id, url, kinds, format, secret, created, position) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (identifier, url, json.dumps(list(kinds)), form, secret, now(), events.last(connection)),
-    )
+    """Add a webhook, which gets the events from now on."""
+    values = {"id": identifier, "url": url, "kinds": json.dumps(list(kinds)), "format": form, "secret": secret,
+              "created": now(), "position": events.last(connection)}  # fmt: skip
+    table(connection, "webhooks").insert(values)
 
 
-def every(connection: sqlite3.Connection) -> list[Webhook]:
+def list_all(connection: sqlite3.Connection) -> list[Webhook]:
     """Return all webhooks, the oldest first."""
-    return [Webhook(*row) for row in connection.execute(f"SELECT {COLUMNS} FROM webhooks ORDER BY created, id")]
+    return [Webhook(*row) for row in connection.execute(f"{SELECT} ORDER BY created, id")]
 
 
 def get(connection: sqlite3.Connection, identifier: str) -> Webhook:
@@ -82,28 +81,24 @@ def get(connection: sqlite3.Connection, identifier: str) -> Webhook:
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"SELECT {COLUMNS} FROM webhooks WHERE id = ?", (identifier,)).fetchone()
+    row = connection.execute(f"{SELECT} WHERE id = ?", (identifier,)).fetchone()
     if row is None:
         raise NotFound(f"There is no webhook '{identifier[:100]}'; `flask webhooks list` shows them.")
     return Webhook(*row)
 
 
 def change(connection: sqlite3.Connection, identifier: str, **values: object) -> None:
-    """Change columns of a webhook."""
-    unknown = values.keys() - CHANGEABLE
-    if unknown:
-        raise ValueError(f"no columns: {unknown}")
-    columns = ", ".join(f"{name} = ?" for name in values)
-    connection.execute(f"UPDATE webhooks SET {columns} WHERE id = ?", [*values.values(), identifier])
+    """Set columns of a webhook."""
+    update(connection, "webhooks", identifier, values)
 
 
 def delete(connection: sqlite3.Connection, identifier: str) -> None:
     """Delete a webhook with its queue."""
-    connection.execute("DELETE FROM webhooks WHERE id = ?", (identifier,))
+    table(connection, "webhooks").delete(identifier)
 
 
 def move(connection: sqlite3.Connection, webhook: Webhook, position: int) -> bool:
-    """Move a webhook on to a position; False, and nothing is moved, when somebody moved it meanwhile."""
+    """Move a webhook on to a position; False, and nothing is moved, when it was moved since it was read."""
     done = connection.execute(
         "UPDATE webhooks SET position = ? WHERE id = ? AND position = ?", (position, webhook.id, webhook.position)
     )
@@ -120,7 +115,7 @@ def succeeded(connection: sqlite3.Connection, identifier: str) -> None:
 
 
 def waiting(connection: sqlite3.Connection, identifier: str) -> int:
-    """Return how many events a webhook has not got yet: those queued, and those behind its position."""
+    """Return how many events a webhook has not got yet: those in its queue, and those behind its position."""
     found: int = connection.execute(
         "SELECT (SELECT count(*) FROM webhook_queue WHERE webhook = :id) + "
         "(SELECT count(*) FROM events WHERE seq > (SELECT position FROM webhooks WHERE id = :id))",
@@ -129,24 +124,36 @@ def waiting(connection: sqlite3.Connection, identifier: str) -> int:
     return found
 
 
-def due(connection: sqlite3.Connection, identifier: str, moment: float, limit: int) -> list[Queued]:
-    """Return what may be tried: of each subject the first that waits, once its time has come; the least tried first."""
+def waits_since(connection: sqlite3.Connection, identifier: str) -> str | None:
+    """Return the instant of the oldest event that a webhook has not got yet; None when nothing waits."""
+    found: str | None = connection.execute(
+        "SELECT min(at) FROM (SELECT at FROM (SELECT at FROM events "
+        "WHERE seq > (SELECT position FROM webhooks WHERE id = :id) ORDER BY seq LIMIT 1) "
+        "UNION ALL SELECT at FROM (SELECT e.at FROM webhook_queue q JOIN events e ON e.seq = q.event "
+        "WHERE q.webhook = :id ORDER BY q.event LIMIT 1))",
+        {"id": identifier},
+    ).fetchone()[0]
+    return found
+
+
+def due(connection: sqlite3.Connection, identifier: str, moment: float, limit: int) -> list[QueuedEvent]:
+    """Return the events to try: of each subject the first that waits, if it is due; the least tried first."""
     rows = connection.execute(
         "SELECT event, subject, attempts, since, nextTry FROM webhook_queue q WHERE webhook = ? AND nextTry <= ? "
         "AND NOT EXISTS (SELECT 1 FROM webhook_queue e WHERE e.webhook = q.webhook AND e.subject = q.subject "
         "AND e.event < q.event) ORDER BY attempts, event LIMIT ?",
         (identifier, moment, limit),
     )
-    return [Queued(*row) for row in rows]
+    return [QueuedEvent(*row) for row in rows]
 
 
 def dequeue_until(connection: sqlite3.Connection, identifier: str, last: int) -> None:
-    """Take all events up to one off a webhook's queue: they are no longer kept."""
+    """Remove all events up to one from a webhook's queue: they are no longer kept."""
     connection.execute("DELETE FROM webhook_queue WHERE webhook = ? AND event <= ?", (identifier, last))
 
 
 def blocked(connection: sqlite3.Connection, identifier: str, subjects: Collection[str]) -> set[str]:
-    """Return those subjects of which something waits already."""
+    """Return those subjects that have an event in the queue already."""
     rows = connection.execute(
         "SELECT DISTINCT subject FROM webhook_queue WHERE webhook = ? AND subject IN (SELECT value FROM json_each(?))",
         (identifier, json.dumps(list(subjects))),
@@ -154,23 +161,24 @@ def blocked(connection: sqlite3.Connection, identifier: str, subjects: Collectio
     return {subject for (subject,) in rows}
 
 
-def enqueue(connection: sqlite3.Connection, identifier: str, queued: Queued) -> None:
-    """Put an event into a webhook's queue, or its next attempt off."""
-    connection.execute("INSERT OR REPLACE INTO webhook_queue VALUES (?, ?, ?, ?, ?, ?)", (identifier, *queued))
+def enqueue(connection: sqlite3.Connection, identifier: str, queued: QueuedEvent) -> None:
+    """Put an event into a webhook's queue, or change its next attempt there."""
+    values = (identifier, *astuple(queued))
+    connection.execute("INSERT OR REPLACE INTO webhook_queue VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
 def dequeue(connection: sqlite3.Connection, identifier: str, event: int) -> None:
-    """Take an event that was delivered out of a webhook's queue."""
+    """Remove an event that was delivered from a webhook's queue."""
     connection.execute("DELETE FROM webhook_queue WHERE webhook = ? AND event = ?", (identifier, event))
 
 
 def clear(connection: sqlite3.Connection, identifier: str, behind: int) -> None:
-    """Take all events behind a number out of a webhook's queue."""
+    """Remove all events behind a number from a webhook's queue."""
     connection.execute("DELETE FROM webhook_queue WHERE webhook = ? AND event > ?", (identifier, behind))
 
 
 def renew(connection: sqlite3.Connection, identifier: str) -> None:
-    """Let all that waits be tried anew, at once."""
+    """Make all events of a webhook's queue due now, as if they were never tried."""
     connection.execute(
         "UPDATE webhook_queue SET attempts = 0, since = ?, nextTry = 0 WHERE webhook = ?", (time.time(), identifier)
     )
@@ -183,5 +191,5 @@ def since(connection: sqlite3.Connection, instant: str) -> int:
 
 
 def subject_of(event: Event) -> str:
-    """Return what events are kept in order by."""
+    """Return the subject of an event; events with the same subject are delivered in order."""
     return f"{event.type} {event.subject}"

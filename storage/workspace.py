@@ -1,4 +1,4 @@
-"""What is true of the whole deployment: its id, its epoch, its secret and the console password's hash."""
+"""Values of the whole deployment: its id, its epoch, its secret, the hash of the console password."""
 
 import sqlite3
 
@@ -15,11 +15,11 @@ def put(connection: sqlite3.Connection, name: str, value: str | int) -> None:
 
 
 def epoch(connection: sqlite3.Connection) -> int:
-    """Return the epoch, which entity tags are made of beside a resource's version."""
+    """Return the epoch, the second part of entity tags."""
     found: int = connection.execute("SELECT value FROM workspace WHERE name = 'epoch'").fetchone()[0]
     return found
 
 
 def move_epoch(connection: sqlite3.Connection) -> None:
-    """Move the epoch on: something that other resources' documents are derived from has changed."""
+    """Move the epoch on, which makes derived attributes of other resources out of date."""
     connection.execute("UPDATE workspace SET value = value + 1 WHERE name = 'epoch'")

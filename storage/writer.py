@@ -1,4 +1,4 @@
-"""The one connection that a process writes on: its threads take turns, and those that meet there commit together."""
+"""The write queue of a process: its threads write one after the other on one connection, and share commits."""
 
 import os
 import sqlite3
@@ -13,19 +13,19 @@ from schemas.errors import InsufficientStorage, ScimError, Unavailable
 from storage.errors import busy
 from storage.locks import locked
 
-# More together would let the first ones wait long, and the writers of other processes.
+# Larger batches would keep their first writes, and the writers of other processes, waiting for long.
 MOST_TOGETHER = 8
 LOST = "The transaction was lost; nothing was changed, try again."
-# What one write failed of and all others of its batch may be told; other errors are about that write only.
-OF_ALL = (Unavailable, InsufficientStorage, sqlite3.OperationalError)
-# Who has the writers' lock meets nobody, so that SQLite need not be told at each write how long it may wait.
-WAIT_NOT = "PRAGMA busy_timeout = 0"
-# A write touches a page or two of each table and index.
-PRAGMAS = (WAIT_NOT, "PRAGMA cache_size = -6000")
+# Errors that the other writes of a batch report, too, when SQLite rolls the batch back; any other is about one write.
+SHARED_ERRORS = (Unavailable, InsufficientStorage, sqlite3.OperationalError)
+# The holder of the writers' lock seldom waits for SQLite, so the timeout is set only when it must (see _begin).
+NO_WAIT = "PRAGMA busy_timeout = 0"
+# A write touches a page or two of each table and index, so it needs a larger page cache than a read.
+PRAGMAS = (NO_WAIT, "PRAGMA cache_size = -6000")
 
 
 class Batch:
-    """Writes that are committed together: how many are done, and what came of it for those that wait to be told."""
+    """Writes that are committed together: how many are done, and the result for the threads that wait for it."""
 
     __slots__ = ("connection", "done", "durable", "error", "handle", "size")
 
@@ -38,15 +38,15 @@ class Batch:
         self.error: Exception | None = None
 
 
-class Writer:
+class WriteQueue:
     """Gives transactions, one at a time among all processes.
 
-    A write that is done while other threads wait leaves its transaction open to the next one, and waits until the last
-    has committed: the disk is waited for once, and what all have changed is written once.
+    A write that is done while other threads wait leaves its transaction open for the next one (a batch), and waits
+    until the last one has committed: the disk is waited for once, and each changed page is written once.
     """
 
     def __init__(self, lock: Path, connect: Callable[[], sqlite3.Connection], check: Callable[[], None]) -> None:
-        """Name the file that the writers lock, how to connect, and what must hold before a commit."""
+        """Set the file that writers lock, the function that connects, and the check before each commit."""
         self._path = lock
         self._connect = connect
         self._check = check
@@ -58,9 +58,9 @@ class Writer:
 
     @contextmanager
     def transaction(self, deadline: float, *, alone: bool, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Write in a transaction; `alone` not together with what was there before.
+        """Write in a transaction; an `alone` one does not join the batch of the writes before it.
 
-        :raises Unavailable: when the turn does not come by the deadline (of `time.monotonic`), or the folder fails.
+        :raises Unavailable: when the queue takes until the deadline (of `time.monotonic`), or the folder fails.
         """
         self._take_turn(deadline)
         try:
@@ -75,14 +75,14 @@ class Writer:
         except BaseException as error:
             self._undo(batch, error)
             others_go_on = self._batch is batch
-            # What it failed of may be a change of another that nobody sees yet, such as a name that is taken.
+            # The error may come from a change that is not committed yet, such as a name that is taken.
             self._leave(batch)
             if others_go_on and batch.error is not None and isinstance(error, ScimError):
                 raise copy(batch.error) from error
             raise
         self._leave(batch)
         if batch.error is not None:
-            # One object cannot be raised in several threads: each writes its own traceback into it.
+            # Each thread raises a copy: raising writes a traceback into the error.
             raise copy(batch.error) from batch.error
 
     def _take_turn(self, deadline: float) -> None:
@@ -94,7 +94,7 @@ class Writer:
         finally:
             with self._counting:
                 self._waiting -= 1
-                # A batch may have been left open to this thread in the very moment that it gave up.
+                # A batch may have been left open for this thread just when it gave up.
                 late = not got and self._turn.acquire(blocking=False)
             if late:
                 self._end_turn()
@@ -110,7 +110,7 @@ class Writer:
         handle = locked(self._path, deadline)
         try:
             if self._connection is None:
-                # Even to open another file that came to this path does harm: SQLite merges the log into it.
+                # SQLite merges the log into a file that it opens, so another file at this path must not even be opened.
                 self._check()
                 self._connection = self._connect()
                 for pragma in PRAGMAS:
@@ -120,16 +120,16 @@ class Writer:
             _begin(self._connection, deadline)
             self._batch = Batch(self._connection, handle, durable)
         except BaseException:
-            self._forget()
+            self._drop_connection()
             os.close(handle)
             raise
         return self._batch
 
     def _undo(self, batch: Batch, error: BaseException) -> None:
-        """Take back what this thread has changed, and nothing of the others."""
+        """Roll back the changes of this thread, and no other ones."""
         try:
             if not batch.connection.in_transaction:
-                self._end(batch, error if isinstance(error, OF_ALL) else Unavailable(LOST))
+                self._end(batch, error if isinstance(error, SHARED_ERRORS) else Unavailable(LOST))
             elif batch.size:
                 batch.connection.execute("ROLLBACK TO joined")
                 batch.connection.execute("RELEASE joined")
@@ -139,9 +139,9 @@ class Writer:
             self._end(batch, failed)
 
     def _leave(self, batch: Batch) -> None:
-        """Give the turn away; when others wait, they commit the batch, and this thread waits for that."""
+        """End the turn; when others wait, they commit the batch, and this thread waits for that."""
         with self._counting:
-            # Those that failed count, too: the others wait for them as long.
+            # Failed writes count, too: they take the others' time as well.
             batch.size += 1
             left = self._batch is batch and self._waiting > 0 and batch.size < MOST_TOGETHER and batch.durable
             if left:
@@ -153,14 +153,14 @@ class Writer:
             self._end_turn()
 
     def _end_turn(self) -> None:
-        """Commit the open batch, if any, and give the turn away."""
+        """Commit the open batch, if any, and end the turn."""
         try:
             self._commit()
         finally:
             self._turn.release()
 
     def _commit(self) -> None:
-        """Commit the open batch, if any; what came of it stands in the batch."""
+        """Commit the open batch, if any, and set its error."""
         batch = self._batch
         if batch is None:
             return
@@ -175,20 +175,20 @@ class Writer:
             self._end(batch, error)
 
     def _end(self, batch: Batch, error: Exception | None) -> None:
-        """Take back what is not committed, and tell those that wait."""
+        """Roll back what is not committed, and wake the threads that wait."""
         self._batch, batch.error = None, error
         try:
             batch.connection.rollback()
             if not batch.durable:
                 batch.connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error:
-            # What could not even be rolled back must not hold up the next write.
-            self._forget()
+            # The next write gets a new connection when this one cannot even roll back.
+            self._drop_connection()
         os.close(batch.handle)
         if batch.done is not None:
             batch.done.set()
 
-    def _forget(self) -> None:
+    def _drop_connection(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -197,11 +197,11 @@ class Writer:
         """Close the connection; it opens again when it is needed."""
         with self._turn:
             self._commit()
-            self._forget()
+            self._drop_connection()
 
 
 def _begin(connection: sqlite3.Connection, deadline: float) -> None:
-    """Begin before the deadline (of `time.monotonic`), though another program may hold SQLite's own lock."""
+    """Begin by the deadline (of `time.monotonic`), even while another program holds SQLite's own lock."""
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
@@ -212,4 +212,4 @@ def _begin(connection: sqlite3.Connection, deadline: float) -> None:
         try:
             connection.execute("BEGIN IMMEDIATE")
         finally:
-            connection.execute(WAIT_NOT)
+            connection.execute(NO_WAIT)

@@ -21,7 +21,7 @@ def init() -> None:
     with deployment.database.write() as connection:
         if not deployment.settings["PERCH_ADMIN_PASSWORD"] and not passwords.is_set(connection):
             lines.append(("Console password", passwords.make(connection)))
-        if not keys.every(connection):
+        if not keys.list_all(connection):
             key, text = make_key("First Okta key", "okta", "provision", None, None)
             keys.insert(connection, key)
             lines.append(("Okta access key", text))

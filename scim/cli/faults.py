@@ -52,7 +52,7 @@ def show(as_json: bool) -> None:
     """List the faults, used-up ones too."""
     _check_on(only_warn=True)
     with perch().database.read() as connection:
-        found = faults.every(connection)
+        found = faults.list_all(connection)
     if as_json:
         print_json([_plain(fault) for fault in found])
         return

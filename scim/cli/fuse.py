@@ -11,7 +11,7 @@ from scim.cli.common import author, command, json_option, print_json
 from scim.service import fuse
 from scim.settings import Settings
 from scim.web.requests import perch
-from storage.fuse import Reading
+from storage.fuse import FuseState
 
 group = AppGroup("fuse", help="The safety fuse: it holds a provider that deactivates too many users at once.")
 
@@ -52,7 +52,7 @@ def release(minutes: int) -> None:
     click.echo(f"Everything goes through until {until}.")
 
 
-def described(settings: Settings, found: Reading) -> dict[str, Any]:
+def described(settings: Settings, found: FuseState) -> dict[str, Any]:
     """Return the state of the fuse as a document."""
     released = found.released_until > time.time()
     return {

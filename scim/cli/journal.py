@@ -9,6 +9,7 @@ from schemas.datetimes import to_json
 from scim.cli.common import command, json_option, print_json, print_table
 from scim.web.requests import perch
 from storage import journal, keys
+from storage.journal import JournalQuery
 
 
 @click.command("journal")
@@ -21,8 +22,8 @@ from storage import journal, keys
 def show(user: str | None, limit: int, as_json: bool) -> None:
     """Show the journal, the newest entry first."""
     with perch().database.read() as connection:
-        found = list(journal.entries(connection, user=user, limit=limit))
-        names = keys.labels(connection)
+        found = journal.entries(connection, JournalQuery(user=user or ""), limit)
+        names = keys.names(connection)
     if as_json:
         print_json([{**asdict(entry), "at": to_json(entry.at)} for entry in found])
         return
@@ -31,7 +32,7 @@ def show(user: str | None, limit: int, as_json: bool) -> None:
         [
             (
                 to_json(e.at),
-                names.get(e.actor, e.actor),
+                keys.label(e.actor, names),
                 e.request,
                 e.action,
                 f"{e.type} {e.name}",

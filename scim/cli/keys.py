@@ -47,7 +47,7 @@ def create(name: str, idp: str, access: str, roles_as: str | None, expires_in: f
 def show(as_json: bool) -> None:
     """List the keys, never their secrets."""
     with perch().database.read() as connection:
-        found = [described(key) for key in keys.every(connection)]
+        found = [described(key) for key in keys.list_all(connection)]
     if as_json:
         print_json(found)
     else:

@@ -12,7 +12,7 @@ from scim.cli.common import author, command, json_option, print_json, print_tabl
 from scim.service import roles as catalogue
 from scim.web.requests import perch
 from storage import roles
-from storage.resources import Row
+from storage.resources import ResourceRow
 
 group = AppGroup("roles", help="The catalogue of roles, and who has them.")
 
@@ -113,7 +113,7 @@ def explain(username: str, as_json: bool) -> None:
         click.echo(f"{username} is deactivated and may not log in.", err=True)
 
 
-def _holder(user: str | None, group_name: str | None) -> Row:
+def _holder(user: str | None, group_name: str | None) -> ResourceRow:
     if (user is None) == (group_name is None):
         raise click.UsageError("Name either --user USERNAME or --group DISPLAYNAME.")
     kind, name = ("User", user) if user is not None else ("Group", group_name)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from scim.traffic.replay import as_curl, pretty
 from scim.traffic.summaries import below_base, of_entry
 from scim.web.requests import perch
 from storage import traffic
-from storage.traffic import Entry
+from storage.traffic import TrafficEntry, TrafficQuery
 
 POLL_SECONDS = 0.3
 AT_ONCE = 500
@@ -36,12 +37,13 @@ def group(context: click.Context, follow: bool, errors: bool, key: str | None, l
     """Show the requests and answers that Perch kept (PERCH_TRAFFIC), the newest first; --follow: the newest last."""
     if context.invoked_subcommand is not None:
         return
+    query = TrafficQuery(errors, key or "")
     with perch().database.read() as connection:
-        found = traffic.entries(connection, errors=errors, key=key, limit=limit)
+        found = traffic.entries(connection, query, limit)
         newest = traffic.last(connection)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
-            _follow(reversed(found), newest, errors, key, as_json)
+            _follow(reversed(found), query, newest, as_json)
     elif as_json:
         print_json([described(entry) for entry in found])
     else:
@@ -74,18 +76,18 @@ def show(number: int, as_json: bool) -> None:
     click.echo(f"\nOnce more, with the access key in KEY:\n{curl}")
 
 
-def described(entry: Entry) -> dict[str, Any]:
+def described(entry: TrafficEntry) -> dict[str, Any]:
     """Return an entry as plain data, with what the client was doing in words."""
     return {**entry.to_json(), "doing": of_entry(entry)}
 
 
-def _follow(first: Iterator[Entry], newest: int, errors: bool, key: str | None, as_json: bool) -> None:
-    """Print entries and go on with those that come, for ever."""
+def _follow(first: Iterator[TrafficEntry], query: TrafficQuery, newest: int, as_json: bool) -> None:
+    """Print entries, then those that come, until interrupted."""
     for entry in first:
         _print_line(entry, as_json)
     while True:
         with perch().database.read() as connection:
-            found = traffic.entries(connection, errors=errors, key=key, after=newest, limit=AT_ONCE)
+            found = traffic.entries(connection, replace(query, after=newest), AT_ONCE)
         for entry in found:
             _print_line(entry, as_json)
             newest = entry.seq
@@ -93,7 +95,7 @@ def _follow(first: Iterator[Entry], newest: int, errors: bool, key: str | None, 
             time.sleep(POLL_SECONDS)
 
 
-def _print_line(entry: Entry, as_json: bool) -> None:
+def _print_line(entry: TrafficEntry, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(described(entry), ensure_ascii=False))
         return
@@ -102,7 +104,7 @@ def _print_line(entry: Entry, as_json: bool) -> None:
     click.echo(line + (f"\n{'':<7}{note}" if note else ""))
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: TrafficEntry) -> tuple[str, ...]:
     return (
         str(entry.seq),
         to_json(entry.at),
@@ -115,7 +117,7 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _note(entry: Entry) -> str:
+def _note(entry: TrafficEntry) -> str:
     """Return what a reader should wonder about: why it failed, faults, ignored attributes, tolerances."""
     parts = [part for part in (entry.fault, entry.reason) if part]
     if entry.replayOf:
@@ -127,7 +129,7 @@ def _note(entry: Entry) -> str:
     return "; ".join(parts)
 
 
-def _facts(entry: Entry) -> list[tuple[str, str]]:
+def _facts(entry: TrafficEntry) -> list[tuple[str, str]]:
     facts = [
         ("Request", f"{entry.seq}, {to_json(entry.at)}, id {entry.requestId or '-'}"),
         ("What", of_entry(entry)),

@@ -11,10 +11,10 @@ from scim.console.people import PER_PAGE, Pager, asked, listing, sorted_by
 from scim.console.users import summaries
 from scim.console.web import author, database, field, number, onward, page, repository, resource_type
 from scim.service import roles as catalogue
-from storage import console_lists, console_pages, members, resources, roles
-from storage.console_pages import JournalQuery
+from storage import journal, keys, members, resources, roles, search
 from storage.database import Connection
-from storage.resources import Row
+from storage.journal import JournalQuery
+from storage.resources import ResourceRow
 
 HISTORY = 10
 
@@ -24,11 +24,11 @@ def groups() -> Response:
     """List groups."""
     wanted = asked()
     with database().read() as connection:
-        rows, total = console_lists.page(
+        rows, total = search.list_page(
             connection, listing(resource_type("Group"), wanted), (wanted.page - 1) * PER_PAGE, PER_PAGE
         )
         seqs = [row.seq for row in rows]
-        sizes = console_pages.member_counts(connection, seqs)
+        sizes = members.counts(connection, seqs)
         given = roles.assigned(connection, seqs)
     listed = [{"row": row, "name": row.name, "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows]
     pager = Pager(wanted.page, len(rows), total)
@@ -41,14 +41,14 @@ def group(identifier: str) -> Response:
     at = number("page")
     with database().read() as connection:
         row = resources.get(connection, "Group", identifier)
-        size = console_pages.member_counts(connection, [row.seq])[row.seq]
-        listed = console_pages.members_page(connection, row.seq, (at - 1) * PER_PAGE, PER_PAGE)
+        size = members.counts(connection, [row.seq])[row.seq]
+        listed = members.page(connection, row.seq, (at - 1) * PER_PAGE, PER_PAGE)
         people = summaries(connection, listed)
         own = roles.assigned(connection, [row.seq]).get(row.seq, [])
         outer = _inherited(connection, row)
         known = roles.catalogue(connection)
-        entries = console_pages.journal_page(connection, JournalQuery(resource=row.id), HISTORY)
-        actors = console_pages.actors(connection)
+        entries = journal.entries(connection, JournalQuery(row.id), HISTORY)
+        actors = keys.names(connection)
     given = {role.role for role in own}
     return page(
         "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, entries=entries,
@@ -75,7 +75,7 @@ def withdraw_from_group(identifier: str) -> BaseResponse:
     return onward("group", text, "good" if done else "calm", identifier=identifier)
 
 
-def _inherited(connection: Connection, row: Row) -> list[dict[str, Any]]:
+def _inherited(connection: Connection, row: ResourceRow) -> list[dict[str, Any]]:
     """Return the roles that members get from the groups around this one, each with the path that leads there."""
     paths = members.paths_above(connection, row.seq)
     identifiers = {above.group: above.id for above in members.groups_above(connection, [row.seq]).get(row.seq, [])}
@@ -86,6 +86,6 @@ def _inherited(connection: Connection, row: Row) -> list[dict[str, Any]]:
     ]
 
 
-def _row(identifier: str) -> Row:
+def _row(identifier: str) -> ResourceRow:
     with repository().reading() as snapshot:
         return snapshot.get("Group", identifier)

@@ -4,8 +4,8 @@ from flask import Response
 
 from scim.console.blueprint import console
 from scim.console.web import database, number, page, parameter
-from storage import console_pages
-from storage.console_pages import JournalQuery
+from storage import journal, keys, resources
+from storage.journal import JournalQuery
 
 PER_PAGE = 50
 TYPES = ("User", "Group", "Role")
@@ -22,9 +22,9 @@ def show_journal() -> Response:
         before=number("before", 0),
     )
     with database().read() as connection:
-        entries = console_pages.journal_page(connection, query, PER_PAGE + 1)
-        actors = console_pages.actors(connection)
-        alive = console_pages.alive(connection, [entry.resource for entry in entries])
+        entries = journal.entries(connection, query, PER_PAGE + 1)
+        actors = keys.names(connection)
+        alive = resources.existing(connection, [entry.resource for entry in entries])
     return page(
         "journal.html", entries=entries[:PER_PAGE], more=len(entries) > PER_PAGE, query=query, actors=actors,
         alive=alive, types=TYPES,

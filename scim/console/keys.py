@@ -53,7 +53,7 @@ def revoke(identifier: str) -> BaseResponse:
 
 def _listed(status: int = 200, problem: str = "") -> Response:
     with database().read() as connection:
-        found = sorted(keys.every(connection), key=lambda key: (not key.live, key.created))
+        found = sorted(keys.list_all(connection), key=lambda key: (not key.live, key.created))
     today = traffic.per_key_today()
     return page(
         "keys.html", status, keys=found, today=today, once=once.token(), problem=problem,

@@ -6,10 +6,10 @@ from schemas.datetimes import now
 from scim.console import traffic, warnings
 from scim.console.blueprint import console
 from scim.console.web import database, page
-from storage import console_figures, console_pages
-from storage.console_figures import Figures
-from storage.console_pages import JournalQuery
+from storage import journal, statistics
 from storage.database import Connection
+from storage.journal import JournalQuery
+from storage.statistics import Figures
 
 SHOWN = 6
 
@@ -19,9 +19,9 @@ def overview() -> Response:
     """Show the deployment at a glance."""
     with database().read() as connection:
         figures = _figures(connection)
-        progress = console_figures.progress(connection, now())
+        progress = statistics.progress(connection, now())
         warned = warnings.found(connection)
-        changes = console_pages.journal_page(connection, JournalQuery(), SHOWN)
+        changes = journal.entries(connection, JournalQuery(), SHOWN)
     return page(
         "overview.html",
         figures=figures,
@@ -35,8 +35,8 @@ def overview() -> Response:
 
 def _figures(connection: Connection) -> Figures:
     """Return the figures; they cost a walk over everybody, so they are kept until something changes."""
-    state = console_figures.state(connection)
+    state = statistics.state(connection)
     kept: tuple[object, Figures] | None = current_app.extensions.get("perch.figures")
     if kept is None or kept[0] != state:
-        kept = current_app.extensions["perch.figures"] = (state, console_figures.figures(connection))
+        kept = current_app.extensions["perch.figures"] = (state, statistics.figures(connection))
     return kept[1]

@@ -9,9 +9,9 @@ from schemas.filters.parser import parse_filter
 from schemas.user import ACCESS_URN
 from scim.console.web import here, number, parameter
 from scim.web.requests import base_url
-from storage.console_lists import ORDERS, Listing
-from storage.sql.columns import Sql
+from storage.search import ORDERS, Listing
 from storage.sql.filters import compile_filter
+from storage.sql.fragments import Sql
 
 PER_PAGE = 50
 EFFECTIVE = f"{ACCESS_URN}:effectiveRoles"

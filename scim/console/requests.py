@@ -13,8 +13,8 @@ from scim.traffic import summaries
 from scim.traffic.replay import as_curl, pretty, replay
 from scim.traffic.summaries import below_base
 from scim.web.requests import base_url, origin
-from storage import console_traffic, keys, quirks, traffic
-from storage.console_traffic import TrafficQuery
+from storage import keys, quirks, traffic
+from storage.traffic import TrafficQuery
 
 PER_PAGE = 50
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -31,8 +31,8 @@ def show_requests() -> Response:
         before=number("before", 0),
     )
     with database().read() as connection:
-        found = console_traffic.page(connection, query, PER_PAGE + 1)
-        known = keys.every(connection)
+        found = traffic.entries(connection, query, PER_PAGE + 1)
+        known = keys.list_all(connection)
         warned = warnings.found(connection)
     entries = in_words(found[:PER_PAGE])
     return page(
@@ -46,7 +46,7 @@ def habits() -> Response:
     """Show which tolerances each key's requests needed, and which attributes Perch ignored."""
     with database().read() as connection:
         found = quirks.report(connection, parameter("key") or None)
-        names = {key.id: key.name for key in keys.every(connection)}
+        names = {key.id: key.name for key in keys.list_all(connection)}
     return page("quirks.html", quirks=found, names=names, tolerances=_tolerances())
 
 
@@ -55,7 +55,7 @@ def one_request(seq: int) -> Response:
     """Show a request and its answer in full."""
     with database().read() as connection:
         entry = traffic.get(connection, seq)
-        replays = traffic.entries(connection, replay_of=seq, limit=20)
+        replays = traffic.entries(connection, TrafficQuery(replay_of=seq), limit=20)
     return page(
         "request.html", entry=entry, doing=summaries.of_entry(entry), curl=as_curl(entry, base_url()), replays=replays,
         below_base=below_base, pretty=pretty, tolerances=_tolerances(),

@@ -9,7 +9,7 @@ from scim.console.people import PER_PAGE, Asked, Pager, listing
 from scim.console.users import summaries
 from scim.console.web import author, database, field, number, onward, page, parameter, repository, resource_type
 from scim.service import roles as catalogue
-from storage import console_lists, console_pages, roles
+from storage import keys, roles, search
 from storage.database import Connection
 
 
@@ -52,7 +52,7 @@ def confirm_remove_role() -> Response:
     slug = parameter("slug")
     with database().read() as connection:
         found = roles.get(connection, slug)
-        counts = console_pages.assignment_counts(connection).get(slug, {})
+        counts = roles.assignment_counts(connection).get(slug, {})
         people = _holders(connection, slug)
     return page("role_remove.html", role=found, counts=counts, people=people)
 
@@ -71,7 +71,7 @@ def remove_role() -> BaseResponse:
 def _listed(status: int = 200, problem: str = "") -> Response:
     with database().read() as connection:
         found = roles.catalogue(connection)
-        counts = console_pages.assignment_counts(connection)
+        counts = roles.assignment_counts(connection)
     found.sort(key=lambda role: (role.name.casefold(), role.slug))
     return page("roles.html", status, roles=found, counts=counts, problem=problem)
 
@@ -80,11 +80,11 @@ def _shown(slug: str, status: int = 200, problem: str = "") -> Response:
     at = number("page")
     with database().read() as connection:
         found = roles.get(connection, slug)
-        counts = console_pages.assignment_counts(connection).get(slug, {})
-        held = console_pages.holders_page(connection, slug, (at - 1) * PER_PAGE, PER_PAGE)
+        counts = roles.assignment_counts(connection).get(slug, {})
+        held = roles.holders_page(connection, slug, (at - 1) * PER_PAGE, PER_PAGE)
         named = {item["row"].seq: item["name"] for item in summaries(connection, [row for row, *_ in held])}
         people = _holders(connection, slug)
-        actors = console_pages.actors(connection)
+        actors = keys.names(connection)
     pager = Pager(at, len(held), sum(counts.values()))
     return page(
         "role.html", status, role=found, counts=counts, held=held, named=named, people=people, actors=actors,
@@ -94,4 +94,4 @@ def _shown(slug: str, status: int = 200, problem: str = "") -> Response:
 
 def _holders(connection: Connection, slug: str) -> int:
     """Return how many people hold a role for whatever reason."""
-    return console_lists.total(connection, listing(resource_type("User"), Asked("", "", slug, "", "name", False, 1)))
+    return search.list_total(connection, listing(resource_type("User"), Asked("", "", slug, "", "name", False, 1)))

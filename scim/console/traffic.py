@@ -4,9 +4,8 @@ from schemas.datetimes import now
 from scim.console.web import database
 from scim.traffic import summaries
 from scim.web.requests import perch
-from storage import console_traffic
-from storage.console_traffic import TrafficQuery
-from storage.traffic import Entry
+from storage import traffic
+from storage.traffic import TrafficEntry, TrafficQuery
 
 MODES = {
     "off": "Requests are not kept (PERCH_TRAFFIC=off).",
@@ -20,14 +19,14 @@ def mode() -> str:
     return str(perch().settings["PERCH_TRAFFIC"])
 
 
-def latest(count: int, *, errors: bool = False) -> list[tuple[Entry, str]]:
+def latest(count: int, *, errors: bool = False) -> list[tuple[TrafficEntry, str]]:
     """Return the last requests, each with what the client was doing, in words."""
     with database().read() as connection:
-        found = console_traffic.page(connection, TrafficQuery(errors=errors), count)
+        found = traffic.entries(connection, TrafficQuery(errors=errors), count)
     return in_words(found)
 
 
-def in_words(entries: list[Entry]) -> list[tuple[Entry, str]]:
+def in_words(entries: list[TrafficEntry]) -> list[tuple[TrafficEntry, str]]:
     """Return requests, each with what the client was doing."""
     return [(entry, summaries.of_entry(entry)) for entry in entries]
 
@@ -35,4 +34,4 @@ def in_words(entries: list[Entry]) -> list[tuple[Entry, str]]:
 def per_key_today() -> dict[str, int]:
     """Return how many requests of each key were kept since midnight, UTC."""
     with database().read() as connection:
-        return console_traffic.per_key(connection, now()[:10])
+        return traffic.count_per_key(connection, now()[:10])

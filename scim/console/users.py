@@ -14,10 +14,10 @@ from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, STATE_WORDS, Pager, asked, listing, sorted_by
 from scim.console.web import author, database, field, number, onward, page, repository, resource_type
 from scim.service import roles as catalogue
-from storage import console_lists, console_pages, members, resources, roles
-from storage.console_pages import JournalQuery
+from storage import journal, keys, members, resources, roles, search
 from storage.database import Connection
-from storage.resources import Row
+from storage.journal import JournalQuery
+from storage.resources import ResourceRow
 
 HISTORY = 20
 NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
@@ -29,7 +29,7 @@ def users() -> Response:
     wanted = asked()
     offset = (wanted.page - 1) * PER_PAGE
     with database().read() as connection:
-        rows, total = console_lists.page(connection, listing(resource_type("User"), wanted), offset, PER_PAGE)
+        rows, total = search.list_page(connection, listing(resource_type("User"), wanted), offset, PER_PAGE)
         people = summaries(connection, rows)
         known = roles.catalogue(connection)
         group = _group_name(connection, wanted.group)
@@ -47,10 +47,8 @@ def user(identifier: str) -> Response:
         reasons = catalogue.explain(repository(), row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
-        entries = console_pages.journal_page(
-            connection, JournalQuery(resource=row.id, before=number("before", 0)), HISTORY + 1
-        )
-        actors = console_pages.actors(connection)
+        entries = journal.entries(connection, JournalQuery(row.id, before=number("before", 0)), HISTORY + 1)
+        actors = keys.names(connection)
     document = json.loads(row.document)
     by_hand = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
@@ -80,7 +78,7 @@ def withdraw_from_user(identifier: str) -> BaseResponse:
     return onward("user", text, "good" if done else "calm", identifier=identifier)
 
 
-def summaries(connection: Connection, rows: list[Row]) -> list[dict[str, Any]]:
+def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str, Any]]:
     """Return what a list shows of each person, read in two statements for all of them."""
     users_only = [row.seq for row in rows if row.type == "User"]
     above = members.groups_above(connection, users_only)
@@ -93,7 +91,7 @@ def summaries(connection: Connection, rows: list[Row]) -> list[dict[str, Any]]:
     return found
 
 
-def summary(row: Row, held: dict[str, str]) -> dict[str, Any]:
+def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
     """Return what a list shows of a person or, among members, of a group; `held` maps slugs to names."""
     document = json.loads(row.document)
     mails = document.get("emails") or []
@@ -138,7 +136,7 @@ def _parts(attribute: Attribute, value: Any) -> list[Any]:
     ]
 
 
-def _row(identifier: str) -> Row:
+def _row(identifier: str) -> ResourceRow:
     with repository().reading() as snapshot:
         return snapshot.get("User", identifier)
 

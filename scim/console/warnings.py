@@ -12,7 +12,7 @@ from scim.traffic import faults
 from scim.web.requests import perch
 from storage import faults as planned_faults
 from storage.database import Connection
-from storage.fuse import Reading
+from storage.fuse import FuseState
 
 MINUTES = ("10", "30", "60")
 
@@ -21,7 +21,7 @@ MINUTES = ("10", "30", "60")
 class Warnings:
     """The fuse's reading when it is blown, and the faults that requests may still meet, in words."""
 
-    blown: Reading | None
+    blown: FuseState | None
     faults: tuple[str, ...]
 
 
@@ -29,7 +29,7 @@ def found(connection: Connection) -> Warnings:
     """Return what to warn of."""
     settings = perch().settings
     reading = fuse.read(connection, settings)
-    planned = planned_faults.every(connection) if settings["PERCH_FAULTS"] else []
+    planned = planned_faults.list_all(connection) if settings["PERCH_FAULTS"] else []
     still = tuple(f"{faults.described(each)} on {each.method} {each.path}" for each in planned if each.left != 0)
     return Warnings(reading if fuse.state_of(settings, reading) == "blown" else None, still)
 

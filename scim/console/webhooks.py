@@ -15,7 +15,7 @@ from scim.console.web import database, field, onward, page
 from scim.events.urls import AddressPolicy, AddressRefused
 from scim.events.webhooks import OVERLAP_HOURS, SET, WebhookService, described
 from scim.web.requests import origin, perch
-from storage import console_webhooks, events, webhooks
+from storage import events, webhooks
 from storage.database import Connection
 from storage.webhooks import Webhook
 
@@ -167,12 +167,12 @@ def _shown(found: Webhook, waiting: int = 0, since: str | None = None) -> dict[s
 
 def _state(connection: Connection, found: Webhook) -> dict[str, Any]:
     waiting = webhooks.waiting(connection, found.id)
-    return _shown(found, waiting, console_webhooks.waits_since(connection, found.id))
+    return _shown(found, waiting, webhooks.waits_since(connection, found.id))
 
 
 def _listed(status: int = 200, problem: str = "") -> Response:
     with database().read() as connection:
-        found = [_state(connection, each) for each in webhooks.every(connection)]
+        found = [_state(connection, each) for each in webhooks.list_all(connection)]
     return page(
         "webhooks.html", status, webhooks=found, states=STATES, kinds=KINDS, chosen=request.form.getlist("kinds"),
         once=once.token(), problem=problem,

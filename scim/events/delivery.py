@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.datetimes import now
 from schemas.errors import InvalidValue, NotFound
@@ -15,7 +15,7 @@ from scim.settings import Settings
 from storage import events, webhooks
 from storage.database import Connection, Database
 from storage.events import Event
-from storage.webhooks import Queued, Webhook, subject_of
+from storage.webhooks import QueuedEvent, Webhook, subject_of
 
 # Seconds: the delay after the first failure, the longest for one event, the longest for a receiver that is down.
 FIRST_DELAY, LONGEST_DELAY, LONGEST_OF_RECEIVER = 1.0, 3600.0, 300.0
@@ -32,7 +32,7 @@ class PendingWork:
     """Queued events that are due, new events behind the webhook's position, and the subjects with queued events."""
 
     webhook: Webhook
-    due: Sequence[tuple[Queued, Event]]
+    due: Sequence[tuple[QueuedEvent, Event]]
     fresh: Sequence[Event]
     blocked: set[str]
 
@@ -119,12 +119,12 @@ class WebhookDelivery:
             elif subject_of(event) in blocked:
                 if not self._queue(webhook, event):
                     return True
-                webhook, skipped = webhook._replace(position=event.seq), 0
+                webhook, skipped = replace(webhook, position=event.seq), 0
             else:
                 sent += 1
                 if not self._attempt(webhook, event, None):
                     return True
-                webhook, skipped = webhook._replace(position=event.seq), 0
+                webhook, skipped = replace(webhook, position=event.seq), 0
         if skipped:
             with self.database.write_progress() as connection:
                 webhooks.move(connection, webhook, skipped)
@@ -135,10 +135,10 @@ class WebhookDelivery:
         with self.database.write_progress() as connection:
             if not webhooks.move(connection, webhook, event.seq):
                 return False
-            webhooks.enqueue(connection, webhook.id, Queued(event.seq, subject_of(event), 0, time.time(), 0.0))
+            webhooks.enqueue(connection, webhook.id, QueuedEvent(event.seq, subject_of(event), 0, time.time(), 0.0))
         return True
 
-    def _attempt(self, webhook: Webhook, event: Event, queued: Queued | None) -> bool:
+    def _attempt(self, webhook: Webhook, event: Event, queued: QueuedEvent | None) -> bool:
         """Send an event and store the result; return whether to continue with the same batch."""
         result = self._send(webhook, event)
         with self.database.write_progress() as connection:
@@ -165,13 +165,13 @@ class WebhookDelivery:
         return self._sender.send(*self.messages.build(webhook, event))
 
     def _store_failure(
-        self, connection: Connection, webhook: Webhook, event: Event, queued: Queued | None, result: SendResult
+        self, connection: Connection, webhook: Webhook, event: Event, queued: QueuedEvent | None, result: SendResult
     ) -> None:
         """Queue the next attempt of the event, delay a receiver that is down, or pause the webhook."""
         moment = time.time()
         attempts, since = (queued.attempts if queued else 0) + 1, queued.since if queued else moment
         due = moment + max(retry_delay(attempts, LONGEST_DELAY), result.retry_after)
-        webhooks.enqueue(connection, webhook.id, Queued(event.seq, subject_of(event), attempts, since, due))
+        webhooks.enqueue(connection, webhook.id, QueuedEvent(event.seq, subject_of(event), attempts, since, due))
         stored = webhooks.get(connection, webhook.id)
         failures, failing = stored.failures + 1, stored.failingSince or moment
         reason = f"{event.id}: {result}"

@@ -9,7 +9,7 @@ from schemas.errors import Gone, InvalidSyntax
 from storage import event_streams
 from storage import events as outbox
 from storage.database import Connection, Database
-from storage.event_streams import Stream
+from storage.event_streams import EventStream
 from storage.events import CURSOR, Event
 
 DEFAULT_EVENTS, MAX_EVENTS = 100, 1000
@@ -79,7 +79,7 @@ def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
         stream = event_streams.get(connection, key)
         lost = stream is not None and _is_lost(connection, stream)
         if stream is None or lost:
-            stream = Stream(key, outbox.last(connection), set())
+            stream = EventStream(key, outbox.last(connection), set())
         stream.acknowledge(_known(connection, [*asked.acknowledged, *(jti for jti, _ in asked.refused)]))
         event_streams.put(connection, stream)
         found = _next_events(connection, stream, asked.max_events)
@@ -92,7 +92,7 @@ def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
     return found
 
 
-def _is_lost(connection: Connection, stream: Stream) -> bool:
+def _is_lost(connection: Connection, stream: EventStream) -> bool:
     """Return whether events behind the stream's position were pruned."""
     return stream.position + 1 < outbox.first(connection)
 
@@ -103,7 +103,7 @@ def _known(connection: Connection, jtis: Sequence[str]) -> list[int]:
     return [seq for seq, event in outbox.get(connection, list(places)).items() if event.id == places[seq]]
 
 
-def _next_events(connection: Connection, stream: Stream, most: int) -> PollResult:
+def _next_events(connection: Connection, stream: EventStream, most: int) -> PollResult:
     ahead = len(stream.acknowledged)
     candidates = outbox.after(connection, stream.position, min(most + ahead + 1, MAX_AHEAD))
     fresh = [event for event in candidates if event.seq not in stream.acknowledged]

@@ -58,11 +58,11 @@ def _subject(event: Event) -> dict[str, str]:
 def signing_key(database: Database) -> "ECKey":
     """Return the deployment's signing key, which is made the first time it is needed."""
     with database.read() as connection:
-        kept = signing_keys.every(connection)
+        kept = signing_keys.list_all(connection)
     if not kept:
         with database.write() as connection:
             # Another process may have made it since the read.
-            kept = signing_keys.every(connection) or [_make(connection)]
+            kept = signing_keys.list_all(connection) or [_make(connection)]
     return _imported(kept[0])
 
 
@@ -84,5 +84,5 @@ def _make(connection: Connection) -> dict[str, Any]:
 def published(database: Database) -> dict[str, Any]:
     """Return the public keys as a JWK Set (RFC 7517 section 5); it is empty until a token is asked for."""
     with database.read() as connection:
-        kept = signing_keys.every(connection)
+        kept = signing_keys.list_all(connection)
     return {"keys": [_imported(jwk).as_dict(private=False) for jwk in kept]}

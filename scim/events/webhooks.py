@@ -56,7 +56,7 @@ class WebhookService:
         """Return the description of each webhook."""
         with self.database.read() as connection:
             return [
-                described(found, webhooks.waiting(connection, found.id)) for found in webhooks.every(connection)
+                described(found, webhooks.waiting(connection, found.id)) for found in webhooks.list_all(connection)
             ]  # fmt: skip
 
     def remove(self, identifier: str) -> Webhook:
@@ -108,7 +108,7 @@ class WebhookService:
             webhooks.get(connection, identifier)
             position = _position(connection, begin)
             webhooks.change(connection, identifier, position=position, failures=0, failingSince=None, nextTry=0.0)
-            # Queued events before the new position stay queued, unless everything is skipped.
+            # QueuedEvent events before the new position stay queued, unless everything is skipped.
             webhooks.clear(connection, identifier, -1 if begin == "latest" else position)
             return events.last(connection) - position
 

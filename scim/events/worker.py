@@ -57,7 +57,7 @@ class DeliveryWorker:
 
     def _active(self) -> list[str]:
         with self.database.read() as connection:
-            return [found.id for found in webhooks.every(connection) if not found.paused]
+            return [found.id for found in webhooks.list_all(connection) if not found.paused]
 
     def _delivery(self, identifier: str) -> WebhookDelivery:
         return WebhookDelivery(self.database, self.settings, self.issuer, identifier, self.going)

@@ -60,9 +60,9 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
             yield from _pragmas(connection)
             yield from _integrity(connection)
             yield from _clock(connection)
-            yield from _keys(keys.every(connection))
-            yield from _holding(connection)
-        statistics.check_writable(deployment.database, TIMEOUT)
+            yield from _keys(keys.list_all(connection))
+            yield from _unused(connection)
+        deployment.database.check_writable(TIMEOUT)
     except ScimError as error:
         yield Finding("file", WRONG, error.detail, "Correct this first, then run flask doctor again.")
         return
@@ -97,7 +97,7 @@ def _file(database: Database) -> Iterator[Finding]:
 
 def _schema(connection: Connection, database: Database) -> Iterator[Finding]:
     try:
-        statistics.check_schema(connection, database.file)
+        integrity.check_schema(connection, database.file)
         yield Finding("schema", OK, "The schema is current.")
     except (ScimError, RuntimeError) as error:
         text = error.detail if isinstance(error, ScimError) else str(error)
@@ -107,28 +107,28 @@ def _schema(connection: Connection, database: Database) -> Iterator[Finding]:
 
 
 def _pragmas(connection: Connection) -> Iterator[Finding]:
-    found = integrity.pragmas(connection)
-    if (found.journal_mode, found.synchronous, found.foreign_keys) == ("wal", 2, 1):
+    unsafe = integrity.unsafe_pragmas(connection)
+    if not unsafe:
         yield Finding("pragmas", OK, "Write-ahead log, synchronous FULL, foreign keys on.")
     else:
         yield Finding(
-            "pragmas", WRONG, f"{found}: an acknowledged write could be lost.",
+            "pragmas", WRONG, f"{', '.join(unsafe)}: an acknowledged write could be lost.",
             "Move the file to a disk that supports a write-ahead log.",
         )  # fmt: skip
 
 
 def _integrity(connection: Connection) -> Iterator[Finding]:
-    faults = integrity.faults(connection)
-    for fault in faults:
+    damages = integrity.damages(connection)
+    for damage in damages:
         yield Finding(
-            "integrity", WRONG, fault, "Stop Perch, keep a copy of the file, and flask restore the last backup."
+            "integrity", WRONG, damage, "Stop Perch, keep a copy of the file, and flask restore the last backup."
         )
-    if not faults:
+    if not damages:
         yield Finding("integrity", OK, "Every page is sound.")
 
 
 def _clock(connection: Connection) -> Iterator[Finding]:
-    newest = integrity.newest(connection)
+    newest = statistics.last_write(connection)
     if time.gmtime().tm_year < FIRST_YEAR or (newest and newest > now(CLOCK_SLACK)):
         text = f"The clock says {now()}Z" + (f", but something was written at {newest}Z." if newest else ".")
         yield Finding("clock", WRONG, text, "Set the clock (NTP): keys expire and changes are dated by it.")
@@ -155,12 +155,12 @@ def _keys(every: list[Key]) -> Iterator[Finding]:
         yield Finding("keys", OK, f"{len(live)} of {len(every)} are live.")
 
 
-def _holding(connection: Connection) -> Iterator[Finding]:
-    found = integrity.holding(connection)
-    if found.unheld:
-        named = ", ".join(found.unheld[:MOST_NAMED]) + (" and more" if len(found.unheld) > MOST_NAMED else "")
+def _unused(connection: Connection) -> Iterator[Finding]:
+    found = statistics.unused(connection)
+    if found.roles:
+        named = ", ".join(found.roles[:MOST_NAMED]) + (" and more" if len(found.roles) > MOST_NAMED else "")
         yield Finding(
-            "roles", LOOK, f"{len(found.unheld)} roles are assigned to no user and no group: {named}.",
+            "roles", LOOK, f"{len(found.roles)} roles are assigned to no user and no group: {named}.",
             "Assign them (flask roles assign), or flask roles remove SLUG.",
         )  # fmt: skip
     if found.without_role:

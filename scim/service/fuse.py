@@ -1,4 +1,4 @@
-"""The safety fuse: a provider that deactivates or deletes too many users at once is held until a person releases it."""
+"""The safety fuse: it stops a provider that deactivates or deletes too many users, until a person releases it."""
 
 import time
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from scim.service.context import Context
 from scim.settings import Settings
 from storage import fuse
 from storage.database import Connection
-from storage.fuse import Reading
+from storage.fuse import FuseState
 from storage.journal import Author
 from storage.repository import Repository, Transaction
-from storage.resources import Row
+from storage.resources import ResourceRow
 
 SUBJECT = ("Workspace", "fuse", "safety fuse")
 STATES = ("off", "ready", "blown", "released")
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 
 class FuseBlown(TooManyRequests):
-    """A write that the fuse holds; `facts` are for the journal, `first` tells whether it made the fuse blow."""
+    """The fuse refuses a write; `facts` are for the journal, `first` tells whether this write made the fuse blow."""
 
     def __init__(self, facts: dict[str, Any], minutes: int, first: bool) -> None:
         super().__init__(
-            f"Perch's safety fuse is blown since {facts['at']}, when {facts['lost']} of {facts['active']} active users "
-            f"were to be deactivated or deleted within {facts['minutes']} minutes; it blows at {facts['limit']}. "
+            f"Perch's safety fuse blew at {facts['at']}: {facts['lost']} of {facts['active']} active users were to be "
+            f"deactivated or deleted within {facts['minutes']} minutes, and it blows at {facts['limit']}. "
             "Nothing was changed. If this is intended, run 'flask fuse release' on the Perch server and let the "
             "provider try again; if not, correct the assignments in the provider first.",
             minutes * 60,
@@ -40,16 +40,16 @@ class FuseBlown(TooManyRequests):
 
 
 def limit(settings: Settings, active: int) -> int:
-    """Return how many of so many active users must go within the window for the fuse to blow."""
+    """Return at how many lost users the fuse blows, given how many are active."""
     return max(int(settings["PERCH_FUSE_MINIMUM"]), active * int(settings["PERCH_FUSE_SHARE"]) // 100 + 1)
 
 
-def read(connection: Connection, settings: Settings) -> Reading:
-    """Return the fuse's state over the window that the settings name."""
+def read(connection: Connection, settings: Settings) -> FuseState:
+    """Return the fuse's state over the last PERCH_FUSE_MINUTES."""
     return fuse.read(connection, int(time.time()) - settings["PERCH_FUSE_MINUTES"] * 60)
 
 
-def state_of(settings: Settings, found: Reading) -> str:
+def state_of(settings: Settings, found: FuseState) -> str:
     """Return which of STATES the fuse is in."""
     if not settings["PERCH_FUSE"]:
         return "off"
@@ -58,8 +58,8 @@ def state_of(settings: Settings, found: Reading) -> str:
     return "released" if found.released_until > time.time() else "ready"
 
 
-def guard(context: Context, write: Transaction, row: Row, stays_active: bool) -> None:
-    """Refuse the write that would take one active user too many; people in the console and at the shell may.
+def guard(context: Context, write: Transaction, row: ResourceRow, stays_active: bool) -> None:
+    """Refuse a client's write by which one active user too many would be lost; console and commands may do it.
 
     :raises FuseBlown: when the fuse blows or is blown.
     """
@@ -79,7 +79,7 @@ def guard(context: Context, write: Transaction, row: Row, stays_active: bool) ->
 
 
 def recorded(operation: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
-    """Keep that the fuse has blown and journal it, once the write that it holds is rolled back."""
+    """Record and journal that the fuse has blown, after the refused write is rolled back."""
 
     @wraps(operation)
     def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -88,13 +88,13 @@ def recorded(operation: Callable[Concatenate[Context, P], T]) -> Callable[Concat
         except FuseBlown as blown:
             if blown.first:
                 with suppress(ScimError):
-                    _keep(context, blown.facts)
+                    _record(context, blown.facts)
             raise
 
     return run
 
 
-def _keep(context: Context, facts: dict[str, Any]) -> None:
+def _record(context: Context, facts: dict[str, Any]) -> None:
     with context.repository.writing(context.author) as write:
         if fuse.blow(write.connection, facts):
             write.note("fuse blown", SUBJECT, _changes(facts))

@@ -26,13 +26,13 @@ from scim.service.context import Context
 from storage import members, roles
 from storage.database import Connection
 from storage.members import Membership
-from storage.resources import Row
+from storage.resources import ResourceRow
 from storage.roles import Assignment
 
 Part = dict[str, Any]
 
 
-def texts(context: Context, connection: Connection, rows: Sequence[Row], projection: Projection) -> list[str]:
+def texts(context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection) -> list[str]:
     """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
     derived = _derived_texts(context, connection, rows)
     if projection.wants("members"):
@@ -47,7 +47,7 @@ def texts(context: Context, connection: Connection, rows: Sequence[Row], project
     return [to_text(projection.apply(json.loads(text))) for text in found]
 
 
-def pieces(context: Context, connection: Connection, row: Row, projection: Projection) -> list[bytes]:
+def pieces(context: Context, connection: Connection, row: ResourceRow, projection: Projection) -> list[bytes]:
     """Return the JSON text of one resource; that of a group in pieces, so that its members are in memory once."""
     if row.type != "Group" or not projection.is_default:
         return [texts(context, connection, [row], projection)[0].encode()]
@@ -64,7 +64,7 @@ def location(context: Context, type_name: str, identifier: str) -> str:
     return f"{context.base}/{type_name}s/{name}"
 
 
-def _joined(row: Row, base: str, derived: str) -> str:
+def _joined(row: ResourceRow, base: str, derived: str) -> str:
     _, identifier, version, created, modified, document, kind, _, epoch, _, _ = row
     name = identifier
     if kind == "Role":
@@ -83,7 +83,7 @@ def _escaped(text: str) -> str:
     return to_text(text)[1:-1]
 
 
-def _members(context: Context, connection: Connection, row: Row) -> Iterator[str]:
+def _members(context: Context, connection: Connection, row: ResourceRow) -> Iterator[str]:
     """Yield a group's `members` as text with a comma before it, nothing when there are none."""
     before = ',"members":['
     for text in members.texts(connection, row.seq, context.base):
@@ -93,7 +93,7 @@ def _members(context: Context, connection: Connection, row: Row) -> Iterator[str
         yield "]"
 
 
-def _derived_texts(context: Context, connection: Connection, rows: Sequence[Row]) -> list[str]:
+def _derived_texts(context: Context, connection: Connection, rows: Sequence[ResourceRow]) -> list[str]:
     """Return the derived part of each resource with a comma before it; a few statements find all that is not cached."""
     if not rows:
         return []
@@ -102,7 +102,7 @@ def _derived_texts(context: Context, connection: Connection, rows: Sequence[Row]
     found = [known.get(source) for source in sources]
     if None in found:
         fresh = {source: row for source, row, text in zip(sources, rows, found, strict=True) if text is None}
-        committed = context.repository.committed_epoch(rows[0].epoch)
+        committed = context.repository.committed_epoch()
         origins = _origins(connection, list(fresh.values()))
         texts = {source: _derived_text(context, origins, row) for source, row in fresh.items()}
         context.derived_cache.keep(known, texts, committed)
@@ -122,7 +122,7 @@ class Origins:
     inherited: Mapping[int, list[Part]]
 
 
-def _origins(connection: Connection, rows: Sequence[Row]) -> Origins:
+def _origins(connection: Connection, rows: Sequence[ResourceRow]) -> Origins:
     users = [row.seq for row in rows if row.type == "User" and row.above]
     groups = members.groups_above(connection, users) if users else {}
     above = {each.group: each.id for memberships in groups.values() for each in memberships}
@@ -134,7 +134,7 @@ def _origins(connection: Connection, rows: Sequence[Row]) -> Origins:
     return Origins(groups, assigned, inherited)
 
 
-def _derived_text(context: Context, origins: Origins, row: Row) -> str:
+def _derived_text(context: Context, origins: Origins, row: ResourceRow) -> str:
     if row.type == "Role":
         return ""
     part = _of_user(context, origins, row) if row.type == "User" else _of_group(origins, row)
@@ -142,7 +142,7 @@ def _derived_text(context: Context, origins: Origins, row: Row) -> str:
     return f",{text[1:-1]}"
 
 
-def _of_user(context: Context, origins: Origins, row: Row) -> Part:
+def _of_user(context: Context, origins: Origins, row: ResourceRow) -> Part:
     """Return a user's roles, groups and access extension."""
     own, above = origins.assigned.get(row.seq, ()), origins.groups.get(row.seq, ())
     strings = context.key.rolesAs == "strings"
@@ -155,7 +155,7 @@ def _of_user(context: Context, origins: Origins, row: Row) -> Part:
     return {**_assigned("roles", direct), **_assigned("groups", groups), user.ACCESS_URN: access}
 
 
-def _of_group(origins: Origins, row: Row) -> Part:
+def _of_group(origins: Origins, row: ResourceRow) -> Part:
     """Return a group's access extension."""
     given = [{"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())]
     return {group.ACCESS_URN: _assigned("roles", given)}

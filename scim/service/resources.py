@@ -21,7 +21,7 @@ from scim.service.role_policy import accept, with_kept_details
 from storage import members
 from storage.members import Edit
 from storage.repository import Snapshot, Transaction
-from storage.resources import Row
+from storage.resources import ResourceRow
 
 SMALL_GROUP = 200
 
@@ -112,14 +112,16 @@ def _target(kind: ResourceType, document: Document) -> Target:
     return Target(document, [MemberEdit("replace", ids)])
 
 
-def _current(write: Transaction, kind: ResourceType, identifier: str, conditions: Conditions) -> Row:
+def _current(write: Transaction, kind: ResourceType, identifier: str, conditions: Conditions) -> ResourceRow:
     row = write.get(kind.name, identifier)
     check_if_match(conditions.if_match, row.version)
     check_if_none_match(conditions.if_none_match, row.version, row.epoch)
     return row
 
 
-def _save(context: Context, write: Transaction, action: str, row: Row, before: Document, target: Target) -> Row:
+def _save(
+    context: Context, write: Transaction, action: str, row: ResourceRow, before: Document, target: Target
+) -> ResourceRow:
     """Write the difference between what a resource is and what it shall become; nothing when there is none."""
     fuse.guard(context, write, row, target.document.get("active") is True)
     held = before.get("roles", [])
@@ -131,21 +133,23 @@ def _save(context: Context, write: Transaction, action: str, row: Row, before: D
     return write.update(kind, row, before, after, edits, action=action, remarks=accepted.remarks)
 
 
-def _member_edits(context: Context, write: Transaction, group: Row, edits: Sequence[MemberEdit]) -> Iterator[Edit]:
+def _member_edits(
+    context: Context, write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]
+) -> Iterator[Edit]:
     """Yield the edits of a group with ids for filters, each of which sees the edits before it."""
     for edit in edits:
         ids = edit.ids if edit.filter is None else _matching(context, write, group, edit)
         yield "remove" if edit.kind == "remove-where" else edit.kind, ids
 
 
-def _check_effort(write: Transaction, group: Row, edits: Sequence[MemberEdit]) -> None:
+def _check_effort(write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]) -> None:
     """Refuse filters that would go through a large group again and again while others wait for the writer."""
     filters = sum(edit.kind == "remove-where" for edit in edits)
     if filters > 1 and filters * members.count(write.connection, group.seq, MOST_VISITED) > MOST_VISITED:
         raise PayloadTooLarge("members: many filters on a group so large; send fewer of them at once, or ids.")
 
 
-def _matching(context: Context, write: Transaction, group: Row, edit: MemberEdit) -> list[str]:
+def _matching(context: Context, write: Transaction, group: ResourceRow, edit: MemberEdit) -> list[str]:
     """Return the ids of the members that a filter means, asked of elements as GET shows them."""
     found = (
         {"value": identifier, "$ref": location(context, kind, identifier), "display": display, "type": kind}
@@ -154,7 +158,9 @@ def _matching(context: Context, write: Transaction, group: Row, edit: MemberEdit
     return [str(element["value"]) for element in found if edit.filter and evaluate_element(edit.filter, element)]
 
 
-def _reactivate(context: Context, write: Transaction, kind: ResourceType, document: Document, taken: Uniqueness) -> Row:
+def _reactivate(
+    context: Context, write: Transaction, kind: ResourceType, document: Document, taken: Uniqueness
+) -> ResourceRow:
     """Take an Okta key's POST for a deactivated user as its re-activation: Okta would repeat a 409 for ever.
 
     :raises Uniqueness: when the name's holder is active, or the caller is not Okta, or does not want it active.
@@ -168,10 +174,10 @@ def _reactivate(context: Context, write: Transaction, kind: ResourceType, docume
     return _save(context, write, "reactivate", row, row.document_with_roles, Target(document))
 
 
-def _is_large(write: Transaction, group: Row) -> bool:
+def _is_large(write: Transaction, group: ResourceRow) -> bool:
     return members.count(write.connection, group.seq, SMALL_GROUP + 1) > SMALL_GROUP
 
 
-def _answer(context: Context, snapshot: Snapshot, row: Row, projection: Projection, status: int) -> Answer:
+def _answer(context: Context, snapshot: Snapshot, row: ResourceRow, projection: Projection, status: int) -> Answer:
     found = pieces(context, snapshot.connection, row, projection)
     return Answer(status, found, etag(row.version, row.epoch), location(context, row.type, row.id), row.id)

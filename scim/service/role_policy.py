@@ -58,6 +58,5 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
 
 
 def _refusal(connection: Connection, unknown: list[str]) -> str:
-    slugs = [role.slug for role in roles.catalogue(connection)]
-    sentences = [f"roles: there is no role '{slug}'.{roles.near(slug, slugs)}" for slug in unknown[:5]]
+    sentences = [f"roles: there is no role '{slug}'.{roles.suggestion(connection, slug)}" for slug in unknown[:5]]
     return " ".join([*sentences, "The Roles page of Perch lists the slugs."])

@@ -7,7 +7,7 @@ from schemas.user import SLUG
 from storage import keys, members, roles
 from storage.journal import Author
 from storage.repository import Repository
-from storage.resources import Row
+from storage.resources import ResourceRow
 from storage.roles import Role
 
 
@@ -43,19 +43,19 @@ def remove(repository: Repository, author: Author, slug: str, *, force: bool = F
         write.remove_role(slug, force=force)
 
 
-def assign(repository: Repository, author: Author, row: Row, slug: str) -> bool:
+def assign(repository: Repository, author: Author, row: ResourceRow, slug: str) -> bool:
     """Assign a role by hand to a user, or to a group for all its members; False when it was there already."""
     with repository.writing(author) as write:
         return write.assign(row, slug)
 
 
-def unassign(repository: Repository, author: Author, row: Row, slug: str) -> bool:
+def unassign(repository: Repository, author: Author, row: ResourceRow, slug: str) -> bool:
     """Withdraw a role that was assigned by hand; False when it was not there."""
     with repository.writing(author) as write:
         return write.unassign(row, slug)
 
 
-def find(repository: Repository, type_name: str, name: str) -> Row:
+def find(repository: Repository, type_name: str, name: str) -> ResourceRow:
     """Return the user of that userName or the group of that displayName, in any case.
 
     :raises NotFound: when there is none.
@@ -83,16 +83,16 @@ class Reason:
     path: tuple[str, ...] = ()
 
 
-def explain(repository: Repository, user: Row) -> list[Reason]:
+def explain(repository: Repository, user: ResourceRow) -> list[Reason]:
     """Return every reason for each of a user's effective roles, in the order of the roles' slugs."""
     with repository.reading() as snapshot:
         paths = members.paths_above(snapshot.connection, user.seq)
         assigned = roles.assigned(snapshot.connection, [user.seq, *paths])
-        names = keys.labels(snapshot.connection)
+        names = keys.names(snapshot.connection)
     found = [
         Reason(
             role.role, role.name, role.source, role.since, role.actor,
-            names.get(role.actor, role.actor), paths.get(seq, ()),
+            keys.label(role.actor, names), paths.get(seq, ()),
         )
         for seq, held in assigned.items()
         for role in held

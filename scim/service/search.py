@@ -20,7 +20,7 @@ from scim.service.representation import texts
 from storage import workspace
 from storage.database import Connection
 from storage.repository import Snapshot
-from storage.resources import Row
+from storage.resources import ResourceRow
 from storage.search import CREATION, Query, Selection
 from storage.sql.filters import compile_filter, compile_total
 from storage.sql.ordering import Order, order_by
@@ -56,7 +56,7 @@ def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> st
 
 
 def _documents(
-    context: Context, connection: Connection, rows: Sequence[Row], projections: dict[str, Projection]
+    context: Context, connection: Connection, rows: Sequence[ResourceRow], projections: dict[str, Projection]
 ) -> list[str]:
     if len(projections) == 1:
         return texts(context, connection, rows, next(iter(projections.values())))
@@ -75,7 +75,7 @@ def _selections(context: Context, kinds: Sequence[ResourceType], node: FilterNod
     for kind in kinds:
         bound = binding.bind(node, kind.schema, others)
         sql = compile_filter(bound, context.base)
-        found.append(Selection(kind.name, sql.text, sql.parameters, partial(compile_total, bound, context.base)))
+        found.append(Selection(kind.name, sql, partial(compile_total, bound, context.base)))
     return tuple(found)
 
 
@@ -103,7 +103,7 @@ def _sort_attribute(kinds: Sequence[ResourceType], name: str) -> Bound:
 
 def _cursor_page(
     snapshot: Snapshot, query: Query, request: SearchRequest, wanted: CursorPage
-) -> tuple[list[Row], int, dict[str, Any]]:
+) -> tuple[list[ResourceRow], int, dict[str, Any]]:
     """Return a page by cursor (RFC 9865): the rows, the total, and `nextCursor` unless this page is the last."""
     secret = bytes.fromhex(str(workspace.get(snapshot.connection, "secret")))
     types = tuple(selection.type for selection in query.selections)

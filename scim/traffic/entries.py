@@ -11,7 +11,7 @@ from scim.traffic.summaries import below_base
 from scim.traffic.writer import Prepared
 from storage import traffic
 from storage.quirks import Quirk
-from storage.traffic import Entry
+from storage.traffic import TrafficEntry
 
 LONGEST_HEADER = 200
 LONGEST_PATH = 8190
@@ -21,12 +21,12 @@ FAILED_OPERATION = re.compile(rb'"status": ?"[45]')
 def prepared(recording: Recording) -> Prepared:
     """Return the row and the quirks of a recorded request, redacted (in the batch writer's thread)."""
     at = from_seconds(recording.at)
-    return (traffic.row(_entry(recording, at)) if recording.keep else None), _quirks(recording, at)
+    return (traffic.row_of(_entry(recording, at)) if recording.keep else None), _quirks(recording, at)
 
 
-def _entry(recording: Recording, at: str) -> Entry:
+def _entry(recording: Recording, at: str) -> TrafficEntry:
     key = recording.key
-    return Entry(
+    return TrafficEntry(
         at=at,
         key=key.id if key else None,
         keyName=key.name if key else None,

@@ -24,7 +24,7 @@ def report(connection: Connection, key: str | None = None) -> list[KeyReport]:
 
     :raises NotFound: when no key has that id.
     """
-    known = {held.id: held for held in ([keys.get(connection, key)] if key is not None else keys.every(connection))}
+    known = {held.id: held for held in ([keys.get(connection, key)] if key is not None else keys.list_all(connection))}
     found = quirks.report(connection, key)
     return [
         KeyReport(

@@ -17,7 +17,7 @@ from scim.traffic.summaries import below_base
 from storage import keys, traffic
 from storage.database import Connection
 from storage.keys import Key
-from storage.traffic import Entry
+from storage.traffic import TrafficEntry, TrafficQuery
 
 
 def pretty(text: str | None) -> str:
@@ -30,7 +30,7 @@ def pretty(text: str | None) -> str:
         return text
 
 
-def as_curl(entry: Entry, base: str) -> str:
+def as_curl(entry: TrafficEntry, base: str) -> str:
     """Return an entry as a curl command against a base URL, with $KEY in place of the access key."""
     parts = [f"curl -X {entry.method} {shlex.quote(base + below_base(entry.path))}", '-H "Authorization: Bearer $KEY"']
     parts += [f"-H {shlex.quote(f'{name}: {text}')}" for name, text in entry.headers.items() if name != "User-Agent"]
@@ -39,7 +39,7 @@ def as_curl(entry: Entry, base: str) -> str:
     return " \\\n  ".join(parts)
 
 
-def replay(app: Flask, entry: Entry, origin: str | None = None) -> Entry:
+def replay(app: Flask, entry: TrafficEntry, origin: str | None = None) -> TrafficEntry:
     """Send the request of an entry again inside this process, with the rights of its key; return the new entry.
 
     `origin` is this server's, for the locations in the answer. The journal names the console as the author.
@@ -63,13 +63,13 @@ def replay(app: Flask, entry: Entry, origin: str | None = None) -> Entry:
     Context().run(send)
     seen.writer.flush()
     with database.read() as connection:
-        found = traffic.entries(connection, replay_of=entry.seq, after=before, limit=1)
+        found = traffic.entries(connection, TrafficQuery(replay_of=entry.seq, after=before), limit=1)
     if not found:
         raise Conflict("The request was sent again, but the traffic could not be written.")
     return found[0]
 
 
-def _key_of(connection: Connection, entry: Entry) -> Key:
+def _key_of(connection: Connection, entry: TrafficEntry) -> Key:
     """Return the key of an entry; one with the same rights where the key is gone."""
     try:
         return keys.get(connection, entry.key or "")

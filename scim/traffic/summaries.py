@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from schemas.fields import TEXT_BOOLEANS
-from storage.traffic import Entry
+from storage.traffic import TrafficEntry
 
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
 NAMES = {"okta": "Okta", "entra": "Entra"}
@@ -36,7 +36,7 @@ def below_base(path: str) -> str:
     return BASE.sub("", path, count=1) or "/"
 
 
-def of_entry(entry: Entry) -> str:
+def of_entry(entry: TrafficEntry) -> str:
     """Return what the client of an entry was doing, as a sentence without its full stop."""
     try:
         body = json.loads(entry.request or "null")

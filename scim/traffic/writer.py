@@ -21,7 +21,7 @@ IDLE_SECONDS = 600.0
 log = logging.getLogger("perch")
 _starting = threading.Lock()
 
-Prepared = tuple[traffic.Row | None, Sequence[Quirk]]
+Prepared = tuple[traffic.TrafficRow | None, Sequence[Quirk]]
 
 
 class BatchWriter:
@@ -100,8 +100,8 @@ class BatchWriter:
             self._failing = True
         return bool(self._items)
 
-    def _take(self) -> tuple[list[traffic.Row], list[Quirk]]:
-        rows: list[traffic.Row] = []
+    def _take(self) -> tuple[list[traffic.TrafficRow], list[Quirk]]:
+        rows: list[traffic.TrafficRow] = []
         quirks_seen: dict[tuple[str, str, str], Quirk] = {}
         while self._items and len(rows) < BATCH:
             item, size = self._items.popleft()
@@ -119,7 +119,7 @@ class BatchWriter:
             self._bytes = 0
         return rows, list(quirks_seen.values())
 
-    def _write(self, rows: list[traffic.Row], seen: list[Quirk], prune: bool) -> None:
+    def _write(self, rows: list[traffic.TrafficRow], seen: list[Quirk], prune: bool) -> None:
         with self.database.write_progress() as connection:
             traffic.append(connection, rows)
             quirks.add(connection, seen)

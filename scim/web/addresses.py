@@ -3,7 +3,7 @@
 import ipaddress
 
 from schemas.errors import TooManyRequests
-from storage.failed_keys import Failures
+from storage.failed_keys import FailedKeys
 
 
 def counted(address: str | None) -> str:
@@ -22,7 +22,7 @@ def counted(address: str | None) -> str:
     return str(found)
 
 
-def count_refused(failures: Failures, address: str | None) -> None:
+def count_refused(failures: FailedKeys, address: str | None) -> None:
     """Count a refused access key.
 
     :raises TooManyRequests: when the address has failed more often than PERCH_FAILED_KEYS within a minute.

@@ -12,7 +12,7 @@ from scim.service.keys import PREFIX, digest
 from scim.web import addresses
 from storage import keys
 from storage.database import Database
-from storage.failed_keys import Failures
+from storage.failed_keys import FailedKeys
 from storage.keys import Key
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
@@ -32,7 +32,7 @@ class Authenticator:
     def __init__(self, database: Database, failed_keys: int) -> None:
         """Allow each address `failed_keys` refused keys per minute; further ones are answered 429."""
         self.database = database
-        self.failures = Failures(f"{database.path}.failures", failed_keys)
+        self.failures = FailedKeys(f"{database.path}.failures", failed_keys)
         self._written: dict[str, float] = {}
 
     def admit(self, authorization: str | None, address: str | None) -> Key:

@@ -15,6 +15,7 @@ from schemas.errors import ScimError
 from scim.observability.metrics import DeploymentMetrics
 from scim.settings import VERSION, Settings
 from scim.web.auth import Authenticator
+from storage import integrity
 from storage import statistics as figures
 from storage.database import Database
 
@@ -53,10 +54,10 @@ class Health:
 
     def _check_schema(self) -> None:
         with self.database.read() as connection:
-            figures.check_schema(connection, self.database.file)
+            integrity.check_schema(connection, self.database.file)
 
     def _check_file(self) -> None:
-        figures.check_writable(self.database, min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]))
+        self.database.check_writable(min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]))
 
     def _check_disk(self) -> None:
         free, wanted = figures.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]

@@ -1,4 +1,4 @@
-"""Where attributes live in the file: which column, rows of a side table or JSON path of `resources r` has them."""
+"""Where attributes are in the file: in a column of `resources r`, in rows of a side table, or in the document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,28 +7,16 @@ from typing import Any
 from schemas import group, user
 from schemas.fields import Attribute, Complex
 from schemas.resource import Bound
+from storage.sql.fragments import Sql
 
 CONDITION = "{}"
 
 
 @dataclass(frozen=True, slots=True)
-class Sql:
-    """A piece of SQL with the values bound to its question marks, in order."""
-
-    text: str
-    parameters: tuple[Any, ...] = ()
-
-    def __add__(self, other: "Sql | str") -> "Sql":
-        if isinstance(other, str):
-            return Sql(self.text + other, self.parameters)
-        return Sql(self.text + other.text, self.parameters + other.parameters)
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
-    """An expression in comparable form (folded unless caseExact); an `indexed` one finds rows by equality and range.
+    """An expression in comparable form (folded unless caseExact); `indexed` if an index serves equality and ranges.
 
-    `stored` is the same before folding, enough to ask whether there is a value.
+    `stored` is the expression before folding, which is enough to test whether there is a value.
     """
 
     sql: Sql
@@ -37,13 +25,13 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows that keep a multi-valued attribute's elements; the templates have `{}` where the condition goes.
+class ElementRows:
+    """The rows of a multi-valued attribute's elements; the templates have `{}` in place of the condition.
 
-    `each` asks row by row of `r` whether an element matches; `owners` finds the owners of all matching elements
-    at once, some of them twice, save for filters that use a sub-attribute of `only_each`. `everyone` tells that
-    `owners` is the better one even where no index helps, unless `r` is narrowed already. `first` selects a column of
-    the primary element, else of the first one.
+    `each` tests for one row of `r` whether an element matches. `owners` selects the owners of all matching elements at
+    once, some of them twice; it cannot serve filters that use a sub-attribute of `only_each`. `everyone` tells that
+    `owners` is faster even without an index, unless another condition leaves few rows of `r`. `first` selects a column
+    of the primary element, else of the first one.
     """
 
     columns: Mapping[str, Column]
@@ -55,7 +43,7 @@ class Rows:
 
 
 def column(text: str, *parameters: Any, indexed: bool = False) -> Column:
-    """Return a column, for tables of columns."""
+    """Return a column, in short."""
     return Column(Sql(text, parameters), indexed)
 
 
@@ -67,11 +55,11 @@ ITSELF_AND_ABOVE = ABOVE.format(start="r.seq")
 ALL_ABOVE = ABOVE.format(start='d."group" FROM members d WHERE d.member = r.seq')
 DIRECTLY_ABOVE = 'LEFT JOIN members n ON n."group" = {group} AND n.member = r.seq'
 
-# Left to itself, SQLite reads all members of a group for the groups among them, or everybody's memberships.
+# Without CROSS JOIN and INDEXED BY, SQLite reads all members of a group, or everybody's memberships.
 NESTED = 'CROSS JOIN members m INDEXED BY members_nested ON m."group" = below.seq WHERE m.nested'
 PEOPLE = 'CROSS JOIN members m ON m."group" = below.seq WHERE NOT m.nested'
-# From the reason that most people have to the one that few have: a role, a group's, that of a group around the group.
-# Only the last takes a walk, which costs ten times the others; CASE, unlike OR, asks no further than it must.
+# In the order of how many people have the reason: an own role, a group's role, the role of a group around the group.
+# Only the last takes a recursion, ten times the others' time; CASE, unlike OR, always stops at the first that holds.
 LOGIN_ALLOWED = (
     "CASE WHEN r.type <> 'User' THEN NULL WHEN r.active IS NOT 1 THEN 0 "
     "WHEN r.held IS NOT NULL THEN 1 "
@@ -113,8 +101,8 @@ _SCALARS = {
 }
 
 
-def rows(bound: Bound, base: str, used: frozenset[str]) -> Rows:
-    """Return the rows of a multi-valued attribute's elements, for a filter that uses those sub-attributes."""
+def rows(bound: Bound, base: str, used: frozenset[str]) -> ElementRows:
+    """Return the rows of a multi-valued attribute's elements, for a filter that uses some sub-attributes."""
     match bound.path:
         case ("emails",) if "display" not in used:
             return EMAILS
@@ -131,7 +119,7 @@ def rows(bound: Bound, base: str, used: frozenset[str]) -> Rows:
     return _json_rows(bound)
 
 
-EMAILS = Rows(
+EMAILS = ElementRows(
     {
         "value": column("e.value", indexed=True),
         "type": column("e.type"),
@@ -141,7 +129,7 @@ EMAILS = Rows(
     first='(SELECT {} FROM emails e WHERE e.resource = r.seq ORDER BY e."primary" IS 1 DESC, e.position LIMIT 1)',
     owners="SELECT e.resource FROM emails e WHERE {}",
 )
-ROLES = Rows(
+ROLES = ElementRows(
     {
         "value": column("a.role", indexed=True),
         "display": column(f"casefold(ifnull(a.display, {ROLE_NAME}))"),
@@ -155,7 +143,7 @@ ROLES = Rows(
     ),
     owners="SELECT a.resource FROM assignments a WHERE a.source = 'direct' AND {}",
 )
-GROUP_ROLES = Rows(
+GROUP_ROLES = ElementRows(
     {"value": column("a.role", indexed=True), "display": column(f"casefold({ROLE_NAME})")},
     each="EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' AND {})",
     first=(
@@ -163,7 +151,7 @@ GROUP_ROLES = Rows(
     ),
     owners="SELECT a.resource FROM assignments a WHERE a.source = 'group' AND {}",
 )
-EFFECTIVE_ROLES = Rows(
+EFFECTIVE_ROLES = ElementRows(
     {
         "value": column("a.role", indexed=True),
         "display": column(f"casefold({ROLE_NAME})"),
@@ -188,15 +176,15 @@ EFFECTIVE_ROLES = Rows(
 )
 
 
-def _groups(base: str) -> Rows:
-    """Return the groups above a user; those that match are found first and walked down, save for their `type`."""
+def _groups(base: str) -> ElementRows:
+    """Return the groups above a user; for all but `type` the groups that match are found first, then their members."""
     columns = {
         "value": column("g.id", indexed=True),
         "$ref": column("? || '/Groups/' || g.id", base),
         "display": column("g.displayName", indexed=True),
         "type": column(GROUP_TYPE),
     }
-    return Rows(
+    return ElementRows(
         columns,
         each=f"EXISTS ({ALL_ABOVE}SELECT 1 FROM above JOIN resources g ON g.seq = above.seq WHERE {CONDITION})",
         first=(
@@ -212,7 +200,7 @@ def _groups(base: str) -> Rows:
     )
 
 
-def _members(base: str) -> Rows:
+def _members(base: str) -> ElementRows:
     columns = {
         "value": column("e.id", indexed=True),
         "$ref": column("? || '/' || e.type || 's/' || e.id", base),
@@ -220,7 +208,7 @@ def _members(base: str) -> Rows:
         "type": column("lower(e.type)"),
     }
     joined = "FROM members m JOIN resources e ON e.seq = m.member WHERE"
-    return Rows(
+    return ElementRows(
         columns,
         each=f'EXISTS (SELECT 1 {joined} m."group" = r.seq AND {CONDITION})',
         first=f'(SELECT {CONDITION} {joined} m."group" = r.seq ORDER BY m.member LIMIT 1)',
@@ -228,8 +216,8 @@ def _members(base: str) -> Rows:
     )
 
 
-def _json_rows(bound: Bound) -> Rows:
-    """Return the elements inside the document."""
+def _json_rows(bound: Bound) -> ElementRows:
+    """Return the elements in the document."""
     attribute = bound.attribute
     order = "e.key"
     if isinstance(attribute, Complex):
@@ -241,7 +229,7 @@ def _json_rows(bound: Bound) -> Rows:
     else:
         columns = {"": _stored("e.value", attribute)}
     source = f"json_each(r.document, '{_json_path(bound.path)}') e"
-    return Rows(
+    return ElementRows(
         columns,
         each=f"EXISTS (SELECT 1 FROM {source} WHERE {CONDITION})",
         first=f"(SELECT {CONDITION} FROM {source} ORDER BY {order} LIMIT 1)",

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from schemas.datetimes import normalise_instant
 from schemas.filters.nodes import And, BoundNode, Constant, Elements, Leaf, Not, Or
 from schemas.resource import Bound
-from storage.sql.columns import CONDITION, Column, Rows, Sql, rows, scalar
+from storage.sql.columns import CONDITION, Column, ElementRows, rows, scalar
+from storage.sql.fragments import Sql
 
 Resolve = Callable[[Leaf], Column]
 
@@ -22,17 +23,17 @@ LAST_CHARACTER = "\U0010ffff"
 def compile_filter(bound: BoundNode, base: str) -> Sql:
     """Return a filter as a condition for `SELECT … FROM resources r WHERE r.type = '…' AND (<text>)`.
 
-    `base` is the URL under which resources live, such as https://host/workspace/scim/v2, for `$ref` and
-    `meta.location`. Any source with the columns of `resources` will do as `r`, so a condition on Roles too. The
-    connection needs `register_functions`.
+    `base` is the base URL of resources, such as https://host/workspace/scim/v2, for `$ref` and `meta.location`. Any
+    source with the columns of `resources` can be `r`, such as the catalogue. The connection needs
+    `register_functions`.
     """
     return _Compiler(base).condition(_normal(bound, True), False)
 
 
 def compile_total(bound: BoundNode, base: str) -> Sql | None:
-    """Return a SELECT of how many resources match, where the elements alone tell and `r` need not be looked at.
+    """Return a SELECT that counts the resources that match without looking at `r`, where the elements are enough.
 
-    Of the types of resources just one has elements of an attribute that are kept in rows of their own.
+    They are when the attribute has a table of its own, since then only one resource type has the attribute.
     """
     node = _normal(bound, True)
     if not isinstance(node, Elements):
@@ -46,7 +47,7 @@ def compile_total(bound: BoundNode, base: str) -> Sql | None:
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
-    """Give a connection the functions that conditions use; the schema itself uses none."""
+    """Add the functions that conditions use to a connection; the schema of the file uses none."""
     connection.create_function("casefold", 1, _casefold, deterministic=True)
     connection.create_function("instant", 1, _instant, deterministic=True)
     connection.create_function("quoted", 1, _quoted, deterministic=True)
@@ -70,7 +71,7 @@ def _quoted(identifier: object) -> str:
 def _normal(node: BoundNode, positive: bool) -> BoundNode:
     """Return a filter with `not` only around leaves and elements, groups merged and constants folded.
 
-    So the SQL nests no deeper than `and` and `or` alternate: SQLite's parser takes about a hundred open brackets.
+    So brackets nest only where `and` and `or` alternate: SQLite's parser takes about a hundred open ones.
     """
     match node:
         case Not():
@@ -88,7 +89,7 @@ def _normal(node: BoundNode, positive: bool) -> BoundNode:
 
 
 def _merged(terms: Sequence[BoundNode], conjunction: bool) -> BoundNode:
-    """Return terms joined by `and` or `or`, those of the same kind lifted, without neutral constants."""
+    """Return terms joined by `and` or `or`, terms of the same kind merged, without neutral constants."""
     kind = And if conjunction else Or
     lifted = [inner for term in terms for inner in (term.terms if isinstance(term, kind) else (term,))]
     if Constant(not conjunction) in lifted:
@@ -119,7 +120,7 @@ def _gathered(terms: Sequence[BoundNode], conjunction: bool) -> Iterator[BoundNo
 
 
 class _Compiler:
-    """Compiles a normal filter; `narrowed` tells that another condition leaves a few rows of `r` only."""
+    """Compiles a normal filter; `narrowed` tells that another condition leaves few rows of `r`."""
 
     def __init__(self, base: str) -> None:
         self.base = base
@@ -139,7 +140,7 @@ class _Compiler:
         return _plain(node, lambda leaf: scalar(leaf.path, leaf.attribute, self.base))
 
     def elements(self, node: Elements, narrowed: bool) -> Sql:
-        """Compile "some element matches": through an index where one finds the elements, else row by row."""
+        """Compile "some element matches": by an index that finds the elements, else row by row of `r`."""
         used = _names(node.filter)
         kept = rows(node.bound, self.base, used)
         condition = _element(node.filter, kept)
@@ -147,13 +148,13 @@ class _Compiler:
         if kept.only_each & used:
             first = _terms_without(node.filter, kept.only_each) if found and not narrowed else None
             each = _filled(kept.each, condition)
-            return each if first is None else _joined([_among(kept, _element(first, kept)), each], " AND ")
+            return each if first is None else _joined([_in_owners(kept, _element(first, kept)), each], " AND ")
         if kept.owners and not narrowed and (found or kept.everyone):
-            return _among(kept, condition)
+            return _in_owners(kept, condition)
         return _filled(kept.each, condition)
 
 
-def _element(node: BoundNode, kept: Rows) -> Sql:
+def _element(node: BoundNode, kept: ElementRows) -> Sql:
     """Compile a node over the row of an element."""
     match node:
         case And():
@@ -212,7 +213,7 @@ def _text_match(column: Column, operator: str, text: str) -> Sql:
 
 
 def _range(column: Column, prefix: str) -> Sql:
-    """Compile `sw` as a range, of which SQLite is told that it picks few rows, so that it prefers the range's index."""
+    """Compile `sw` as a range, with the hint that few rows match, so that SQLite prefers the index of the range."""
     begin = Sql("likelihood(") + column.sql + Sql(" >= ?, 0.001)", (prefix,))
     end = _successor(prefix)
     if end is None:
@@ -221,7 +222,7 @@ def _range(column: Column, prefix: str) -> Sql:
 
 
 def _successor(prefix: str) -> str | None:
-    """Return the least text after all that start with `prefix`, None if there is none."""
+    """Return the least text greater than all that start with `prefix`, None if there is none."""
     prefix = prefix.rstrip(LAST_CHARACTER)
     if not prefix:
         return None
@@ -230,10 +231,7 @@ def _successor(prefix: str) -> str | None:
 
 
 def _joined(terms: Sequence[Sql], connective: str) -> Sql:
-    """Join terms as a tree, the longest first, whose halves are of like length.
-
-    So neither SQLite's parser nor its trees get deep: a nested group mostly costs one open bracket.
-    """
+    """Join terms as a balanced tree by length, the longest first, so that SQLite's parser and trees stay shallow."""
     return _halved(sorted(terms, key=lambda term: -len(term.text)), connective)
 
 
@@ -246,7 +244,7 @@ def _halved(terms: Sequence[Sql], connective: str) -> Sql:
     return Sql("(") + first + connective + second + ")"
 
 
-def _among(kept: Rows, condition: Sql) -> Sql:
+def _in_owners(kept: ElementRows, condition: Sql) -> Sql:
     return _filled(f"r.seq IN ({kept.owners})", condition)
 
 
@@ -274,7 +272,7 @@ def _is_narrow(node: BoundNode) -> bool:
     return isinstance(node, Leaf) and node.operator == "eq" and node.path in NARROW
 
 
-def _drives(node: BoundNode, kept: Rows) -> bool:
+def _drives(node: BoundNode, kept: ElementRows) -> bool:
     """Tell whether an index finds the elements that match."""
     match node:
         case And():

@@ -1,16 +1,39 @@
-"""Sets of sequence numbers in a condition: a few are bound one by one, more as one JSON array."""
+"""Pieces of SQL with their values: conditions joined, and sets of numbers."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 FEW = 4
 
 
-def among(seqs: Sequence[int]) -> tuple[str, tuple[int | str, ...]]:
-    """Return what stands after IN, and the values bound in it.
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL with the values bound to its question marks, in order."""
 
-    Bound one by one, a few cost half as much; SQLite sorts nothing then. But each count makes a statement of its own.
+    text: str
+    parameters: tuple[Any, ...] = ()
+
+    def __add__(self, other: "Sql | str") -> "Sql":
+        if isinstance(other, str):
+            return Sql(self.text + other, self.parameters)
+        return Sql(self.text + other.text, self.parameters + other.parameters)
+
+
+def where(*conditions: tuple[str, Any]) -> Sql:
+    """Return those conditions that have a value, joined with AND; each question mark of one stands for its value."""
+    given = [(text, value) for text, value in conditions if value]
+    values = tuple(value for text, value in given for _ in range(text.count("?")))
+    return Sql(" AND ".join(text for text, _ in given) or "1", values)
+
+
+def in_list(numbers: Sequence[int]) -> Sql:
+    """Return what stands after IN for a set of numbers.
+
+    A few are bound one by one, which takes half the time; more as one JSON array, since each count of question marks
+    is a statement of its own to prepare.
     """
-    if len(seqs) <= FEW:
-        return f"({', '.join('?' * len(seqs))})", tuple(seqs)
-    return "(SELECT value FROM json_each(?))", (json.dumps(seqs),)
+    if len(numbers) <= FEW:
+        return Sql(f"({', '.join('?' * len(numbers))})", tuple(numbers))
+    return Sql("(SELECT value FROM json_each(?))", (json.dumps(numbers),))

@@ -5,11 +5,12 @@ from typing import Any
 
 from schemas.fields import Attribute, Complex
 from schemas.resource import Bound
-from storage.sql.columns import CONDITION, Sql, rows, scalar
+from storage.sql.columns import CONDITION, rows, scalar
+from storage.sql.fragments import Sql
 
 NEVER_MISSING = {("id",), ("meta", "created"), ("meta", "lastModified")}
 SEQUENCE = "r.seq"
-# Cursors carry a key in a URL, of which servers take some 8 KiB; texts alike so far are in the order of creation.
+# A cursor has the key in a URL, which servers limit to about 8 KiB; longer texts that begin alike count as equal.
 LONGEST_KEY = 256
 
 
@@ -17,8 +18,8 @@ LONGEST_KEY = 256
 class Order:
     """An order of resources; `key` is an expression over `r`, NULL where the value is missing if `may_miss`.
 
-    Missing values come last ascending and first descending; resources with equal keys are in the order of creation,
-    both ways.
+    Missing values come last ascending and first descending. Resources with equal keys are in the order of creation,
+    ascending or descending.
     """
 
     key: str
@@ -27,12 +28,12 @@ class Order:
 
     @property
     def missing(self) -> str:
-        """The expression that tells, with 1 or 0, whether the value is missing."""
+        """An expression that is 1 if the value is missing, else 0."""
         return f"{self.key} IS NULL" if self.may_miss else "0"
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """The terms of ORDER BY that go before `r.seq`."""
+        """The terms of ORDER BY before `r.seq`."""
         if self.key == SEQUENCE:
             return (f"{SEQUENCE} DESC",) if self.descending else ()
         direction = " DESC" if self.descending else ""
@@ -40,7 +41,7 @@ class Order:
         return (f"{self.key}{direction}{nulls}",)
 
     def after(self, key: Any, seq: int) -> Sql:
-        """Return the condition for what comes after the resource with that key (None if missing) and that `r.seq`."""
+        """Return the condition for the resources after the one with a key (None if missing) and a sequence number."""
         if self.key == SEQUENCE:
             return Sql(f"{SEQUENCE} {'<' if self.descending else '>'} ?", (seq,))
         if key is None:
@@ -53,10 +54,10 @@ class Order:
 
 
 def order_by(bound: Bound | None, descending: bool = False) -> Order:
-    """Return the order by an attribute, None for the order of creation (RFC 7644 section 3.4.2.3).
+    """Return the order by an attribute; None is the order of creation (RFC 7644 section 3.4.2.3).
 
-    Of a multi-valued attribute the primary value counts, else the first; of a complex one its `value`. Text is
-    folded unless caseExact.
+    A multi-valued attribute sorts by its primary value, else its first; a complex one by its `value`. Text is folded
+    unless caseExact.
 
     :raises ValueError: when a complex attribute has no `value`.
     """
@@ -67,7 +68,7 @@ def order_by(bound: Bound | None, descending: bool = False) -> Order:
     if not bound.attribute.multiValued:
         kept_alone = scalar(bound.path, bound.leaf, "")
         key = _without_base(kept_alone.sql)
-        # What an index holds is short enough, and the index gives the order.
+        # Indexed values are short enough, and a bounded key could not use the index.
         return Order(key if kept_alone.indexed else _bounded(key, bound.leaf), descending, may_miss)
     name = bound.sub.name if bound.sub else ""
     kept = rows(Bound(bound.extension, bound.attribute), "", frozenset({name}))
@@ -89,5 +90,5 @@ def _leaf(bound: Bound) -> Bound:
 
 
 def _without_base(sql: Sql) -> str:
-    """Return an expression without its base URL, which is the same everywhere and so does not change the order."""
+    """Return an expression without the base URL, which is the same in every value and so does not change the order."""
     return sql.text.replace("?", "''")

@@ -66,7 +66,7 @@ def _seed_groups(database: Database, groups: dict[str, list[str]]) -> dict[str, 
         with database.write() as connection:
             for name in names[first : first + 1000]:
                 seq, found[name] = resources.insert(connection, GROUP, GROUP.load({"displayName": name}))
-                members.add(connection, seq, groups[name], members.Change())
+                members.add(connection, seq, groups[name], members.MemberChange())
                 if seq % 10 == 0:
                     roles.assign(connection, seq, roles.GROUP, "managed:analyst", "bench")
     return found

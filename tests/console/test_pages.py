@@ -14,7 +14,7 @@ from scim.emulator.client import OktaClient
 from scim.emulator.runner import CheckFailed, TestRun
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.settings import WrongSetting
-from storage import console_figures, faults
+from storage import faults, statistics
 from storage.database import Connection
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
@@ -245,13 +245,13 @@ def test_figures_are_kept_until_something_changes(make_admin: MakeAdmin, monkeyp
     app, admin = make_admin()
     okta = client(app)
     counted: list[int] = []
-    count = console_figures.figures
+    count = statistics.figures
 
-    def counting(connection: Connection) -> console_figures.Figures:
+    def counting(connection: Connection) -> statistics.Figures:
         counted.append(1)
         return count(connection)
 
-    monkeypatch.setattr(console_figures, "figures", counting)
+    monkeypatch.setattr(statistics, "figures", counting)
 
     def figures() -> str:
         found = re.search(r"\d+ pe\w+ \d+ active \d+ may log in \d+ without a role", text_of(admin.get("/")))

@@ -280,12 +280,13 @@ def test_errors_are_pages(admin: Console) -> None:
 
 
 def test_a_bug_is_a_page_without_internals(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage import console_figures
 
     def broken(connection: object) -> None:
         raise RuntimeError("secret internals")
 
-    monkeypatch.setattr(console_figures, "figures", broken)
+    from storage import statistics
+
+    monkeypatch.setattr(statistics, "figures", broken)
     answer = admin.get("/")
     assert answer.status_code == 500
     assert "the server's log has the cause" in text_of(answer)

@@ -9,8 +9,8 @@ from schemas import ResourceType
 from schemas.filters.binding import bind
 from schemas.filters.parser import MAX_LENGTH, MAX_NESTING, parse_filter
 from storage.search import ROLES
-from storage.sql.columns import Sql
 from storage.sql.filters import compile_filter, compile_total
+from storage.sql.fragments import Sql
 from storage.sql.ordering import order_by
 from tests.schemas.test_filters import CORPUS, MATCHES, name_of
 from tests.support.filter_corpus import BASE, Corpus, Entry, database

@@ -14,9 +14,8 @@ from schemas.errors import InsufficientStorage, NotFound, ScimError, Unavailable
 from storage import database as databases
 from storage.database import Connection, Database
 from storage.errors import UnusableFile
-from storage.locks import lock_path
-from storage.usage import log_path
-from storage.writer import MOST_TOGETHER, Writer
+from storage.locks import lock_path, log_path
+from storage.writer import MOST_TOGETHER, WriteQueue
 from tests.support.meeting import Body, Thread, make_database, note, notes, start_linked, together
 
 
@@ -267,7 +266,7 @@ def test_nothing_stays_open_or_locked_when_a_write_cannot_begin(database: Databa
             raise problems.pop()
         return sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)
 
-    writer = Writer(lock_path(database.path), connect, lambda: None)
+    writer = WriteQueue(lock_path(database.path), connect, lambda: None)
     while problems:
         expected = problems[-1]
         with pytest.raises(type(expected)), writer.transaction(0, alone=False, durable=True):
@@ -293,10 +292,10 @@ def test_another_program_that_holds_sqlite_is_waited_for_as_long_as_allowed(data
 def test_a_file_that_is_there_for_a_moment_is_not_even_opened(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "LATELY", 60)
+    monkeypatch.setattr(databases, "CHECK_HOLDS", 60)
     with database.read():
         pass
-    database._writer.close()
+    database._queue.close()
     put_back = another_file(database)
     with pytest.raises(UnusableFile), database.write():
         pytest.fail("writes into another file")

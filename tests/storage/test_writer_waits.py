@@ -56,7 +56,7 @@ class Stalling:
 def left_open(database: Database) -> Iterator[tuple[Thread, Thread, Stalling]]:
     """A batch that was left to a thread which has just given up, and does not know of it yet."""
     turn = Stalling()
-    database._writer._turn = turn  # type: ignore[assignment]
+    database._queue._turn = turn  # type: ignore[assignment]
 
     def wait_for_second(connection: Connection) -> None:
         second.start()
@@ -65,7 +65,7 @@ def left_open(database: Database) -> Iterator[tuple[Thread, Thread, Stalling]]:
 
     first, second = Thread(database, wait_for_second), Thread(database, note("second"), wait=0)
     first.start()
-    until(lambda: (batch := database._writer._batch) is not None and batch.done is not None)
+    until(lambda: (batch := database._queue._batch) is not None and batch.done is not None)
     assert notes(database) == set()
     yield first, second, turn
     turn.go_on.set()
@@ -113,7 +113,7 @@ def test_closing_commits_what_was_left(database: Database) -> None:
 
 def test_a_turn_that_cannot_begin_ends_what_was_left(database: Database) -> None:
     with left_open(database) as (first, _, _):
-        batch = database._writer._batch
+        batch = database._queue._batch
         assert batch is not None
         batch.connection.close()
         with pytest.raises(sqlite3.ProgrammingError), database.write(wait=1):
@@ -128,7 +128,7 @@ def test_an_interrupt_while_waiting_leaves_nothing_to_who_is_gone(database: Data
 
     def interrupt(connection: Connection) -> None:
         begun.set()
-        until(lambda: database._writer._waiting)
+        until(lambda: database._queue._waiting)
         signal.pthread_kill(main, signal.SIGINT)
         assert interrupted.wait(EVER)
 
@@ -206,13 +206,13 @@ def test_closing_while_others_write_takes_nothing_away(database: Database) -> No
 
 
 def test_a_child_writes_on_a_connection_of_its_own(database: Database) -> None:
-    before = database._writer
+    before = database._queue
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
             with database.write() as connection:
                 note("child")(connection)
-            os._exit(0 if database._writer is not before else 2)
+            os._exit(0 if database._queue is not before else 2)
         os._exit(1)
     for number in range(50):
         with database.write() as connection:

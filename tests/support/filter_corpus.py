@@ -10,7 +10,7 @@ from sqlite_utils import Database as SqliteUtils
 from schemas.datetimes import normalise_instant
 from schemas.group import ACCESS_URN as GROUP_ACCESS
 from schemas.user import ACCESS_URN as USER_ACCESS
-from storage.migrations import perch
+from storage.migrations import MIGRATIONS
 from storage.roles import hold
 from storage.sql.filters import register_functions
 from tests.support.resource_types import RESOURCE_TYPES
@@ -153,7 +153,7 @@ def database(template: sqlite3.Connection | None = None) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     register_functions(connection)
     if template is None:
-        perch.apply(SqliteUtils(connection))
+        MIGRATIONS.apply(SqliteUtils(connection))
         connection.execute("DELETE FROM roles")
     else:
         template.backup(connection)

@@ -81,7 +81,7 @@ def start_linked(threads: list[Thread]) -> None:
 
         def start_next(connection: Connection) -> None:
             second.start()
-            until(lambda: first.database._writer._waiting)
+            until(lambda: first.database._queue._waiting)
             body(connection)
 
         first.body = start_next

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scim.web.addresses import counted
-from storage.failed_keys import SIZE, Failures
+from storage.failed_keys import SIZE, FailedKeys
 from tests.conftest import MakeApp, MakeClient, MakeServer
 from tests.support.client import ScimClient
 from tests.support.server import ROOT
@@ -38,7 +38,7 @@ def test_what_is_counted_as_one_address(address: str | None, stands_for: str) ->
 def test_the_count_begins_anew_after_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000_000.0]
     monkeypatch.setattr("storage.failed_keys.time.time", lambda: clock[0])
-    failures = Failures(tmp_path / "failures", 3)
+    failures = FailedKeys(tmp_path / "failures", 3)
     assert [failures.add("a") for _ in range(3)] == [0, 0, 0]
     clock[0] += 20
     assert failures.add("a") == 40
@@ -50,7 +50,7 @@ def test_the_count_begins_anew_after_a_minute(tmp_path: Path, monkeypatch: pytes
 def test_a_clock_set_back_does_not_lock_anyone_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000_000.0]
     monkeypatch.setattr("storage.failed_keys.time.time", lambda: clock[0])
-    failures = Failures(tmp_path / "failures", 1)
+    failures = FailedKeys(tmp_path / "failures", 1)
     failures.add("a")
     assert failures.add("a") > 0
     clock[0] -= 10_000
@@ -58,7 +58,7 @@ def test_a_clock_set_back_does_not_lock_anyone_out(tmp_path: Path, monkeypatch: 
 
 
 def test_many_addresses_take_no_more_memory_and_forget_no_loud_one(tmp_path: Path) -> None:
-    failures = Failures(tmp_path / "failures", 5)
+    failures = FailedKeys(tmp_path / "failures", 5)
     for _ in range(6):
         failures.add("loud")
     begin = time.monotonic()
@@ -71,20 +71,20 @@ def test_many_addresses_take_no_more_memory_and_forget_no_loud_one(tmp_path: Pat
 
 def test_processes_and_threads_count_together(tmp_path: Path) -> None:
     script = (
-        "import sys; from storage.failed_keys import Failures; from concurrent.futures import ThreadPoolExecutor\n"
-        "f = Failures(sys.argv[1], 10**6)\n"
+        "import sys; from storage.failed_keys import FailedKeys; from concurrent.futures import ThreadPoolExecutor\n"
+        "f = FailedKeys(sys.argv[1], 10**6)\n"
         "with ThreadPoolExecutor(4) as pool: list(pool.map(f.add, ['a'] * 250))"
     )
     command = [sys.executable, "-c", script, str(tmp_path / "failures")]
     running = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
     assert [process.wait(30) for process in running] == [0, 0, 0]
-    assert Failures(tmp_path / "failures", 750).add("a") > 0
-    assert Failures(tmp_path / "failures", 751).add("a") > 0
-    assert Failures(tmp_path / "failures", 753).add("a") == 0
+    assert FailedKeys(tmp_path / "failures", 750).add("a") > 0
+    assert FailedKeys(tmp_path / "failures", 751).add("a") > 0
+    assert FailedKeys(tmp_path / "failures", 753).add("a") == 0
 
 
 def test_where_no_file_can_be_made_each_process_counts_alone(tmp_path: Path) -> None:
-    failures = Failures(tmp_path / "no such folder" / "failures", 1)
+    failures = FailedKeys(tmp_path / "no such folder" / "failures", 1)
     assert [failures.add("a") > 0 for _ in range(2)] == [False, True]
 
 
@@ -92,14 +92,14 @@ def test_a_full_disk_does_not_end_the_counting(tmp_path: Path, monkeypatch: pyte
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    failures = Failures(tmp_path / "failures", 2)
+    failures = FailedKeys(tmp_path / "failures", 2)
     assert failures.add("a") == 0
     monkeypatch.setattr("storage.failed_keys.os.pwrite", full)
     assert [failures.add("a") > 0 for _ in range(3)] == [False, True, True]
 
 
 def test_a_file_emptied_or_filled_with_nonsense_does_no_harm(tmp_path: Path) -> None:
-    failures = Failures(tmp_path / "failures", 2)
+    failures = FailedKeys(tmp_path / "failures", 2)
     failures.add("a")
     (tmp_path / "failures").write_bytes(b"")
     assert failures.add("a") == 0
