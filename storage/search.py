@@ -46,8 +46,9 @@ class Selection:
     @property
     def where(self) -> Sql:
         """The whole condition."""
-        whole = Sql(OF_TYPE[self.type])
-        return whole if self.condition is None else whole + " AND (" + self.condition + ")"
+        if self.condition is None:
+            return Sql(OF_TYPE[self.type])
+        return Sql(f"{OF_TYPE[self.type]} AND ({self.condition.text})", self.condition.parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +148,9 @@ def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) 
         return _unfiltered(connection, query.whole_type, offset, count), total(connection, query)
     if not count:
         return [], total(connection, query)
-    sql = Sql(f"SELECT {query.columns} FROM {query.source} r WHERE ") + query.where
-    rows = _rows(connection, sql + Sql(f" ORDER BY {query.order_by} LIMIT ? OFFSET ?", (count, offset)))
+    where = query.where
+    sql = f"SELECT {query.columns} FROM {query.source} r WHERE {where.text} ORDER BY {query.order_by} LIMIT ? OFFSET ?"
+    rows = _rows(connection, Sql(sql, (*where.parameters, count, offset)))
     if len(rows) < count and (rows or not offset):
         return rows, offset + len(rows)
     return rows, total(connection, query)

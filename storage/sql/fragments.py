@@ -8,7 +8,8 @@ from typing import Any
 FEW = 4
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: a frozen dataclass takes several times as long to make, and a search makes a dozen.
+@dataclass(slots=True)
 class Sql:
     """A piece of SQL with the values bound to its question marks, in order."""
 
