@@ -53,7 +53,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to search, and in which order."""
+    """A search: the resources, and their order."""
 
     selections: tuple[Selection, ...]
     order: Order = CREATION
@@ -65,7 +65,7 @@ class Query:
 
     @property
     def columns(self) -> str:
-        """What is read of each row."""
+        """The columns to read."""
         return OTHER_COLUMNS if self.selections[0].type == "Role" else COLUMNS
 
     @property
@@ -206,7 +206,7 @@ def after(
 ) -> tuple[list[ResourceRow], Place | None]:
     """Return `count` resources beyond a place in the query's order, and the place of the last if more follow.
 
-    That is what a cursor holds (RFC 9865 section 2).
+    A cursor holds a place (RFC 9865 section 2).
     """
     order, beyond = query.order, query.order.after(*place) if place else Sql("1")
     keyed = order.key != SEQUENCE
