@@ -1,1 +1,1 @@
-"""How Perch keeps what it knows: one SQLite file per deployment; the only place with SQL."""
+"""One SQLite file per deployment: the only room with SQL. Writes of resources go through `repository`."""

@@ -78,7 +78,7 @@ def restore(
 
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
-    """Make an empty file beside the target, for its owner only; remove what is left of it after the block."""
+    """Make an empty file beside the target, for its owner only; remove it after the block unless it was renamed."""
     new = target.with_name(f".{target.name}.{os.getpid()}.part")
     with os_errors(target.absolute()):
         os.close(make_file(new.absolute()))

@@ -1,4 +1,4 @@
-"""What a change writes beside the resource: a journal entry for people, and events for applications."""
+"""The records of a change: a journal entry for people, and events for applications."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A resource about to be deleted: its document, what is deleted with it, and the users whose roles that touches."""
+    """A resource before its deletion: its document, data that goes with it, and the users whose roles may change."""
 
     row: ResourceRow
     document: Document
@@ -48,7 +48,7 @@ class Changes:
         self.author = author
 
     def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
-        """Write a journal entry; `subject` is the type, id and name of what changed."""
+        """Write a journal entry; `subject` is the type, id and name of the changed object."""
         journal.append(self.connection, self.author, action, subject, changes)
 
     def created(self, row: ResourceRow, document: Document, moved: MemberChange, remarks: Document) -> None:
@@ -57,12 +57,12 @@ class Changes:
         attributes = [name for name in document if name not in ("schemas", "active")]
         if row.type == "Group":
             data = {**_group(row.id, document), "attributes": attributes, "members": len(moved.added)}
-            self._tell("create", [NewEvent(kinds.GROUP_CREATED, "Group", row.id, data)])
+            self._emit("create", [NewEvent(kinds.GROUP_CREATED, "Group", row.id, data)])
             return
         person = effective_roles.named_user(row, document)
         found = [_user(kinds.USER_CREATED, person, {"attributes": attributes, "active": person.active})]
         found += _effects(person, (False, NONE), (person.active, _direct(document)), "created")
-        self._tell("create", found)
+        self._emit("create", found)
 
     def updated(
         self, action: str, row: ResourceRow, states: tuple[Document, Document], moved: MemberChange, remarks: Document
@@ -71,15 +71,15 @@ class Changes:
         counted = self._members(moved)
         self._note(action, row, states, counted | remarks)
         if row.type == "User":
-            self._tell(action, self._user_changes(row, *states))
+            self._emit(action, self._user_changes(row, *states))
             return
-        self._tell(action, list(_group_changes(row, *states, counted)))
+        self._emit(action, list(_group_changes(row, *states, counted)))
         if moved:
             reach = self._reach_of_members(row.seq, moved)
             self._settle(action, reach, ("Group", row.id, states[1]["displayName"]), "members changed")
 
     def before_deletion(self, row: ResourceRow) -> Departure:
-        """Return what `deleted` needs, read before the deletion."""
+        """Read, before the deletion, the data that `deleted` needs."""
         if row.type == "User":
             reach = Reach(before=effective_roles.held_roles(self.connection, [row.seq]))
         else:
@@ -93,10 +93,10 @@ class Changes:
         if row.type == "User":
             person = effective_roles.named_user(row, document)
             found = _effects(person, (person.active, gone.reach.before[row.seq]), (False, NONE), "deleted")
-            self._tell("delete", [*found, _user(kinds.USER_DELETED, person, {})])
+            self._emit("delete", [*found, _user(kinds.USER_DELETED, person, {})])
             return
         self._settle("delete", gone.reach, ("Group", row.id, document["displayName"]), "group deleted")
-        self._tell("delete", [NewEvent(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))])
+        self._emit("delete", [NewEvent(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))])
 
     def reach(self, seqs: Sequence[int], slugs: Sequence[str]) -> Reach:
         """Return the users that a change of roles of some users and groups will touch, read before the change."""
@@ -138,14 +138,14 @@ class Changes:
         changes = {f"roles.{source}": {"before": before, "after": after}}
         self.note(action, (row.type, row.id, row.name), changes)
 
-    def _tell(self, action: str, found: Sequence[NewEvent]) -> None:
+    def _emit(self, action: str, found: Sequence[NewEvent]) -> None:
         events.append(self.connection, self.author, action, found)
 
     def _members(self, moved: MemberChange) -> Document:
         return {"members": members.journalled(self.connection, moved)} if moved else {}
 
     def _withdrawn(self, row: ResourceRow) -> Document:
-        """Return what is deleted with a resource beside its document: roles by hand, members, memberships."""
+        """Return the data that is deleted with a resource: roles by hand, members, memberships."""
         found: Document = {}
         for role in roles.assigned(self.connection, [row.seq]).get(row.seq, ()):
             if role.source != roles.DIRECT:
@@ -183,7 +183,7 @@ class Changes:
     def _settle(self, action: str, reach: Reach, subject: tuple[str, str, str], why: str) -> None:
         """Write the events of effective roles and logins that changed; `subject` is type, id and name of the cause."""
         if reach.many:
-            self._tell(action, [_of_many(reach.slugs, subject, why)])
+            self._emit(action, [_of_many(reach.slugs, subject, why)])
             return
         if not reach.before:
             return
@@ -193,7 +193,7 @@ class Changes:
         for person in effective_roles.named_users(self.connection, people):
             had, has = (person.active, reach.before[person.seq]), (person.active, now[person.seq])
             found += _effects(person, had, has, why)
-        self._tell(action, found)
+        self._emit(action, found)
 
 
 def _group_changes(row: ResourceRow, before: Document, after: Document, moved: Document) -> Iterable[NewEvent]:
@@ -251,7 +251,7 @@ def _group(identifier: str, document: Document) -> dict[str, Any]:
 def _of_many(slugs: Sequence[str], subject: tuple[str, str, str], why: str) -> NewEvent:
     """Return the one event of a change that touches many users: each role with the filter that selects its holders.
 
-    With the filter an application finds both who gained the role and who lost it.
+    With the filter an application finds the users who gained the role and those who lost it.
     """
     kind, identifier, name = subject
     quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in slugs}

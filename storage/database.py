@@ -98,7 +98,7 @@ class Database:
         return thread.connection
 
     def committed(self, read: Callable[[Connection], T]) -> T:
-        """Return the result of a read of one statement, which does not see what this thread is writing."""
+        """Return the result of a read of one statement that does not see this thread's uncommitted writes."""
         thread = self._thread
         writing, thread.writing = thread.writing, None
         try:
@@ -197,7 +197,7 @@ class Database:
                 thread.writing = None
 
     def write_progress(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Write what a power cut may lose, such as how far a delivery is, without waiting for the disk."""
+        """Write data that a power cut may lose, such as the progress of a delivery, without waiting for the disk."""
         return self.write(durable=False)
 
     def check_writable(self, wait: float) -> None:

@@ -1,4 +1,4 @@
-"""Effective roles: who is below a group, and which roles users have and why, now or before a change of members."""
+"""Effective roles: the users below a group, and the roles of users with the reasons, now or before a change."""
 
 import json
 import sqlite3

@@ -17,7 +17,7 @@ NAMES_MEMBER = f"type = 'Group' AND EXISTS (SELECT 1 FROM ({NAMED}) named WHERE 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """What changed: when, by whom, in which request; `changes` maps an attribute to its value before and after."""
+    """A change: when, by whom, in which request; `changes` maps an attribute to its value before and after."""
 
     seq: int
     at: str
@@ -32,7 +32,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes: the actor (`key:ID`, `console`, `command:OSUSER`) and the id of the request."""
+    """The author of a change: the actor (`key:ID`, `console`, `command:OSUSER`) and the id of the request."""
 
     actor: str
     request: str
@@ -74,7 +74,7 @@ def append(
     subject: tuple[str, str, str],
     changes: dict[str, Any],
 ) -> None:
-    """Write an entry; `subject` is the type, id and name of what changed."""
+    """Write an entry; `subject` is the type, id and name of the changed object."""
     connection.execute(
         "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

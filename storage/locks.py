@@ -27,7 +27,7 @@ def log_path(database: Path) -> Path:
 
 
 def identity(path: Path) -> str | None:
-    """Return what distinguishes a file from others of its file system; None when there is no file."""
+    """Return device and inode of a file; None when there is no file."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

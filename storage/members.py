@@ -14,7 +14,7 @@ from storage.sql.fragments import in_list
 NAMED_IN_JOURNAL = 1000
 AT_ONCE = 5000
 
-# An edit of members: "add" or "remove" with ids; any other word replaces all members by those ids.
+# An edit of members: "add" or "remove" with ids; "replace" and "clear" make the ids the only members.
 Edit = tuple[str, Sequence[str]]
 
 

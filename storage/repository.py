@@ -1,4 +1,4 @@
-"""The only writer of users, groups, roles, journal and events: it keeps together what belongs to one change."""
+"""The only writer of users, groups, roles, journal and events: it keeps the parts of a change together."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,14 +22,14 @@ Document = dict[str, Any]
 
 
 class Repository:
-    """Reads and writes the resources of a deployment; each table that no resource depends on has its own module."""
+    """Reads and writes the resources of a deployment; tables that no resource depends on have modules of their own."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     @contextmanager
     def reading(self, seconds: float = math.inf) -> Iterator["Snapshot"]:
-        """Read one snapshot; inside `writing`, what is written so far.
+        """Read one snapshot; inside `writing`, the state written so far.
 
         :raises TooMany: when a read takes longer than `seconds`.
         """
@@ -41,7 +41,7 @@ class Repository:
         """Write all that a block writes or, when it raises, nothing; inside another `writing` it is a savepoint.
 
         `type_name` is the type of the resources that are written, if it is one type. A write of a user is short and
-        may share a commit with others. Any other may take long, so that no write before it waits for its commit.
+        may share a commit with others. Any other may take long, so that earlier writes must not wait for its commit.
 
         :raises Unavailable: when other writers are busy for too long; :raises InsufficientStorage: on a full disk.
         """
@@ -189,7 +189,7 @@ class Transaction(Snapshot):
         return role
 
     def edit_role(self, slug: str, name: str | None, description: str | None) -> Role:
-        """Change a role's name, its description or both; None keeps what is there, "" clears the description.
+        """Change a role's name, its description or both; None keeps the present one, "" clears the description.
 
         :raises NotFound: when the catalogue has no such role.
         """
@@ -206,7 +206,7 @@ class Transaction(Snapshot):
         """Remove a role from the catalogue; with `force` from its holders too.
 
         :raises NotFound: when the catalogue has no such role.
-        :raises Conflict: naming holders, when somebody has it.
+        :raises Conflict: naming holders, when it is assigned.
         """
         role, holders = roles.get(self.connection, slug), roles.holders(self.connection, slug)
         if holders and not force:

@@ -1,4 +1,4 @@
-"""Users and groups as rows: the document as JSON text, with columns for what clients look up."""
+"""Users and groups as rows: the document as JSON text, with columns for the attributes that clients look up."""
 
 import json
 import os
@@ -60,12 +60,12 @@ class ResourceRow(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What people call the user or group."""
+        """The userName or displayName."""
         return name_of(json.loads(self.document))
 
 
 def name_of(document: dict[str, Any]) -> str:
-    """Return what people call the user or group of a document."""
+    """Return the userName of a user's document, the displayName of a group's."""
     return str(document.get("userName") or document["displayName"])
 
 

@@ -91,7 +91,7 @@ def suggestion(connection: sqlite3.Connection, slug: str) -> str:
 
 
 def remove(connection: sqlite3.Connection, slug: str) -> None:
-    """Remove a role that nobody has."""
+    """Remove a role without assignments."""
     connection.execute("DELETE FROM roles WHERE slug = ?", (slug,))
     workspace.move_epoch(connection)
 
@@ -179,7 +179,7 @@ def set_direct(
 
 
 def hold(connection: sqlite3.Connection, resource: int) -> None:
-    """Copy what answers show of a resource's own roles into its row; due after each change of its assignments."""
+    """Copy a resource's own roles into its row, for answers; call it after each change of the assignments."""
     connection.execute(
         'UPDATE resources SET held = (SELECT group_concat(json_array(source, role, display, type, "primary")) '
         "FROM assignments WHERE resource = ?1) WHERE seq = ?1",

@@ -46,13 +46,14 @@ class Selection:
     @property
     def where(self) -> Sql:
         """The whole condition."""
-        whole = Sql(OF_TYPE[self.type])
-        return whole if self.condition is None else whole + " AND (" + self.condition + ")"
+        if self.condition is None:
+            return Sql(OF_TYPE[self.type])
+        return Sql(f"{OF_TYPE[self.type]} AND ({self.condition.text})", self.condition.parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to search, and in which order."""
+    """A search: the resources, and their order."""
 
     selections: tuple[Selection, ...]
     order: Order = CREATION
@@ -64,7 +65,7 @@ class Query:
 
     @property
     def columns(self) -> str:
-        """What is read of each row."""
+        """The columns to read."""
         return OTHER_COLUMNS if self.selections[0].type == "Role" else COLUMNS
 
     @property
@@ -147,8 +148,9 @@ def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) 
         return _unfiltered(connection, query.whole_type, offset, count), total(connection, query)
     if not count:
         return [], total(connection, query)
-    sql = Sql(f"SELECT {query.columns} FROM {query.source} r WHERE ") + query.where
-    rows = _rows(connection, sql + Sql(f" ORDER BY {query.order_by} LIMIT ? OFFSET ?", (count, offset)))
+    where = query.where
+    sql = f"SELECT {query.columns} FROM {query.source} r WHERE {where.text} ORDER BY {query.order_by} LIMIT ? OFFSET ?"
+    rows = _rows(connection, Sql(sql, (*where.parameters, count, offset)))
     if len(rows) < count and (rows or not offset):
         return rows, offset + len(rows)
     return rows, total(connection, query)
@@ -204,7 +206,7 @@ def after(
 ) -> tuple[list[ResourceRow], Place | None]:
     """Return `count` resources beyond a place in the query's order, and the place of the last if more follow.
 
-    That is what a cursor holds (RFC 9865 section 2).
+    A cursor holds a place (RFC 9865 section 2).
     """
     order, beyond = query.order, query.order.after(*place) if place else Sql("1")
     keyed = order.key != SEQUENCE

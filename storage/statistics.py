@@ -1,4 +1,4 @@
-"""Figures of the deployment: what monitoring, the console's overview and `flask doctor` show."""
+"""Figures of the deployment for monitoring, the console's overview and `flask doctor`."""
 
 import os
 import sqlite3
@@ -110,7 +110,7 @@ def state(connection: sqlite3.Connection) -> tuple[object, ...]:
 
 
 def progress(connection: sqlite3.Connection, now: str) -> Progress:
-    """Return what has been done; `now` is the present instant as stored text."""
+    """Return how far the deployment has come; `now` is the present instant as stored text."""
     found = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)), "
         "EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) "
@@ -145,6 +145,6 @@ def last_write(connection: sqlite3.Connection) -> str | None:
 
 
 def free_bytes(file: Path) -> int:
-    """Return what the disk of a file has left for the file's owner."""
+    """Return the free space on the disk of a file."""
     found = os.statvfs(file.parent)
     return found.f_bavail * found.f_frsize

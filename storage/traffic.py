@@ -115,7 +115,7 @@ def _text(value: Any) -> str:
 
 
 def append(connection: sqlite3.Connection, rows: Sequence[TrafficRow]) -> None:
-    """Write entries, the oldest first; many in one statement, since between two of them a thread may lose its turn."""
+    """Write entries, the oldest first; many per statement, since another thread may run between two statements."""
     at = 0
     for size in ROWS_AT_ONCE:
         while len(rows) - at >= size:
@@ -139,11 +139,11 @@ def entries(connection: sqlite3.Connection, query: TrafficQuery = EVERYTHING, li
 def get(connection: sqlite3.Connection, seq: int) -> TrafficEntry:
     """Return one entry.
 
-    :raises NotFound: when there is none, or no longer.
+    :raises NotFound: when there is none, or it was pruned.
     """
     found = connection.execute(f"{SELECT} WHERE seq = ?", (seq,)).fetchone()
     if found is None:
-        raise NotFound(f"There is no request {seq} in the traffic, or no longer; PERCH_TRAFFIC says what is kept.")
+        raise NotFound(f"The request {seq} is not in the traffic; PERCH_TRAFFIC says which requests are kept.")
     return _entry(found)
 
 
@@ -194,7 +194,7 @@ def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
 
 
 def _with_path_naming(connection: sqlite3.Connection, names: Sequence[str]) -> set[int]:
-    """Return the entries whose path names somebody, however it is percent-encoded."""
+    """Return the entries with one of the names in the path, percent-encoded or not."""
     words = [name.casefold() for name in names]
     paths = ((seq, unquote_plus(path).casefold()) for seq, path in connection.execute("SELECT seq, path FROM traffic"))
     return {seq for seq, path in paths if any(word in path for word in words)}

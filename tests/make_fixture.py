@@ -1,4 +1,4 @@
-"""Makes the database of the present version for tests/storage/test_upgrades.py: `python -m tests.make_fixture`.
+"""Makes the database of the present version for tests/storage/test_migrations.py: `python -m tests.make_fixture`.
 
 Run it once for each release, just before its tag, with that release's own code, and commit the file: from then on it
 is never made again, since its worth is that an old program wrote it. Then set the next VERSION in scim/settings.py.

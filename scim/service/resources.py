@@ -29,8 +29,8 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What a resource shall become: its document, roles included, and the edits of its members."""
+class NewState:
+    """The state that a client wants for a resource: its document, roles included, and the edits of its members."""
 
     document: Document
     edits: Sequence[MemberEdit] = field(default=())
@@ -67,14 +67,14 @@ def retrieve(
 def replace(
     context: Context, kind: ResourceType, identifier: str, body: Any, projection: Projection, conditions: Conditions
 ) -> Answer:
-    """Replace a resource (RFC 7644 section 3.5.1): what the body leaves out is cleared, save `active`."""
-    target = _target(kind, kind.load(body))
+    """Replace a resource (RFC 7644 section 3.5.1): attributes that the body lacks are cleared, except `active`."""
+    wanted = _new_state(kind, kind.load(body))
     with context.repository.writing(context.author, kind.name) as write:
         row = _current(write, kind, identifier, conditions)
         before = row.document_with_roles
         if kind.name == "User" and "active" in before:
-            target.document.setdefault("active", before["active"])
-        row = _save(context, write, "replace", row, before, target)
+            wanted.document.setdefault("active", before["active"])
+        row = _save(context, write, "replace", row, before, wanted)
         return _answer(context, write, row, projection, 200)
 
 
@@ -88,7 +88,7 @@ def patch(
         row = _current(write, kind, identifier, conditions)
         before = row.document_with_roles
         patched = patching.apply(kind.schema, before, operations)
-        row = _save(context, write, "patch", row, before, Target(kind.load(patched.document), patched.member_edits))
+        row = _save(context, write, "patch", row, before, NewState(kind.load(patched.document), patched.member_edits))
         if kind.name != "User" and projection.is_default and _is_large(write, row):
             return Answer(204, (), etag(row.version, row.epoch), location(context, kind.name, identifier))
         return _answer(context, write, row, projection, 200)
@@ -104,12 +104,12 @@ def delete(context: Context, kind: ResourceType, identifier: str, conditions: Co
         return Answer(204)
 
 
-def _target(kind: ResourceType, document: Document) -> Target:
-    """Split a whole document: a group's members are rows, and a body without any clears them."""
+def _new_state(kind: ResourceType, document: Document) -> NewState:
+    """Split a whole document: members become edits, and a group's body without members clears them."""
     if kind.name == "User":
-        return Target(document)
+        return NewState(document)
     ids = tuple(member["value"] for member in document.pop("members", ()))
-    return Target(document, [MemberEdit("replace", ids)])
+    return NewState(document, [MemberEdit("replace", ids)])
 
 
 def _current(write: Transaction, kind: ResourceType, identifier: str, conditions: Conditions) -> ResourceRow:
@@ -120,37 +120,37 @@ def _current(write: Transaction, kind: ResourceType, identifier: str, conditions
 
 
 def _save(
-    context: Context, write: Transaction, action: str, row: ResourceRow, before: Document, target: Target
+    context: Context, write: Transaction, action: str, row: ResourceRow, before: Document, wanted: NewState
 ) -> ResourceRow:
-    """Write the difference between what a resource is and what it shall become; nothing when there is none."""
-    fuse.guard(context, write, row, target.document.get("active") is True)
+    """Write the difference between a resource and the state that is wanted; return the row."""
+    fuse.guard(context, write, row, wanted.document.get("active") is True)
     held = before.get("roles", [])
-    sent = with_kept_details(target.document.get("roles", []), held)
+    sent = with_kept_details(wanted.document.get("roles", []), held)
     accepted = accept(context, write, sent, held)
-    _check_effort(write, row, target.edits)
-    edits = _member_edits(context, write, row, target.edits)
-    kind, after = context.resource_types[row.type], accepted.of(target.document)
+    _check_effort(write, row, wanted.edits)
+    edits = _member_edits(context, write, row, wanted.edits)
+    kind, after = context.resource_types[row.type], accepted.of(wanted.document)
     return write.update(kind, row, before, after, edits, action=action, remarks=accepted.remarks)
 
 
 def _member_edits(
     context: Context, write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]
 ) -> Iterator[Edit]:
-    """Yield the edits of a group with ids for filters, each of which sees the edits before it."""
+    """Yield the edits of a group's members, each filter as the ids that it matches after the edits before it."""
     for edit in edits:
         ids = edit.ids if edit.filter is None else _matching(context, write, group, edit)
         yield "remove" if edit.kind == "remove-where" else edit.kind, ids
 
 
 def _check_effort(write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]) -> None:
-    """Refuse filters that would go through a large group again and again while others wait for the writer."""
+    """Refuse filters that would each read a large group while other writes wait."""
     filters = sum(edit.kind == "remove-where" for edit in edits)
     if filters > 1 and filters * members.count(write.connection, group.seq, MOST_VISITED) > MOST_VISITED:
-        raise PayloadTooLarge("members: many filters on a group so large; send fewer of them at once, or ids.")
+        raise PayloadTooLarge("members: too many filters for a group of this size; send fewer at once, or ids.")
 
 
 def _matching(context: Context, write: Transaction, group: ResourceRow, edit: MemberEdit) -> list[str]:
-    """Return the ids of the members that a filter means, asked of elements as GET shows them."""
+    """Return the ids of the members that match a filter, compared as GET shows them."""
     found = (
         {"value": identifier, "$ref": location(context, kind, identifier), "display": display, "type": kind}
         for identifier, kind, display in members.elements(write.connection, group.seq)
@@ -161,7 +161,7 @@ def _matching(context: Context, write: Transaction, group: ResourceRow, edit: Me
 def _reactivate(
     context: Context, write: Transaction, kind: ResourceType, document: Document, taken: Uniqueness
 ) -> ResourceRow:
-    """Take an Okta key's POST for a deactivated user as its re-activation: Okta would repeat a 409 for ever.
+    """Re-activate the deactivated user that an Okta key's POST names: Okta would repeat a POST answered 409 endlessly.
 
     :raises Uniqueness: when the name's holder is active, or the caller is not Okta, or does not want it active.
     """
@@ -171,7 +171,7 @@ def _reactivate(
     if row is None or row.active:
         raise taken
     note(Tolerance.REACTIVATED, row.id)
-    return _save(context, write, "reactivate", row, row.document_with_roles, Target(document))
+    return _save(context, write, "reactivate", row, row.document_with_roles, NewState(document))
 
 
 def _is_large(write: Transaction, group: ResourceRow) -> bool:

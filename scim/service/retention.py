@@ -11,7 +11,7 @@ EVERY, SOON = 3600.0, 5.0
 
 
 class Retention:
-    """Deletes journal entries and events beyond their days, a few at a time, after requests that wrote."""
+    """Prunes journal entries and events older than their limits, a few at a time, after requests that wrote."""
 
     def __init__(self, repository: Repository, journal_days: int, events_days: int) -> None:
         self.repository = repository

@@ -1,4 +1,4 @@
-"""What becomes of the direct roles that clients send, given the catalogue and what the user has already."""
+"""Direct roles as clients send them: checked against the catalogue, completed from the roles that the user has."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,20 +26,20 @@ class Accepted:
 
     @property
     def remarks(self) -> dict[str, Any]:
-        """What the journal keeps of it beside the change of `roles`."""
+        """The ignored slugs, for the journal."""
         return {"roles.ignored": {"before": [], "after": list(self.ignored)}} if self.ignored else {}
 
 
 def with_kept_details(sent: Roles, held: Roles) -> Roles:
-    """Return the sent roles; a slug alone keeps the details of the role that is held by that slug."""
+    """Return the sent roles; one that is sent as a slug alone keeps the details of the role held with that slug."""
     details = {role["value"]: role for role in held}
     return [details.get(role["value"], role) if role.keys() == {"value"} else role for role in sent]
 
 
 def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None = None) -> Accepted:
-    """Check the sent roles against the catalogue, unless they are those that are `held`.
+    """Check the sent roles against the catalogue, unless they equal those `held`.
 
-    PERCH_UNKNOWN_ROLES says what becomes of unknown ones.
+    PERCH_UNKNOWN_ROLES decides whether unknown ones are refused, ignored or added to the catalogue.
 
     :raises InvalidValue: naming unknown slugs and the nearest known ones, when unknown roles are refused.
     """

@@ -1,4 +1,4 @@
-"""Roles as an operator handles them: the catalogue, assignments by hand, and why somebody has a role."""
+"""Roles as an operator handles them: the catalogue, assignments by hand, and the reasons for a user's roles."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ def add(repository: Repository, author: Author, slug: str, name: str, descriptio
 def edit(
     repository: Repository, author: Author, slug: str, name: str | None = None, description: str | None = None
 ) -> Role:
-    """Change a role's name, its description or both; None keeps what is there, "" clears the description."""
+    """Change a role's name, its description or both; None keeps the present one, "" clears the description."""
     if name is not None and not name.strip():
         raise InvalidValue("A role needs a name.")
     with repository.writing(author) as write:
@@ -37,7 +37,7 @@ def edit(
 def remove(repository: Repository, author: Author, slug: str, *, force: bool = False) -> None:
     """Remove a role from the catalogue; with `force` from its holders too.
 
-    :raises Conflict: naming holders, when somebody has it.
+    :raises Conflict: naming holders, when it is assigned.
     """
     with repository.writing(author) as write:
         write.remove_role(slug, force=force)
@@ -69,9 +69,9 @@ def find(repository: Repository, type_name: str, name: str) -> ResourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a user has a role: the source, since when, by whom, and through which path of groups.
+    """A reason for a user's role: the source, since when, by whom, and through which path of groups.
 
-    `actor` is as in the journal; `by` is the same for people, with the key's name.
+    `actor` is as in the journal; `by` is the same in words, with the name of a key.
     """
 
     role: str

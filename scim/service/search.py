@@ -25,7 +25,7 @@ from storage.search import CREATION, Query, Selection
 from storage.sql.filters import compile_filter, compile_total
 from storage.sql.ordering import Order, order_by
 
-# Okta gives up after 60 seconds; a search that long would only take the time of others.
+# In seconds. Okta's own timeout is 60 seconds; longer searches only slow other requests down.
 LONGEST_SEARCH = 20.0
 
 

@@ -33,7 +33,7 @@ def compile_filter(bound: BoundNode, base: str) -> Sql:
 def compile_total(bound: BoundNode, base: str) -> Sql | None:
     """Return a SELECT that counts the resources that match without looking at `r`, where the elements are enough.
 
-    They are when the attribute has a table of its own, since then only one resource type has the attribute.
+    They are enough when the attribute has its own table, since then only one resource type has the attribute.
     """
     node = _normal(bound, True)
     if not isinstance(node, Elements):

@@ -8,7 +8,8 @@ from typing import Any
 FEW = 4
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: a frozen dataclass takes several times as long to make, and a search makes a dozen.
+@dataclass(slots=True)
 class Sql:
     """A piece of SQL with the values bound to its question marks, in order."""
 
@@ -29,10 +30,10 @@ def where(*conditions: tuple[str, Any]) -> Sql:
 
 
 def in_list(numbers: Sequence[int]) -> Sql:
-    """Return what stands after IN for a set of numbers.
+    """Return a set of numbers as the right side of IN.
 
-    A few are bound one by one, which takes half the time; more as one JSON array, since each count of question marks
-    is a statement of its own to prepare.
+    A few numbers are bound one by one, which takes half the time. More are one JSON array, since SQLite would have to
+    prepare a statement for each length of the list.
     """
     if len(numbers) <= FEW:
         return Sql(f"({', '.join('?' * len(numbers))})", tuple(numbers))

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlite_utils import Database
 
 from scim.settings import VERSION
+from storage.errors import NewerFile
+from storage.migrations import MIGRATIONS, known
 from tests.conftest import MakeApp, MakeServer
 from tests.make_fixture import FOLDER, PEOPLE, WORKSPACE, fill
 from tests.support.client import ScimClient, wsgi_transport
@@ -18,6 +21,11 @@ from tests.support.commands import create_key, run_command, run_json, scim_path
 FILES = sorted(FOLDER.glob("*.db.gz"))
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 Upgraded = Callable[..., Flask]
+RELEASED = [
+    "m001_workspace", "m002_resources", "m002_emails", "m003_blocks", "m004_members", "m005_roles", "m006_keys",
+    "m007_journal", "m008_console_sessions", "m009_traffic", "m009_quirks", "m010_activity", "m011_events",
+    "m012_webhooks", "m013_security_events", "m014_held", "m014_wide_blocks",
+]  # fmt: skip
 
 
 def unpack(packed: Path, folder: Path) -> Path:
@@ -80,6 +88,23 @@ def test_it_is_sound_and_like_a_new_one(upgraded: Flask, tmp_path: Path, make_ap
     with closing(sqlite3.connect(tmp_path / "perch.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_migrations_are_only_appended() -> None:
+    with closing(Database(memory=True)) as empty:
+        names = [migration.name for migration in MIGRATIONS.pending(empty)]
+    assert names[: len(RELEASED)] == RELEASED
+    assert known() == set(names)
+
+
+def test_a_file_of_a_newer_version_is_refused(upgraded: Flask, tmp_path: Path, make_app: MakeApp) -> None:
+    run_command(upgraded, "workspace")
+    with closing(sqlite3.connect(tmp_path / "perch.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('perch', 'm999_x', '')"
+        )
+    with pytest.raises(NewerFile, match="newer Perch \\(m999_x\\)"):
+        make_app().extensions["perch"].open()
 
 
 def schema(path: Path) -> set[tuple[str, str, str]]:
