@@ -5,7 +5,6 @@ Three decisions where the RFC leaves room: a comparison with a missing attribute
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 from schemas.datetimes import normalise_instant
 from schemas.errors import InvalidFilter, did_you_mean
@@ -87,7 +86,7 @@ class _Binder:
     def find(self, path: AttrPath) -> Bound | None:
         """Return the attribute of a path; None when only another schema has it."""
         try:
-            bound = _resolve(self.schema, path.urn, path.name, path.sub)
+            bound = self.schema.resolve(path.urn, path.name, path.sub)
         except UnknownAttribute as error:
             extension = self.schema.extension(path.text)
             if extension is not None:
@@ -216,12 +215,6 @@ _READERS: dict[str, Callable[[Attribute, Comparison, LiteralValue], str | bool |
     "number": _number,
     "instant": _instant,
 }
-
-
-@lru_cache(maxsize=512)
-def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None) -> Bound:
-    """Return the attribute of a path; unknown names are not cached, so that no client fills the memory with them."""
-    return schema.resolve(urn, name, sub)
 
 
 def _knows(schema: ResourceSchema, path: AttrPath) -> bool:

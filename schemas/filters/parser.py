@@ -21,11 +21,6 @@ _WORD = re.compile(r"""[^\s()\[\]"]*""")
 _ATTRIBUTE = re.compile(r"[A-Za-z$][A-Za-z0-9_-]*(?:\.[A-Za-z$][A-Za-z0-9_-]*)?")
 _NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-# A comparison with plain text, the most common filter, in one match; the rules below read it the same way.
-_PLAIN = re.compile(
-    r"""((?:[^\s()\[\]":]*+:)*+)([A-Za-z$][A-Za-z0-9_-]*+)(?:\.([A-Za-z$][A-Za-z0-9_-]*+))?+[ \t\r\n]++"""
-    r"""([A-Za-z]{2})[ \t\r\n]++"([^"\\\x00-\x1f\ud800-\udfff]*+)\""""
-)
 _JSON = json.JSONDecoder()
 
 
@@ -91,8 +86,6 @@ class _Parser:
         """*1"not" "(" FILTER ")" / attrExp / valuePath"""
         self.spaces()
         start = self.position
-        if plain := self.plain_exp():
-            return plain
         if self.word().lower() == "not":
             self.position += len("not")
             self.spaces()
@@ -105,19 +98,6 @@ class _Parser:
             return self.group(inside)
         path = self.attr_path()
         return self.value_path(path, inside) if self.at("[") else self.attr_exp(path)
-
-    def plain_exp(self) -> Comparison | None:
-        """attrPath SP compareOp SP quotation-mark *unescaped quotation-mark; None when something else is next."""
-        found = _PLAIN.match(self.text, self.position)
-        if found is None:
-            return None
-        urn, name, sub, operator, value = found.groups()
-        operator = operator.lower()
-        if operator not in OPERATORS:
-            return None
-        path = AttrPath(urn[:-1] or None, name, sub, self.position + 1)
-        self.position = found.end()
-        return Comparison(path, operator, value, found.start(5))
 
     def group(self, inside: bool) -> FilterNode:
         """ "(" FILTER ")" """

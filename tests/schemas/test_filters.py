@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.errors import InvalidFilter, InvalidPath
 from schemas.filters.binding import bind, bind_value_filter
 from schemas.filters.evaluation import evaluate, evaluate_element
 from schemas.filters.nodes import And, AttrPath, Comparison, Constant, Not, Or, ValuePath
-from schemas.filters.parser import MAX_LENGTH, MAX_NESTING, _Parser, parse_filter, parse_path
+from schemas.filters.parser import MAX_LENGTH, MAX_NESTING, parse_filter, parse_path
 from schemas.tolerances import Tolerance
 from tests.support.filter_corpus import Corpus, Entry
 from tests.support.resource_types import GROUP, RESOURCE_TYPES, USER
@@ -173,36 +171,3 @@ def test_unknown_attributes_in_the_search_over_all_types():
     for text in ('nowhere eq "x"', 'password eq "x"', "members.nothing pr"):
         with pytest.raises(InvalidFilter):
             bind(parse_filter(text), USER.schema, [GROUP.schema])
-
-
-PATHS = [
-    "userName",
-    "name.familyName",
-    f"{USER.schema.urn}:userName",
-    ":userName",
-    "a:b:c.d",
-    "not",
-    "x.y.z",
-    "$ref",
-    "ſ",
-    "1",
-]
-SIGNS = [" eq ", " EQ ", " \t sw  ", " \u017fw ", "\u00a0eq ", " co", " xx ", " pr ", " "]
-LITERALS = ['"ann"', '""', '"a\\"b"', '"a\tb"', '"\ud800"', '"straße"', '"ann', "true", "1", "x"]
-JOINTS = [" and ", " or ", "and", "(", ")", " not (", "emails[", "]", "].value", "  "]
-comparisons = st.tuples(*map(st.sampled_from, (PATHS, SIGNS, LITERALS))).map("".join)
-
-
-def parsed(text: str) -> object:
-    try:
-        return parse_filter(text)
-    except InvalidFilter as error:
-        return error.detail
-
-
-@given(st.lists(st.one_of(comparisons, st.sampled_from(JOINTS)), max_size=6).map("".join))
-def test_plain_comparisons_are_taken_as_the_rules_take_them(text: str) -> None:
-    found = parsed(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Parser, "plain_exp", lambda self: None)
-        assert parsed(text) == found
