@@ -22,9 +22,7 @@ CACHE_SECONDS, SHARE = 5.0, 25
 MAX_LABELS = 10_000
 
 _registry = CollectorRegistry()
-_requests = Counter(
-    "perch_requests", "Requests answered.", ("route", "method", "status", "key"), registry=_registry
-)  # fmt: skip
+_requests = Counter("perch_requests", "Requests answered.", ("route", "method", "status", "key"), registry=_registry)
 _seconds = Histogram(
     "perch_request_seconds", "Seconds from a request's arrival to its answer.", ("route", "method"),
     buckets=SECONDS, registry=_registry,

@@ -57,7 +57,10 @@ def start_fails(make_server: MakeServer) -> Callable[[PerchServer, str], None]:
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Every command below one, with the words that call it."""
     if isinstance(command, click.Group):
-        for name, child in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None
             yield from leaves(child, (*path, name))
     else:
         yield path, command
