@@ -140,8 +140,7 @@ def give_memory_back() -> None:
 
 def wait_for_the_stop(worker: Any) -> None:
     """Wait up to 5 s for the stop that the first worker's failure causes: gunicorn cannot handle a second failure."""
-    end = time.monotonic() + 5
-    while worker.alive and time.monotonic() < end:
+    for _ in range(100):
+        if not worker.alive:
+            sys.exit(0)
         time.sleep(0.05)
-    if not worker.alive:
-        sys.exit(0)

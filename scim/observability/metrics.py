@@ -89,12 +89,8 @@ class DeploymentMetrics:
         yield _gauge("perch_disk_free_bytes", "Free space beside the file.", statistics.free_bytes(self.database.file))
         yield _gauge("perch_fuse_lost_users", "Active users that were lost within the fuse's window.", reading.lost)
         yield _gauge("perch_fuse_limit_users", "Lost users at which the fuse blows.", limit)
-        yield _states(
-            "perch_fuse_state",
-            "1 for the state that the safety fuse is in, 0 for the others.",
-            fuse.state_of(self.settings, reading),
-            fuse.STATES,
-        )
+        state = fuse.state_of(self.settings, reading)
+        yield _states("perch_fuse_state", "1 for the safety fuse's state, 0 for its other states.", state, fuse.STATES)
 
     def _cached_counts(self, connection: Connection) -> Counts:
         with self._lock:
