@@ -4,6 +4,7 @@ import ctypes
 import itertools
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -90,7 +91,7 @@ def on_starting(server: Any) -> None:
 
 def on_exit(server: Any) -> None:
     """Remove the folder of the metrics files."""
-    metrics_folder.remove(server.perch_metrics)
+    shutil.rmtree(server.perch_metrics, ignore_errors=True)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -125,8 +126,10 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Tell prometheus_client that a worker has ended."""
-    metrics_folder.worker_ended(worker.pid)
+    """Tell prometheus_client that a worker has ended, as its manual says."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
 
 
 def give_memory_back() -> None:
@@ -137,8 +140,7 @@ def give_memory_back() -> None:
 
 def wait_for_the_stop(worker: Any) -> None:
     """Wait up to 5 s for the stop that the first worker's failure causes: gunicorn cannot handle a second failure."""
-    end = time.monotonic() + 5
-    while worker.alive and time.monotonic() < end:
+    for _ in range(100):
+        if not worker.alive:
+            sys.exit(0)
         time.sleep(0.05)
-    if not worker.alive:
-        sys.exit(0)

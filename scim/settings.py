@@ -44,16 +44,10 @@ def _switch(text: str) -> bool:
     return text == "on"
 
 
-def _whole(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ValueError("must be a whole number above 0")
-    return int(text)
-
-
-def _between(low: int, high: int) -> Callable[[str], int]:
+def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
+        if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
+            raise ValueError(f"must be a whole number from {low}" + (f" to {high}" if high is not None else ""))
         return int(text)
 
     return read
@@ -89,32 +83,32 @@ SETTINGS = (
         "PERCH_UNKNOWN_ROLES", "reject", _choice("reject", "create", "ignore"),
         "What to do with role slugs that the catalogue lacks.",
     ),
-    Setting("PERCH_WRITE_WAIT", "10", _whole, "Seconds that a write waits for other writes before the answer is 503."),
-    Setting("PERCH_MAX_BODY", str(32 * 1024 * 1024), _whole, "Largest request body in bytes, also of a Bulk request."),
+    Setting("PERCH_WRITE_WAIT", "10", _whole(1), "Seconds that a write waits for others before the answer is 503."),
+    Setting("PERCH_MAX_BODY", str(32 * 1024 * 1024), _whole(1), "Largest request body in bytes, Bulk included."),
     Setting(
         "PERCH_TRAFFIC", "errors", _choice("off", "errors", "all"),
         "Which requests are recorded for people to inspect.",
     ),
-    Setting("PERCH_TRAFFIC_KEEP", "10000", _whole, "Number of recorded requests that are kept at most."),
-    Setting("PERCH_TRAFFIC_DAYS", "7", _whole, "Days that recorded requests are kept at most."),
+    Setting("PERCH_TRAFFIC_KEEP", "10000", _whole(1), "Number of recorded requests that are kept at most."),
+    Setting("PERCH_TRAFFIC_DAYS", "7", _whole(1), "Days that recorded requests are kept at most."),
     Setting("PERCH_FUSE", "on", _switch, "Whether mass deactivation is held until an operator releases it."),
     Setting(
-        "PERCH_FUSE_SHARE", "20", _between(1, 100),
+        "PERCH_FUSE_SHARE", "20", _whole(1, 100),
         "Percent of active users that may be deactivated or deleted within the window.",
     ),
-    Setting("PERCH_FUSE_MINIMUM", "10", _whole, "The fuse never blows below this number of users."),
-    Setting("PERCH_FUSE_MINUTES", "10", _between(1, 1440), "The fuse's window in minutes."),
-    Setting("PERCH_FAILED_KEYS", "120", _whole, "Failed access keys per minute and address before the answer is 429."),
-    Setting("PERCH_TRUSTED_PROXIES", "0", _between(0, 16), "Number of proxies whose X-Forwarded-* are trusted."),
-    Setting("PERCH_JOURNAL_DAYS", "365", _between(1, 36500), "Days that journal entries are kept."),
-    Setting("PERCH_EVENTS_DAYS", "30", _between(1, 3650), "Days that events for applications are kept."),
+    Setting("PERCH_FUSE_MINIMUM", "10", _whole(1), "The fuse never blows below this number of users."),
+    Setting("PERCH_FUSE_MINUTES", "10", _whole(1, 1440), "The fuse's window in minutes."),
+    Setting("PERCH_FAILED_KEYS", "120", _whole(1), "Failed keys per minute and address before the answer is 429."),
+    Setting("PERCH_TRUSTED_PROXIES", "0", _whole(0, 16), "Number of proxies whose X-Forwarded-* are trusted."),
+    Setting("PERCH_JOURNAL_DAYS", "365", _whole(1, 36500), "Days that journal entries are kept."),
+    Setting("PERCH_EVENTS_DAYS", "30", _whole(1, 3650), "Days that events for applications are kept."),
     Setting(
         "PERCH_WEBHOOKS_ALLOW_PRIVATE", "off", _switch,
         "Whether webhooks may use private addresses and plain http.",
     ),
     Setting("PERCH_WEBHOOK_HOSTS", "", _hosts, "Hosts, separated by commas, that webhooks may use at any address."),
-    Setting("PERCH_WEBHOOK_TIMEOUT", "10", _between(1, 60), "Seconds until a request to a webhook times out."),
-    Setting("PERCH_DISK_FREE", "100", _between(0, 10**9), "MiB below which /readyz reports a full disk."),
+    Setting("PERCH_WEBHOOK_TIMEOUT", "10", _whole(1, 60), "Seconds until a request to a webhook times out."),
+    Setting("PERCH_DISK_FREE", "100", _whole(0, 10**9), "MiB below which /readyz reports a full disk."),
     Setting(
         "PERCH_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
         "Lowest level that is logged; requests are info, those answered 5xx error.",

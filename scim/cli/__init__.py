@@ -8,26 +8,12 @@ from flask.cli import AppGroup
 
 # Each command with the module and the name that it is defined under.
 COMMANDS = {
-    "init": "deployment.init",
-    "workspace": "deployment.show_workspace",
-    "admin-password": "deployment.admin_password",
-    "backup": "backup.backup",
-    "restore": "backup.restore",
-    "keys": "keys.group",
-    "roles": "roles.group",
-    "journal": "journal.show",
-    "forget": "forget.forget",
-    "fuse": "fuse.group",
-    "events": "events.events",
-    "webhooks": "webhooks.group",
-    "deliver": "deliver.deliver",
-    "settings": "settings.settings",
-    "doctor": "doctor.examine",
-    "traffic": "traffic.group",
-    "quirks": "quirks.show",
-    "faults": "faults.group",
-    "okta": "okta.group",
-}
+    "init": "deployment.init", "workspace": "deployment.show_workspace", "admin-password": "deployment.admin_password",
+    "backup": "backup.backup", "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
+    "keys": "keys.group", "roles": "roles.group", "journal": "journal.show", "forget": "forget.forget",
+    "fuse": "fuse.group", "events": "events.events", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
+    "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
+}  # fmt: skip
 
 
 class Commands(AppGroup):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.datetimes import now
-from schemas.errors import InvalidValue, NotFound
+from schemas.errors import NotFound
 from scim.events.messages import MessageBuilder
 from scim.events.sender import SendResult, WebhookSender
 from scim.events.urls import AddressPolicy
@@ -49,7 +49,6 @@ class WebhookDelivery:
         self.going = going
         self.messages = MessageBuilder(database, issuer)
         self._sender: WebhookSender | None = None
-        self._url = ""
 
     def step(self) -> bool:
         """Deliver one batch; return whether there was anything to do."""
@@ -109,14 +108,13 @@ class WebhookDelivery:
 
     def _deliver_fresh(self, work: PendingWork, most: int = BATCH) -> bool:
         """Skip, queue (behind an earlier event of the same subject) or send each new event, in order."""
-        webhook, blocked, sent = work.webhook, set(work.blocked), 0
-        skipped = 0
+        webhook, sent, skipped = work.webhook, 0, 0
         for event in work.fresh:
             if not self.going() or sent >= most:
                 break
             if not webhook.wants(event.kind):
                 skipped = event.seq
-            elif subject_of(event) in blocked:
+            elif subject_of(event) in work.blocked:
                 if not self._queue(webhook, event):
                     return True
                 webhook, skipped = replace(webhook, position=event.seq), 0
@@ -153,15 +151,10 @@ class WebhookDelivery:
         return False
 
     def _send(self, webhook: Webhook, event: Event) -> SendResult:
-        if self._sender is None or self._url != webhook.url:
+        if self._sender is None or self._sender.url != webhook.url:
             self.close()
-            policy = AddressPolicy.of(self.settings)
-            try:
-                target = policy.parse(webhook.url)
-            except InvalidValue as error:
-                return SendResult(0, error.detail)
-            self._sender = WebhookSender(target, policy, self.settings["PERCH_WEBHOOK_TIMEOUT"])
-            self._url = webhook.url
+            policy, timeout = AddressPolicy.of(self.settings), self.settings["PERCH_WEBHOOK_TIMEOUT"]
+            self._sender = WebhookSender(webhook.url, policy, timeout)
         return self._sender.send(*self.messages.build(webhook, event))
 
     def _store_failure(

@@ -4,16 +4,7 @@ import json
 from typing import Any
 
 from schemas.datetimes import to_json
-from schemas.events import (
-    ATTRIBUTES,
-    CREATE_NOTICE,
-    GROUP_CREATED,
-    OWN,
-    PATCH_NOTICE,
-    PLAIN,
-    PUT_NOTICE,
-    USER_CREATED,
-)
+from schemas.events import ATTRIBUTES, CREATE_NOTICE, GROUP_CREATED, OWN, PATCH_NOTICE, PLAIN, PUT_NOTICE, USER_CREATED
 from storage.events import Event
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
+from schemas.errors import InvalidValue
 from scim.events.urls import AddressPolicy, AddressRefused, WebhookUrl
 
 # Limits of the response's body (bytes), of a kept connection's age (seconds), and of the text in a result (characters).
@@ -36,8 +37,8 @@ class SendResult:
 class WebhookSender:
     """Sends to one URL and keeps the connection if the receiver does; for one thread at a time."""
 
-    def __init__(self, target: WebhookUrl, policy: AddressPolicy, timeout: float) -> None:
-        self.target = target
+    def __init__(self, url: str, policy: AddressPolicy, timeout: float) -> None:
+        self.url = url
         self.policy = policy
         self.timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
@@ -47,15 +48,18 @@ class WebhookSender:
         """POST a body and return the result; errors are results, too."""
         began = time.monotonic()
         try:
+            target = self.policy.parse(self.url)
             if self._connection is not None and began - self._opened < MAX_AGE:
                 try:
-                    return self._post(body, headers)
+                    return self._post(target, body, headers)
                 except (ConnectionError, http.client.NotConnected):
                     # An early error means that the receiver closed the kept connection; a late one is our own timeout.
                     if time.monotonic() - began > self.timeout / 2:
                         raise
             self.close()
-            return self._post(body, headers)
+            return self._post(target, body, headers)
+        except InvalidValue as error:
+            return self._failed(error.detail)
         except AddressRefused as error:
             return self._failed(str(error))
         except (OSError, http.client.HTTPException, ValueError, UnicodeError) as error:
@@ -65,14 +69,14 @@ class WebhookSender:
         self.close()
         return SendResult(0, text[:MAX_TEXT])
 
-    def _post(self, body: bytes, headers: Mapping[str, str]) -> SendResult:
-        connection = self._connection or self._open()
+    def _post(self, target: WebhookUrl, body: bytes, headers: Mapping[str, str]) -> SendResult:
+        connection = self._connection or self._open(target)
         # The socket's timeout restarts with each byte; this one limits the whole exchange.
         timer = threading.Timer(self.timeout, _shut_down, (connection.sock,))
         timer.daemon = True
         timer.start()
         try:
-            connection.request("POST", self.target.path, body, dict(headers))
+            connection.request("POST", target.path, body, dict(headers))
             response = connection.getresponse()
             data = response.read(MAX_BODY)
             result = SendResult(response.status, _one_line(data), _seconds(response.headers.get("Retry-After")))
@@ -82,40 +86,41 @@ class WebhookSender:
         finally:
             timer.cancel()
 
-    def _open(self) -> http.client.HTTPConnection:
+    def _open(self, target: WebhookUrl) -> http.client.HTTPConnection:
         """Connect to an address that was checked just now: a second DNS query could return another one."""
         end, last = time.monotonic() + self.timeout, OSError("The host has no address.")
-        for address in self.policy.addresses(self.target):
+        for address in self.policy.addresses(target):
             try:
-                plain = socket.create_connection((address, self.target.port), max(0.1, end - time.monotonic()))
+                plain = socket.create_connection((address, target.port), max(0.1, end - time.monotonic()))
                 plain.settimeout(self.timeout)
                 # Head and body are two packets; Nagle's algorithm would hold the second one back.
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = http.client.HTTPConnection(self.target.host, self.target.port)
+                connection = http.client.HTTPConnection(target.host, target.port)
                 # http.client must not reconnect by itself: it would resolve the name again.
                 connection.auto_open = 0
-                connection.sock = self._with_tls(plain) if self.target.scheme == "https" else plain
+                connection.sock = _with_tls(plain, target.host) if target.scheme == "https" else plain
             except OSError as error:
                 last = error
                 continue
-            if self.target.scheme == "https":
+            if target.scheme == "https":
                 connection.default_port = 443
             self._connection, self._opened = connection, time.monotonic()
             return connection
         raise last
-
-    def _with_tls(self, plain: socket.socket) -> socket.socket:
-        try:
-            return _tls().wrap_socket(plain, server_hostname=self.target.host)
-        except BaseException:
-            plain.close()
-            raise
 
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _with_tls(plain: socket.socket, host: str) -> socket.socket:
+    try:
+        return _tls().wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
 
 
 @cache

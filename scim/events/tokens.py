@@ -63,10 +63,10 @@ def signing_key(database: Database) -> "ECKey":
         with database.write() as connection:
             # Another process may have made it since the read.
             kept = signing_keys.list_all(connection) or [_make(connection)]
-    return _imported(kept[0])
+    return _key(kept[0])
 
 
-def _imported(jwk: dict[str, Any]) -> "ECKey":
+def _key(jwk: dict[str, Any]) -> "ECKey":
     from joserfc.jwk import ECKey
 
     return ECKey.import_key(jwk)
@@ -85,4 +85,4 @@ def published(database: Database) -> dict[str, Any]:
     """Return the public keys as a JWK Set (RFC 7517 section 5); it is empty until a token is asked for."""
     with database.read() as connection:
         kept = signing_keys.list_all(connection)
-    return {"keys": [_imported(jwk).as_dict(private=False) for jwk in kept]}
+    return {"keys": [_key(jwk).as_dict(private=False) for jwk in kept]}

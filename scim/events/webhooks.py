@@ -55,9 +55,7 @@ class WebhookService:
     def list_all(self) -> list[dict[str, Any]]:
         """Return the description of each webhook."""
         with self.database.read() as connection:
-            return [
-                described(found, webhooks.waiting(connection, found.id)) for found in webhooks.list_all(connection)
-            ]  # fmt: skip
+            return [described(each, webhooks.waiting(connection, each.id)) for each in webhooks.list_all(connection)]
 
     def remove(self, identifier: str) -> Webhook:
         """Remove a webhook with its undelivered events."""
@@ -118,12 +116,8 @@ class WebhookService:
             found = webhooks.get(connection, identifier)
         workspace = self.issuer.rpartition("/")[2]
         event = Event(0, secrets.token_hex(4), now(), TEST, "Workspace", workspace, "test", secrets.token_hex(8), "{}")
-        policy = AddressPolicy.of(self.settings)
-        try:
-            target = policy.parse(found.url)
-        except InvalidValue as error:
-            return SendResult(0, error.detail)
-        with closing(WebhookSender(target, policy, self.settings["PERCH_WEBHOOK_TIMEOUT"])) as sender:
+        policy, timeout = AddressPolicy.of(self.settings), self.settings["PERCH_WEBHOOK_TIMEOUT"]
+        with closing(WebhookSender(found.url, policy, timeout)) as sender:
             return sender.send(*MessageBuilder(self.database, self.issuer).build(found, event))
 
 

@@ -22,9 +22,7 @@ CACHE_SECONDS, SHARE = 5.0, 25
 MAX_LABELS = 10_000
 
 _registry = CollectorRegistry()
-_requests = Counter(
-    "perch_requests", "Requests answered.", ("route", "method", "status", "key"), registry=_registry
-)  # fmt: skip
+_requests = Counter("perch_requests", "Requests answered.", ("route", "method", "status", "key"), registry=_registry)
 _seconds = Histogram(
     "perch_request_seconds", "Seconds from a request's arrival to its answer.", ("route", "method"),
     buckets=SECONDS, registry=_registry,
@@ -91,12 +89,8 @@ class DeploymentMetrics:
         yield _gauge("perch_disk_free_bytes", "Free space beside the file.", statistics.free_bytes(self.database.file))
         yield _gauge("perch_fuse_lost_users", "Active users that were lost within the fuse's window.", reading.lost)
         yield _gauge("perch_fuse_limit_users", "Lost users at which the fuse blows.", limit)
-        yield _states(
-            "perch_fuse_state",
-            "1 for the state that the safety fuse is in, 0 for the others.",
-            fuse.state_of(self.settings, reading),
-            fuse.STATES,
-        )
+        state = fuse.state_of(self.settings, reading)
+        yield _states("perch_fuse_state", "1 for the safety fuse's state, 0 for its other states.", state, fuse.STATES)
 
     def _cached_counts(self, connection: Connection) -> Counts:
         with self._lock:

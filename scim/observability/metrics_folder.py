@@ -1,7 +1,7 @@
-"""The folder that the workers' metrics files lie in (prometheus_client's multiprocess mode).
+"""The folder of the workers' metrics files (prometheus_client's multiprocess mode).
 
-Imports no prometheus_client: that chooses between one process and several when it is imported, and must find the
-folder in the environment by then.
+Each worker has files of its own. They are kept until the server stops, so that the sums of counters never fall.
+This module does not import prometheus_client, which must find the folder in the environment when it is imported.
 """
 
 import fcntl
@@ -27,11 +27,6 @@ def make(parent: str) -> str:
     return folder
 
 
-def remove(folder: str) -> None:
-    """Remove a folder with its files."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def remove_leftovers(parent: str) -> None:
     """Remove the folders of masters that were killed: nobody holds their locks."""
     for folder in Path(parent).glob(f"{PREFIX}*"):
@@ -40,13 +35,6 @@ def remove_leftovers(parent: str) -> None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if folder.stat().st_mtime < time.time() - MAKING:
-                    remove(str(folder))
+                    shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(handle)
-
-
-def worker_ended(pid: int) -> None:
-    """Remove what must not outlive a worker; its counters and histograms are kept, so that sums never fall."""
-    from prometheus_client import multiprocess
-
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -277,8 +277,8 @@ def test_a_key_with_another_secret_is_refused(app: Flask) -> None:
     ("name", "value", "told"),
     [
         ("PERCH_UNKNOWN_ROLES", "maybe", "must be one of reject, create, ignore"),
-        ("PERCH_MAX_BODY", "32MB", "must be a whole number above 0"),
-        ("PERCH_MAX_BODY", "0", "must be a whole number above 0"),
+        ("PERCH_MAX_BODY", "32MB", "must be a whole number from 1"),
+        ("PERCH_MAX_BODY", "0", "must be a whole number from 1"),
         ("PERCH_TRAFFIC", "ALL", "must be one of off, errors, all"),
         ("PERCH_FUSE", "true", "must be on or off"),
         ("PERCH_FAULTS", "1", "must be on or off"),

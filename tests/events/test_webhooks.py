@@ -18,7 +18,7 @@ from schemas.errors import InvalidValue
 from scim.events import delivery
 from scim.events.delivery import WebhookDelivery, retry_delay
 from scim.events.sender import WebhookSender
-from scim.events.urls import AddressPolicy, AddressRefused, WebhookUrl, is_public
+from scim.events.urls import AddressPolicy, AddressRefused, is_public
 from scim.events.webhooks import WebhookService
 from storage import webhooks
 from storage.webhooks import Webhook
@@ -253,9 +253,9 @@ def test_a_hanging_and_a_slow_receiver_cost_only_the_timeout() -> None:
         listener = socket.create_server(("127.0.0.1", 0))
         stop = threading.Event()
         threading.Thread(target=_bad_server, args=(listener, behaviour, stop), daemon=True).start()
-        target = WebhookUrl("http", "127.0.0.1", listener.getsockname()[1], "/")
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         began = time.monotonic()
-        outcome = WebhookSender(target, AddressPolicy(True, frozenset()), 0.5).send(b"{}", {})
+        outcome = WebhookSender(url, AddressPolicy(True, frozenset()), 0.5).send(b"{}", {})
         assert outcome.status == 0 and outcome.text
         assert time.monotonic() - began < 5
         stop.set()
@@ -285,7 +285,7 @@ def test_redirects_are_not_followed(receiver: Receiver) -> None:
     server = HTTPServer(("127.0.0.1", 0), Redirecting)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     policy = AddressPolicy(True, frozenset())
-    outcome = WebhookSender(WebhookUrl("http", "127.0.0.1", server.server_port, "/"), policy, 5).send(b"{}", {})
+    outcome = WebhookSender(f"http://127.0.0.1:{server.server_port}/", policy, 5).send(b"{}", {})
     assert outcome.status == 307 and not outcome.delivered
     server.shutdown()
     server.server_close()
@@ -345,7 +345,8 @@ def test_the_connection_goes_to_the_checked_address_and_is_not_reopened(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(AddressPolicy, "addresses", lambda self, target: [resolve(target.host, target.port)[0][4][0]])
-    sender = WebhookSender(WebhookUrl("http", "app.example.com", receiver.port, "/hook"), PUBLIC_ONLY, 5)
+    policy = AddressPolicy(False, frozenset({"app.example.com"}))
+    sender = WebhookSender(f"http://app.example.com:{receiver.port}/hook", policy, 5)
     body = b'{"id":"1"}'
     headers = {"Content-Type": "application/json"}
     assert sender.send(body, headers).status == 204 and sender.send(body, headers).status == 204
