@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 from schemas.errors import ScimError, Unavailable
-from storage.errors import gone, os_errors, read_only, replaced, sqlite_errors
+from storage.errors import gone, os_errors, read_only, replaced, sqlite_errors, translate
 from storage.integrity import migrate
 from storage.locks import FileUse, identity, lock_path, turn
 from storage.sql.filters import register_functions
@@ -158,14 +157,30 @@ class Database:
         """Tell SQLite whether to give up this thread's read."""
         return time.monotonic() > self._thread.deadline
 
-    def read(self, *, once: bool = False, seconds: float = math.inf) -> "ReadTransaction":
+    @contextmanager
+    def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[sqlite3.Connection]:
         """Read one snapshot of the file; inside a transaction, read within it.
 
         `once` promises one statement at most: a statement is a snapshot by itself, and takes a third of the time.
 
         :raises TooMany: when the read takes longer than `seconds`.
         """
-        return ReadTransaction(self, once, seconds)
+        try:
+            connection = self.reading_connection()
+            if connection.in_transaction:
+                yield connection
+                return
+            if not once:
+                connection.execute("BEGIN")
+            self._thread.deadline = time.monotonic() + seconds
+            try:
+                yield connection
+            finally:
+                self._thread.deadline = math.inf
+                connection.rollback()
+        except sqlite3.DatabaseError as error:
+            translate(error, self.file)
+            raise
 
     @contextmanager
     def write(
@@ -229,53 +244,12 @@ class Database:
         if not connection.in_transaction:
             raise self._thread.lost or Unavailable(LOST)
 
-    def limit(self, seconds: float) -> None:
-        """Give up this thread's reads after this many seconds."""
-        self._thread.deadline = time.monotonic() + seconds if seconds < math.inf else math.inf
-
     def close(self) -> None:
         """Close this thread's connection and the one for writing; each opens again when it is needed."""
         if self._thread.connection is not None:
             self._thread.connection.close()
             self._thread.connection = None
         self._queue.close()
-
-
-class ReadTransaction(sqlite_errors):
-    """A read of the database: a context manager that gives the connection."""
-
-    __slots__ = ("_connection", "_database", "_limited", "_once", "_seconds")
-
-    def __init__(self, database: Database, once: bool, seconds: float) -> None:
-        """Set whether it is one statement only, and how long it may take."""
-        super().__init__(database.file)
-        self._database = database
-        self._once = once
-        self._seconds = seconds
-        self._limited = False
-        self._connection: sqlite3.Connection | None = None
-
-    def __enter__(self) -> sqlite3.Connection:
-        """Begin a transaction unless there is one, or none is needed."""
-        connection = self._database.reading_connection()
-        if not connection.in_transaction:
-            if not self._once:
-                connection.execute("BEGIN")
-                self._connection = connection
-            if self._seconds < math.inf:
-                self._database.limit(self._seconds)
-                self._limited = True
-        return connection
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the transaction and its time limit."""
-        if self._limited:
-            self._database.limit(math.inf)
-        if self._connection is not None:
-            self._connection.rollback()
-        super().__exit__(kind, error, trace)
 
 
 def _ignore(seconds: float) -> None:

@@ -3,8 +3,9 @@
 import errno
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from schemas.errors import InsufficientStorage, ScimError, TooMany, Unavailable
 
@@ -55,25 +56,13 @@ def leftover(path: Path) -> UnusableFile:
     )
 
 
-# Every request enters and leaves these several times: as classes they take a third of a generator's time.
-class _Translation:
-    __slots__ = ("path",)
-
-    def __init__(self, path: Path) -> None:
-        """Name the database, or another file in its folder, for the texts."""
-        self.path = path
-
-    def __enter__(self) -> object:
-        """Begin the block whose errors are translated."""
-
-
-class os_errors(_Translation):
-    """Translate errors of the operating system about the database's folder into SCIM errors."""
-
-    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        """Raise the translation of an OSError."""
-        if isinstance(error, OSError):
-            raise _of_os(error, self.path) from error
+@contextmanager
+def os_errors(path: Path) -> Iterator[None]:
+    """Translate errors of the operating system about the folder of `path` into SCIM errors."""
+    try:
+        yield
+    except OSError as error:
+        raise _of_os(error, path) from error
 
 
 def _of_os(error: OSError, path: Path) -> ScimError:
@@ -90,13 +79,21 @@ def full(path: Path) -> InsufficientStorage:
     return InsufficientStorage(f"The disk of {path.parent} is full; nothing was changed. Free some space.")
 
 
-class sqlite_errors(_Translation):
+@contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
     """Translate SQLite's errors about file and disk into SCIM errors; others pass as they are."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        translate(error, path)
+        raise
 
-    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        """Raise the translation of an error of SQLite."""
-        if isinstance(error, sqlite3.DatabaseError) and (translated := _of_sqlite(error, self.path)) is not None:
-            raise translated from error
+
+def translate(error: sqlite3.DatabaseError, path: Path) -> None:
+    """Raise the SCIM error of an error of SQLite about file and disk; return for any other error."""
+    translated = _of_sqlite(error, path)
+    if translated is not None:
+        raise translated from error
 
 
 def _of_sqlite(error: sqlite3.DatabaseError, path: Path) -> ScimError | None:
