@@ -196,12 +196,12 @@ class ResourceSchema(ScimSchema):
 
     def _named(self, body: Mapping[str, Any]) -> Document:
         found: Document = {}
-        for key, value in body.items():
-            if is_unassigned(value):
-                continue
+        for key, value in {key: value for key, value in body.items() if not is_unassigned(value)}.items():
             field = self.by_key.get(key) or self._by_folded_key.get(key.lower())
-            if field is not None:
+            if isinstance(field, Extension):
                 self._place(found, field, value)
+            elif field is not None:
+                found[field.name] = value
             elif key.lower() == self.urn.lower() and isinstance(value, dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
                 found |= self._named(value)
@@ -213,11 +213,11 @@ class ResourceSchema(ScimSchema):
                 found[key] = value
         return found
 
-    def _place(self, found: Document, field: Attribute, value: Any) -> None:
-        kept = found.get(field.name)
-        if isinstance(field, Extension) and isinstance(kept, dict) and isinstance(value, dict):
+    def _place(self, found: Document, extension: Extension, value: Any) -> None:
+        kept = found.get(extension.name)
+        if isinstance(kept, dict) and isinstance(value, dict):
             value = {**kept, **value}
-        found[field.name] = value
+        found[extension.name] = value
 
 
 COMMON = frozenset(ResourceSchema().fields)

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 VERSION = "0.1.0"
@@ -122,15 +122,12 @@ SETTINGS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(dict[str, Any]):
     """The settings by name; `given` holds the texts that the environment sets."""
 
-    values: Mapping[str, Any]
-    given: Mapping[str, str] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values[name]
+    def __init__(self, values: Mapping[str, Any], given: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.given = given
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -88,7 +88,7 @@ def fuse_off() -> Iterator[None]:
     """Switch the safety fuse off in this process, so that it can delete its own test people."""
     deployment = perch()
     kept = deployment.settings
-    deployment.settings = Settings({**kept.values, "PERCH_FUSE": False})
+    deployment.settings = Settings({**kept, "PERCH_FUSE": False}, kept.given)
     try:
         yield
     finally:
