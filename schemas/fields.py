@@ -256,6 +256,11 @@ class Complex(Attribute):
         """Return the sub-attribute of that name in any case, or None."""
         return self.subAttributes.get(name) or self._by_folded_name.get(name.lower())
 
+    def named(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an object's known keys under the names of the sub-attributes (RFC 7643 section 2.1)."""
+        found = ((self.sub(key), item) for key, item in value.items())
+        return {sub.name: item for sub, item in found if sub is not None}
+
     def read(self, value: Any) -> Any:
         if isinstance(value, list) and not self.multiValued and len(value) == 1:
             note(Tolerance.SINGLE_VALUE_ARRAY, self.name)

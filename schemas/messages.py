@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from schemas.errors import InvalidSyntax, InvalidValue, ScimError
 from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type, names_schema
 from schemas.tolerances import Tolerance, note
-from schemas.values import named, read_value, sentences
+from schemas.values import read_value, sentences
 
 API = "urn:ietf:params:scim:api:messages:2.0:"
 LIST_RESPONSE_URN = f"{API}ListResponse"
@@ -35,7 +35,7 @@ class Message(Complex):
             raise InvalidSyntax(f"The body must be a {self.title} object, not {json_type(body)}.")
         if not names_schema(body, self.urn, self.title):
             raise InvalidSyntax(f"schemas: must contain {self.urn}.")
-        return named(self, body)
+        return self.named(body)
 
     def operations(self, raw: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the 0-based position and the checked keys of each operation, with `value` and `data` as sent.
@@ -54,7 +54,7 @@ class Message(Complex):
             if not isinstance(item, dict):
                 raise InvalidSyntax(f"{path}: must be an object, not {json_type(item)}.")
             try:
-                yield position, {**named(field, item), **field.read_one(item)}
+                yield position, {**field.named(item), **field.read_one(item)}
             except ValidationError as error:
                 raise InvalidSyntax(sentences({path: error.messages})) from None
 
@@ -156,7 +156,7 @@ def read_query(parameters: Mapping[str, str]) -> SearchRequest:
 
     :raises InvalidValue: that names the parameter that is wrong.
     """
-    return _search(named(SEARCH_REQUEST, parameters))
+    return _search(SEARCH_REQUEST.named(parameters))
 
 
 def _search(raw: Mapping[str, Any]) -> SearchRequest:

@@ -1,6 +1,6 @@
 """Values taken one by one, as PATCH does, and marshmallow's error messages as sentences."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from marshmallow import ValidationError
@@ -34,12 +34,6 @@ def _sentences(messages: Any, path: str) -> Iterator[str]:
 def invalid_value(error: ValidationError, path: str = "") -> InvalidValue:
     """Return marshmallow's error as the one that clients see; `path` names the value if the messages do not."""
     return InvalidValue(sentences({path: error.messages} if path else error.messages))
-
-
-def named(field: Complex, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an object's known keys under the names of the field's sub-attributes (RFC 7643 section 2.1)."""
-    found = ((field.sub(key), item) for key, item in value.items())
-    return {sub.name: item for sub, item in found if sub is not None}
 
 
 def read_value(field: Attribute, value: Any, path: str) -> Any:
@@ -81,7 +75,7 @@ def read_parts(field: Complex, value: Any, path: str) -> dict[str, Any]:
 
     :raises InvalidValue: that names `path` and what is wrong.
     """
-    parts = named(field, value) if isinstance(value, dict) else {}
+    parts = field.named(value) if isinstance(value, dict) else {}
     if not parts or "value" in parts:
         return dict(read_element(field, value, path))
     writable = ((field.subAttributes[name], item) for name, item in parts.items())

@@ -10,7 +10,7 @@ from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
 from schemas.tolerances import Tolerance, note
-from schemas.values import named, read_element, read_part, read_parts, read_value
+from schemas.values import read_element, read_part, read_parts, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
 Element = dict[str, Any]
@@ -80,7 +80,7 @@ def _change_object(container: dict[str, Any], op: str, target: PatchTarget, fiel
 def _merged(held: Element, op: str, target: PatchTarget, field: Complex, value: Any) -> tuple[Element, set[str]]:
     """Return the object with the sent sub-attributes merged in, and the names of those."""
     parts = read_value(field, value, target.text)
-    sent = named(field, value) if isinstance(value, dict) else parts
+    sent = field.named(value) if isinstance(value, dict) else parts
     if not parts and sent.get("value") == "":
         return {}, set(sent)
     cleared = {name for name, item in sent.items() if op == "replace" and is_unassigned(item)}
