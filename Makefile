@@ -82,8 +82,10 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 	$(PIP) --requirement requirements-dev.txt
 	@touch $@
 
-$(MINIMUM)/stamp: requirements-min.txt requirements-dev.txt
+# requirements.txt first: it brings a pip that can check the hashes of the other one.
+$(MINIMUM)/stamp: requirements-min.txt requirements-dev.txt requirements.txt
 	$(PYTHON) -m venv $(MINIMUM)
+	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-min.txt
 	@touch $@
