@@ -186,7 +186,7 @@ def test_an_old_cursor_is_gone_and_says_what_to_do(app: Flask, generic: ScimClie
         assert outbox.prune(connection, 30) is False
     for cursor in (start, between):
         answer = follower.client.get(f"/events?after={cursor}")
-        assert answer.status == 410 and "read /Users anew" in answer.body["detail"]
+        assert answer.status == 410 and "read /Users again" in answer.body["detail"]
     follower.cursor = "oldest"
     assert told(follower.next()) == ["user.created"]
     assert follower.next() == []
