@@ -65,7 +65,7 @@ class Database:
         # SQLite keeps its log beside the file that a symbolic link leads to, so the locks are kept there, too.
         self.file = Path(os.path.realpath(self.path))
         # Called with the seconds that each write waited in the queue.
-        self.on_turn: Callable[[float], object] = _ignore
+        self.on_turn: Callable[[float], object] = lambda seconds: None
         self._thread = _ThreadState()
         self._queue = self._new_queue()
         self._opened: tuple[int, str] | None = None
@@ -150,12 +150,8 @@ class Database:
             connection.close()
             raise
         register_functions(connection)
-        connection.set_progress_handler(self._is_late, STEPS_BETWEEN_CHECKS)
+        connection.set_progress_handler(lambda: time.monotonic() > self._thread.deadline, STEPS_BETWEEN_CHECKS)
         return connection
-
-    def _is_late(self) -> bool:
-        """Tell SQLite whether to give up this thread's read."""
-        return time.monotonic() > self._thread.deadline
 
     @contextmanager
     def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[sqlite3.Connection]:
@@ -250,7 +246,3 @@ class Database:
             self._thread.connection.close()
             self._thread.connection = None
         self._queue.close()
-
-
-def _ignore(seconds: float) -> None:
-    """Do nothing with the seconds."""

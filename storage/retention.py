@@ -13,6 +13,7 @@ from storage import events, quirks, traffic
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
+LISTED = "(SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +45,21 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (name.casefold(),)).fetchone()
     if held:
         raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
-    ids = [
-        identifier
-        for (identifier,) in connection.execute(
-            "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?", (name.casefold(),)
-        )
-    ]
-    for identifier in ids:
-        _check_gone(connection, name, identifier)
+    sql = "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?"
+    ids = [identifier for (identifier,) in connection.execute(sql, (name.casefold(),))]
+    listed = (json.dumps(ids),)
+    row = connection.execute(
+        f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq", listed
+    ).fetchone()
+    if row:
+        raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
     words = sorted({name, *ids, *_words(connection, ids)})
     events.forget(connection, ids)
-    entries = sum(_delete(connection, identifier) for identifier in ids)
+    entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
     mentions = sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)
     quirks.forget(connection, words)
     return Erased(entries, mentions, seen)
-
-
-def _check_gone(connection: sqlite3.Connection, name: str, identifier: str) -> None:
-    row = connection.execute(
-        "SELECT json_extract(document, '$.userName') FROM resources WHERE id = ?", (identifier,)
-    ).fetchone()
-    if row:
-        raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
 
 
 def _words(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[str]:
@@ -88,10 +81,6 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
     elif isinstance(value, dict):
         yield from _texts(value.get("value"))
-
-
-def _delete(connection: sqlite3.Connection, identifier: str) -> int:
-    return connection.execute("DELETE FROM journal WHERE type = 'User' AND resource = ?", (identifier,)).rowcount
 
 
 def _blank(connection: sqlite3.Connection, word: str) -> int:

@@ -88,6 +88,12 @@ class Query:
         plain = len(self.selections) == 1 and chosen.condition is None and chosen.type != "Role"
         return chosen.type if plain else None
 
+    @property
+    def cheaper_total(self) -> Sql | None:
+        """A SELECT that counts without looking at `r`, if there is one."""
+        chosen = self.selections[0]
+        return chosen.total() if len(self.selections) == 1 and chosen.total else None
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -161,19 +167,13 @@ def total(connection: sqlite3.Connection, query: Query) -> int:
     if query.whole_type:
         sql = Sql("SELECT ifnull(sum(count), 0) FROM wide_blocks WHERE type = ?", (query.whole_type,))
     else:
-        sql = _cheaper(query) or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
+        sql = query.cheaper_total or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
     return _number(connection, sql)
 
 
 def count_all(connection: sqlite3.Connection, type_name: str) -> int:
     """Return how many resources of a stored type there are."""
     return total(connection, Query((Selection(type_name),)))
-
-
-def _cheaper(query: Query) -> Sql | None:
-    """Return a cheaper way to count, if there is one."""
-    chosen = query.selections[0]
-    return chosen.total() if len(query.selections) == 1 and chosen.total else None
 
 
 def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, count: int) -> list[ResourceRow]:

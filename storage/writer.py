@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import InsufficientStorage, ScimError, Unavailable
@@ -24,18 +25,16 @@ NO_WAIT = "PRAGMA busy_timeout = 0"
 PRAGMAS = (NO_WAIT, "PRAGMA cache_size = -6000")
 
 
+@dataclass(slots=True, eq=False)
 class Batch:
     """Writes that are committed together: how many are done, and the result for the threads that wait for it."""
 
-    __slots__ = ("connection", "done", "durable", "error", "handle", "size")
-
-    def __init__(self, connection: sqlite3.Connection, handle: int, durable: bool) -> None:
-        self.connection = connection
-        self.handle = handle
-        self.durable = durable
-        self.size = 0
-        self.done: threading.Event | None = None
-        self.error: Exception | None = None
+    connection: sqlite3.Connection
+    handle: int
+    durable: bool
+    size: int = 0
+    done: threading.Event | None = None
+    error: Exception | None = None
 
 
 class WriteQueue:

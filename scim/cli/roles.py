@@ -66,7 +66,8 @@ def edit(slug: str, name: str | None, description: str | None) -> None:
 @command
 def remove(slug: str, force: bool) -> None:
     """Remove a role from the catalogue."""
-    catalogue.remove(perch().repository, author(), slug, force=force)
+    with perch().repository.writing(author()) as write:
+        write.remove_role(slug, force=force)
     click.echo(f"{slug}: removed.")
 
 
@@ -77,7 +78,8 @@ def remove(slug: str, force: bool) -> None:
 def assign(user: str | None, group_name: str | None, slug: str) -> None:
     """Assign a role by hand to a person, or to a group for all its members."""
     row = _holder(user, group_name)
-    done = catalogue.assign(perch().repository, author(), row, slug)
+    with perch().repository.writing(author()) as write:
+        done = write.assign(row, slug)
     click.echo(f"{row.name}: {slug} {'assigned' if done else 'was assigned already'}.")
 
 
@@ -88,7 +90,8 @@ def assign(user: str | None, group_name: str | None, slug: str) -> None:
 def unassign(user: str | None, group_name: str | None, slug: str) -> None:
     """Withdraw a role that was assigned by hand."""
     row = _holder(user, group_name)
-    done = catalogue.unassign(perch().repository, author(), row, slug)
+    with perch().repository.writing(author()) as write:
+        done = write.unassign(row, slug)
     click.echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned by hand'}.")
 
 

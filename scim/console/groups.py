@@ -10,7 +10,6 @@ from scim.console.blueprint import console
 from scim.console.people import PER_PAGE, Pager, asked, listing, sorted_by
 from scim.console.users import summaries
 from scim.console.web import author, database, field, number, onward, page, repository, resource_type
-from scim.service import roles as catalogue
 from storage import journal, keys, members, resources, roles, search
 from storage.database import Connection
 from storage.journal import JournalQuery
@@ -61,7 +60,8 @@ def group(identifier: str) -> Response:
 def assign_to_group(identifier: str) -> BaseResponse:
     """Give a role to a group, for all its members."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.assign(repository(), author(), row, slug)
+    with repository().writing(author()) as write:
+        done = write.assign(row, slug)
     text = f"Every member of {row.name} has the role '{slug}' now." if done else "The group gave that role already."
     return onward("group", text, "good" if done else "calm", identifier=identifier)
 
@@ -70,7 +70,8 @@ def assign_to_group(identifier: str) -> BaseResponse:
 def withdraw_from_group(identifier: str) -> BaseResponse:
     """Take a role from a group, and so from members who have it from nowhere else."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.unassign(repository(), author(), row, slug)
+    with repository().writing(author()) as write:
+        done = write.unassign(row, slug)
     text = f"The role '{slug}' is withdrawn from {row.name}." if done else "The group did not give that role."
     return onward("group", text, "good" if done else "calm", identifier=identifier)
 

@@ -62,7 +62,8 @@ def remove_role() -> BaseResponse:
     """Remove a role, from its holders too if the form says so."""
     slug = parameter("slug")
     try:
-        catalogue.remove(repository(), author(), slug, force="force" in request.form)
+        with repository().writing(author()) as write:
+            write.remove_role(slug, force="force" in request.form)
     except Conflict as error:
         return onward("confirm_remove_role", error.detail, "bad", slug=slug)
     return onward("roles", f"The role '{slug}' is removed.")

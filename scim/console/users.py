@@ -64,7 +64,8 @@ def user(identifier: str) -> Response:
 def assign_to_user(identifier: str) -> BaseResponse:
     """Apply a role by hand."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.assign(repository(), author(), row, slug)
+    with repository().writing(author()) as write:
+        done = write.assign(row, slug)
     text = f"{row.name} has the role '{slug}' now." if done else "That role was applied by hand already."
     return onward("user", text, "good" if done else "calm", identifier=identifier)
 
@@ -73,7 +74,8 @@ def assign_to_user(identifier: str) -> BaseResponse:
 def withdraw_from_user(identifier: str) -> BaseResponse:
     """Withdraw a role that was applied by hand."""
     row, slug = _row(identifier), field("slug")
-    done = catalogue.unassign(repository(), author(), row, slug)
+    with repository().writing(author()) as write:
+        done = write.unassign(row, slug)
     text = f"The role '{slug}' is withdrawn." if done else "That role was not applied by hand."
     return onward("user", text, "good" if done else "calm", identifier=identifier)
 

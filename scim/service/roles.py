@@ -34,27 +34,6 @@ def edit(
         return write.edit_role(slug, name and name.strip(), description)
 
 
-def remove(repository: Repository, author: Author, slug: str, *, force: bool = False) -> None:
-    """Remove a role from the catalogue; with `force` from its holders too.
-
-    :raises Conflict: naming holders, when it is assigned.
-    """
-    with repository.writing(author) as write:
-        write.remove_role(slug, force=force)
-
-
-def assign(repository: Repository, author: Author, row: ResourceRow, slug: str) -> bool:
-    """Assign a role by hand to a user, or to a group for all its members; False when it was there already."""
-    with repository.writing(author) as write:
-        return write.assign(row, slug)
-
-
-def unassign(repository: Repository, author: Author, row: ResourceRow, slug: str) -> bool:
-    """Withdraw a role that was assigned by hand; False when it was not there."""
-    with repository.writing(author) as write:
-        return write.unassign(row, slug)
-
-
 def find(repository: Repository, type_name: str, name: str) -> ResourceRow:
     """Return the user of that userName or the group of that displayName, in any case.
 

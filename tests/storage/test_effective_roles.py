@@ -231,8 +231,9 @@ class RolesMachine(RuleBasedStateMachine):
         identifier, person = self.person(place)
         row = catalogue.find(self.repository, "User", person.name.upper())
         assert row.id == identifier
-        change = catalogue.assign if assign else catalogue.unassign
-        assert change(self.repository, AUTHOR, row, slug) == ((slug in person.manual) != assign)
+        with self.repository.writing(AUTHOR) as write:
+            change = write.assign if assign else write.unassign
+            assert change(row, slug) == ((slug in person.manual) != assign)
         person.manual = person.manual | {slug} if assign else person.manual - {slug}
 
     @precondition(has_teams)
@@ -240,7 +241,8 @@ class RolesMachine(RuleBasedStateMachine):
     def assign_to_team(self, place: int, slug: str) -> None:
         _, team = self.team(place)
         row = catalogue.find(self.repository, "Group", team.name.lower())
-        assert catalogue.assign(self.repository, AUTHOR, row, slug) == (slug not in team.roles)
+        with self.repository.writing(AUTHOR) as write:
+            assert write.assign(row, slug) == (slug not in team.roles)
         team.roles.add(slug)
 
     @precondition(has_teams)
@@ -248,12 +250,14 @@ class RolesMachine(RuleBasedStateMachine):
     def unassign_from_team(self, place: int, slug: str) -> None:
         _, team = self.team(place)
         row = catalogue.find(self.repository, "Group", team.name)
-        assert catalogue.unassign(self.repository, AUTHOR, row, slug) == (slug in team.roles)
+        with self.repository.writing(AUTHOR) as write:
+            assert write.unassign(row, slug) == (slug in team.roles)
         team.roles.discard(slug)
 
     @rule(slug=slugs)
     def remove_from_catalogue(self, slug: str) -> None:
-        catalogue.remove(self.repository, AUTHOR, slug, force=True)
+        with self.repository.writing(AUTHOR) as write:
+            write.remove_role(slug, force=True)
         catalogue.add(self.repository, AUTHOR, slug, slug)
         for person in self.model.people.values():
             person.direct = [held for held in person.direct if held != slug]
