@@ -29,14 +29,17 @@ ACTIONS = {
     "unassign": "role withdrawn",
     "forget": "erased",
 }
-# The names of values in journal entries that change no resource.
-NAMES = {
+# Labels for the values of journal entries about the workspace: the fuse and erased people.
+WORKSPACE_LABELS = {
     "at": "blew at",
-    "lost": "users deactivated or deleted",
+    "lost": "users lost",
     "active": "active users",
-    "limit": "blows at",
-    "minutes": "within minutes",
+    "limit": "blows at (users lost)",
+    "minutes": "window in minutes",
     "until": "released until",
+    "journal": "journal entries",
+    "mentions": "mentions in other entries",
+    "traffic": "recorded requests",
 }
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
@@ -79,12 +82,13 @@ def value(found: Any) -> str:
     return str(found)
 
 
-def steps(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
+def steps(changes: dict[str, Any], type_name: str) -> list[tuple[str, str, str]]:
     """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part."""
+    labels = WORKSPACE_LABELS if type_name == "Workspace" else {}
     found = []
     for name, change in changes.items():
         if isinstance(change, dict) and ("before" in change or "after" in change):
-            found += _compared(NAMES.get(name, name), change.get("before"), change.get("after"))
+            found += _compared(labels.get(name, name), change.get("before"), change.get("after"))
         elif isinstance(change, dict) and "added" in change:
             parts = [count(change[part], "member") + f" {part}" for part in ("added", "removed") if change.get(part)]
             found.append((name, "", ", ".join(parts)))
