@@ -6,22 +6,22 @@ from typing import Any
 
 import click
 
-from scim.cli.common import command, origin
+from scim.cli.common import command
 from scim.events.worker import DeliveryWorker, take_turn
-from scim.web.requests import perch
+from scim.web.requests import issuer, perch
 
 
 @click.command("deliver")
-@click.option("--once", is_flag=True, help="Deliver what can be delivered now, and end.")
+@click.option("--once", is_flag=True, help="Deliver the waiting events and exit.")
 @click.option("--interval", type=click.FloatRange(0.01, 60), default=0.25, show_default=True, metavar="SECONDS",
-              help="How often to look for new events.")  # fmt: skip
-@click.option("--with-parent", is_flag=True, help="End when the process that started this one ends.")
+              help="Time between two looks for new events.")  # fmt: skip
+@click.option("--with-parent", is_flag=True, help="Exit when the parent process exits.")
 @command
 def deliver(once: bool, interval: float, with_parent: bool) -> None:
-    """Push events to webhooks until stopped; a second one waits until the first has ended."""
-    found, parent = perch(), os.getppid()
-    found.open()
-    worker = DeliveryWorker(found.database, found.settings, f"{origin()}/{found.workspace}", interval)
+    """Push events to webhooks until stopped; a second `flask deliver` waits until the first has exited."""
+    deployment, parent = perch(), os.getppid()
+    deployment.open()
+    worker = DeliveryWorker(deployment.database, deployment.settings, issuer(), interval)
 
     def stop(*_: Any) -> None:
         worker.stopping.set()
@@ -31,9 +31,9 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    if take_turn(found.database, (lambda: False) if once else alive) is None:
+    if take_turn(deployment.database, (lambda: False) if once else alive) is None:
         if once:
-            raise click.ClickException("Another `flask deliver` works on this file; stop it first.")
+            raise click.ClickException("Another `flask deliver` uses this database; stop it first.")
         return
     click.echo("Delivering events to webhooks.", err=True)
     if once:

@@ -4,17 +4,17 @@ import os
 
 import click
 
-from scim.cli.common import command, json_option, origin, print_json
+from scim.cli.common import command, json_option, print_json
 from scim.service import passwords
 from scim.service.keys import make_key
-from scim.web.requests import perch
+from scim.web.requests import base_url, origin, perch
 from storage import keys
 
 
 @click.command("init")
 @command
 def init() -> None:
-    """Create the file if there is none; print the URLs, and the first secrets once."""
+    """Create the database if it does not exist; print the URLs, and the first password and key once."""
     deployment = perch()
     deployment.open()
     lines = [("Base URL", base_url()), ("Console", f"{origin()}/console/")]
@@ -28,14 +28,14 @@ def init() -> None:
     for name, value in lines:
         click.echo(f"{name + ':':<18}{value}")
     if len(lines) > 2:
-        click.echo("The password and the key are shown this once; keep them.")
+        click.echo("Copy the password and the key now; they are not shown again.")
 
 
 @click.command("workspace")
 @json_option
 @command
 def show_workspace(as_json: bool) -> None:
-    """Show the workspace's id, the path of its base URL and its file."""
+    """Show the workspace's id, the path of its base URL and its database file."""
     found = {"id": perch().workspace, "scimPath": perch().base_path, "database": os.path.abspath(perch().database.path)}
     if as_json:
         print_json(found)
@@ -47,13 +47,8 @@ def show_workspace(as_json: bool) -> None:
 @click.command("admin-password")
 @command
 def admin_password() -> None:
-    """Set a new console password and print it once."""
+    """Set a new random console password and print it once."""
     with perch().database.write() as connection:
         click.echo(passwords.make(connection))
     if perch().settings["PERCH_ADMIN_PASSWORD"]:
-        click.echo("PERCH_ADMIN_PASSWORD is set and wins over it.", err=True)
-
-
-def base_url() -> str:
-    """Return the base URL; without PERCH_PUBLIC_URL a command can only guess its origin."""
-    return origin() + perch().base_path
+        click.echo("PERCH_ADMIN_PASSWORD is set and takes precedence; unset it to use the new password.", err=True)

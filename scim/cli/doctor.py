@@ -1,4 +1,4 @@
-"""`flask doctor`: what may be wrong with the deployment, and what to do about it."""
+"""`flask doctor`: problems of the deployment, and what to do about them."""
 
 import os
 from dataclasses import asdict
@@ -17,7 +17,7 @@ MARKS = {doctor.OK: "ok", doctor.LOOK: "look", doctor.WRONG: "WRONG"}
 @json_option
 @command
 def examine(as_json: bool) -> None:
-    """Look for what is wrong or forgotten, and say what to do; exit 1 when something is wrong."""
+    """Check the deployment and say what to do about each problem; exit 1 if something is wrong."""
     deployment = perch()
     checked = doctor.CheckedDeployment(
         deployment.settings, deployment.database, lambda: deployment.workspace, os.environ

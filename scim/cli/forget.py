@@ -1,4 +1,4 @@
-"""`flask forget`: erase a deleted person from what Perch keeps."""
+"""`flask forget`: erase a deleted person from the journal and the recorded requests."""
 
 import click
 
@@ -13,7 +13,7 @@ SUBJECT = ("Workspace", "forget", "a deleted person")
 @click.argument("username")
 @command
 def forget(username: str) -> None:
-    """Erase a deleted person from the journal and the traffic, by any user name that they had."""
+    """Erase a deleted person from the journal and the recorded requests, by any userName that they had."""
     with perch().repository.writing(author()) as write:
         erased = retention.forget(write.connection, username)
         if erased:
@@ -21,11 +21,11 @@ def forget(username: str) -> None:
             changes = {name: {"before": count, "after": 0} for name, count in counts.items()}
             write.note("forget", SUBJECT, changes)
     if not erased:
-        click.echo("Nothing was kept under that name.")
+        click.echo("Perch has no entries under that name.")
         return
     click.echo(
         f"Erased {erased.journal} journal entries and {erased.traffic} requests, and the mentions in {erased.mentions} "
-        "other entries. Backups made before still hold them."
+        "other entries. Older backups still contain them."
     )
     if not retention.overwrite(perch().database.connection):
-        click.echo("A reader is at work: the write-ahead log holds erased pages until its next checkpoint.", err=True)
+        click.echo("A reader is active: erased data stays in the write-ahead log until the next checkpoint.", err=True)

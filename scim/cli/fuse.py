@@ -1,4 +1,4 @@
-"""`flask fuse`: whether mass deactivation is held, and how a person lets it through."""
+"""`flask fuse`: the state of the safety fuse, and its release."""
 
 import time
 from typing import Any
@@ -13,13 +13,13 @@ from scim.settings import Settings
 from scim.web.requests import perch
 from storage.fuse import FuseState
 
-group = AppGroup("fuse", help="The safety fuse: it holds a provider that deactivates too many users at once.")
+group = AppGroup("fuse", help="The safety fuse: it stops a provider that deactivates too many users at once.")
 
 STATES = {
     "off": "The fuse is off (PERCH_FUSE).",
-    "ready": "The fuse is ready: nothing is held.",
-    "blown": "The fuse is blown: deactivations and deletions are held. `flask fuse release` lets them through.",
-    "released": "The fuse is released: everything goes through until {releasedUntil}.",
+    "ready": "The fuse is ready; Perch refuses nothing because of it.",
+    "blown": "The fuse is blown: Perch refuses deactivations and deletions. Release it with `flask fuse release`.",
+    "released": "The fuse is released: Perch accepts all deactivations and deletions until {releasedUntil}.",
 }
 
 
@@ -27,7 +27,7 @@ STATES = {
 @json_option
 @command
 def status(as_json: bool) -> None:
-    """Show whether the fuse holds anything, and how near it is to blowing."""
+    """Show the state of the fuse, and how many users were lost lately."""
     settings = perch().settings
     with perch().database.read() as connection:
         found = described(settings, fuse.read(connection, settings))
@@ -40,20 +40,20 @@ def status(as_json: bool) -> None:
         f"{found['minutes']} minutes; it blows at {found['limit']}."
     )
     if found["blown"]:
-        click.echo(f"It blew at {found['blown']['at']}, at {found['blown']['lost']} of {found['blown']['active']}.")
+        click.echo("It blew at {at}, at {lost} of {active}.".format(**found["blown"]))
 
 
 @group.command("release")
-@click.option("--minutes", type=click.IntRange(1, 1440), default=10, show_default=True, help="How long.")
+@click.option("--minutes", type=click.IntRange(1, 1440), default=10, show_default=True, help="Duration.")
 @command
 def release(minutes: int) -> None:
-    """Let deactivations and deletions through for some minutes, then count anew."""
+    """Accept all deactivations and deletions for some minutes; afterwards the fuse counts from 0."""
     until = fuse.release(perch().repository, author(), minutes)
-    click.echo(f"Everything goes through until {until}.")
+    click.echo(f"Perch accepts all deactivations and deletions until {until}.")
 
 
 def described(settings: Settings, found: FuseState) -> dict[str, Any]:
-    """Return the state of the fuse as a document."""
+    """Return the state of the fuse as a JSON document."""
     released = found.released_until > time.time()
     return {
         "state": fuse.state_of(settings, found),

@@ -1,4 +1,4 @@
-"""`flask journal`: what changed, when, by whom, before and after."""
+"""`flask journal`: every change, with its time, its author, and the values before and after."""
 
 import json
 from dataclasses import asdict
@@ -6,17 +6,17 @@ from dataclasses import asdict
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_json, print_table
+from scim.cli.common import command, json_option, print_list
 from scim.web.requests import perch
 from storage import journal, keys
-from storage.journal import JournalQuery
+from storage.journal import JournalEntry, JournalQuery
+
+HEADS = ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES")
 
 
 @click.command("journal")
-@click.option("--user", metavar="USERNAME", help="Only what concerns this person, deleted people too.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many, newest first."
-)
+@click.option("--user", metavar="USERNAME", help="Only entries about this person, who may be deleted.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Number of entries at most.")
 @json_option
 @command
 def show(user: str | None, limit: int, as_json: bool) -> None:
@@ -24,20 +24,11 @@ def show(user: str | None, limit: int, as_json: bool) -> None:
     with perch().database.read() as connection:
         found = journal.entries(connection, JournalQuery(user=user or ""), limit)
         names = keys.names(connection)
-    if as_json:
-        print_json([{**asdict(entry), "at": to_json(entry.at)} for entry in found])
-        return
-    print_table(
-        ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES"),
-        [
-            (
-                to_json(e.at),
-                keys.label(e.actor, names),
-                e.request,
-                e.action,
-                f"{e.type} {e.name}",
-                json.dumps(e.changes, ensure_ascii=False)[:200],
-            )
-            for e in found
-        ],
-    )
+    documents = [{**asdict(entry), "at": to_json(entry.at)} for entry in found]
+    print_list(as_json, documents, HEADS, [_row(entry, names) for entry in found])
+
+
+def _row(entry: JournalEntry, names: dict[str, str]) -> tuple[str, ...]:
+    author, changes = keys.label(entry.actor, names), json.dumps(entry.changes, ensure_ascii=False)
+    about = f"{entry.type} {entry.name}"
+    return to_json(entry.at), author, entry.request, entry.action, about, changes[:200]

@@ -6,17 +6,15 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_list
 from scim.service.keys import make_key
 from scim.web.requests import perch
 from storage import keys
 from storage.keys import Key
 
-group = AppGroup("keys", help="Access keys: what identity providers and applications authenticate with.")
+group = AppGroup("keys", help="Access keys, with which identity providers and applications authenticate.")
 
-shape_option = click.option(
-    "--roles-as", type=click.Choice(["strings", "objects"]), help="The shape of roles in answers."
-)
+shape_option = click.option("--roles-as", type=click.Choice(["strings", "objects"]), help="Shape of roles in answers.")
 
 
 @group.command("create")
@@ -28,9 +26,9 @@ shape_option = click.option(
 @json_option
 @command
 def create(name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, as_json: bool) -> None:
-    """Make an access key and print it, this once."""
+    """Create an access key and print it once."""
     if not name.strip():
-        raise click.UsageError("Give the key a name, so that you know it later.")
+        raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
     key, text = make_key(name, idp, access, roles_as, expires_in)
     with perch().database.write() as connection:
         keys.insert(connection, key)
@@ -38,21 +36,18 @@ def create(name: str, idp: str, access: str, roles_as: str | None, expires_in: f
         print_json({"id": key.id, "name": key.name, "key": text})
     else:
         click.echo(text)
-        click.echo("The key is shown this once; copy it now.", err=True)
+        click.echo("Copy the key now; it is not shown again.", err=True)
 
 
 @group.command("list")
 @json_option
 @command
 def show(as_json: bool) -> None:
-    """List the keys, never their secrets."""
+    """List the keys without their secrets."""
     with perch().database.read() as connection:
         found = [described(key) for key in keys.list_all(connection)]
-    if as_json:
-        print_json(found)
-    else:
-        columns = ("id", "name", "idp", "access", "rolesAs", "state", "expires", "lastUsed")
-        print_table([name.upper() for name in columns], [[key[name] for name in columns] for key in found])
+    columns = ("id", "name", "idp", "access", "rolesAs", "state", "expires", "lastUsed")
+    print_list(as_json, found, [name.upper() for name in columns], [[key[name] for name in columns] for key in found])
 
 
 @group.command("set")
@@ -60,18 +55,16 @@ def show(as_json: bool) -> None:
 @click.option("--name")
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now.")
 @shape_option
-@click.option(
-    "--strict/--no-strict", default=None, help="Refuse what needs a tolerance (see flask quirks), or allow it."
-)
+@click.option("--strict/--no-strict", default=None, help="Refuse or tolerate deviations (see flask quirks).")
 @command
 def change(
     identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, strict: bool | None
 ) -> None:
-    """Change a key's name, expiry, shape of roles, or whether it is held to the letter of the RFCs."""
+    """Change a key's name, expiry, shape of roles, or whether its requests must follow the RFCs strictly."""
     values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "strict": strict}
     given = {column: value for column, value in values.items() if value is not None}
     if not given:
-        raise click.UsageError("Say what to change: --name, --expires-in, --roles-as, --strict or --no-strict.")
+        raise click.UsageError("Nothing to change; give --name, --expires-in, --roles-as, --strict or --no-strict.")
     with perch().database.write() as connection:
         key = keys.change(connection, identifier, **given)
     click.echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
@@ -81,14 +74,14 @@ def change(
 @click.argument("identifier", metavar="ID")
 @command
 def revoke(identifier: str) -> None:
-    """Revoke a key; it stops at once."""
+    """Revoke a key; Perch refuses it at once."""
     with perch().database.write() as connection:
         key = keys.revoke(connection, identifier)
     click.echo(f"{key.id} {key.name}: revoked.")
 
 
 def described(key: Key) -> dict[str, Any]:
-    """Return what may be shown of a key."""
+    """Return a key without its secret's digest as a JSON document."""
     return {
         "id": key.id,
         "name": key.name,

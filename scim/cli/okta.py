@@ -1,4 +1,4 @@
-"""`flask okta`: plays Okta against this deployment or any SCIM server by URL."""
+"""`flask okta`: sends the requests of Okta to this deployment or to any SCIM server by URL."""
 
 import json
 import sys
@@ -13,8 +13,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from scim.cli.common import command, json_option, origin, print_json, print_table
-from scim.cli.deployment import base_url
+from scim.cli.common import command, json_option, print_json, print_list, print_table
 from scim.emulator import report
 from scim.emulator.checks import STEPS
 from scim.emulator.client import OktaClient
@@ -29,15 +28,15 @@ from scim.emulator.sync import Summary, Sync, SyncStopped, Task
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.service.keys import make_key
 from scim.settings import Settings
-from scim.web.requests import perch
+from scim.web.requests import base_url, origin, perch
 from storage import keys, roles
 
 KEY_DAYS = 1.0
 SHOWN_LEFT = 5
 EXAMPLE = "https://perch.example.com/WORKSPACE_ID/scim/v2"
 FUSE_NOTICE = (
-    "The safety fuse counts the few people that this run deactivated ('flask fuse status'). "
-    "To keep a deployment untouched, test a scratch file: PERCH_DATABASE=scratch.db flask okta test"
+    "The safety fuse counts the test users that this run deactivated ('flask fuse status'). "
+    "To leave this deployment untouched, use another database: PERCH_DATABASE=scratch.db flask okta test"
 )
 
 group = AppGroup("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")
@@ -47,29 +46,29 @@ app_option = click.option(
     type=click.Choice(DIALECTS),
     default=CUSTOM,
     show_default=True,
-    help="The dialect: custom apps update by PUT, OIN apps by PATCH.",
+    help="Kind of app: custom apps update by PUT, OIN apps by PATCH.",
 )
 Connect = Callable[[], AbstractContextManager[OktaClient]]
 
 
 def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --url and --key; the command gets the base URL as `base` and a context manager of a client as `connect`."""
+    """Add --url and --key; pass the base URL as `base`, and as `connect` a function that opens a client."""
 
     @wraps(run)
     def with_server(*args: Any, url: str | None, key: str | None, **kwargs: Any) -> Any:
         if (url is None) != (key is None):
-            raise click.UsageError("Give --url and --key together, or neither to test this deployment.")
+            raise click.UsageError("Give --url and --key together, or neither for this deployment.")
         if url is not None and not url.lower().startswith(("https://", "http://")):
             raise click.UsageError(f"--url needs a base URL with https:// or http://, such as {EXAMPLE}.")
         return run(*args, connect=lambda: client_of(url, key), base=(url or base_url()).rstrip("/"), **kwargs)
 
-    decorated = click.option("--key", help="An access key of that server.")(command(with_server))
+    decorated = click.option("--key", help="Access key of that server.")(command(with_server))
     return click.option("--url", metavar="BASE", help="Base URL of a SCIM server; default: this deployment.")(decorated)
 
 
 @contextmanager
 def client_of(url: str | None, key: str | None) -> Iterator[OktaClient]:
-    """Yield a client of a server, or of this deployment with a key that is revoked at the end."""
+    """Yield a client of a server, or of this deployment with a temporary key."""
     if url is not None and key is not None:
         yield OktaClient(url, key)
         return
@@ -85,7 +84,7 @@ def client_of(url: str | None, key: str | None) -> Iterator[OktaClient]:
 
 @contextmanager
 def fuse_off() -> Iterator[None]:
-    """Switch the safety fuse off in this process, so that it can delete its own test people."""
+    """Switch the safety fuse off in this process, so that the test users can be deleted."""
     deployment = perch()
     kept = deployment.settings
     deployment.settings = Settings({**kept, "PERCH_FUSE": False}, kept.given)
@@ -98,14 +97,14 @@ def fuse_off() -> Iterator[None]:
 @group.command("test")
 @server_options
 @app_option
-@click.option("--role", "roles_", multiple=True, metavar="SLUG", help="A role to assign; default: the first of /Roles.")
+@click.option("--role", "roles_", multiple=True, metavar="SLUG", help="Role to assign; default: the first of /Roles.")
 @json_option
 @command
 def test(connect: Connect, base: str, dialect: str, roles_: tuple[str, ...], as_json: bool) -> None:
-    """Run all checks of Okta's connector test, its public suite and its flows; exit 1 when one fails.
+    """Run all checks: Okta's connector test, its public test suite and its flows; exit 1 if one fails.
 
-    The test users and groups have names of their own and are deleted at the end. Without --url they go into this
-    deployment.
+    The run creates test users and groups with unique names and deletes them at the end. Without --url it does so
+    in this deployment.
     """
     table = report.ResultTable(click.echo, sys.stdout.encoding)
     results: list[Result] = []
@@ -147,15 +146,15 @@ def _show_problems(error: str | None, left: list[str]) -> None:
 @server_options
 @app_option
 @click.option("--dry-run", is_flag=True, help="Show the tasks and send no request.")
-@click.option("--state", "state_file", metavar="FILE", type=click.Path(dir_okay=False), help="Keep the ids in FILE.")
+@click.option("--state", "state_file", metavar="FILE", type=click.Path(dir_okay=False), help="Store the ids in FILE.")
 @json_option
 @command
 def sync(
     file: str, connect: Connect, base: str, dialect: str, dry_run: bool, state_file: str | None, as_json: bool
 ) -> None:
-    """Bring an organisation to the server as Okta would; a second run sends only what changed since.
+    """Provision an organisation to the server as Okta would; a later run sends only the changes.
 
-    The ids at the server are kept in ORG.okta-state.jsonl beside ORG.json unless --state names another file.
+    The server's ids are stored in ORG.okta-state.jsonl beside ORG.json, unless --state names another file.
     """
     organisation = _organisation(file)
     try:
@@ -180,7 +179,7 @@ def sync(
 
 
 class _NoServer:
-    """The client of a dry run, which must not send."""
+    """The client of a dry run: sending is a bug."""
 
     def send(self, *args: Any, **kwargs: Any) -> Any:
         raise AssertionError("a dry run sends nothing")
@@ -202,11 +201,10 @@ def _with_progress(title: str, tasks: list[Task]) -> Iterable[Task]:
 
 def _show_plan(sync_: Sync, as_json: bool) -> None:
     tasks = [*sync_.people_tasks(), *sync_.group_tasks()]
-    if as_json:
-        print_json([{"kind": task.kind, "key": task.id, "title": task.title} for task in tasks])
-        return
-    print_table(("TASK", "NAME"), [(task.kind, task.title) for task in tasks])
-    click.echo(f"{len(tasks)} tasks; groups are written again when their members have ids.", err=True)
+    documents = [{"kind": task.kind, "key": task.id, "title": task.title} for task in tasks]
+    print_list(as_json, documents, ("TASK", "NAME"), [(task.kind, task.title) for task in tasks])
+    if not as_json:
+        click.echo(f"{len(tasks)} tasks; groups are written again when their members have ids.", err=True)
 
 
 def _show_summary(summary: Summary, requests: int, stopped: str | None, as_json: bool) -> None:
@@ -223,16 +221,19 @@ def _show_summary(summary: Summary, requests: int, stopped: str | None, as_json:
         cause = f"{failure['request']}: {failure['status'] or 'no answer'} {failure['detail']}"
         click.echo(f"{failure['task']} {failure['title']}: {cause}")
     if stopped:
-        click.echo(f"Stopped: no other task can succeed. Correct the cause and run it again: {stopped}", err=True)
+        click.echo(
+            f"Stopped, since no other task can succeed; correct the cause, then run it again: {stopped}",
+            err=True,
+        )
 
 
 @group.command("import")
 @server_options
 @json_option
-@click.option("--save", metavar="FILE", type=click.Path(dir_okay=False), help="Write the JSON document to a file.")
+@click.option("--save", metavar="FILE", type=click.Path(dir_okay=False), help="Write the JSON document to FILE.")
 @command
 def import_(connect: Connect, base: str, as_json: bool, save: str | None) -> None:
-    """Read users and groups in pages of 100, and show what Okta would import."""
+    """Read users and groups in pages of 100, and show the users and groups that Okta would import."""
     with connect() as client:
         retrying = RetryingClient(client, notify=lambda message: click.echo(message, err=True))
         try:
@@ -263,12 +264,12 @@ def _role_names(held: list[Any]) -> str:
 
 @group.command("sample")
 @click.argument("people", type=click.IntRange(min=1))
-@click.option("--groups", type=click.IntRange(min=0), help="The number of groups; default: one for 40 people.")
+@click.option("--groups", type=click.IntRange(min=0), help="Number of groups; default: one for 40 people.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same organisation.")
-@click.option("--role", "roles_", multiple=True, metavar="SLUG", help="A role to give; default: all of the catalogue.")
+@click.option("--role", "roles_", multiple=True, metavar="SLUG", help="Role to assign; default: all of the catalogue.")
 @command
 def sample(people: int, groups: int | None, seed: int, roles_: tuple[str, ...]) -> None:
-    """Print a realistic organisation of PEOPLE people, for sync: flask okta sample 200 > org.json"""
+    """Print a realistic organisation of PEOPLE people for `flask okta sync`: flask okta sample 200 > org.json"""
     if not roles_:
         with perch().database.read() as connection:
             roles_ = tuple(role.slug for role in roles.catalogue(connection))

@@ -16,30 +16,30 @@ from storage.quirks import Quirk
 @json_option
 @command
 def show(key: str | None, as_json: bool) -> None:
-    """Show per key which tolerances it needed and which attributes were ignored, how often, with an example."""
+    """Show the tolerances that each key needed and the attributes that Perch ignored, with counts and examples."""
     with perch().database.read() as connection:
         found = report(connection, key)
     if as_json:
-        print_json([described(one) for one in found])
+        print_json([described(key_report) for key_report in found])
         return
-    for one in found:
-        click.echo(f"{one.name} ({one.key}){', strict' if one.strict else ''}")
-        rows = [(q.count, meaning(q.name), q.example, to_json(q.last)) for q in one.tolerances]
-        rows += [(q.count, f"ignored attribute {q.name}", q.example, to_json(q.last)) for q in one.ignored]
+    for key_report in found:
+        click.echo(f"{key_report.name} ({key_report.key}){', strict' if key_report.strict else ''}")
+        rows = [(q.count, meaning(q.name), q.example, to_json(q.last)) for q in key_report.tolerances]
+        rows += [(q.count, f"ignored attribute {q.name}", q.example, to_json(q.last)) for q in key_report.ignored]
         print_table(("TIMES", "WHAT", "EXAMPLE", "LAST"), rows)
         click.echo()
     if not found:
         click.echo("No key has needed a tolerance, and no attribute was ignored.", err=True)
 
 
-def described(one: KeyReport) -> dict[str, Any]:
-    """Return the report of one key as plain data."""
+def described(key_report: KeyReport) -> dict[str, Any]:
+    """Return the report of one key as a JSON document."""
     return {
-        "key": one.key,
-        "name": one.name,
-        "strict": one.strict,
-        "tolerances": [{**_counted(quirk), "meaning": meaning(quirk.name)} for quirk in one.tolerances],
-        "ignored": [_counted(quirk) for quirk in one.ignored],
+        "key": key_report.key,
+        "name": key_report.name,
+        "strict": key_report.strict,
+        "tolerances": [{**_counted(quirk), "meaning": meaning(quirk.name)} for quirk in key_report.tolerances],
+        "ignored": [_counted(quirk) for quirk in key_report.ignored],
     }
 
 

@@ -1,4 +1,4 @@
-"""`flask roles`: the catalogue, roles by hand and of groups, and why somebody has a role."""
+"""`flask roles`: the catalogue, manual assignments to users and groups, and the reasons for a user's roles."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,19 +8,19 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import author, command, json_option, print_json, print_table
-from scim.service import roles as catalogue
+from scim.cli.common import author, command, json_option, print_list
+from scim.service import roles as role_service
 from scim.web.requests import perch
 from storage import roles
 from storage.resources import ResourceRow
 
-group = AppGroup("roles", help="The catalogue of roles, and who has them.")
+group = AppGroup("roles", help="The catalogue of roles, and their assignments.")
 
 
 def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a user or a group."""
-    run = click.option("--group", "group_name", metavar="DISPLAYNAME", help="All members of the group.")(run)
-    return click.option("--user", metavar="USERNAME", help="This person, by hand.")(run)
+    run = click.option("--group", "group_name", metavar="DISPLAYNAME", help="This group, for all its members.")(run)
+    return click.option("--user", metavar="USERNAME", help="This person.")(run)
 
 
 @group.command("add")
@@ -30,7 +30,7 @@ def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
 @command
 def add(slug: str, name: str, description: str | None) -> None:
     """Add a role to the catalogue."""
-    role = catalogue.add(perch().repository, author(), slug, name, description)
+    role = role_service.add(perch().repository, author(), slug, name, description)
     click.echo(f"{role.slug}: {role.name}")
 
 
@@ -41,28 +41,26 @@ def show(as_json: bool) -> None:
     """List the catalogue."""
     with perch().database.read() as connection:
         found = roles.catalogue(connection)
-    if as_json:
-        print_json([{"slug": role.slug, "name": role.name, "description": role.description} for role in found])
-    else:
-        print_table(("SLUG", "NAME", "DESCRIPTION"), [(role.slug, role.name, role.description) for role in found])
+    documents = [{"slug": role.slug, "name": role.name, "description": role.description} for role in found]
+    print_list(as_json, documents, ("SLUG", "NAME", "DESCRIPTION"), [list(each.values()) for each in documents])
 
 
 @group.command("edit")
 @click.argument("slug")
 @click.option("--name")
-@click.option("--description", metavar="TEXT", help='"" removes it.')
+@click.option("--description", metavar="TEXT", help='New description; "" removes it.')
 @command
 def edit(slug: str, name: str | None, description: str | None) -> None:
-    """Change a role's name or description; its slug and its holders stay."""
+    """Change a role's name or description; its slug and its assignments stay."""
     if name is None and description is None:
-        raise click.UsageError("Say what to change: --name or --description.")
-    role = catalogue.edit(perch().repository, author(), slug, name, description)
+        raise click.UsageError("Nothing to change; give --name or --description.")
+    role = role_service.edit(perch().repository, author(), slug, name, description)
     click.echo(f"{role.slug}: {role.name}")
 
 
 @group.command("remove")
 @click.argument("slug")
-@click.option("--force", is_flag=True, help="Withdraw it from everybody who has it, too.")
+@click.option("--force", is_flag=True, help="Withdraw the role from everybody who has it.")
 @command
 def remove(slug: str, force: bool) -> None:
     """Remove a role from the catalogue."""
@@ -76,11 +74,11 @@ def remove(slug: str, force: bool) -> None:
 @click.argument("slug")
 @command
 def assign(user: str | None, group_name: str | None, slug: str) -> None:
-    """Assign a role by hand to a person, or to a group for all its members."""
+    """Assign a role manually to a person, or to a group for all its members."""
     row = _holder(user, group_name)
     with perch().repository.writing(author()) as write:
         done = write.assign(row, slug)
-    click.echo(f"{row.name}: {slug} {'assigned' if done else 'was assigned already'}.")
+    click.echo(f"{row.name}: {slug} {'assigned' if done else 'was already assigned'}.")
 
 
 @group.command("unassign")
@@ -88,11 +86,11 @@ def assign(user: str | None, group_name: str | None, slug: str) -> None:
 @click.argument("slug")
 @command
 def unassign(user: str | None, group_name: str | None, slug: str) -> None:
-    """Withdraw a role that was assigned by hand."""
+    """Withdraw a role that was assigned manually."""
     row = _holder(user, group_name)
     with perch().repository.writing(author()) as write:
         done = write.unassign(row, slug)
-    click.echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned by hand'}.")
+    click.echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned manually'}.")
 
 
 @group.command("explain")
@@ -100,16 +98,14 @@ def unassign(user: str | None, group_name: str | None, slug: str) -> None:
 @json_option
 @command
 def explain(username: str, as_json: bool) -> None:
-    """Show each effective role of a person and every reason for it."""
-    user = catalogue.find(perch().repository, "User", username)
-    reasons = catalogue.explain(perch().repository, user)
+    """Show the effective roles of a person with every reason for each."""
+    user = role_service.find(perch().repository, "User", username)
+    reasons = role_service.explain(perch().repository, user)
+    documents = [{**asdict(reason), "since": to_json(reason.since)} for reason in reasons]
+    rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons]
+    print_list(as_json, documents, ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH"), rows)
     if as_json:
-        print_json([{**asdict(reason), "since": to_json(reason.since)} for reason in reasons])
         return
-    print_table(
-        ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH"),
-        [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons],
-    )
     if not reasons:
         click.echo(f"{username} has no role and may not log in.", err=True)
     elif not user.active:
@@ -118,6 +114,6 @@ def explain(username: str, as_json: bool) -> None:
 
 def _holder(user: str | None, group_name: str | None) -> ResourceRow:
     if (user is None) == (group_name is None):
-        raise click.UsageError("Name either --user USERNAME or --group DISPLAYNAME.")
+        raise click.UsageError("Give either --user USERNAME or --group DISPLAYNAME.")
     kind, name = ("User", user) if user is not None else ("Group", group_name)
-    return catalogue.find(perch().repository, kind, name or "")
+    return role_service.find(perch().repository, kind, name or "")

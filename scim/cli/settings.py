@@ -1,4 +1,4 @@
-"""`flask settings`: every setting with its value, where that comes from, its default and what it does."""
+"""`flask settings`: every setting with its value, source, default and help."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from scim.web.requests import perch
 
 @click.command("settings")
 @json_option
-@click.option("--markdown", is_flag=True, help="Print the README's table: names, defaults and help.")
+@click.option("--markdown", is_flag=True, help="Print names, defaults and help as a Markdown table.")
 @command
 def settings(as_json: bool, markdown: bool) -> None:
     """Show every setting with its value, source, default and help; secrets are hidden."""
@@ -19,7 +19,7 @@ def settings(as_json: bool, markdown: bool) -> None:
     if as_json:
         print_json({"version": VERSION, "settings": found})
     elif markdown:
-        click.echo(table(found))
+        click.echo(_table(found))
     else:
         click.echo(f"Perch {VERSION}; settings are environment variables.")
         for setting in found:
@@ -33,8 +33,8 @@ def _paragraph(setting: dict[str, Any]) -> str:
     return f"\n{setting['name']}={value}  ({place}{source})\n    {setting['help']} Takes {setting['takes']}."
 
 
-def table(found: list[dict[str, Any]]) -> str:
-    """Return the settings as the README's table."""
+def _table(found: list[dict[str, Any]]) -> str:
+    """Return the settings as the table in the README."""
     rows = (
         f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |" for each in found
     )

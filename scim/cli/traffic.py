@@ -1,4 +1,4 @@
-"""`flask traffic`: the requests that were kept, live, or one in full."""
+"""`flask traffic`: the recorded requests as a list, live, or one in full."""
 
 import contextlib
 import json
@@ -12,29 +12,28 @@ from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
 from scim.cli.common import command, json_option, print_json, print_table
-from scim.cli.deployment import base_url
 from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty
 from scim.traffic.summaries import below_base, of_entry
-from scim.web.requests import perch
+from scim.web.requests import base_url, perch
 from storage import traffic
 from storage.traffic import TrafficEntry, TrafficQuery
 
 POLL_SECONDS = 0.3
-AT_ONCE = 500
+BATCH = 500
 HEADS = ("NO", "WHEN", "KEY", "STATUS", "MS", "WHAT", "REQUEST", "NOTE")
 
 
 @click.group("traffic", cls=AppGroup, invoke_without_command=True)
-@click.option("--follow", is_flag=True, help="Go on: show each request as it is kept, until Ctrl-C.")
-@click.option("--errors", is_flag=True, help="Only what failed.")
+@click.option("--follow", is_flag=True, help="Keep running and show new requests until Ctrl-C.")
+@click.option("--errors", is_flag=True, help="Only failed requests.")
 @click.option("--key", metavar="ID", help="Only requests with this key.")
-@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Number of requests at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; with --follow one per line.")
 @click.pass_context
 @command
 def group(context: click.Context, follow: bool, errors: bool, key: str | None, limit: int, as_json: bool) -> None:
-    """Show the requests and answers that Perch kept (PERCH_TRAFFIC), the newest first; --follow: the newest last."""
+    """Show the recorded requests (PERCH_TRAFFIC), the newest first; with --follow the newest last."""
     if context.invoked_subcommand is not None:
         return
     query = TrafficQuery(errors, key or "")
@@ -49,7 +48,7 @@ def group(context: click.Context, follow: bool, errors: bool, key: str | None, l
     else:
         print_table(HEADS, [_cells(entry) for entry in found])
         if not found:
-            click.echo(f"Nothing was kept; PERCH_TRAFFIC is {perch().settings['PERCH_TRAFFIC']}.", err=True)
+            click.echo(f"No recorded request matches; PERCH_TRAFFIC is {perch().settings['PERCH_TRAFFIC']}.", err=True)
 
 
 @group.command("show")
@@ -66,32 +65,33 @@ def show(number: int, as_json: bool) -> None:
         return
     for name, value in _facts(entry):
         click.echo(f"{name + ':':<12}{value}")
-    for title, body, size in (
-        ("Request", entry.request, entry.requestSize),
-        ("Answer", entry.response, entry.responseSize),
-    ):
-        click.echo(f"\n{title}, {size} bytes" + (", not kept" if size and body is None else ""))
-        if body:
-            click.echo(pretty(body))
-    click.echo(f"\nOnce more, with the access key in KEY:\n{curl}")
+    _show_body("Request", entry.request, entry.requestSize)
+    _show_body("Answer", entry.response, entry.responseSize)
+    click.echo(f"\nTo send it again, set KEY to the access key and run:\n{curl}")
+
+
+def _show_body(title: str, body: str | None, size: int) -> None:
+    click.echo(f"\n{title}, {size} bytes" + (", not recorded" if size and body is None else ""))
+    if body:
+        click.echo(pretty(body))
 
 
 def described(entry: TrafficEntry) -> dict[str, Any]:
-    """Return an entry as plain data, with what the client was doing in words."""
+    """Return an entry as a JSON document, with a sentence about the client's purpose."""
     return {**entry.to_json(), "doing": of_entry(entry)}
 
 
 def _follow(first: Iterator[TrafficEntry], query: TrafficQuery, newest: int, as_json: bool) -> None:
-    """Print entries, then those that come, until interrupted."""
+    """Print the first entries, then new ones, until interrupted."""
     for entry in first:
         _print_line(entry, as_json)
     while True:
         with perch().database.read() as connection:
-            found = traffic.entries(connection, replace(query, after=newest), AT_ONCE)
+            found = traffic.entries(connection, replace(query, after=newest), BATCH)
         for entry in found:
             _print_line(entry, as_json)
             newest = entry.seq
-        if len(found) < AT_ONCE:
+        if len(found) < BATCH:
             time.sleep(POLL_SECONDS)
 
 
@@ -99,8 +99,8 @@ def _print_line(entry: TrafficEntry, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(described(entry), ensure_ascii=False))
         return
-    number, when, key, status, milliseconds, what, asked, note = _cells(entry)
-    line = f"{number:>5}  {when[11:]}  {key:<14}  {status:<7}  {milliseconds:>7}  {what}: {asked}"
+    number, when, key, status, milliseconds, doing, sent, note = _cells(entry)
+    line = f"{number:>5}  {when[11:]}  {key:<14}  {status:<7}  {milliseconds:>7}  {doing}: {sent}"
     click.echo(line + (f"\n{'':<7}{note}" if note else ""))
 
 
@@ -118,7 +118,7 @@ def _cells(entry: TrafficEntry) -> tuple[str, ...]:
 
 
 def _note(entry: TrafficEntry) -> str:
-    """Return what a reader should wonder about: why it failed, faults, ignored attributes, tolerances."""
+    """Return the planned fault, the cause of a failure, ignored attributes and tolerances."""
     parts = [part for part in (entry.fault, entry.reason) if part]
     if entry.replayOf:
         parts.append(f"replay of {entry.replayOf}")
@@ -133,7 +133,7 @@ def _facts(entry: TrafficEntry) -> list[tuple[str, str]]:
     facts = [
         ("Request", f"{entry.seq}, {to_json(entry.at)}, id {entry.requestId or '-'}"),
         ("What", of_entry(entry)),
-        ("Key", f"{entry.keyName} ({entry.key}, {entry.idp})" if entry.key else "none that is valid"),
+        ("Key", f"{entry.keyName} ({entry.key}, {entry.idp})" if entry.key else "no valid key"),
         ("Sent", f"{entry.method} {entry.path}"),
         *entry.headers.items(),
         ("Status", f"{entry.status or 'no answer'} after {entry.duration:.1f} ms"),

@@ -1,22 +1,21 @@
-"""`flask webhooks`: where events are pushed to."""
+"""`flask webhooks`: the addresses that receive events."""
 
 import click
 from flask.cli import AppGroup
 
 from schemas.events import KINDS
-from scim.cli.common import command, json_option, origin, print_json, print_table
+from scim.cli.common import command, json_option, print_json, print_list, print_table
 from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, WebhookService, described
-from scim.web.requests import perch
+from scim.web.requests import issuer, perch
 from storage.webhooks import Webhook
 
-group = AppGroup("webhooks", help="Webhooks: where `flask deliver` pushes events to.")
+group = AppGroup("webhooks", help="Webhooks: the addresses to which `flask deliver` pushes events.")
 identifier_argument = click.argument("identifier", metavar="ID")
 
 
 def service() -> WebhookService:
     """Return the service for the deployment's webhooks."""
-    found = perch()
-    return WebhookService(found.database, found.settings, f"{origin()}/{found.workspace}")
+    return WebhookService(perch().database, perch().settings, issuer())
 
 
 @group.command("add")
@@ -27,7 +26,7 @@ def service() -> WebhookService:
 @json_option
 @command
 def add(url: str, wanted: str, form: str, as_json: bool) -> None:
-    """Push events to URL from now on; print the secret that signs them, this once."""
+    """Push events to URL from now on; print the signing secret once."""
     found = service().add(url, [kind.strip() for kind in wanted.split(",") if kind.strip()], form)
     _show_secret(found, as_json)
 
@@ -36,20 +35,16 @@ def add(url: str, wanted: str, form: str, as_json: bool) -> None:
 @json_option
 @command
 def show(as_json: bool) -> None:
-    """List the webhooks: how far they are, and what is wrong."""
+    """List the webhooks with their state, waiting events and last error."""
     found = service().list_all()
-    if as_json:
-        print_json(found)
-        return
     columns = ("id", "state", "waiting", "delivered", "format", "url", "reason")
-    print_table([name.upper() for name in columns], [[each[name] for name in columns] for each in found])
+    print_list(as_json, found, [name.upper() for name in columns], [[each[name] for name in columns] for each in found])
 
 
 @group.command("kinds")
 @command
 def list_kinds() -> None:
     """List the kinds of events."""
-    perch().open()
     print_table(("EVENT", "MEANING"), list(KINDS.items()))
 
 
@@ -65,7 +60,7 @@ def remove(identifier: str) -> None:
 @identifier_argument
 @command
 def test(identifier: str) -> None:
-    """Send an event that says nothing, now, and show the answer."""
+    """Send a test event now and show the answer."""
     result = service().test(identifier)
     if not result.delivered:
         raise click.ClickException(str(result))
@@ -74,21 +69,21 @@ def test(identifier: str) -> None:
 
 @group.command("replay")
 @identifier_argument
-@click.option("--from", "begin", required=True, metavar="WHERE", help="A cursor, oldest, latest, or an instant.")
+@click.option("--from", "begin", required=True, metavar="WHERE", help="Cursor, ISO 8601 instant, oldest or latest.")
 @command
 def replay(identifier: str, begin: str) -> None:
-    """Send everything again from an event on; `--from latest` skips all that waits."""
+    """Send all events again from an event on; `--from latest` skips the waiting events."""
     click.echo(f"{identifier}: {service().replay(identifier, begin)} events to send.")
 
 
 @group.command("rotate")
 @identifier_argument
 @click.option("--overlap", type=click.FloatRange(0, 720), default=OVERLAP_HOURS, show_default=True, metavar="HOURS",
-              help="How long the old secret signs too.")  # fmt: skip
+              help="How long the old secret also signs.")  # fmt: skip
 @json_option
 @command
 def rotate(identifier: str, overlap: float, as_json: bool) -> None:
-    """Make a new secret and print it, this once; both sign for a while."""
+    """Make a new secret and print it once; the old one also signs for some hours."""
     _show_secret(service().rotate(identifier, overlap), as_json)
 
 
@@ -96,7 +91,7 @@ def rotate(identifier: str, overlap: float, as_json: bool) -> None:
 @identifier_argument
 @command
 def pause(identifier: str) -> None:
-    """Send nothing until resumed."""
+    """Pause a webhook; its events wait until it is resumed."""
     click.echo(f"{identifier} {service().pause(identifier).url}: paused.")
 
 
@@ -104,7 +99,7 @@ def pause(identifier: str) -> None:
 @identifier_argument
 @command
 def resume(identifier: str) -> None:
-    """Go on with a paused or failing webhook, at once."""
+    """Resume a paused webhook, or retry a failing one at once."""
     click.echo(f"{identifier} {service().resume(identifier).url}: resumed.")
 
 
@@ -115,6 +110,5 @@ def _show_secret(found: Webhook, as_json: bool) -> None:
         return
     click.echo(f"{found.id} {found.url}")
     click.echo("".join(secret.values()))
-    if found.format == SET:
-        return
-    click.echo("The secret is shown this once; copy it into the receiver now.", err=True)
+    if found.format == STANDARD:
+        click.echo("Copy the secret into the receiver now; it is not shown again.", err=True)

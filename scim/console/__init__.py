@@ -1,5 +1,16 @@
-"""The console: an administrator's web pages, rendered on the server, on top of the same services as SCIM."""
+"""The console: an administrator's web pages, rendered on the server, on the same services as SCIM."""
 
-from scim.console.pages import register
+from flask import Flask
 
-__all__ = ["register"]
+from scim.console import groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks
+from scim.console.blueprint import console, root
+
+# Importing a page registers its routes with the blueprint.
+PAGES = (groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
+
+
+def register(app: Flask) -> None:
+    """Register the console with the application."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.register_blueprint(console)
+    app.register_blueprint(root)

@@ -1,4 +1,4 @@
-"""The console's blueprint: pages below /console/, each behind the guard, with friendly errors."""
+"""The console's blueprint: the guard of all its pages, the values for all templates, error pages."""
 
 import hashlib
 import logging
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Response, g, redirect, request, url_for
+from flask import Blueprint, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException, InternalServerError
-from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wrappers import Response
 
 from schemas.errors import NotFound, ScimError
 from scim.console import guard, words
@@ -38,12 +38,11 @@ console.after_request(guard.protect)
 
 @console.context_processor
 def shared() -> dict[str, object]:
-    """Give every template what it needs."""
-    held = getattr(g, "console_pass", None)
+    """Return the values that every template needs."""
     return {
         "navigation": NAVIGATION,
-        "signed_in": getattr(g, "signed_in", False),
-        "form_token": held.form_token if held else "",
+        "signed_in": g.get("signed_in", False),
+        "form_token": g.visit.form_token if "visit" in g else "",
         "base_url": base_url,
         "here": here,
         "asset": asset,
@@ -52,7 +51,7 @@ def shared() -> dict[str, object]:
 
 
 def asset(name: str) -> str:
-    """Return the address of a static file, different after each change of it."""
+    """Return the URL of a static file with its digest, so that browsers may cache it."""
     return url_for("console.static", filename=name, v=_digest(name))
 
 
@@ -62,20 +61,20 @@ def _digest(name: str) -> str:
 
 
 @console.errorhandler(ScimError)
-def show_scim_error(error: ScimError) -> BaseResponse:
-    """Answer a refusal with a page that says what to do."""
+def show_scim_error(error: ScimError) -> Response:
+    """Answer a ScimError with a page that says what to do."""
     return _error_page(error.status, error.detail, error.headers)
 
 
 @console.errorhandler(HTTPException)
-def show_http_error(error: HTTPException) -> BaseResponse:
+def show_http_error(error: HTTPException) -> Response:
     """Answer Flask's own errors, and bugs (500), with a page that says what to do."""
     if error.response is not None:
         return error.get_response()
     status = error.code or 500
     if isinstance(error, InternalServerError) and error.original_exception is not None:
         log.error("%s %s failed", request.method, request.url_rule, exc_info=error.original_exception)
-        return _error_page(status, "Perch failed on this page; the server's log has the cause.")
+        return _error_page(status, "An internal error stopped this page; the server's log has the cause.")
     return _error_page(status, words.HTTP.get(status, error.description or error.name))
 
 
@@ -86,8 +85,8 @@ def _error_page(status: int, text: str, headers: Mapping[str, str] | None = None
 
 
 @console.route("/<path:unknown>", methods=["GET", "POST"])
-def nowhere(unknown: str) -> Response:
-    """Answer for addresses that lead nowhere."""
+def not_found(unknown: str) -> Response:
+    """Answer unknown addresses with 404."""
     raise NotFound(f"There is no page at {PATH}/{unknown[:200]}.")
 
 
@@ -95,6 +94,6 @@ root = Blueprint("root", __name__)
 
 
 @root.get("/")
-def to_console() -> BaseResponse:
-    """Lead from the root to the console."""
+def to_console() -> Response:
+    """Redirect the root to the console."""
     return redirect(url_for("console.overview"))

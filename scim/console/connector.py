@@ -1,6 +1,6 @@
-"""The console's "Test connector": sends to this server the requests of Okta's "Test Connector Configuration".
+"""The console's "Test connector": sends the requests of Okta's "Test Connector Configuration" to this server.
 
-The page imports this module when somebody presses the button: a worker needs no HTTP client before.
+It is imported only when the button is pressed, so that workers do not load the HTTP client earlier.
 """
 
 from collections.abc import Iterator
@@ -8,13 +8,12 @@ from contextlib import contextmanager, nullcontext
 
 from flask import current_app
 
-from scim.console.web import database
 from scim.emulator import expect
 from scim.emulator.client import OktaClient
 from scim.emulator.runner import CheckFailed, CheckStep, Result, TestRun, run_checks
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.service.keys import make_key
-from scim.web.requests import base_url, origin
+from scim.web.requests import base_url, origin, perch
 from storage import keys
 
 NAME = "Test connector"
@@ -54,7 +53,7 @@ def no_key(run: TestRun) -> None:
 
 
 def run_connector_test(pasted: str) -> list[Result]:
-    """Return the result of each check with the key that somebody pasted, else with a temporary one."""
+    """Return the result of each check, with the pasted key or else a temporary one."""
     with nullcontext(pasted) if pasted else temporary_key() as key:
         client = OktaClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
         return list(run_checks(TestRun(client), [STEP]))
@@ -62,12 +61,12 @@ def run_connector_test(pasted: str) -> list[Result]:
 
 @contextmanager
 def temporary_key() -> Iterator[str]:
-    """Yield a key that may read and expires after a minute; at the end it is deleted from the list of keys."""
+    """Yield a read-only key that expires after a minute, and delete it at the end."""
     key, text = make_key(NAME, "okta", "read", None, MINUTE)
-    with database().write() as connection:
+    with perch().database.write() as connection:
         keys.insert(connection, key)
     try:
         yield text
     finally:
-        with database().write() as connection:
+        with perch().database.write() as connection:
             keys.discard(connection, key.id)

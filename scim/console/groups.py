@@ -1,15 +1,15 @@
-"""Groups: the list, the members page by page, and which roles a group gives to each of them."""
+"""Groups: the list, and a group's page with its members and the roles that they inherit."""
 
 import json
 from typing import Any
 
-from flask import Response
-from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wrappers import Response
 
 from scim.console.blueprint import console
-from scim.console.people import PER_PAGE, Pager, asked, listing, sorted_by
+from scim.console.lists import PER_PAGE, Pager, listing, offset, read_query, sorted_by
 from scim.console.users import summaries
-from scim.console.web import author, database, field, number, onward, page, repository, resource_type
+from scim.console.web import author, field, number, page, redirect_to, resource
+from scim.web.requests import perch
 from storage import journal, keys, members, resources, roles, search
 from storage.database import Connection
 from storage.journal import JournalQuery
@@ -21,27 +21,25 @@ HISTORY = 10
 @console.get("/groups")
 def groups() -> Response:
     """List groups."""
-    wanted = asked()
-    with database().read() as connection:
-        rows, total = search.list_page(
-            connection, listing(resource_type("Group"), wanted), (wanted.page - 1) * PER_PAGE, PER_PAGE
-        )
+    query = read_query()
+    with perch().database.read() as connection:
+        rows, total = search.list_page(connection, listing("Group", query), offset(query.page), PER_PAGE)
         seqs = [row.seq for row in rows]
         sizes = members.counts(connection, seqs)
         given = roles.assigned(connection, seqs)
     listed = [{"row": row, "name": row.name, "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows]
-    pager = Pager(wanted.page, len(rows), total)
-    return page("groups.html", groups=listed, wanted=wanted, pager=pager, sorted_by=sorted_by)
+    pager = Pager(query.page, len(rows), total)
+    return page("groups.html", groups=listed, query=query, pager=pager, sorted_by=sorted_by)
 
 
 @console.get("/groups/<identifier>")
 def group(identifier: str) -> Response:
     """Show a group."""
     at = number("page")
-    with database().read() as connection:
+    with perch().database.read() as connection:
         row = resources.get(connection, "Group", identifier)
         size = members.counts(connection, [row.seq])[row.seq]
-        listed = members.page(connection, row.seq, (at - 1) * PER_PAGE, PER_PAGE)
+        listed = members.page(connection, row.seq, offset(at), PER_PAGE)
         people = summaries(connection, listed)
         own = roles.assigned(connection, [row.seq]).get(row.seq, [])
         outer = _inherited(connection, row)
@@ -57,27 +55,27 @@ def group(identifier: str) -> Response:
 
 
 @console.post("/groups/<identifier>/roles")
-def assign_to_group(identifier: str) -> BaseResponse:
-    """Give a role to a group, for all its members."""
-    row, slug = _row(identifier), field("slug")
-    with repository().writing(author()) as write:
+def assign_to_group(identifier: str) -> Response:
+    """Assign a role to a group, for all its members."""
+    row, slug = resource("Group", identifier), field("slug")
+    with perch().repository.writing(author()) as write:
         done = write.assign(row, slug)
-    text = f"Every member of {row.name} has the role '{slug}' now." if done else "The group gave that role already."
-    return onward("group", text, "good" if done else "calm", identifier=identifier)
+    text = f"Every member of {row.name} now has the role '{slug}'." if done else "The group already has that role."
+    return redirect_to("group", text, "good" if done else "calm", identifier=identifier)
 
 
 @console.post("/groups/<identifier>/roles/withdraw")
-def withdraw_from_group(identifier: str) -> BaseResponse:
-    """Take a role from a group, and so from members who have it from nowhere else."""
-    row, slug = _row(identifier), field("slug")
-    with repository().writing(author()) as write:
+def withdraw_from_group(identifier: str) -> Response:
+    """Withdraw a role from a group, and so from members without another reason for it."""
+    row, slug = resource("Group", identifier), field("slug")
+    with perch().repository.writing(author()) as write:
         done = write.unassign(row, slug)
-    text = f"The role '{slug}' is withdrawn from {row.name}." if done else "The group did not give that role."
-    return onward("group", text, "good" if done else "calm", identifier=identifier)
+    text = f"The role '{slug}' is withdrawn from {row.name}." if done else "The group does not have that role."
+    return redirect_to("group", text, "good" if done else "calm", identifier=identifier)
 
 
 def _inherited(connection: Connection, row: ResourceRow) -> list[dict[str, Any]]:
-    """Return the roles that members get from the groups around this one, each with the path that leads there."""
+    """Return the roles that members inherit from outer groups, each with the path of groups."""
     paths = members.paths_above(connection, row.seq)
     identifiers = {above.group: above.id for above in members.groups_above(connection, [row.seq]).get(row.seq, [])}
     return [
@@ -85,8 +83,3 @@ def _inherited(connection: Connection, row: ResourceRow) -> list[dict[str, Any]]
         for seq, held in roles.assigned(connection, list(paths)).items()
         for role in held
     ]
-
-
-def _row(identifier: str) -> ResourceRow:
-    with repository().reading() as snapshot:
-        return snapshot.get("Group", identifier)

@@ -1,9 +1,10 @@
-"""The journal: what changed, when, by whom, before and after."""
+"""The journal: every change with its time, its author, and the values before and after."""
 
-from flask import Response
+from werkzeug.wrappers import Response
 
 from scim.console.blueprint import console
-from scim.console.web import database, number, page, parameter
+from scim.console.web import number, page, parameter
+from scim.web.requests import perch
 from storage import journal, keys, resources
 from storage.journal import JournalQuery
 
@@ -21,7 +22,7 @@ def show_journal() -> Response:
         action=parameter("action"),
         before=number("before", 0),
     )
-    with database().read() as connection:
+    with perch().database.read() as connection:
         entries = journal.entries(connection, query, PER_PAGE + 1)
         actors = keys.names(connection)
         alive = resources.existing(connection, [entry.resource for entry in entries])

@@ -1,4 +1,4 @@
-"""Secrets that are shown once: each form that makes one carries a token, and is good for one secret."""
+"""Forms that create a secret: each carries a token that works once, so that a reload makes no second secret."""
 
 import secrets
 
@@ -6,14 +6,12 @@ from scim.console.web import field
 from storage import sessions
 from storage.database import Connection
 
-FIELD = "once"
-
 
 def token() -> str:
-    """Return what a form that makes a secret carries."""
+    """Return a new token for a form."""
     return secrets.token_urlsafe(16)
 
 
 def is_first(connection: Connection) -> bool:
-    """Spend the token of the sent form; False when it was sent before, so that a reload makes no second secret."""
-    return sessions.spend_form(connection, field(FIELD))
+    """Use up the token of the sent form; False when the form was sent before."""
+    return sessions.spend_form(connection, field("once"))

@@ -1,15 +1,19 @@
-"""The overview: where Okta connects to, how many there are of what, what is left to do, what happened last."""
+"""The overview: the base URL, figures, the setup checklist, the latest changes and requests."""
 
-from flask import Response, current_app
+from flask import current_app
+from werkzeug.wrappers import Response
 
 from schemas.datetimes import now
-from scim.console import traffic, warnings
+from scim.console import warnings
 from scim.console.blueprint import console
-from scim.console.web import database, page
+from scim.console.requests import described_entries
+from scim.console.web import page
+from scim.web.requests import perch
 from storage import journal, statistics
 from storage.database import Connection
 from storage.journal import JournalQuery
 from storage.statistics import Figures
+from storage.traffic import TrafficQuery
 
 SHOWN = 6
 
@@ -17,26 +21,22 @@ SHOWN = 6
 @console.get("/")
 def overview() -> Response:
     """Show the deployment at a glance."""
-    with database().read() as connection:
-        figures = _figures(connection)
-        progress = statistics.progress(connection, now())
-        warned = warnings.found(connection)
-        changes = journal.entries(connection, JournalQuery(), SHOWN)
-    return page(
-        "overview.html",
-        figures=figures,
-        progress=progress,
-        changes=changes,
-        warned=warned,
-        recent=traffic.latest(SHOWN),
-        failed=traffic.latest(SHOWN, errors=True),
-    )
+    with perch().database.read() as connection:
+        return page(
+            "overview.html",
+            figures=_figures(connection),
+            progress=statistics.progress(connection, now()),
+            changes=journal.entries(connection, JournalQuery(), SHOWN),
+            warned=warnings.found(connection),
+            recent=described_entries(connection, TrafficQuery(), SHOWN),
+            failed=described_entries(connection, TrafficQuery(errors=True), SHOWN),
+        )
 
 
 def _figures(connection: Connection) -> Figures:
-    """Return the figures; they cost a walk over everybody, so they are kept until something changes."""
+    """Return the figures, cached until something changes: counting walks over all users."""
     state = statistics.state(connection)
-    kept: tuple[object, Figures] | None = current_app.extensions.get("perch.figures")
-    if kept is None or kept[0] != state:
-        kept = current_app.extensions["perch.figures"] = (state, statistics.figures(connection))
-    return kept[1]
+    cached: tuple[object, Figures] | None = current_app.extensions.get("perch.figures")
+    if cached is None or cached[0] != state:
+        cached = current_app.extensions["perch.figures"] = (state, statistics.figures(connection))
+    return cached[1]

@@ -1,88 +1,95 @@
-"""Roles: the catalogue with the slugs that Okta needs, who holds each and why, create, edit, remove."""
+"""Roles: the catalogue with its slugs, a role's page with its assignments; create, edit and remove roles."""
 
-from flask import Response, request
-from werkzeug.wrappers import Response as BaseResponse
+from flask import request
+from werkzeug.wrappers import Response
 
 from schemas.errors import Conflict, InvalidValue, Uniqueness
 from scim.console.blueprint import console
-from scim.console.people import PER_PAGE, Asked, Pager, listing
+from scim.console.lists import PER_PAGE, ListQuery, Pager, listing, offset
 from scim.console.users import summaries
-from scim.console.web import author, database, field, number, onward, page, parameter, repository, resource_type
-from scim.service import roles as catalogue
+from scim.console.web import author, field, number, page, parameter, redirect_to
+from scim.service import roles as role_service
+from scim.web.requests import perch
 from storage import keys, roles, search
 from storage.database import Connection
+from storage.roles import Role
 
 
 @console.get("/roles", endpoint="roles")
 def show_roles() -> Response:
-    """List the catalogue, names first."""
-    return _listed()
+    """List the catalogue in the order of names."""
+    return _list_page()
 
 
 @console.post("/roles")
-def create_role() -> BaseResponse:
+def create_role() -> Response:
     """Add a role to the catalogue."""
     try:
-        role = catalogue.add(repository(), author(), field("slug"), field("name"), field("description") or None)
+        role = role_service.add(perch().repository, author(), field("slug"), field("name"), field("description"))
     except (InvalidValue, Uniqueness) as error:
-        return _listed(error.status, error.detail)
-    return onward("roles", f"The role '{role.name}' is in the catalogue; its slug is {role.slug}.")
+        return _list_page(error.status, error.detail)
+    return redirect_to("roles", f"The role '{role.name}' is in the catalogue; its slug is {role.slug}.")
 
 
 @console.get("/role")
 def role() -> Response:
-    """Show a role and who holds it; the slug may hold any character, so it is a parameter."""
-    return _shown(parameter("slug"))
+    """Show a role with its assignments; a slug may contain any character, so it is a query parameter."""
+    return _role_page(parameter("slug"))
 
 
 @console.post("/role")
-def edit_role() -> BaseResponse:
+def edit_role() -> Response:
     """Change a role's name and description."""
     slug = parameter("slug")
     try:
-        catalogue.edit(repository(), author(), slug, field("name"), field("description"))
+        role_service.edit(perch().repository, author(), slug, field("name"), field("description"))
     except InvalidValue as error:
-        return _shown(slug, error.status, error.detail)
-    return onward("role", "The role is saved.", slug=slug)
+        return _role_page(slug, error.status, error.detail)
+    return redirect_to("role", "The role is saved.", slug=slug)
 
 
 @console.get("/role/remove")
 def confirm_remove_role() -> Response:
-    """Ask before a role is removed, and say who would lose it."""
+    """Ask for confirmation before a role is removed, and say how many people have it."""
     slug = parameter("slug")
-    with database().read() as connection:
+    with perch().database.read() as connection:
         found = roles.get(connection, slug)
         counts = roles.assignment_counts(connection).get(slug, {})
         people = _holders(connection, slug)
-    return page("role_remove.html", role=found, counts=counts, people=people)
+    unknown_roles = perch().settings["PERCH_UNKNOWN_ROLES"]
+    return page("role_remove.html", role=found, counts=counts, people=people, unknown_roles=unknown_roles)
 
 
 @console.post("/role/remove")
-def remove_role() -> BaseResponse:
-    """Remove a role, from its holders too if the form says so."""
+def remove_role() -> Response:
+    """Remove a role; if the form says so, withdraw it from everybody who has it."""
     slug = parameter("slug")
     try:
-        with repository().writing(author()) as write:
+        with perch().repository.writing(author()) as write:
             write.remove_role(slug, force="force" in request.form)
     except Conflict as error:
-        return onward("confirm_remove_role", error.detail, "bad", slug=slug)
-    return onward("roles", f"The role '{slug}' is removed.")
+        return redirect_to("confirm_remove_role", error.detail, "bad", slug=slug)
+    return redirect_to("roles", f"The role '{slug}' is removed.")
 
 
-def _listed(status: int = 200, problem: str = "") -> Response:
-    with database().read() as connection:
-        found = roles.catalogue(connection)
+def by_name(connection: Connection) -> list[Role]:
+    """Return the catalogue in the order of names."""
+    return sorted(roles.catalogue(connection), key=lambda role: (role.name.casefold(), role.slug))
+
+
+def _list_page(status: int = 200, problem: str = "") -> Response:
+    with perch().database.read() as connection:
+        found = by_name(connection)
         counts = roles.assignment_counts(connection)
-    found.sort(key=lambda role: (role.name.casefold(), role.slug))
     return page("roles.html", status, roles=found, counts=counts, problem=problem)
 
 
-def _shown(slug: str, status: int = 200, problem: str = "") -> Response:
+def _role_page(slug: str, status: int = 200, problem: str = "") -> Response:
     at = number("page")
-    with database().read() as connection:
+    with perch().database.read() as connection:
         found = roles.get(connection, slug)
         counts = roles.assignment_counts(connection).get(slug, {})
-        held = roles.holders_page(connection, slug, (at - 1) * PER_PAGE, PER_PAGE)
+        held = roles.holders_page(connection, slug, offset(at), PER_PAGE)
         named = {item["row"].seq: item["name"] for item in summaries(connection, [row for row, *_ in held])}
         people = _holders(connection, slug)
         actors = keys.names(connection)
@@ -94,5 +101,5 @@ def _shown(slug: str, status: int = 200, problem: str = "") -> Response:
 
 
 def _holders(connection: Connection, slug: str) -> int:
-    """Return how many people hold a role for whatever reason."""
-    return search.list_total(connection, listing(resource_type("User"), Asked("", "", slug, "", "name", False, 1)))
+    """Return how many people have a role, for any reason."""
+    return search.list_total(connection, listing("User", ListQuery(role=slug)))

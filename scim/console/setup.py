@@ -1,44 +1,43 @@
-"""The set-up guides, with this deployment's own values to copy into Okta or Entra."""
+"""The setup guides for Okta and Microsoft Entra ID, with this deployment's values to copy."""
 
 from collections.abc import Sequence
 
-from flask import Response
+from werkzeug.wrappers import Response
 
 from schemas import user
 from scim.console.blueprint import console
-from scim.console.web import database, field, page
-from scim.web.requests import origin
-from storage import roles
+from scim.console.roles import by_name
+from scim.console.web import field, page
+from scim.web.requests import origin, perch
 
 
 @console.get("/okta")
 def okta() -> Response:
-    """Show the way from an access key to people with roles in Okta."""
-    return shown()
+    """Show the guide for Okta."""
+    return _guide()
 
 
 @console.get("/entra")
 def entra() -> Response:
-    """Show the same for Microsoft Entra ID, shorter."""
+    """Show the guide for Microsoft Entra ID."""
     return page("entra.html", public=_is_public())
 
 
 @console.post("/okta/test")
 def test_connector() -> Response:
-    """Run Okta's connection test and show the result of each check."""
+    """Send the requests of Okta's connection test and show the result of each check."""
     from scim.console.connector import run_connector_test
 
-    return shown(run_connector_test(field("key")))
+    return _guide(run_connector_test(field("key")))
 
 
-def shown(outcomes: Sequence[object] = ()) -> Response:
-    """Return Okta's guide, with the results of a connection test if there was one."""
-    with database().read() as connection:
-        catalogue = roles.catalogue(connection)
-    catalogue.sort(key=lambda role: (role.name.casefold(), role.slug))
-    return page("okta.html", roles=catalogue, namespace=user.URN, outcomes=outcomes, public=_is_public())
+def _guide(outcomes: Sequence[object] = ()) -> Response:
+    """Return the guide for Okta, with the results of a connection test."""
+    with perch().database.read() as connection:
+        roles = by_name(connection)
+    return page("okta.html", roles=roles, namespace=user.URN, outcomes=outcomes, public=_is_public())
 
 
 def _is_public() -> bool:
-    """Tell whether a provider can reach the address: https, and not this machine alone."""
+    """Tell whether a provider can reach the origin: it uses https and does not name this machine."""
     return origin().startswith("https://") and "localhost" not in origin() and "127.0.0.1" not in origin()

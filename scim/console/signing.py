@@ -5,13 +5,13 @@ from werkzeug.wrappers import Response
 
 from scim.console import guard
 from scim.console.blueprint import console
-from scim.console.web import field, leave_notice, page
+from scim.console.web import field, page, redirect_to
 from scim.service import passwords
 from scim.web import addresses
 from scim.web.requests import perch
 from storage import sessions
 
-ATTEMPTS, WINDOW_S = 8, 600
+ATTEMPTS, WINDOW_SECONDS = 8, 600
 LONGEST_PASSWORD = 1000
 
 
@@ -25,10 +25,10 @@ def sign_in_form() -> Response:
 
 @console.post("/sign-in")
 def sign_in() -> Response:
-    """Open a session for who knows the password; attempts are limited per address, across all workers."""
+    """Open a session if the password is right; attempts are limited per address across all workers."""
     address = addresses.counted(request.remote_addr)
     with perch().database.write() as connection:
-        wait = sessions.take_attempt(connection, address, ATTEMPTS, WINDOW_S)
+        wait = sessions.take_attempt(connection, address, ATTEMPTS, WINDOW_SECONDS)
     if wait:
         response = _form(429, f"Too many attempts from your address. Try again in {_in_words(wait)}.")
         response.headers["Retry-After"] = str(wait)
@@ -36,7 +36,7 @@ def sign_in() -> Response:
     with perch().database.read() as connection:
         known = passwords.matches(connection, perch().settings, request.form.get("password", "")[:LONGEST_PASSWORD])
     if not known:
-        return _form(401, "That is not the password.")
+        return _form(401, "The password is wrong.")
     with perch().database.write() as connection:
         sessions.forget_attempts(connection, address)
     response = redirect(_wanted(field("next")), 303)
@@ -47,9 +47,8 @@ def sign_in() -> Response:
 @console.post("/sign-out")
 def sign_out() -> Response:
     """End the session."""
-    response = redirect(url_for("console.sign_in_form"), 303)
+    response = redirect_to("sign_in_form", "You are signed out.")
     guard.close_session(response)
-    leave_notice(response, "You are signed out.", "good")
     return response
 
 
@@ -63,7 +62,7 @@ def _form(status: int, problem: str = "") -> Response:
 
 
 def _wanted(path: str) -> str:
-    """Return the page to go to, never one of another site."""
+    """Return the path of the wanted page, or of the overview if the path could lead to another site."""
     ours = path.startswith("/console/") and path.isprintable() and "\\" not in path and "//" not in path
     return path if ours else url_for("console.overview")
 

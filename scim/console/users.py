@@ -1,19 +1,19 @@
-"""People: the list with its filters, and a person's page with the reason for every role."""
+"""Users: the list with its filters, and a person's page with the reasons for each role."""
 
 import json
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from flask import Response
-from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wrappers import Response
 
 from schemas.errors import NotFound
 from schemas.fields import Attribute, Complex
 from scim.console.blueprint import console
-from scim.console.people import PER_PAGE, STATE_WORDS, Pager, asked, listing, sorted_by
-from scim.console.web import author, database, field, number, onward, page, repository, resource_type
-from scim.service import roles as catalogue
+from scim.console.lists import PER_PAGE, STATE_LABELS, Pager, listing, offset, read_query, sorted_by
+from scim.console.web import author, field, number, page, redirect_to, resource
+from scim.service import roles as role_service
+from scim.web.requests import perch
 from storage import journal, keys, members, resources, roles, search
 from storage.database import Connection
 from storage.journal import JournalQuery
@@ -26,62 +26,61 @@ NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
 @console.get("/users")
 def users() -> Response:
     """List people."""
-    wanted = asked()
-    offset = (wanted.page - 1) * PER_PAGE
-    with database().read() as connection:
-        rows, total = search.list_page(connection, listing(resource_type("User"), wanted), offset, PER_PAGE)
+    query = read_query()
+    with perch().database.read() as connection:
+        rows, total = search.list_page(connection, listing("User", query), offset(query.page), PER_PAGE)
         people = summaries(connection, rows)
         known = roles.catalogue(connection)
-        group = _group_name(connection, wanted.group)
+        group = _group_name(connection, query.group)
     return page(
-        "users.html", people=people, wanted=wanted, pager=Pager(wanted.page, len(rows), total), roles=known,
-        group=group, states=STATE_WORDS, sorted_by=sorted_by,
+        "users.html", people=people, query=query, pager=Pager(query.page, len(rows), total), roles=known,
+        group=group, states=STATE_LABELS, sorted_by=sorted_by,
     )  # fmt: skip
 
 
 @console.get("/users/<identifier>")
 def user(identifier: str) -> Response:
     """Show a person."""
-    with database().read() as connection:
+    with perch().database.read() as connection:
         row = resources.get(connection, "User", identifier)
-        reasons = catalogue.explain(repository(), row)
+        reasons = role_service.explain(perch().repository, row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
         entries = journal.entries(connection, JournalQuery(row.id, before=number("before", 0)), HISTORY + 1)
         actors = keys.names(connection)
     document = json.loads(row.document)
-    by_hand = {reason.role for reason in reasons if reason.source == roles.MANUAL}
+    manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
         "user.html", row=row, document=document, name=name_of(document), attributes=list(shown(document)),
         groups=groups, group_ids={above.display: above.id for above in groups}, actors=actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
-        free=[role for role in known if role.slug not in by_hand],
+        free=[role for role in known if role.slug not in manual],
         entries=entries[:HISTORY], more=len(entries) > HISTORY,
     )  # fmt: skip
 
 
 @console.post("/users/<identifier>/roles")
-def assign_to_user(identifier: str) -> BaseResponse:
-    """Apply a role by hand."""
-    row, slug = _row(identifier), field("slug")
-    with repository().writing(author()) as write:
+def assign_to_user(identifier: str) -> Response:
+    """Assign a role manually."""
+    row, slug = resource("User", identifier), field("slug")
+    with perch().repository.writing(author()) as write:
         done = write.assign(row, slug)
-    text = f"{row.name} has the role '{slug}' now." if done else "That role was applied by hand already."
-    return onward("user", text, "good" if done else "calm", identifier=identifier)
+    text = f"{row.name} now has the role '{slug}'." if done else "That role is already assigned manually."
+    return redirect_to("user", text, "good" if done else "calm", identifier=identifier)
 
 
 @console.post("/users/<identifier>/roles/withdraw")
-def withdraw_from_user(identifier: str) -> BaseResponse:
-    """Withdraw a role that was applied by hand."""
-    row, slug = _row(identifier), field("slug")
-    with repository().writing(author()) as write:
+def withdraw_from_user(identifier: str) -> Response:
+    """Withdraw a role that was assigned manually."""
+    row, slug = resource("User", identifier), field("slug")
+    with perch().repository.writing(author()) as write:
         done = write.unassign(row, slug)
-    text = f"The role '{slug}' is withdrawn." if done else "That role was not applied by hand."
-    return onward("user", text, "good" if done else "calm", identifier=identifier)
+    text = f"The role '{slug}' is withdrawn." if done else "That role is not assigned manually."
+    return redirect_to("user", text, "good" if done else "calm", identifier=identifier)
 
 
 def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str, Any]]:
-    """Return what a list shows of each person, read in two statements for all of them."""
+    """Return a row of a list for each user or inner group, read in two statements for all."""
     users_only = [row.seq for row in rows if row.type == "User"]
     above = members.groups_above(connection, users_only)
     groups = {membership.group for memberships in above.values() for membership in memberships}
@@ -94,7 +93,7 @@ def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str,
 
 
 def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
-    """Return what a list shows of a person or, among members, of a group; `held` maps slugs to names."""
+    """Return the row of a list for a user or an inner group; `held` maps slugs of roles to names."""
     document = json.loads(row.document)
     mails = document.get("emails") or []
     mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
@@ -109,15 +108,15 @@ def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
 
 
 def name_of(document: dict[str, Any]) -> str:
-    """Return what a person is called: displayName, else their parts of the name, else userName."""
+    """Return the name of a person: displayName, else the parts of their name, else userName."""
     parts = document.get("name") or {}
     full = parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
     return str(document.get("displayName") or full or document.get("userName", ""))
 
 
 def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Yield name, description and value of each attribute that has one, in the order of the declarations."""
-    schema = resource_type("User").schema
+    """Yield name, description and values of each assigned attribute, in the order of the declarations."""
+    schema = perch().resource_types["User"].schema
     for name, attribute in schema.attributes.items():
         if name in document and name not in NOT_ATTRIBUTES:
             yield name, attribute.description, _parts(attribute, document[name])
@@ -129,7 +128,7 @@ def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _parts(attribute: Attribute, value: Any) -> list[Any]:
-    """Return a value as lines: plain ones as they are, complex ones as pairs of name and value."""
+    """Return a value as lines: simple values unchanged, complex values as pairs of name and value."""
     items = value if isinstance(value, list) else [value]
     if not isinstance(attribute, Complex):
         return items
@@ -138,15 +137,10 @@ def _parts(attribute: Attribute, value: Any) -> list[Any]:
     ]
 
 
-def _row(identifier: str) -> ResourceRow:
-    with repository().reading() as snapshot:
-        return snapshot.get("User", identifier)
-
-
 def _group_name(connection: Connection, identifier: str) -> str:
     if not identifier:
         return ""
     try:
         return str(json.loads(resources.get(connection, "Group", identifier).document)["displayName"])
     except NotFound:
-        return "a group that is gone"
+        return "a deleted group"

@@ -1,24 +1,23 @@
-"""Plain words for what the file keeps as codes: actions, sources, providers, instants, numbers."""
+"""Texts for stored codes and values: actions, sources, providers, instants, numbers, changes."""
 
-from datetime import datetime
 from typing import Any
 
 from schemas.datetimes import to_json
 
 HEADINGS = {
-    400: "That did not work",
-    403: "Please load the page again",
-    404: "Nothing here",
-    405: "Nothing here",
-    409: "That is not possible now",
-    413: "That is too much at once",
-    429: "Please wait",
-    503: "Please try again",
+    400: "The form was not accepted",
+    403: "The form was refused",
+    404: "Page not found",
+    405: "Page not found",
+    409: "The change is not possible now",
+    413: "The form is too large",
+    429: "Too many requests",
+    503: "Perch is not available",
 }
 HTTP = {
     404: "There is no page at this address.",
-    405: "This address takes forms only.",
-    413: "The form is larger than the console takes.",
+    405: "This address accepts forms only.",
+    413: "The form is larger than the console accepts; send less text.",
 }
 ACTIONS = {
     "create": "created",
@@ -30,7 +29,19 @@ ACTIONS = {
     "unassign": "role withdrawn",
     "forget": "erased",
 }
-SOURCES = {"direct": "Assigned over SCIM", "manual": "Applied by hand", "group": "Through a group"}
+# Labels for the values of journal entries about the workspace: the fuse and erased people.
+WORKSPACE_LABELS = {
+    "at": "blew at",
+    "lost": "users lost",
+    "active": "active users",
+    "limit": "blows at (users lost)",
+    "minutes": "window in minutes",
+    "until": "released until",
+    "journal": "journal entries",
+    "mentions": "mentions in other entries",
+    "traffic": "recorded requests",
+}
+SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}
 SHAPES = {"strings": "Strings", "objects": "Objects"}
@@ -38,7 +49,7 @@ WEBHOOK_FORMATS = {"standard": "Standard Webhooks", "set": "Security event token
 
 
 def action(code: str) -> str:
-    """Return what an action of the journal did."""
+    """Return an action of the journal in words."""
     return ACTIONS.get(code, code.replace("-", " "))
 
 
@@ -48,14 +59,8 @@ def moment(stored: str | None) -> str:
 
 
 def exact(stored: str) -> str:
-    """Return an instant as machines write it."""
+    """Return an instant in ISO 8601, to the millisecond."""
     return to_json(stored)
-
-
-def day(stored: str) -> str:
-    """Return the day of an instant, such as 24 November 2026."""
-    at = datetime.fromisoformat(stored)
-    return f"{at.day} {at:%B %Y}"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -77,15 +82,16 @@ def value(found: Any) -> str:
     return str(found)
 
 
-def steps(changes: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the changes of a journal entry as lines: attribute, before, after; complex attributes part by part."""
+def steps(changes: dict[str, Any], type_name: str) -> list[tuple[str, str, str]]:
+    """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part."""
+    labels = WORKSPACE_LABELS if type_name == "Workspace" else {}
     found = []
     for name, change in changes.items():
         if isinstance(change, dict) and ("before" in change or "after" in change):
-            found += _compared(name, change.get("before"), change.get("after"))
+            found += _compared(labels.get(name, name), change.get("before"), change.get("after"))
         elif isinstance(change, dict) and "added" in change:
-            lost = count(change["removed"], "member") + " removed" if change.get("removed") else ""
-            found.append((name, lost, count(change["added"], "member") + " added" if change["added"] else ""))
+            parts = [count(change[part], "member") + f" {part}" for part in ("added", "removed") if change.get(part)]
+            found.append((name, "", ", ".join(parts)))
         else:
             found.append((name, "", value(change)))
     return found

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.errors import Gone, InvalidSyntax
-from storage import event_streams
-from storage import events as outbox
+from storage import event_streams, events
 from storage.database import Connection, Database
 from storage.event_streams import EventStream
 from storage.events import CURSOR, Event
@@ -79,7 +78,7 @@ def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
         stream = event_streams.get(connection, key)
         lost = stream is not None and _is_lost(connection, stream)
         if stream is None or lost:
-            stream = EventStream(key, outbox.last(connection), set())
+            stream = EventStream(key, events.last(connection), set())
         stream.acknowledge(_known(connection, [*asked.acknowledged, *(jti for jti, _ in asked.refused)]))
         event_streams.put(connection, stream)
         found = _next_events(connection, stream, asked.max_events)
@@ -94,17 +93,17 @@ def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
 
 def _is_lost(connection: Connection, stream: EventStream) -> bool:
     """Return whether events behind the stream's position were pruned."""
-    return stream.position + 1 < outbox.first(connection)
+    return stream.position + 1 < events.first(connection)
 
 
 def _known(connection: Connection, jtis: Sequence[str]) -> list[int]:
     """Return the numbers of the events with these ids; unknown ids are ignored."""
     places = {int(found[1]): jti for jti in jtis if (found := CURSOR.fullmatch(jti))}
-    return [seq for seq, event in outbox.get(connection, list(places)).items() if event.id == places[seq]]
+    return [seq for seq, event in events.get(connection, list(places)).items() if event.id == places[seq]]
 
 
 def _next_events(connection: Connection, stream: EventStream, most: int) -> PollResult:
     ahead = len(stream.acknowledged)
-    candidates = outbox.after(connection, stream.position, min(most + ahead + 1, MAX_AHEAD))
+    candidates = events.after(connection, stream.position, min(most + ahead + 1, MAX_AHEAD))
     fresh = [event for event in candidates if event.seq not in stream.acknowledged]
     return PollResult(fresh[:most], len(fresh) > most, candidates[-1].seq if candidates else stream.position)

@@ -10,8 +10,8 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, EventWaiter
-from scim.web.requests import parameters, perch, read_json
-from storage import events as outbox
+from scim.web.requests import issuer, parameters, perch, read_json
+from storage import events
 from storage.database import Database
 from storage.events import BEGINNING, Event
 
@@ -70,12 +70,6 @@ def jwks() -> Response:
     return Response(body, headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
 
 
-def issuer() -> str:
-    """Return the issuer of the workspace's tokens: its URL, under which jwks.json lies."""
-    base_url: str = g.base_url
-    return base_url.removesuffix("/scim/v2")
-
-
 def waiting() -> EventWaiter:
     """Return the waiting room of this process, made at its first use."""
     extensions = current_app.extensions
@@ -93,22 +87,22 @@ def _page(database: Database, cursor: str, limit: int) -> Page:
     """
     with database.read() as connection:
         if cursor == "latest":
-            return Page((), outbox.cursor_at(connection, outbox.last(connection)), False)
+            return Page((), events.cursor_at(connection, events.last(connection)), False)
         if cursor == "oldest":
-            start = outbox.first(connection) - 1
+            start = events.first(connection) - 1
         elif cursor:
-            start = outbox.position(connection, cursor)
+            start = events.position(connection, cursor)
         else:
             raise InvalidValue("after: send after=latest for a cursor to begin with, then the cursor of each answer.")
-        found = outbox.after(connection, start, limit + 1)
-    events = found[:limit]
-    behind = events[-1].id if events else cursor if cursor != "oldest" else BEGINNING
-    return Page(events, behind, len(found) > limit)
+        found = events.after(connection, start, limit + 1)
+    shown = found[:limit]
+    behind = shown[-1].id if shown else cursor if cursor != "oldest" else BEGINNING
+    return Page(shown, behind, len(found) > limit)
 
 
 def _seq(database: Database, cursor: str) -> int:
     with database.read() as connection:
-        return outbox.position(connection, cursor)
+        return events.position(connection, cursor)
 
 
 def _number(asked: dict[str, str], name: str, default: int, low: int, high: int) -> int:

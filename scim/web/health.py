@@ -15,8 +15,7 @@ from schemas.errors import ScimError
 from scim.observability.metrics import DeploymentMetrics
 from scim.settings import VERSION, Settings
 from scim.web.auth import Authenticator
-from storage import integrity
-from storage import statistics as figures
+from storage import integrity, statistics
 from storage.database import Database
 
 MIB = 1024 * 1024
@@ -60,7 +59,7 @@ class Health:
         self.database.check_writable(min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]))
 
     def _check_disk(self) -> None:
-        free, wanted = figures.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]
+        free, wanted = statistics.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]
         if free < wanted:
             raise RuntimeError(f"{free} MiB are free beside the file, PERCH_DISK_FREE asks for {wanted}")
 

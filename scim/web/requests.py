@@ -1,12 +1,13 @@
 """Requests in: JSON bodies, query parameters, conditional headers, the origin that a client names."""
 
+import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from flask import Request, Response, current_app, g, request
+from flask import Request, Response, current_app, g, has_request_context, request
 from werkzeug.exceptions import HTTPException
 
 from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, UnsupportedMediaType
@@ -14,6 +15,8 @@ from schemas.json import parse_json
 from scim.deployment import Perch
 from scim.protocol.etags import Conditions
 
+# Commands have no request; without PERCH_PUBLIC_URL they can only guess the origin.
+LOCAL_ORIGIN = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
 # An unread body is dropped for this many seconds at most, with pauses of this many, in pieces of this many bytes.
 DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
@@ -32,13 +35,18 @@ def origin_of(sent: Request) -> str:
 
 
 def origin() -> str:
-    """Return the origin that clients use: PERCH_PUBLIC_URL, else the request's."""
-    return perch().origin(origin_of(request))
+    """Return the origin that clients use: PERCH_PUBLIC_URL, else the request's, else this machine's."""
+    return perch().origin(origin_of(request) if has_request_context() else LOCAL_ORIGIN)
 
 
 def base_url() -> str:
     """Return the base URL that clients use, without a final slash."""
-    return perch().base_url(origin_of(request))
+    return origin() + perch().base_path
+
+
+def issuer() -> str:
+    """Return the workspace's URL: the issuer of its security event tokens, under which jwks.json lies."""
+    return f"{origin()}/{perch().workspace}"
 
 
 def read_json(limit: int) -> Any:

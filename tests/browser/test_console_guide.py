@@ -63,7 +63,7 @@ def test_from_signing_in_to_a_revoked_key(visitors: Visitors, server: PerchServe
     page.get_by_label("Role", exact=True).select_option("managed:inbox_agent")
     page.get_by_role("button", name="Assign role").click()
     expect(page.get_by_role("status").first).to_contain_text("has the role 'managed:inbox_agent' now")
-    expect(page.get_by_text("Applied by hand by the console")).to_be_visible()
+    expect(page.get_by_text("Assigned manually by the console")).to_be_visible()
     access = okta.get(f"/Users/{made.body['id']}").body["urn:perch:scim:schemas:extension:access:1.0:User"]
     assert access["loginAllowed"] is True
     page.get_by_role("button", name="Withdraw").click()
@@ -182,7 +182,7 @@ def test_everything_works_without_javascript(visitors: Visitors, server: PerchSe
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="Grace").click()
     page.get_by_role("button", name="Assign role").click()
-    expect(page.get_by_text("Applied by hand by the console")).to_be_visible()
+    expect(page.get_by_text("Assigned manually by the console")).to_be_visible()
     page.get_by_role("button", name="Withdraw").click()
     go(page, "Roles")
     page.get_by_text("More details").first.click()

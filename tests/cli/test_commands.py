@@ -117,7 +117,7 @@ def test_admin_password(app: Flask, make_app: MakeApp) -> None:
     assert not password_opens(app, first.stdout.strip())
     assert password_opens(app, second)
     overruled = invoke(make_app(PERCH_ADMIN_PASSWORD="x"), "admin-password")
-    assert "PERCH_ADMIN_PASSWORD is set and wins" in overruled.stderr
+    assert "PERCH_ADMIN_PASSWORD is set and takes precedence" in overruled.stderr
     assert overruled.stdout.count("\n") == 1
 
 
@@ -135,7 +135,7 @@ def test_create_prints_the_key_once(app: Flask, tmp_path: Path) -> None:
     result = invoke(app, "keys", "create", "Okta prod")
     key = result.stdout.strip()
     assert KEY.fullmatch(key)
-    assert "shown this once" in result.stderr
+    assert "not shown again" in result.stderr
     listed = run_json(app, "keys", "list")[0]
     assert (listed["name"], listed["idp"], listed["access"], listed["rolesAs"], listed["state"]) == (
         "Okta prod", "okta", "provision", "strings", "live",

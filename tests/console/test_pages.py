@@ -125,7 +125,7 @@ def test_requests_are_listed_with_words_and_reasons(make_admin: MakeAdmin) -> No
         admin.get("/requests?method=POST")
     )
     assert "tests the connection" in text_of(admin.get("/requests?q=STARTINDEX"))
-    assert "No kept request matches" in text_of(admin.get("/requests?key=unknown"))
+    assert "No recorded request matches" in text_of(admin.get("/requests?key=unknown"))
     overview = text_of(admin.get("/"))
     assert "Last errors 404" in overview
 
@@ -180,7 +180,7 @@ def test_the_quirk_report_lists_deviations_per_key(make_admin: MakeAdmin) -> Non
 
 
 @pytest.mark.parametrize("mode", ["off", "errors", "all"])
-def test_the_page_says_what_is_kept(make_admin: MakeAdmin, mode: str) -> None:
+def test_the_page_says_which_requests_are_recorded(make_admin: MakeAdmin, mode: str) -> None:
     _, admin = make_admin(PERCH_TRAFFIC=mode)
     assert f"(PERCH_TRAFFIC={mode})" in text_of(admin.get("/requests"))
 
@@ -202,10 +202,12 @@ def test_a_blown_fuse_is_announced_and_released(make_admin: MakeAdmin) -> None:
     assert answers[-1].status == 429
     assert "The safety fuse is blown" in text_of(admin.get("/"))
     assert "Perch refused that request" in text_of(admin.get("/fuse"))
-    assert "everything goes through until" in text_of(admin.post("/fuse", {"minutes": "30"}))
+    assert "Perch accepts all deactivations and deletions until" in text_of(admin.post("/fuse", {"minutes": "30"}))
     assert "The safety fuse is not blown." in text_of(admin.get("/fuse"))
     assert okta.delete(f"/Users/{ids[-1]}").status == 204
-    assert "fuse released by the console" in text_of(admin.get("/journal"))
+    journal = text_of(admin.get("/journal"))
+    assert "fuse released by the console" in journal and "released until after: 20" in journal
+    assert "fuse blown by key Okta" in journal and "blows at (users lost) after: 10" in journal
 
 
 @pytest.mark.parametrize(
@@ -227,13 +229,13 @@ def test_values_in_words(value: Any, text: str) -> None:
         ({"name": {"before": {"a": 1, "b": 2}, "after": {"a": 1, "b": 3}}}, [("name.b", "2", "3")]),
         ({"name": {"before": {"a": 1}, "after": None}}, [("name.a", "1", "")]),
         ({"urn:x:User": {"before": None, "after": {"department": "Z"}}}, [("department", "", "Z")]),
-        ({"members": {"added": 2, "removed": 1}}, [("members", "1 member removed", "2 members added")]),
-        ({"members": {"added": 0, "removed": 3}}, [("members", "3 members removed", "")]),
+        ({"members": {"added": 2, "removed": 1}}, [("members", "", "2 members added, 1 member removed")]),
+        ({"members": {"added": 0, "removed": 3}}, [("members", "", "3 members removed")]),
         ({"until": "later"}, [("until", "", "later")]),
     ],
 )
 def test_changes_in_words(changes: dict[str, Any], steps: list[tuple[str, str, str]]) -> None:
-    assert words.steps(changes) == steps
+    assert words.steps(changes, "User") == steps
 
 
 def test_a_workspace_cannot_take_the_consoles_place(make_app: MakeApp) -> None:

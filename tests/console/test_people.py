@@ -133,26 +133,26 @@ def test_a_person_has_each_role_with_its_reason(admin: Console, staff: dict[str,
     assert "Deactivated people may not log in" in text_of(admin.get(f"/users/{staff['cyd']}"))
 
 
-def test_a_role_is_applied_by_hand_and_withdrawn(admin: Console, okta: ScimClient, staff: dict[str, str]) -> None:
+def test_a_role_is_assigned_manually_and_withdrawn(admin: Console, okta: ScimClient, staff: dict[str, str]) -> None:
     path = f"/users/{staff['eve']}"
-    assert "eve@x.example has the role 'managed:analyst' now." in text_of(
+    assert "eve@x.example now has the role 'managed:analyst'." in text_of(
         admin.post(f"{path}/roles", {"slug": "managed:analyst"})
     )
     text = text_of(admin.get(path))
-    assert "Analyst managed:analyst Applied by hand by the console since" in text
+    assert "Analyst managed:analyst Assigned manually by the console since" in text
     assert "Role assigned by the console" in text
     assert "roles.manual after: managed:analyst" in text
     access = okta.get(path[6:].join(("/Users", ""))).body["urn:perch:scim:schemas:extension:access:1.0:User"]
     assert access["loginAllowed"] is True
-    assert "applied by hand already" in text_of(admin.post(f"{path}/roles", {"slug": "managed:analyst"}))
+    assert "is already assigned manually" in text_of(admin.post(f"{path}/roles", {"slug": "managed:analyst"}))
     assert "is withdrawn" in text_of(admin.post(f"{path}/roles/withdraw", {"slug": "managed:analyst"}))
-    assert "was not applied by hand" in text_of(admin.post(f"{path}/roles/withdraw", {"slug": "managed:analyst"}))
+    assert "is not assigned manually" in text_of(admin.post(f"{path}/roles/withdraw", {"slug": "managed:analyst"}))
     assert "before: managed:analyst" in text_of(admin.get(path))
 
 
 def test_only_manual_roles_can_be_withdrawn(admin: Console, staff: dict[str, str]) -> None:
     assert "Withdraw" not in text_of(admin.get(f"/users/{staff['ada']}"))
-    assert "was not applied by hand" in text_of(
+    assert "is not assigned manually" in text_of(
         admin.post(f"/users/{staff['ada']}/roles/withdraw", {"slug": "managed:admin"})
     )
     assert "Admin managed:admin Assigned over SCIM" in text_of(admin.get(f"/users/{staff['ada']}"))
@@ -199,11 +199,11 @@ def test_groups_show_members_and_their_roles(admin: Console, staff: dict[str, st
 
 def test_a_groups_role_reaches_its_members_and_leaves_them(admin: Console, staff: dict[str, str]) -> None:
     path = f"/groups/{staff['inner']}/roles"
-    assert "Every member of Inner has the role 'managed:analyst' now." in text_of(
+    assert "Every member of Inner now has the role 'managed:analyst'." in text_of(
         admin.post(path, {"slug": "managed:analyst"})
     )
     assert listed(admin, "?role=managed:analyst") == ["Dan"]
-    assert "gave that role already" in text_of(admin.post(path, {"slug": "managed:analyst"}))
+    assert "already has that role" in text_of(admin.post(path, {"slug": "managed:analyst"}))
     assert "is withdrawn from Inner" in text_of(admin.post(f"{path}/withdraw", {"slug": "managed:analyst"}))
     assert listed(admin, "?role=managed:analyst") == []
 
@@ -271,12 +271,26 @@ def test_removing_a_held_role_must_be_confirmed(admin: Console, staff: dict[str,
     assert listed(admin, "?state=login") == ["ada"]
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("reject", "refuses requests that still send"),
+        ("create", "creates the role again"),
+        ("ignore", "ignores the slug"),
+    ],
+)
+def test_removing_a_role_says_what_happens_to_its_slug(make_app: MakeApp, setting: str, told: str) -> None:
+    console = Console(make_app(PERCH_ADMIN_PASSWORD=PASSWORD, PERCH_UNKNOWN_ROLES=setting))
+    console.sign_in()
+    assert told in text_of(console.get("/role/remove?slug=managed:viewer"))
+
+
 def test_a_role_names_its_holders_and_why(admin: Console, staff: dict[str, str]) -> None:
     admin.post(f"/users/{staff['eve']}/roles", {"slug": "managed:viewer"})
     text = text_of(admin.get("/role?slug=managed:viewer"))
     assert "People in total 3 people" in text
     assert "Outer All members of the group the console" in text
-    assert "eve Applied by hand the console" in text
+    assert "eve Assigned manually the console" in text
 
 
 @pytest.mark.parametrize("slug", ["a/b", "a//b", "..", "a?b&c=d#e", "%2F", "\u2603", "<b>", '"', "a+b"])

@@ -71,7 +71,7 @@ def test_signing_in_leads_to_no_other_site(console: Console, next_page: str) -> 
 def test_another_password_opens_nothing(console: Console, password: str) -> None:
     answer = console.sign_in(password.encode("utf-8", "replace").decode())
     assert answer.status_code == 401
-    assert "That is not the password." in text_of(answer)
+    assert "The password is wrong." in text_of(answer)
     assert console.client.get_cookie("perch_console", path="/console") is None
 
 
@@ -229,7 +229,7 @@ def test_every_post_route_of_the_console_is_in_the_list_of_forms_above(console_a
         "console.sign_in", "console.sign_out", "console.create_key", "console.revoke", "console.create_role",
         "console.edit_role", "console.remove_role", "console.assign_to_user", "console.withdraw_from_user",
         "console.assign_to_group", "console.withdraw_from_group", "console.test_connector",
-        "console.release_fuse", "console.send_again", "console.nowhere", "console.create_webhook",
+        "console.release_fuse", "console.send_again", "console.not_found", "console.create_webhook",
         "console.test_webhook", "console.pause_webhook", "console.resume_webhook", "console.rotate_secret",
         "console.replay_events", "console.remove_webhook",
     }  # fmt: skip
@@ -260,7 +260,7 @@ def test_static_files_are_cached_and_nothing_else(console: Console) -> None:
 def test_a_form_that_is_too_large_is_refused(admin: Console) -> None:
     answer = admin.post("/keys", {"name": "x" * 300_000})
     assert answer.status_code == 413
-    assert "larger than the console takes" in text_of(answer)
+    assert "larger than the console accepts" in text_of(answer)
 
 
 def test_errors_are_pages(admin: Console) -> None:
@@ -275,7 +275,7 @@ def test_errors_are_pages(admin: Console) -> None:
         answer = admin.get(path)
         assert answer.status_code == 404, path
         assert answer.mimetype == "text/html"
-        assert "Nothing here" in text_of(answer)
+        assert "Page not found" in text_of(answer)
     assert admin.get("/sign-out").status_code == 404
 
 

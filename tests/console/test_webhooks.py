@@ -188,7 +188,7 @@ def test_the_list_shows_waiting_events_and_the_last_answer(local: Site, receiver
     assert "failing" in failing and ": 503" in failing and "in a row" in failing
     assert "Try again now" in local.admin.get(f"/webhooks/{identifier}").text
     receiver.behave = lambda event: 204
-    assert "goes on where it stopped" in text_of(local.admin.post(f"/webhooks/{identifier}/resume"))
+    assert "continues with the first waiting event" in text_of(local.admin.post(f"/webhooks/{identifier}/resume"))
     local.deliver(identifier)
     assert re.search(r"delivering nothing accepted last accepted 20\d\d-", text_of(local.admin.get("/webhooks")))
 
@@ -266,7 +266,9 @@ def test_replay_from_a_time_or_from_the_beginning(local: Site, receiver: Receive
     local.admin.post(f"{path}/replay", {"from": "beginning", "at": ""})
     local.deliver(identifier)
     assert {event["data"]["user"]["userName"] for event in receiver.seen} == {"ada", "grace"}
-    assert "Nothing has happened" in text_of(local.admin.post(f"{path}/replay", {"from": "time", "at": "2999-01-01"}))
+    assert "There are no events since then" in text_of(
+        local.admin.post(f"{path}/replay", {"from": "time", "at": "2999-01-01"})
+    )
 
 
 def test_a_replay_of_a_paused_webhook_says_that_it_waits(site: Site) -> None:
@@ -274,7 +276,7 @@ def test_a_replay_of_a_paused_webhook_says_that_it_waits(site: Site) -> None:
     site.users("ada")
     site.admin.post(f"/webhooks/{identifier}/pause")
     told = text_of(site.admin.post(f"/webhooks/{identifier}/replay", {"from": "beginning"}))
-    assert "once it is resumed" in told
+    assert "once the webhook is resumed" in told
 
 
 @pytest.mark.parametrize("at", ["", "yesterday", "oldest", "latest", "0", "0001-01-01T00:00+14:00", "evt_1_00000000"])

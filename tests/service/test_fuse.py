@@ -115,7 +115,9 @@ def test_it_stays_blown_until_it_is_released(fused: Flask, client: ScimClient) -
     [delete(client, identifier) for identifier in people[:10]]
     shift(fused, 3600)
     assert delete(client, people[20]).status == 429
-    assert "Everything goes through until" in run_command(fused, "fuse", "release", "--minutes", "5")
+    assert "Perch accepts all deactivations and deletions until" in run_command(
+        fused, "fuse", "release", "--minutes", "5"
+    )
     assert run_json(fused, "fuse", "status")["state"] == "released"
     assert {delete(client, identifier).status for identifier in people[10:25]} == {204}
     shift(fused, 301)

@@ -181,9 +181,9 @@ def test_an_old_cursor_is_gone_and_says_what_to_do(app: Flask, generic: ScimClie
     user(generic, "bob")
     with app.extensions["perch"].database.write() as connection:
         connection.execute("UPDATE events SET at = '2020-01-01T00:00:00'")
-        from storage import events as outbox
+        from storage import events
 
-        assert outbox.prune(connection, 30) is False
+        assert events.prune(connection, 30) is False
     for cursor in (start, between):
         answer = follower.client.get(f"/events?after={cursor}")
         assert answer.status == 410 and "read /Users again" in answer.body["detail"]
