@@ -1,4 +1,4 @@
-"""/healthz, /readyz and who may read /metrics."""
+"""/healthz, /readyz, and the callers that may read /metrics."""
 
 import os
 import sqlite3
@@ -19,7 +19,7 @@ ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 
 
 @pytest.fixture(autouse=True)
-def every_check_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_cached_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
 
 
@@ -31,12 +31,12 @@ def ready(app: Flask) -> tuple[int, dict[str, Any]]:
     return answer.status_code, document["checks"]
 
 
-def test_the_process_answers(app: Flask) -> None:
+def test_healthz_is_ok(app: Flask) -> None:
     answer = app.test_client().get("/healthz")
     assert (answer.status_code, answer.data) == (200, b"ok\n")
 
 
-def test_ready(app: Flask) -> None:
+def test_a_sound_deployment_is_ready(app: Flask) -> None:
     assert ready(app) == (200, {"schema": "ok", "file": "ok", "disk": "ok"})
 
 
@@ -46,7 +46,7 @@ def test_not_ready_when_the_disk_is_full(make_app: MakeApp) -> None:
     assert "PERCH_DISK_FREE" in checks["disk"]
 
 
-def test_not_ready_when_a_newer_perch_has_been_there(app: Flask) -> None:
+def test_not_ready_when_a_newer_perch_has_migrated_the_file(app: Flask) -> None:
     ready(app)
     execute(app, "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('perch', 'm999', '')")
     status, checks = ready(app)
@@ -95,7 +95,7 @@ def writing(app: Flask) -> Iterator[None]:
         connection.close()
 
 
-def test_an_answer_holds_for_a_moment(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_is_cached_for_a_moment(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CACHE_SECONDS", 60.0)
     assert ready(app)[0] == 200
     os.unlink(app.extensions["perch"].database.path)
@@ -104,7 +104,7 @@ def test_an_answer_holds_for_a_moment(app: Flask, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1"])
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000"])
-def test_metrics_are_there_for_callers_on_this_machine(address: str, host: str, app: Flask) -> None:
+def test_metrics_are_open_to_callers_on_this_machine(address: str, host: str, app: Flask) -> None:
     answer = app.test_client().get("/metrics", headers={"Host": host}, environ_overrides={"REMOTE_ADDR": address})
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain; version=0.0.4")
@@ -125,7 +125,7 @@ def test_metrics_are_there_for_callers_on_this_machine(address: str, host: str, 
     ],
 )
 @pytest.mark.parametrize("proxies", ["0", "1"])
-def test_metrics_are_for_nobody_else(
+def test_metrics_are_401_for_other_callers(
     proxies: str, headers: dict[str, str], environ: dict[str, str], make_app: MakeApp
 ) -> None:
     answer = (
@@ -138,7 +138,7 @@ def test_metrics_are_for_nobody_else(
 
 
 @pytest.mark.parametrize("access", ["read", "provision"])
-def test_metrics_are_there_for_keys(access: str, app: Flask) -> None:
+def test_metrics_are_open_to_valid_keys(access: str, app: Flask) -> None:
     key = create_key(app, "monitor", "--access", access)
     client = app.test_client()
     headers = {"Authorization": f"Bearer {key}"}
