@@ -1,4 +1,4 @@
-"""How many SQL statements each operation takes, authentication and transaction included: one table."""
+"""The number of SQL statements of each operation, authentication and transaction included."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PEOPLE = 100
 
 @dataclass(frozen=True)
 class Directory:
-    """A hundred people with a role each, all in a group that has a role by hand, and one person outside."""
+    """A hundred people with a role, all in a group with an assigned role, and one person outside it."""
 
     client: ScimClient
     person: str
@@ -44,7 +44,7 @@ def directory(app: Flask, make_client: MakeClient) -> Directory:
     group = client.post("/Groups", {"displayName": "All", "members": [{"value": one} for one in ids]}).body["id"]
     run_command(app, "roles", "assign", "--group", "All", "managed:admin")
     outsider = client.post("/Users", {"userName": "outsider"}).body["id"]
-    # What is derived for them is known then; the first time it takes two or three statements more.
+    # This fills the derived cache: a first read takes two or three statements more.
     assert client.get("/Users?count=1000").status == client.get("/Groups").status == 200
     return Directory(client, ids[0], group, outsider)
 
@@ -53,7 +53,7 @@ def get(of: Directory) -> Answer:
     return of.client.get(f"/Users/{of.person}")
 
 
-def get_without_anything(of: Directory) -> Answer:
+def get_outsider(of: Directory) -> Answer:
     return of.client.get(f"/Users/{of.outsider}")
 
 
@@ -146,7 +146,7 @@ def delete_group(of: Directory) -> Answer:
 # All statements of a request: one for the key, two around a read or a write, and the operation's own.
 TABLE: dict[Callable[[Directory], Answer], int] = {
     get: 4,
-    get_without_anything: 4,
+    get_outsider: 4,
     not_modified: 4,
     by_user_name: 4,
     by_external_id: 4,
@@ -172,7 +172,7 @@ TABLE: dict[Callable[[Directory], Answer], int] = {
 
 
 @pytest.mark.parametrize("operation", TABLE, ids=lambda operation: operation.__name__)
-def test_each_operation_takes_so_many_statements(
+def test_each_operation_takes_its_number_of_statements(
     app: Flask, directory: Directory, operation: Callable[[Directory], Answer]
 ) -> None:
     with traced(app) as traces:

@@ -120,7 +120,7 @@ DIFFERENCES = [
         is_unknown_op,
     ),
     Difference(
-        "Of several errors in a PATCH the first operation's is scim_types.",
+        "A PATCH with several errors reports that of its first operation.",
         "RFC 7644 section 3.5.2: operations are applied in the order in which they appear.",
         is_first_of_several_errors,
     ),
