@@ -1,11 +1,8 @@
 """`flask doctor` reports each problem with its remedy."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,6 +10,7 @@ from flask import Flask
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import ScimClient
 from tests.support.commands import run_command
+from tests.support.other_program import change_file
 from tests.support.server import run_flask
 
 
@@ -27,12 +25,6 @@ def findings(app: Flask, expected: int = 0) -> dict[str, list[tuple[str, str]]]:
     for each in report["findings"]:
         found.setdefault(each["check"], []).append((each["level"], each["text"]))
     return found
-
-
-def execute(app: Flask, sql: str, *values: Any) -> None:
-    """Change the file behind Perch's back."""
-    with closing(sqlite3.connect(app.extensions["perch"].database.path)) as connection, connection:
-        connection.execute(sql, values)
 
 
 def test_a_sound_deployment_is_ok(app: Flask, okta: ScimClient) -> None:
@@ -62,7 +54,7 @@ def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
 
 def test_dangling_rows_are_reported(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com"})
-    execute(app, "INSERT INTO members VALUES (998, 999, 0)")
+    change_file(app.extensions["perch"].database, "INSERT INTO members VALUES (998, 999, 0)")
     assert findings(app, 1)["integrity"][0] == (
         "wrong",
         "a row of members refers to a row of resources that is not there",
@@ -77,14 +69,14 @@ def test_a_file_that_others_may_read_is_reported(app: Flask) -> None:
 
 def test_a_clock_behind_the_file_is_reported(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com"})
-    execute(app, "UPDATE resources SET lastModified = '2999-01-01T00:00:00'")
+    change_file(app.extensions["perch"].database, "UPDATE resources SET lastModified = '2999-01-01T00:00:00'")
     assert findings(app, 1)["clock"][0][0] == "wrong"
 
 
 def test_keys_that_expire_soon_or_were_never_used_are_reported(app: Flask) -> None:
     run_command(app, "keys", "create", "ends", "--expires-in", "3")
     run_command(app, "keys", "create", "idle")
-    execute(app, "UPDATE keys SET created = '2026-01-01T00:00:00' WHERE name = 'idle'")
+    change_file(app.extensions["perch"].database, "UPDATE keys SET created = '2026-01-01T00:00:00' WHERE name = 'idle'")
     texts = sorted(text for level, text in findings(app)["keys"] if level == "look")
     assert len(texts) == 2
     assert "'ends'" in texts[0] and "expires at" in texts[0]

@@ -106,7 +106,7 @@ def test_events_give_the_same_picture_as_the_server(
     for slug in SLUGS:
         run_command(app, "roles", "add", slug, slug.upper())
     client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "generic"))
-    listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
+    listener = client.beside_scim()
     cursor = listener.get("/events?after=latest").body["cursor"]
     changes, picture = RandomChanges(client, app, seed), Picture(client)
     for _ in range(6):
@@ -157,7 +157,7 @@ def test_a_snapshot_and_later_events_miss_no_concurrent_write(make_server: MakeS
     perch_server = make_server(settings={"PERCH_UNKNOWN_ROLES": "create"})
     perch_server.start()
     client = perch_server.client(key=perch_server.key)
-    listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
+    listener = client.beside_scim()
     writers = Writers(perch_server, 3)
     try:
         time.sleep(1)

@@ -17,11 +17,11 @@ from flask import Flask
 
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import Answer, ScimClient
+from tests.support.resources import BULK, patch_op
 from tests.support.server import PerchServer, run_flask
-from tests.support.writers import check_file, everybody, patch_op
+from tests.support.writers import check_file, everybody
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
-BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
 
 def new_user(number: int) -> dict[str, object]:
@@ -145,7 +145,7 @@ def test_a_full_disk_is_507_and_nothing_of_the_write_is_kept(app: Flask, generic
     created = {answer.body["id"] for answer in answers if answer.status == 201}
     assert set(everybody(generic)) == created
     kept = created.pop()
-    large = patch_op([{"op": "replace", "value": {"title": "y" * 60000}}])
+    large = patch_op({"op": "replace", "value": {"title": "y" * 60000}})
     assert_error(generic.patch(f"/Users/{kept}", large), 507, "full")
     assert generic.get(f"/Users/{kept}").body["title"] == "x" * 2000
     limit(app, 1000)

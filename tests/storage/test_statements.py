@@ -10,10 +10,10 @@ from flask import Flask
 from tests.conftest import MakeClient
 from tests.support.client import Answer, ScimClient
 from tests.support.commands import run_command
+from tests.support.resources import patch_op
 from tests.support.statements import traced
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 PEOPLE = 100
 
 
@@ -31,10 +31,6 @@ def person(name: str, **more: object) -> dict[str, object]:
     emails = [{"value": f"{name}@example.com", "type": "work", "primary": True}]
     return {"schemas": [USER], "userName": name, "externalId": f"x-{name}", "displayName": name, "active": True,
             "emails": emails, "roles": ["managed:viewer"], **more}  # fmt: skip
-
-
-def changes(*operations: dict[str, object]) -> dict[str, object]:
-    return {"schemas": [PATCH], "Operations": list(operations)}
 
 
 @pytest.fixture
@@ -106,11 +102,11 @@ def put_roles(of: Directory) -> Answer:
 
 
 def patch(of: Directory) -> Answer:
-    return of.client.patch(f"/Users/{of.person}", changes({"op": "replace", "value": {"title": "Engineer"}}))
+    return of.client.patch(f"/Users/{of.person}", patch_op({"op": "replace", "value": {"title": "Engineer"}}))
 
 
 def deactivate(of: Directory) -> Answer:
-    return of.client.patch(f"/Users/{of.person}", changes({"op": "replace", "value": {"active": False}}))
+    return of.client.patch(f"/Users/{of.person}", patch_op({"op": "replace", "value": {"active": False}}))
 
 
 def delete(of: Directory) -> Answer:
@@ -127,16 +123,16 @@ def get_group_without_members(of: Directory) -> Answer:
 
 def add_member(of: Directory) -> Answer:
     value = [{"value": of.outsider}]
-    return of.client.patch(f"/Groups/{of.group}", changes({"op": "add", "path": "members", "value": value}))
+    return of.client.patch(f"/Groups/{of.group}", patch_op({"op": "add", "path": "members", "value": value}))
 
 
 def remove_member(of: Directory) -> Answer:
     path = f'members[value eq "{of.person}"]'
-    return of.client.patch(f"/Groups/{of.group}", changes({"op": "remove", "path": path}))
+    return of.client.patch(f"/Groups/{of.group}", patch_op({"op": "remove", "path": path}))
 
 
 def rename(of: Directory) -> Answer:
-    return of.client.patch(f"/Groups/{of.group}", changes({"op": "replace", "value": {"displayName": "Everyone"}}))
+    return of.client.patch(f"/Groups/{of.group}", patch_op({"op": "replace", "value": {"displayName": "Everyone"}}))
 
 
 def delete_group(of: Directory) -> Answer:

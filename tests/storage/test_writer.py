@@ -4,8 +4,8 @@ import os
 import resource
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from storage.errors import UnusableFile
 from storage.locks import lock_path, log_path
 from storage.writer import MOST_TOGETHER, WriteQueue
 from tests.support.meeting import Body, WriteThread, make_database, note, notes, start_linked, together
+from tests.support.other_program import write_transaction
 
 
 @pytest.fixture
@@ -217,15 +218,6 @@ def lock_files_open(database: Database) -> int:
     return [(each.st_dev, each.st_ino) for each in found].count((lock.st_dev, lock.st_ino))
 
 
-@contextmanager
-def held(database: Database) -> Iterator[None]:
-    """Hold a write transaction as another program."""
-    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-
-
 def synchronous(connection: Connection) -> object:
     return connection.execute("PRAGMA synchronous").fetchone()[0]
 
@@ -242,7 +234,7 @@ def test_only_writes_that_need_not_be_durable_skip_the_sync(database: Database) 
         with pytest.raises((ScimError, sqlite3.Error)), database.write(durable=False) as connection:
             body(connection)
         check()
-    with held(database), pytest.raises(Unavailable), database.write(wait=0, durable=False):
+    with write_transaction(database), pytest.raises(Unavailable), database.write(wait=0, durable=False):
         pass
     check()
     with pytest.raises(UnusableFile), database.write(durable=False):
@@ -271,7 +263,11 @@ def test_a_write_that_cannot_begin_leaves_nothing_open_or_locked(database: Datab
         expected = problems[-1]
         with pytest.raises(type(expected)), writer.transaction(0, alone=False, durable=True):
             pass
-    with held(database), pytest.raises(sqlite3.OperationalError), writer.transaction(0, alone=False, durable=True):
+    with (
+        write_transaction(database),
+        pytest.raises(sqlite3.OperationalError),
+        writer.transaction(0, alone=False, durable=True),
+    ):
         pass
     writer.close()
     with database.write(wait=0), pytest.raises(Unavailable), writer.transaction(0, alone=False, durable=True):
@@ -280,7 +276,7 @@ def test_a_write_that_cannot_begin_leaves_nothing_open_or_locked(database: Datab
 
 
 def test_a_write_waits_for_another_program_until_its_timeout(database: Database) -> None:
-    with held(database):
+    with write_transaction(database):
         threads = [WriteThread(database, note(str(number)), wait=0.1 * number) for number in range(4)]
         for thread in threads:
             thread.start()

@@ -22,8 +22,9 @@ from storage.database import Connection, Database
 from tests.conftest import MakeServer
 from tests.support.client import Answer, ScimClient
 from tests.support.meeting import DEADLINE, WriteThread, make_database, note, notes, until
+from tests.support.resources import patch_op
 from tests.support.server import PerchServer
-from tests.support.writers import UNKNOWN, check_file, everybody, patch_op
+from tests.support.writers import UNKNOWN, check_file, everybody
 
 
 @pytest.fixture
@@ -286,7 +287,7 @@ class Hammer:
             self.refuse(client.put(path, {"userName": "everybody@example.com", "title": "refused"}))
             self.change(identifier, lambda: client.put(path, {"userName": name, "title": "put"}), 200, "put")
             operation = {"op": "replace", "path": "title", "value": "patched"}
-            self.change(identifier, lambda: client.patch(path, patch_op([operation])), 200, "patched")
+            self.change(identifier, lambda: client.patch(path, patch_op(operation)), 200, "patched")
             if self.count % 2:
                 self.change(identifier, lambda: client.delete(path), 204, None)
 

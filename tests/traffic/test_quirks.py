@@ -16,31 +16,26 @@ from storage.quirks import Quirk
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
+from tests.support.resources import ENTERPRISE, patch_op
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 Request = tuple[str, str, Any]
 
 
-def patched(*operations: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"schemas": [PATCH], "Operations": list(operations), **more}
-
-
 # A request that needs each tolerance, sent to the user or group of `filled`.
 DEVIATIONS: dict[str, Request] = {
-    "OPERATION_CASE": ("PATCH", "/Users/{user}", patched({"op": "Replace", "path": "title", "value": "x"})),
+    "OPERATION_CASE": ("PATCH", "/Users/{user}", patch_op({"op": "Replace", "path": "title", "value": "x"})),
     "MISSING_SCHEMAS": ("PUT", "/Users/{user}", {"userName": "ada", "title": "x"}),
-    "DOTTED_KEYS": ("PATCH", "/Users/{user}", patched({"op": "add", "value": {"name.givenName": "x"}})),
+    "DOTTED_KEYS": ("PATCH", "/Users/{user}", patch_op({"op": "add", "value": {"name.givenName": "x"}})),
     "TEXT_BOOLEAN": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "active": "False"}),
     "CREATED_FROM_FILTER": (
         "PATCH", "/Users/{user}",
-        patched({"op": "replace", "path": 'emails[type eq "work"].value', "value": "a@example.com"}),
+        patch_op({"op": "replace", "path": 'emails[type eq "work"].value', "value": "a@example.com"}),
     ),
     "REMOVE_WITH_VALUE": (
-        "PATCH", "/Groups/{group}", patched({"op": "remove", "path": "members", "value": [{"value": "{user}"}]}),
+        "PATCH", "/Groups/{group}", patch_op({"op": "remove", "path": "members", "value": [{"value": "{user}"}]}),
     ),
     "BARE_VALUE": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "emails": ["a@example.com"]}),
     "SINGLE_VALUE_ARRAY": (
@@ -60,7 +55,7 @@ DEVIATIONS: dict[str, Request] = {
     "MISPLACED_ATTRIBUTE": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "department": "x"}),
     "IGNORED_ID": (
         "PATCH", "/Groups/{group}",
-        patched({"op": "replace", "value": {"id": "{group}", "displayName": "x"}}),
+        patch_op({"op": "replace", "value": {"id": "{group}", "displayName": "x"}}),
     ),
     "TRAILING_SLASH": ("PUT", "/Users/{user}/", {"schemas": [USER], "userName": "ada", "title": "x"}),
     "TEXT_BOOLEAN_FILTER": ("GET", "/Users?filter=active%20eq%20%22True%22", None),

@@ -3,11 +3,14 @@
 import threading
 import time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 
+from storage import events as outbox
 from tests.conftest import MakeApp, MakeClient
+from tests.support import resources
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
 from tests.support.server import PerchServer
@@ -20,7 +23,7 @@ class Follower:
 
     def __init__(self, app: Flask, *options: str) -> None:
         key = create_key(app, "application", "--idp", "generic", "--access", "read", *options)
-        self.client = ScimClient(wsgi_transport(app), scim_path(app)[: -len("/scim/v2")], key)
+        self.client = ScimClient(wsgi_transport(app), scim_path(app), key).beside_scim()
         self.cursor = "latest"
         self.next()
 
@@ -48,20 +51,15 @@ def types_of(events: list[dict[str, Any]]) -> list[str]:
 
 
 def user(client: ScimClient, name: str, **more: Any) -> str:
-    answer = client.post("/Users", {"userName": name, **more})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
+    return str(resources.user(client, name, **more)["id"])
 
 
 def group(client: ScimClient, name: str, *members: str) -> str:
-    answer = client.post("/Groups", {"displayName": name, "members": [{"value": each} for each in members]})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
+    return str(resources.group(client, name, *members)["id"])
 
 
 def change(client: ScimClient, path: str, *operations: dict[str, Any]) -> None:
-    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": list(operations)}
-    assert client.patch(path, body).status in (200, 204)
+    assert client.patch(path, resources.patch_op(*operations)).status in (200, 204)
 
 
 def test_each_change_of_a_person_has_its_events(generic: ScimClient, follower: Follower) -> None:
@@ -143,8 +141,6 @@ def test_a_change_for_many_people_is_one_event_with_a_filter(
     assert many["type"] == "roles.changed_for_many"
     (walk,) = many["data"]["walk"]
     assert walk["role"] == "a"
-    from urllib.parse import quote
-
     found = generic.get(f"/Users?count=1000&filter={quote(walk['filter'])}").body
     assert {each["id"] for each in found["Resources"]} == set(people)
     generic.delete(f"/Groups/{many['data']['about']['id']}")
@@ -185,8 +181,6 @@ def test_a_pruned_cursor_is_410_and_says_what_to_do(app: Flask, generic: ScimCli
     user(generic, "bob")
     with app.extensions["perch"].database.write() as connection:
         connection.execute("UPDATE events SET at = '2020-01-01T00:00:00'")
-        from storage import events as outbox
-
         assert outbox.prune(connection, 30) is False
     for cursor in (start, between):
         answer = follower.client.get(f"/events?after={cursor}")
@@ -259,7 +253,7 @@ def test_a_rolled_back_change_has_no_event(make_app: MakeApp, make_client: MakeC
 
 def test_waiting_requests_do_not_delay_a_stop(perch_server: PerchServer) -> None:
     client = perch_server.client(key=perch_server.key)
-    listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
+    listener = client.beside_scim()
     cursor = listener.get("/events?after=latest").body["cursor"]
     answers: list[Any] = []
     path = f"/events?after={cursor}&wait=30"

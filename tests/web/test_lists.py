@@ -9,24 +9,10 @@ from flask import Flask
 
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
+from tests.support.resources import BULK, create_users
 from tests.support.statements import about_resources, traced
 
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
-BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-
-
-def fill(client: ScimClient, names: list[str], **more: Any) -> list[str]:
-    """Create users, a thousand at a time; return their ids."""
-    ids = []
-    for start in range(0, len(names), 1000):
-        operations = [
-            {"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name, **more}}
-            for name in names[start : start + 1000]
-        ]
-        body = client.post("/Bulk", {"schemas": [BULK], "Operations": operations}).body
-        assert {operation["status"] for operation in body["Operations"]} == {"201"}
-        ids += [operation["location"].rpartition("/")[2] for operation in body["Operations"]]
-    return ids
 
 
 def names_of(body: Any) -> list[str]:
@@ -69,7 +55,7 @@ def client(make_app: MakeApp, make_client: MakeClient) -> ScimClient:
 def test_a_page_by_index_has_its_start_and_size(
     client: ScimClient, query: dict[str, Any], first: str | None, size: int, start: int
 ) -> None:
-    fill(client, [f"u{number:03}" for number in range(150)])
+    create_users(client, [f"u{number:03}" for number in range(150)])
     for more in ({}, {"filter": 'userName sw "U"'}, {"sortBy": "userName"}):
         found = page(client, **query, **more)
         assert (found["totalResults"], found["itemsPerPage"], found["startIndex"]) == (150, size, start)
@@ -85,7 +71,7 @@ def test_wrong_page_numbers_are_refused(client: ScimClient, query: dict[str, str
 
 
 def test_a_page_has_at_most_1000(client: ScimClient) -> None:
-    fill(client, [f"u{number:04}" for number in range(1001)])
+    create_users(client, [f"u{number:04}" for number in range(1001)])
     found = page(client, count=5000)
     assert (found["itemsPerPage"], found["totalResults"]) == (1000, 1001)
 
@@ -93,7 +79,7 @@ def test_a_page_has_at_most_1000(client: ScimClient) -> None:
 def test_deep_pages_skip_deleted_rows(client: ScimClient) -> None:
     """Totals and offsets come from counts per block of 1024 rows; deletions in every block must not shift them."""
     names = [f"u{number:04}" for number in range(3000)]
-    ids = fill(client, names)
+    ids = create_users(client, names)
     gone = {*range(0, 3000, 7), *range(1024, 2048)}
     operations = [{"method": "DELETE", "path": f"/Users/{ids[number]}"} for number in sorted(gone)]
     for start in range(0, len(operations), 1000):
@@ -113,7 +99,7 @@ def test_deep_pages_work_in_a_directory_of_many_blocks(app: Flask, client: ScimC
         with app.extensions["perch"].database.write() as connection:
             connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'resources'", (number,))
         names += [f"u{number}-{place}" for place in range(3)]
-        ids = fill(client, names[-3:])
+        ids = create_users(client, names[-3:])
         client.delete(f"/Users/{ids[1]}")
         del names[-2]
     for start in range(1, len(names) + 3):
@@ -124,7 +110,7 @@ def test_deep_pages_work_in_a_directory_of_many_blocks(app: Flask, client: ScimC
 
 def fill_names(client: ScimClient) -> list[str]:
     names = ["late-1", "late-2"]
-    fill(client, names)
+    create_users(client, names)
     return names
 
 
@@ -149,12 +135,12 @@ def walk(client: ScimClient, change: Any = None, **query: Any) -> list[str]:
 @pytest.mark.parametrize("query", [{}, {"sortBy": "userName"}, {"sortBy": "userName", "sortOrder": "descending"}])
 def test_a_cursor_skips_nobody_while_others_come_and_go(client: ScimClient, query: dict[str, str]) -> None:
     names = [f"u{number:02}" for number in range(40)]
-    ids = dict(zip(names, fill(client, names), strict=True))
+    ids = dict(zip(names, create_users(client, names), strict=True))
     passing, going = iter(range(100)), iter([*names[1:8:2], *names[38:30:-2]])
 
     def change() -> None:
         number = next(passing)
-        fill(client, [f"a{number}", f"u20-{number}", f"z{number}"])
+        create_users(client, [f"a{number}", f"u20-{number}", f"z{number}"])
         client.delete(f"/Users/{ids[next(going)]}")
 
     found = walk(client, change, count=7, **query)
@@ -201,7 +187,7 @@ def test_a_cursor_over_long_values_fits_into_a_url(generic: ScimClient, name: st
 
 
 def test_a_cursor_is_valid_for_its_query_only(client: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(client, [f"u{number}" for number in range(9)])
+    create_users(client, [f"u{number}" for number in range(9)])
     cursor = page(client, cursor="", count=2, filter="userName pr")["nextCursor"]
     good = {"cursor": cursor, "count": 2, "filter": "userName pr"}
     assert len(page(client, **good)["Resources"]) == 2
@@ -291,7 +277,7 @@ def test_a_mixed_page_costs_few_statements(app: Flask, make_client: MakeClient) 
     client = make_client("generic")
     counts = []
     for number in range(2):
-        fill(client, [f"u{number}-{place}" for place in range(20)])
+        create_users(client, [f"u{number}-{place}" for place in range(20)])
         with traced(app) as statements:
             search(client)
         counts.append(len(about_resources(statements)))

@@ -23,7 +23,7 @@ class Poller:
 
     def __init__(self, app: Flask) -> None:
         key = create_key(app, "receiver", "--idp", "generic", "--access", "read")
-        self.client = ScimClient(wsgi_transport(app), scim_path(app)[: -len("/scim/v2")], key)
+        self.client = ScimClient(wsgi_transport(app), scim_path(app), key).beside_scim()
         self.app = app
 
     def ask(self, **body: Any) -> Answer:
