@@ -1,4 +1,4 @@
-"""Planned faults: chosen requests fail on purpose, all others work."""
+"""Faults on demand: chosen requests fail on purpose, all others work."""
 
 import threading
 import time
