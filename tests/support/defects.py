@@ -100,6 +100,6 @@ FOUND_BY: Mapping[str, str] = {
     "roles without effect": "roles.assigned_role",
     "groups not found by name": "groups.lookup",
 }  # fmt: skip
-# Okta never deletes people, so no check fails; the run only cannot clean up.
+# Okta never deletes people, so no check fails; the run just cannot clean up afterwards.
 UNDELETABLE = "people cannot be deleted"
 DEFECTS = frozenset({*FOUND_BY, UNDELETABLE})

@@ -62,7 +62,7 @@ class WriteThread(threading.Thread):
 
     def ended(self) -> BaseException | None:
         self.join(DEADLINE)
-        assert not self.is_alive(), "it waits for ever"
+        assert not self.is_alive(), "it hangs"
         return self.error
 
 
