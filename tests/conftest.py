@@ -12,11 +12,11 @@ from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, scim_path
 from tests.support.server import PerchServer
 
-# Nothing of the developer's own deployment may reach a test.
+# Keep the settings of the developer's own deployment away from tests.
 for _name in [name for name in os.environ if name.startswith("PERCH_")]:
     del os.environ[_name]
 
-# How long examples take on a loaded machine is no finding.
+# No deadline: the time of an example means nothing on a loaded machine.
 settings.register_profile("perch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("perch")
 

@@ -1,8 +1,8 @@
 """Makes the database of the present version for tests/storage/test_migrations.py: `python -m tests.make_fixture`.
 
-Run it once for each release, just before its tag, with that release's own code, and commit the file: from then on it
-is never made again, since its worth is that an old program wrote it. Then set the next VERSION in scim/settings.py.
-(While a version is not released its file may be made anew: delete it first.)
+Run it once for each release, just before its tag, with that release's code, and commit the file. It is never made
+again: only a file that the old version wrote tests the migration. Then set the next VERSION in scim/settings.py.
+(Before the release, delete the file to make it again.)
 """
 
 import gzip
@@ -25,7 +25,7 @@ WORKSPACE = "fixture"
 
 
 def fill(app: Flask) -> None:
-    """People in every state, nested groups, roles from all three sources, keys, journal, traffic."""
+    """Add people in every state, nested groups, roles from all three sources, keys, journal and traffic."""
     client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "Okta"), "okta")
     ids = [client.post("/Users", person(number)).body["id"] for number in range(PEOPLE)]
     inner = client.post("/Groups", {"displayName": "Support", "members": [{"value": each} for each in ids[:10]]}).body
@@ -44,7 +44,7 @@ def fill(app: Flask) -> None:
 
 
 def person(number: int) -> dict[str, Any]:
-    """What Okta sends, with a bit of everything."""
+    """Return a user as Okta sends it, with attributes of many kinds."""
     return {
         "userName": f"person{number}@example.com",
         "externalId": f"00u{number:04d}",
@@ -58,7 +58,7 @@ def person(number: int) -> dict[str, Any]:
 
 
 def make(target: Path) -> None:
-    """Fill a file and keep one compressed copy of it."""
+    """Fill a database and store a compressed copy of it as `target`."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"PERCH_DATABASE": f"{folder}/perch.db", "PERCH_WORKSPACE": WORKSPACE, "PERCH_FUSE": "off"}
         app = create_app(settings)

@@ -1,4 +1,4 @@
-"""The house: which room may import which, which library each room may use, and how long things may be."""
+"""The architecture: the imports and libraries that each room may use, and the size of modules and functions."""
 
 import ast
 import re
@@ -37,12 +37,12 @@ MAY_IMPORT = {
     "scim": set(),
 }
 FLASK_ROOMS = {"app", "scim.web", "scim.console", "scim.cli", "scim.traffic"}
-MOST_LOOSE_MODULES = 4
+MAX_MODULES_OUTSIDE_ROOMS = 4
 
-LINES_OF_MODULE = 400
-LINES_OF_FUNCTION = 40
+MAX_LINES_OF_MODULE = 400
+MAX_LINES_OF_FUNCTION = 40
 
-# SQL is written in capitals here; so are HTTP's methods, hence the second word of what both share.
+# SQL is written in capitals, and so are HTTP methods; words that are both need a second word of SQL.
 SQL = re.compile(
     r"^\s*(SELECT|PRAGMA|BEGIN|WITH|VACUUM|ATTACH|SAVEPOINT)\s+[\w\"(*]"
     r"|\bSELECT\b.+\bFROM\b|\bINSERT (OR \w+ )?INTO\b|\bDELETE FROM\b|\bUPDATE \S+ SET\b|\bORDER BY\b"
@@ -52,7 +52,7 @@ SQL = re.compile(
 
 
 def modules() -> list[Path]:
-    """Every module of the product."""
+    """Return every module of production code."""
     files = [ROOT / "app.py"]
     for room in ("schemas", "storage", "scim"):
         files += sorted((ROOT / room).rglob("*.py"))
@@ -69,13 +69,13 @@ def tree(file: Path) -> ast.Module:
 
 
 def parts(file: Path) -> tuple[str, ...]:
-    """The dotted name of a module, as a tuple: ("scim", "okta", "client")."""
+    """Return the dotted name of a module as a tuple: ("scim", "emulator", "client")."""
     names = file.relative_to(ROOT).with_suffix("").parts
     return names[:-1] if names[-1] == "__init__" else names
 
 
 def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """Line and full name of all that a module imports, wherever in it, relative imports resolved."""
+    """Yield line and full name of each import anywhere in a module, with relative imports resolved."""
     package = parts(file) if file.name == "__init__.py" else parts(file)[:-1]
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
@@ -87,14 +87,14 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def offenders(file: Path, forbidden: set[str]) -> list[str]:
-    """Imports of `file` whose first name is forbidden there."""
+    """Return the imports of `file` whose first name is forbidden."""
     return [
         f"{file.relative_to(ROOT)}:{line} {name}" for line, name in imports(file) if name.split(".")[0] in forbidden
     ]
 
 
 def texts(file: Path) -> Iterator[tuple[int, str]]:
-    """Every string of a module but its docstrings."""
+    """Yield every string of a module except docstrings, with its line."""
     docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree(file))
@@ -108,7 +108,7 @@ def texts(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def room(name: str) -> str:
-    """The room that a dotted name of Perch lies in: "schemas", "storage", "app" or "scim.ROOM"."""
+    """Return the room of a dotted name of Perch: "schemas", "storage", "app" or "scim.ROOM"."""
     names = name.split(".")
     return ".".join(names[:2]) if names[0] == "scim" else names[0]
 
@@ -118,7 +118,7 @@ def room_of(file: Path) -> str:
 
 
 def rooms_imported(file: Path) -> dict[str, list[str]]:
-    """The other rooms of Perch that a module imports, each with the imports."""
+    """Return the other rooms of Perch that a module imports, each with the imports."""
     found: dict[str, list[str]] = {}
     for line, name in imports(file):
         target = room(name)
@@ -128,17 +128,17 @@ def rooms_imported(file: Path) -> dict[str, list[str]]:
 
 
 def importers(target: str) -> set[str]:
-    """The rooms that import a room."""
+    """Return the rooms that import a room."""
     return {room_of(file) for file in MODULES if target in rooms_imported(file)}
 
 
-def test_there_is_a_house() -> None:
+def test_every_module_lies_in_a_known_room() -> None:
     assert {room_of(file) for file in MODULES} == set(MAY_IMPORT)
 
 
-def test_few_modules_lie_loose_in_scim() -> None:
+def test_few_modules_of_scim_lie_outside_its_rooms() -> None:
     loose = sorted(file.name for file in (ROOT / "scim").glob("*.py") if file.name != "__init__.py")
-    assert len(loose) <= MOST_LOOSE_MODULES, loose
+    assert len(loose) <= MAX_MODULES_OUTSIDE_ROOMS, loose
 
 
 @every_module
@@ -163,7 +163,7 @@ def test_settings_are_imported_by_app_and_scim_only() -> None:
 
 
 @every_module
-def test_the_emulator_imports_nothing_of_perch_and_of_werkzeug_the_test_client_only(file: Path) -> None:
+def test_the_emulator_imports_only_the_test_client_of_werkzeug_and_nothing_of_perch(file: Path) -> None:
     if room_of(file) == "scim.emulator":
         assert rooms_imported(file) == {}
         werkzeug = [name for _, name in imports(file) if name.startswith("werkzeug")]
@@ -174,7 +174,7 @@ def test_the_emulator_is_imported_by_console_and_cli_only() -> None:
     assert importers("scim.emulator") <= {"scim.console", "scim.cli"}
 
 
-def test_protocol_and_storage_do_not_know_each_other() -> None:
+def test_protocol_and_storage_do_not_import_each_other() -> None:
     assert "scim.protocol" not in importers("storage") | {
         target for file in MODULES if room_of(file) == "storage" for target in rooms_imported(file)
     }
@@ -204,14 +204,14 @@ def test_the_protocol_has_no_input_or_output(file: Path) -> None:
 
 
 @every_module
-def test_sqlite_stays_in_storage(file: Path) -> None:
+def test_sql_and_sqlite_are_used_in_storage_only(file: Path) -> None:
     if parts(file)[0] != "storage":
         assert offenders(file, {"sqlite3", "sqlite_utils"}) == []
         assert [f"{file.relative_to(ROOT)}:{line} {text!r}" for line, text in texts(file) if SQL.search(text)] == []
 
 
 @every_module
-def test_marshmallow_stays_in_schemas_and_the_emulators_file_reader(file: Path) -> None:
+def test_marshmallow_is_used_in_schemas_and_the_emulators_file_reader_only(file: Path) -> None:
     if parts(file)[0] != "schemas" and parts(file) != ("scim", "emulator", "organisation"):
         assert offenders(file, {"marshmallow"}) == []
 
@@ -235,7 +235,7 @@ def test_schemas_do_no_input_or_output(file: Path) -> None:
 
 @every_module
 def test_modules_are_short(file: Path) -> None:
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= LINES_OF_MODULE
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= MAX_LINES_OF_MODULE
 
 
 @every_module
@@ -244,7 +244,7 @@ def test_functions_are_short(file: Path) -> None:
         f"{file.relative_to(ROOT)}:{node.lineno} {node.name} has {lines} lines"
         for node in ast.walk(tree(file))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LINES_OF_FUNCTION
+        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > MAX_LINES_OF_FUNCTION
     ]
     assert long == []
 
@@ -271,5 +271,5 @@ def test_sql_is_recognised(text: str) -> None:
     "text",
     ["Select a role from the list", "Update available", "DELETE of a group that is gone", "GET, POST, DELETE", ""],
 )
-def test_prose_is_not_taken_for_sql(text: str) -> None:
+def test_prose_is_not_recognised_as_sql(text: str) -> None:
     assert not SQL.search(text)

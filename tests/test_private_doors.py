@@ -44,7 +44,7 @@ UNDOCUMENTED = {
 # The attributes of gunicorn's server and worker that its documentation uses; Perch's own begin with perch_.
 GUNICORN = {"log", "pid"}
 
-# Each door that stays open, with the reason. A test of its own notices when the library closes it.
+# Each door that stays open, with the reason; a separate test notices when the library closes it.
 OPEN = {
     ("gunicorn.conf.py", "worker.alive"): "no hook tells that a worker is to stop, and long polls must end then",
     ("scim/traffic/faults.py", "gunicorn.socket"): "a planned fault breaks the connection",
@@ -78,7 +78,7 @@ def doors(file: Path, source: ast.Module, own: set[str]) -> Iterator[Door]:
 
 
 def names_used(node: ast.AST, of_gunicorn: bool) -> Iterator[str]:
-    """Name what a node uses, if that needs a documentation to name it."""
+    """Yield the names that a node uses and that need documentation."""
     if isinstance(node, ast.Attribute):
         owner = node.value.id if isinstance(node.value, ast.Name) else ""
         if is_suspect(node.attr):
@@ -121,7 +121,7 @@ def names_of(source: ast.Module, file: Path) -> dict[str, str]:
 
 
 def overridden(node: ast.ClassDef, names: dict[str, str]) -> Iterator[str]:
-    """Name the library's methods that a class overrides: private ones, and all of the UNCHANGED classes."""
+    """Yield the library methods that a class overrides: private ones, and any of the UNCHANGED classes."""
     defined = {each.name for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)}
     for library in (each for base in node.bases for each in library_classes(base, names)):
         strict = issubclass(library, UNCHANGED)
@@ -179,7 +179,7 @@ def test_no_library_is_used_through_a_private_door() -> None:
     assert [door for door in all_doors() if (door.file, door.name) not in OPEN] == []
 
 
-def test_the_list_of_open_doors_is_short_and_has_none_that_is_closed() -> None:
+def test_the_list_of_open_doors_is_short_and_current() -> None:
     assert len({name for _, name in OPEN}) <= 3
     assert OPEN.keys() == {(door.file, door.name) for door in all_doors()}
 

@@ -1,4 +1,4 @@
-"""Redaction: bodies, paths and texts of requests without passwords and access keys."""
+"""Redaction: removes passwords and access keys from bodies, paths and texts of requests."""
 
 import json
 import re
@@ -16,11 +16,11 @@ KEY = re.compile(r"(perch_[0-9a-f]{10}_)[A-Za-z0-9_-]+")
 SECRET = re.compile(
     r"passw|passphrase|passcode|pwd|secret(?!ar)|token|credential|authori[sz]ation|(?:api|access)[-_ ]?key"
 )
-# Possessive quantifiers match each word once: the time of a search grows only with the length of the text.
+# Possessive quantifiers match each word once, so that a search takes linear time.
 COMPARED = re.compile(
     r"(?<![\w.:-])([\w.:-]++[\s+]++(?:eq|ne|co|sw|ew|gt|ge|lt|le)[\s+]++)(\"(?:[^\"\\]|\\.)*\"?|\S+)", re.I
 )
-# A secret of two words begins this many characters before the second one: "access ", "api ".
+# The length of the first word of a secret of two words: "access ", "api ".
 FIRST_WORD = 7
 # A body without any of these holds nothing to redact and is not parsed; \\u may hide a letter.
 SIGNS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"authori", b"key", b"perch_", b"\\u")
@@ -51,7 +51,7 @@ def body_text(data: bytes, size: int) -> str | None:
 
 
 def answer_text(data: bytes, size: int) -> str:
-    """Return the stored form of an answer that holds only stored documents: access keys in it are redacted."""
+    """Return the stored form of an answer; it holds only stored documents, so only access keys are redacted."""
     text = data[: KEPT_BYTES + 100].decode("utf-8", "replace")
     return _cut(KEY.sub(rf"\1{MARK}", text) if "perch_" in text else text, size)
 
@@ -109,7 +109,7 @@ def _hidden(value: Any) -> Any:
 
 
 def redacted_text(text: str) -> str:
-    """Return text without access keys, without secrets that a filter compares, and without secrets of JSON in it."""
+    """Return text without access keys, and without secrets in a filter or in JSON."""
     if "perch_" in text:
         text = KEY.sub(rf"\1{MARK}", text)
     if text[:1].isspace() or text[:1] in ("{", "["):
@@ -126,7 +126,7 @@ def _without_compared(found: re.Match[str]) -> str:
 
 
 def redacted_path(path: str) -> str:
-    """Return a path with query as it was sent, without keys and secrets in it."""
+    """Return a path with its query, without access keys and secrets; unchanged if it has none."""
     if not ESCAPED_LETTER.search(path) and not any(map(path.lower().__contains__, TEXT_SIGNS)):
         return path
     plain = unquote_plus(path)

@@ -19,7 +19,7 @@ OPERATIONS_PER_COMMIT = 100
 class BulkRun:
     """The run of one request: the result of each operation, and the ids of the resources that it created.
 
-    `explain` returns any exception as the ScimError that the client is told.
+    `explain` returns any exception as a ScimError for the client.
     """
 
     def __init__(self, context: Context, request: BulkRequest, explain: Callable[[Exception], ScimError]) -> None:
@@ -50,7 +50,7 @@ class BulkRun:
                 yield step
 
     def _goes_on(self, step: BulkStep) -> bool:
-        """Tell whether a step is to run: after too many errors only what completes, or undoes, what was begun."""
+        """Tell whether a step runs: after too many errors, only the second half of an operation that was begun."""
         begun = step.completes and step.index in self.found
         return begun or not should_stop(self.errors, self.request.failOnErrors)
 
@@ -74,7 +74,7 @@ class BulkRun:
         self.found[step.index] = result
 
     def _undo(self, operation: BulkOperation) -> None:
-        """Delete what the first half of an operation created: one that fails changes nothing (RFC 7644 3.7)."""
+        """Delete what a first half created, since a failed operation changes nothing (RFC 7644 section 3.7)."""
         endpoint, _ = split_path(operation, self.kinds)
         resources.delete(self.context, self.kinds[endpoint], self.ids.pop(operation.bulkId or ""), Conditions())
 
@@ -85,7 +85,7 @@ class BulkRun:
         )
 
     def _location(self, operation: BulkOperation) -> str | None:
-        """Return the URI of what an operation is about; a POST that failed has none."""
+        """Return the URI of an operation's resource; a POST that failed has none."""
         if operation.method == "POST":
             return None
         try:
@@ -105,7 +105,7 @@ class BulkRun:
         if operation.method == "POST":
             answer = resources.create(self.context, kind, data, projection)
             self.ids[operation.bulkId or ""] = answer.identifier or ""
-            # A user that was there before and is re-activated has another version than the first.
+            # A re-activated user existed before, and its version is not the first.
             if step.withheld and (answer.etag or "").startswith('W/"1.'):
                 self.half_made.add(step.index)
             return answer
@@ -113,7 +113,7 @@ class BulkRun:
         return change(self.context, kind, identifier or "", data, projection, conditions)
 
     def _complete(self, operation: BulkOperation) -> Answer:
-        """Run the second half of an operation of a circle: what it refers to exists now."""
+        """Run the second half of an operation of a circle, now that its references exist."""
         endpoint, identifier = split_path(operation, self.kinds)
         kind = self.kinds[endpoint]
         if operation.method == "POST":
@@ -127,7 +127,7 @@ class BulkRun:
 
 
 def _in_order_of_request(steps: Iterable[BulkStep], failed: Iterable[BulkStep]) -> list[BulkStep]:
-    """Return planned steps with those that cannot run at their places in the request."""
+    """Return the planned steps, with the failed ones inserted at their places in the request."""
     merged = list(steps)
     for step in failed:
         place = next((at for at, other in enumerate(merged) if other.index > step.index), len(merged))

@@ -1,4 +1,4 @@
-"""What an operation needs to know about its caller: the deployment, the key, the base URL and who signs the journal."""
+"""The context of an operation (deployment, access key, base URL, author for the journal) and its answer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from storage.repository import Repository
 
 
 class Context(NamedTuple):
-    """A caller of the service; `base` is the base URL without a final slash."""
+    """The deployment and the caller of an operation; `base` is the base URL without a final slash."""
 
     repository: Repository
     settings: Settings
@@ -24,7 +24,7 @@ class Context(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What an operation answers: a status, pieces of JSON text, entity tag, location and id of a single resource."""
+    """The answer of an operation: status, pieces of JSON text; entity tag, location and id of a single resource."""
 
     status: int
     pieces: Sequence[bytes] = ()

@@ -13,7 +13,7 @@ MOST, ENTRY = 4_000_000, 500
 class DerivedCache:
     """Derived parts by base URL, shape of roles and source; users with the same groups and roles share an entry.
 
-    A source has the epoch, so that an entry is never wrong, only unused. A process has one cache for all requests.
+    A source includes the epoch, so an outdated entry is never found. A process has one cache for all requests.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class DerivedCache:
     def keep(self, known: Texts, found: Mapping[Source, str], committed: int) -> None:
         """Add texts to those that `of` returned, if they were derived in the epoch that is `committed`.
 
-        The epoch of a transaction that is rolled back comes again, with other roles and memberships.
+        The epoch of a transaction that is rolled back is used again, with other roles and memberships.
         """
         kept = {source: text for source, text in found.items() if source[2] == committed}
         self._make_room(sum(_size(source, text) for source, text in kept.items()))

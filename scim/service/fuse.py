@@ -40,7 +40,7 @@ class FuseBlown(TooManyRequests):
 
 
 def limit(settings: Settings, active: int) -> int:
-    """Return at how many lost users the fuse blows, given how many are active."""
+    """Return the number of lost users at which the fuse blows, for a number of active users."""
     return max(int(settings["PERCH_FUSE_MINIMUM"]), active * int(settings["PERCH_FUSE_SHARE"]) // 100 + 1)
 
 
@@ -50,7 +50,7 @@ def read(connection: Connection, settings: Settings) -> FuseState:
 
 
 def state_of(settings: Settings, found: FuseState) -> str:
-    """Return which of STATES the fuse is in."""
+    """Return the fuse's state, one of STATES."""
     if not settings["PERCH_FUSE"]:
         return "off"
     if found.blown:
@@ -59,7 +59,7 @@ def state_of(settings: Settings, found: FuseState) -> str:
 
 
 def guard(context: Context, write: Transaction, row: ResourceRow, stays_active: bool) -> None:
-    """Refuse a client's write by which one active user too many would be lost; console and commands may do it.
+    """Refuse a client's write that would lose one active user too many; console and commands are not refused.
 
     :raises FuseBlown: when the fuse blows or is blown.
     """
@@ -101,7 +101,7 @@ def _record(context: Context, facts: dict[str, Any]) -> None:
 
 
 def release(repository: Repository, author: Author, minutes: int) -> str:
-    """Let everything through for some minutes, then start to count from 0; return the end as an instant."""
+    """Allow all writes for some minutes, then count from 0 again; return the end as an instant."""
     until = int(time.time()) + minutes * 60
     text = f"{from_seconds(until)}Z"
     with repository.writing(author) as write:

@@ -1,4 +1,4 @@
-"""Access keys: how one is made, and the shape of roles that it gets."""
+"""Makes access keys, and chooses the shape of roles for each."""
 
 import hashlib
 import secrets
@@ -21,7 +21,7 @@ def make_key(name: str, idp: str, access: str, roles_as: str | None, expires_in:
 
 
 def roles_shape(idp: str) -> str:
-    """Return the shape of `roles` that a provider's key gets unless told otherwise."""
+    """Return the default shape of `roles` for a provider's key."""
     return "strings" if idp == "okta" else "objects"
 
 

@@ -52,7 +52,7 @@ def pieces(context: Context, connection: Connection, row: ResourceRow, projectio
     if row.type != "Group" or not projection.is_default:
         return [texts(context, connection, [row], projection)[0].encode()]
     (derived,) = _derived_texts(context, connection, [row])
-    # JSON text never has this character, so that it marks the place of the members.
+    # JSON text never has this character, so it can mark the place of the members.
     head, tail = _joined(row, _escaped(context.base), f"\0{derived}").split("\0")
     return [head.encode(), *(text.encode() for text in _members(context, connection, row)), tail.encode()]
 
@@ -112,7 +112,7 @@ def _derived_texts(context: Context, connection: Connection, rows: Sequence[Reso
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """What parts are derived from: the groups above each user, the assignments of each user and group.
+    """The sources of derived parts: the groups above each user, the assignments of each user and group.
 
     `inherited` are the reasons that each of those groups gives, made once for all its members.
     """

@@ -1,4 +1,4 @@
-"""The operations on users, groups and roles, one straight chain each: validate, one transaction, answer; no Flask."""
+"""The operations on users, groups and roles, each in three steps: validate, one transaction, answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +122,7 @@ def _current(write: Transaction, kind: ResourceType, identifier: str, conditions
 def _save(
     context: Context, write: Transaction, action: str, row: ResourceRow, before: Document, wanted: NewState
 ) -> ResourceRow:
-    """Write the difference between a resource and the state that is wanted; return the row."""
+    """Write the difference between a resource and its wanted state; return the row."""
     fuse.guard(context, write, row, wanted.document.get("active") is True)
     held = before.get("roles", [])
     sent = with_kept_details(wanted.document.get("roles", []), held)
@@ -136,7 +136,7 @@ def _save(
 def _member_edits(
     context: Context, write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]
 ) -> Iterator[Edit]:
-    """Yield the edits of a group's members, each filter as the ids that it matches after the edits before it."""
+    """Yield the edits of a group's members; a filter becomes the ids that it matches after the earlier edits."""
     for edit in edits:
         ids = edit.ids if edit.filter is None else _matching(context, write, group, edit)
         yield "remove" if edit.kind == "remove-where" else edit.kind, ids
@@ -161,9 +161,9 @@ def _matching(context: Context, write: Transaction, group: ResourceRow, edit: Me
 def _reactivate(
     context: Context, write: Transaction, kind: ResourceType, document: Document, taken: Uniqueness
 ) -> ResourceRow:
-    """Re-activate the deactivated user that an Okta key's POST names: Okta would repeat a POST answered 409 endlessly.
+    """Re-activate the deactivated user of that name for an Okta key: Okta would repeat a POST answered 409 endlessly.
 
-    :raises Uniqueness: when the name's holder is active, or the caller is not Okta, or does not want it active.
+    :raises Uniqueness: unless an Okta key asks for an active user and the holder of the name is deactivated.
     """
     if kind.name != "User" or context.key.idp != "okta" or document["active"] is not True:
         raise taken

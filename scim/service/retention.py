@@ -6,7 +6,7 @@ import time
 from schemas.errors import ScimError
 from storage.repository import Repository
 
-# Seconds between two prunings of one process, and while there are more entries to delete than one pruning takes.
+# Seconds between two prunings of a process: usually, and while more entries remain than one pruning deletes.
 EVERY, SOON = 3600.0, 5.0
 
 
@@ -21,7 +21,7 @@ class Retention:
         self._lock = threading.Lock()
 
     def after_write(self) -> None:
-        """Prune when it is time and the writer is free; an answer never fails or waits for it."""
+        """Prune if it is time and the writer is free; no answer waits for it or fails because of it."""
         if self._is_time():
             try:
                 more = self.repository.prune(self.journal_days, self.events_days)

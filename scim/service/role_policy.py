@@ -31,7 +31,7 @@ class Accepted:
 
 
 def with_kept_details(sent: Roles, held: Roles) -> Roles:
-    """Return the sent roles; one that is sent as a slug alone keeps the details of the role held with that slug."""
+    """Return the sent roles; a role sent as a bare slug keeps the details of the held role with that slug."""
     details = {role["value"]: role for role in held}
     return [details.get(role["value"], role) if role.keys() == {"value"} else role for role in sent]
 

@@ -1,4 +1,4 @@
-"""Roles as an operator handles them: the catalogue, assignments by hand, and the reasons for a user's roles."""
+"""Roles for operators: the catalogue, assignments by hand, and the reasons for a user's roles."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from storage.roles import Role
 def add(repository: Repository, author: Author, slug: str, name: str, description: str | None = None) -> Role:
     """Add a role to the catalogue.
 
-    :raises InvalidValue: when the slug is none; :raises Uniqueness: when it exists.
+    :raises InvalidValue: when the slug is malformed or the name empty; :raises Uniqueness: when the slug exists.
     """
     if not SLUG.fullmatch(slug):
         raise InvalidValue("A slug is 1 to 255 characters without spaces, such as managed:inbox_agent.")

@@ -30,7 +30,7 @@ LONGEST_SEARCH = 20.0
 
 
 def search(context: Context, kinds: Sequence[ResourceType], request: SearchRequest) -> Answer:
-    """Return a ListResponse of the resources that match; of several types at the root."""
+    """Return a ListResponse of the matching resources, of several types for a search at the root."""
     wanted = read_page(request)
     names = request.attributes, request.excludedAttributes
     projections = {kind.name: Projection.parse(*names, kind.schema) for kind in kinds}
@@ -47,7 +47,7 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
 
 
 def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:
-    """Return a ListResponse as JSON text, its resources being text already."""
+    """Return a ListResponse as JSON text, from resources that are JSON text already."""
     more = "".join([f',"{name}":{to_text(value)}' for name, value in extra.items()])
     return (
         f'{{"schemas":["{messages.LIST_RESPONSE_URN}"],"totalResults":{total},"itemsPerPage":{len(documents)}{more},'

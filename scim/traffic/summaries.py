@@ -1,4 +1,4 @@
-"""What a client was doing, in plain words: rules over method, path, body and kind of client, without I/O."""
+"""Summaries of requests in plain words: rules over method, path, body and kind of client."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from storage.traffic import TrafficEntry
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
 NAMES = {"okta": "Okta", "entra": "Entra"}
 GUID = re.compile(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', re.I)
-# Anybody may send a filter, so it is read in a time that grows with its length only.
+# Possessive quantifiers and a bounded look-ahead: anybody may send a filter, so matching must take linear time.
 LOOK_UP = re.compile(r"\s*+(?:urn:[\w:.-]+:)?(\w++)(?=[\w.\[\] \"]{0,200}\seq\s)", re.I)
 PLAIN = {
     ("GET", "serviceproviderconfig"): "asks what this server can do",
@@ -32,12 +32,12 @@ LOOKUPS = {
 
 
 def below_base(path: str) -> str:
-    """Return a path, with query or without, below the base URL: `/Users?count=1`."""
+    """Return the part of a path and its query below the base URL: `/Users?count=1`."""
     return BASE.sub("", path, count=1) or "/"
 
 
 def of_entry(entry: TrafficEntry) -> str:
-    """Return what the client of an entry was doing, as a sentence without its full stop."""
+    """Return the summary of an entry, a sentence without its full stop."""
     try:
         body = json.loads(entry.request or "null")
     except (ValueError, RecursionError):
@@ -46,7 +46,7 @@ def of_entry(entry: TrafficEntry) -> str:
 
 
 def in_words(method: str, path: str, body: Any, idp: str | None, tolerances: Collection[str] = ()) -> str:
-    """Return what a client was doing; `idp` is its key's kind, None when it had no valid key."""
+    """Return the summary of a request; `idp` is the kind of its key, None without a valid key."""
     who = NAMES.get(idp, "The client") if idp is not None else "Somebody without a valid key"
     place, _, query = below_base(path).partition("?")
     segments = [unquote(segment) for segment in place.split("/") if segment]
@@ -134,7 +134,7 @@ def _patching(kind: str, operations: list[Any]) -> str:
 
 
 def _deeds(kind: str, operation: Any) -> list[str]:
-    """Return what one operation of a PATCH does; a value without a path does as much as it has keys."""
+    """Return the effects of a PATCH operation: one, or without a path one for each key of its value."""
     fields = {name.lower(): item for name, item in operation.items()} if isinstance(operation, dict) else {}
     op, value, path = str(fields.get("op", "")).lower(), fields.get("value"), fields.get("path")
     if isinstance(path, str) and path:

@@ -12,7 +12,7 @@ from scim.web.hooks import RequestHooks, drop_workspace
 
 
 def register(app: Flask, perch: Perch) -> None:
-    """Make the application serve the deployment over SCIM, with its events and its health."""
+    """Register SCIM, events and health of a deployment on the application."""
     settings, database = perch.settings, perch.database
     authenticator = Authenticator(database, settings["PERCH_FAILED_KEYS"])
     retention = Retention(perch.repository, settings["PERCH_JOURNAL_DAYS"], settings["PERCH_EVENTS_DAYS"])
@@ -30,7 +30,7 @@ def register(app: Flask, perch: Perch) -> None:
 
 
 def workspace_blueprint(hooks: RequestHooks) -> Blueprint:
-    """Return the blueprint of all that needs an access key: SCIM under the base URL, and the events beside it."""
+    """Return the blueprint of routes that need an access key: SCIM under the base URL, and the events beside it."""
     workspace = Blueprint("workspace", __name__, url_prefix="/<workspace>")
     workspace.url_value_preprocessor(drop_workspace)
     workspace.before_request(hooks.admit)

@@ -1,4 +1,4 @@
-"""Addresses of callers in the form in which refused keys are counted."""
+"""Counts refused access keys by the address of the caller."""
 
 import ipaddress
 
@@ -7,7 +7,7 @@ from storage.failed_keys import FailedKeys
 
 
 def counted(address: str | None) -> str:
-    """Return the form of an address that is counted: without its port, and of IPv6 the /64 network."""
+    """Return the form in which an address is counted: without its port, and for IPv6 its /64 network."""
     text = (address or "").strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -17,12 +17,12 @@ from storage.keys import Key
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
 READING = ("GET", "HEAD", "OPTIONS")
-# Searching, and polling for security event tokens (RFC 8936).
+# Reads by POST: searches, and polls for security event tokens (RFC 8936).
 READING_POSTS = ("/.search", "/events/poll")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
 DUMMY_DIGEST = bytes(32)
-# A process writes a key's last use once in this many seconds, and after this many again when the writer was busy.
+# Seconds between two writes of a key's last use by a process, and until a retry if the writer was busy.
 WRITE_EVERY, RETRY_AFTER = 60, 5
 
 
@@ -93,7 +93,7 @@ def authorise(key: Key, method: str, path: str) -> None:
 def _sent_key(authorization: str) -> str:
     if usual := USUAL.fullmatch(authorization):
         return usual[1]
-    # Okta's form puts "Bearer " before what people paste, which may begin with it already.
+    # Okta's form puts "Bearer " before the pasted key, which may begin with "Bearer " itself.
     text = BEARER.sub("", authorization.strip())
     scheme, _, rest = text.partition(" ")
     if scheme.lower() != "basic":

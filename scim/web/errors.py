@@ -54,7 +54,7 @@ def answer_error(error: BaseException) -> Response:
 
 
 def as_scim_error(error: BaseException) -> ScimError:
-    """Return an exception as a ScimError; the client of a bug learns only that it was logged."""
+    """Return an exception as a ScimError; of a bug the client learns only that it was logged."""
     found = _meaning(error, request)
     # A key that was sent in the wrong place must not show up on an administrator's screen.
     found.detail = KEY.sub(rf"\1{MARK}", found.detail)

@@ -32,7 +32,7 @@ class Page:
 
 @blueprint.get("/events", strict_slashes=False)
 def follow() -> Response:
-    """Answer the events after a cursor; with `wait` (seconds), as soon as there is one."""
+    """Answer the events after a cursor; if there are none, wait up to `wait` seconds for one."""
     asked, database = parameters(), perch().database
     limit = _number(asked, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     wait = _number(asked, "wait", 0, 0, int(LONGEST))
@@ -71,7 +71,7 @@ def jwks() -> Response:
 
 
 def waiting() -> EventWaiter:
-    """Return the waiting room of this process, made at its first use."""
+    """Return the event waiter of this process, made at its first use."""
     extensions = current_app.extensions
     found: EventWaiter | None = extensions.get("perch.waiting")
     if found is None:

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics: whether the process answers, whether it can serve, and its figures."""
+"""/healthz, /readyz and /metrics: whether the process answers, whether it can serve, and its metrics."""
 
 import ipaddress
 import logging
@@ -19,7 +19,7 @@ from storage import integrity, statistics
 from storage.database import Database
 
 MIB = 1024 * 1024
-# An answer of /readyz is cached for a second, so that asking often cannot slow writes; it waits 5 s for the writer.
+# In seconds. /readyz caches its answer, so that frequent requests cannot slow down writes; it waits for the writer.
 CACHE_SECONDS, WAIT_SECONDS = 1.0, 5.0
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 ORIGINAL = "werkzeug.proxy_fix.orig"
@@ -29,7 +29,7 @@ log = logging.getLogger("perch")
 
 @dataclass(slots=True)
 class Health:
-    """Whether this process can serve; `app.extensions["perch.health"]`."""
+    """The checks of /readyz and the metrics of this process; `app.extensions["perch.health"]`."""
 
     settings: Settings
     database: Database
@@ -74,7 +74,7 @@ def _result(check: Callable[[], None], otherwise: str) -> str:
 
 
 def register(app: Flask, settings: Settings, database: Database, authenticator: Authenticator) -> None:
-    """Serve the routes that monitors ask."""
+    """Register the routes for monitoring."""
     app.extensions["perch.health"] = Health(settings, database, authenticator, DeploymentMetrics(settings, database))
     app.register_blueprint(blueprint)
 
@@ -102,7 +102,7 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """Answer the figures to callers on this machine and to holders of an access key.
+    """Answer the metrics to callers on this machine and to holders of an access key.
 
     :raises Unauthorized: when a caller from elsewhere has no valid key.
     """

@@ -76,7 +76,7 @@ class RequestHooks:
         )
 
     def finish(self, response: Response) -> Response:
-        """Log, count and record the request (after_request); a failure here is logged and costs no answer."""
+        """Log, count and record the request (after_request); a failure here is logged and does not break the answer."""
         try:
             self._finish(*current(), response)
         except Exception:
@@ -103,14 +103,14 @@ class RequestHooks:
             self.recorder.record(recording, sent, response, noted.get("body"))
 
     def close(self, error: BaseException | None = None) -> None:
-        """Stop to collect the tolerances of the request (teardown_request)."""
+        """Stop collecting the tolerances of the request (teardown_request)."""
         recording: Recording | None = g.get("recording")
         if recording is not None:
             tolerances.stop(recording.token)
 
 
 def current() -> tuple[Request, Any]:
-    """Return Flask's request and `g` themselves: each use of their proxies looks them up again.
+    """Return the request and `g` behind Flask's proxies, since each use of a proxy looks them up again.
 
     `g` holds `began`, `request_id`, `recording`, `base_url`, `context` and `body` of the request.
     """
@@ -118,6 +118,6 @@ def current() -> tuple[Request, Any]:
 
 
 def drop_workspace(_: str | None, values: dict[str, Any] | None) -> None:
-    """Take the workspace out of a view's arguments (url_value_preprocessor): `admit` checks it."""
+    """Remove the workspace from a view's arguments (url_value_preprocessor), since `admit` checks it."""
     if values is not None:
         values.pop("workspace", None)

@@ -1,4 +1,4 @@
-"""Where requests come from: the proxies in front that are believed, and base URLs pasted with a final slash."""
+"""Requests through trusted proxies, and base URLs that were pasted with a final slash."""
 
 import re
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def behind(proxies: int, application: "WSGIApplication") -> "WSGIApplication":
-    """Return the application as it sees requests: X-Forwarded-For, -Proto and -Host of so many proxies count.
+    """Wrap the application: X-Forwarded-For, -Proto and -Host count as set by this many trusted proxies.
 
-    A provider that joins `https://host/ws/scim/v2/` and `/Users` sends a double slash: it means one.
+    A double slash counts as one, since providers join `https://host/ws/scim/v2/` and `/Users`.
     """
 
     def received(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -18,7 +18,7 @@ from scim.protocol.etags import Conditions
 # Commands have no request; without PERCH_PUBLIC_URL they can only guess the origin.
 LOCAL_ORIGIN = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
-# An unread body is dropped for this many seconds at most, with pauses of this many, in pieces of this many bytes.
+# Limits of dropping an unread body: seconds in total, seconds without a byte, bytes read at once.
 DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
 
 
@@ -66,14 +66,14 @@ def read_json(limit: int) -> Any:
 
 def _body(limit: int) -> bytes:
     announced = request.content_length or 0
-    # Of a chunked body, werkzeug reads up to this many bytes and leaves the rest unread.
+    # werkzeug reads at most this many bytes of a chunked body and leaves the rest unread.
     request.max_content_length = limit + 1
     try:
         data = b"" if announced > limit else request.get_data(cache=True)
     except HTTPException:
         raise
     except Exception:
-        # Each server raises errors of its own for a body that is cut short or badly chunked.
+        # Servers raise different errors for a body that is cut short or badly chunked.
         raise InvalidSyntax("The body did not arrive whole; send it again.") from None
     if max(announced, len(data)) > limit:
         raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.")
@@ -83,7 +83,7 @@ def _body(limit: int) -> bytes:
 
 
 def drop_unread(sent: Request, response: Response, most: int) -> None:
-    """Drop up to `most` unread bytes of a body once the answer is sent: a client that still sends would miss it."""
+    """Drop up to `most` unread bytes of a body after the answer, which a client that still sends would miss."""
     environ = sent.environ
     whole = len(g.get("body", b"")) == sent.content_length
     if "gunicorn.socket" in environ and not whole:

@@ -22,7 +22,7 @@ def answer_response(answer: Answer) -> Response:
 
 
 def document_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a document."""
+    """Return a JSON document as a response."""
     return _response([to_text(document).encode()], status, headers)
 
 

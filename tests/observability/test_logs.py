@@ -23,7 +23,7 @@ STRANGE_IDS = ["", "a b", "x" * 101, 'quote"', "line\tbreak", "perch_0123456789_
 
 
 @pytest.fixture(autouse=True)
-def no_log_afterwards() -> Iterator[None]:
+def reset_log() -> Iterator[None]:
     yield
     logs._requests.clear()
     logging.getLogger("perch").handlers.clear()
@@ -52,7 +52,7 @@ def test_a_request_is_one_line_of_json(okta: ScimClient, capfd: pytest.CaptureFi
     }
 
 
-def test_nothing_personal_is_logged_unless_asked(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
+def test_personal_data_is_logged_only_if_asked_for(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
     search = "/Users?filter=userName+eq+%22ada%40example.com%22"
     for personal in (False, True):
         logs.start("debug", "json", personal)
@@ -67,7 +67,7 @@ def test_nothing_personal_is_logged_unless_asked(okta: ScimClient, capfd: pytest
         assert okta.key not in text
 
 
-def test_an_id_that_is_sent_is_kept_everywhere(app: Flask, okta: ScimClient) -> None:
+def test_a_sent_request_id_is_in_the_answer_and_the_journal(app: Flask, okta: ScimClient) -> None:
     sent = "9f1c:AZ/trace-1=@x"
     answer = okta.post("/Users", {"userName": "ada@example.com"}, {"X-Request-Id": sent})
     assert answer.headers["X-Request-Id"] == sent
@@ -75,20 +75,20 @@ def test_an_id_that_is_sent_is_kept_everywhere(app: Flask, okta: ScimClient) -> 
 
 
 @pytest.mark.parametrize("sent", STRANGE_IDS)
-def test_an_id_that_does_not_fit_is_replaced(sent: str, app: Flask) -> None:
+def test_an_invalid_request_id_is_replaced(sent: str, app: Flask) -> None:
     headers = {"X-Request-Id": sent.encode().decode("latin-1")}
     answered = app.test_client().get("/x/scim/v2/Users", headers=headers).headers["X-Request-Id"]
     assert ID.fullmatch(answered)
 
 
-def test_every_answer_has_an_id_of_its_own(app: Flask) -> None:
+def test_every_answer_has_its_own_request_id(app: Flask) -> None:
     client = app.test_client()
     paths = ["/healthz", "/readyz", "/metrics", "/nowhere", "/console/", "/x/scim/v2/Users", "/"]
     found = {client.get(path).headers["X-Request-Id"] for path in paths}
     assert len(found) == len(paths)
 
 
-def test_levels(okta: ScimClient, app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
+def test_each_level_logs_its_requests(okta: ScimClient, app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
     client = app.test_client()
     for level, expected in (("debug", 2), ("info", 1), ("warning", 0), ("error", 0)):
         logs.start(level, "json", personal=False)
@@ -97,7 +97,7 @@ def test_levels(okta: ScimClient, app: Flask, capfd: pytest.CaptureFixture[str])
         assert len(lines(capfd)) == expected
 
 
-def test_a_bug_is_one_traceback_with_the_id_and_no_body(
+def test_a_bug_is_one_traceback_with_the_request_id_and_without_the_body(
     okta: ScimClient, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -116,7 +116,7 @@ def test_a_bug_is_one_traceback_with_the_id_and_no_body(
     assert "Countess" not in str(event) and "ada@" not in str(event)
 
 
-def test_text_is_for_people(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_text_format_has_one_short_line_per_request(okta: ScimClient, capfd: pytest.CaptureFixture[str]) -> None:
     logs.start("info", "text", personal=False)
     answer = okta.get("/Users/01a20c66-5a0e-7d53-8d0c-54a1f4a3a0a5")
     mark = re.escape(answer.headers["X-Request-Id"])
@@ -151,6 +151,6 @@ def test_the_whole_log_of_a_server_is_json(make_server: MakeServer) -> None:
     assert all({"time", "level", "message"} <= line.keys() for line in found)
 
 
-def test_an_application_for_tests_logs_no_requests(make_app: MakeApp, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_app_under_test_logs_no_requests(make_app: MakeApp, capfd: pytest.CaptureFixture[str]) -> None:
     make_app().test_client().get("/nowhere")
     assert capfd.readouterr().err == ""

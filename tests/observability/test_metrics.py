@@ -1,4 +1,4 @@
-"""The metrics, read by Prometheus's parser: of one process, and of several workers that end and start."""
+"""The metrics of one process and of several workers, read with Prometheus's parser."""
 
 import os
 import re
@@ -33,13 +33,13 @@ def scraped(app: Flask) -> Samples:
 
 
 def figure(samples: Samples, name: str, **labels: str) -> float:
-    """The sum of a metric's samples with these labels."""
+    """Return the sum of a metric's samples with these labels."""
     return sum(
         value for (each, found), value in samples.items() if each == name and labels.items() <= dict(found).items()
     )
 
 
-def test_people_groups_and_who_may_log_in(app: Flask, okta: ScimClient) -> None:
+def test_people_groups_and_allowed_logins_are_counted(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     okta.post("/Users", {"userName": "bob@example.com"})
     okta.post("/Users", {"userName": "eve@example.com", "roles": ["managed:editor"], "active": False})
@@ -61,7 +61,7 @@ def test_figures_that_need_a_scan_are_cached(app: Flask, okta: ScimClient, monke
     assert figure(scraped(app), "perch_users_login_allowed") == 1
 
 
-def test_requests_by_route_method_status_and_key(app: Flask, okta: ScimClient) -> None:
+def test_requests_are_counted_by_route_method_status_and_key(app: Flask, okta: ScimClient) -> None:
     before = scraped(app)
     made = okta.post("/Users", {"userName": "ada@example.com"})
     okta.get(f"/Users/{made.body['id']}")
@@ -94,7 +94,7 @@ def test_the_labels_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("fuse", ["on", "off"])
-def test_the_fuse(fuse: str, make_app: MakeApp) -> None:
+def test_the_state_of_the_fuse_is_a_metric(fuse: str, make_app: MakeApp) -> None:
     app = make_app(PERCH_FUSE=fuse)
     found = scraped(app)
     assert figure(found, "perch_fuse_state") == 1
@@ -104,7 +104,7 @@ def test_the_fuse(fuse: str, make_app: MakeApp) -> None:
     assert figure(scraped(app), "perch_fuse_state", state="released" if fuse == "on" else "off") == 1
 
 
-def test_several_workers_add_up_and_lose_nothing_when_one_is_killed(make_server: MakeServer) -> None:
+def test_counts_of_workers_add_up_even_if_some_are_killed(make_server: MakeServer) -> None:
     server = make_server(workers=3)
     server.start()
     ask(server, 60)
@@ -156,7 +156,7 @@ def wait_for_workers(server: PerchServer, number: int) -> None:
 
 
 def folder_of(server: PerchServer) -> Path:
-    """The folder of a server's metrics files."""
+    """Return the folder of a server's metrics files."""
     for line in Path(f"/proc/{workers(server)[0]}/maps").read_text().splitlines():
         if "perch-metrics-" in line:
             return Path(line.split()[-1]).parent

@@ -14,8 +14,9 @@ import pytest
 from tests.conftest import MakeServer
 from tests.support.client import ScimClient
 from tests.support.litestream import litestream
+from tests.support.resources import patch_op
 from tests.support.server import ROOT, PerchServer, clean_environment
-from tests.support.writers import check_file, everybody, patch_op
+from tests.support.writers import check_file, everybody
 
 CONFIGURATION = ROOT / "docs" / "litestream.yml"
 SYNC_SECONDS = 60
@@ -71,8 +72,8 @@ class BackgroundWriter:
             name = f"user-{len(self.acknowledged)}@example.com"
             created = self.client.post("/Users", {"userName": name, "title": "x" * 20000})
             assert created.status == 201
-            value = [{"op": "add", "path": "members", "value": [{"value": created.body["id"]}]}]
-            assert self.client.patch(f"/Groups/{self.group}", patch_op(value)).status in (200, 204)
+            operation = {"op": "add", "path": "members", "value": [{"value": created.body["id"]}]}
+            assert self.client.patch(f"/Groups/{self.group}", patch_op(operation)).status in (200, 204)
             self.acknowledged.append(created.body["id"])
 
 

@@ -15,8 +15,9 @@ import pytest
 
 from tests.conftest import MakeServer
 from tests.support.client import Answer, ScimClient
+from tests.support.resources import patch_op
 from tests.support.server import PerchServer
-from tests.support.writers import check_file, compare, in_threads, make_writers, patch_op
+from tests.support.writers import check_file, compare, in_threads, make_writers
 
 CLIENTS = 16
 Hold = Callable[[Path], Any]
@@ -69,8 +70,8 @@ def test_parallel_adds_to_one_group_are_all_kept(server: PerchServer) -> None:
     people = [client.post("/Users", {"userName": f"p{n}@example.com"}).body["id"] for n in range(20)]
 
     def add(number: int, own: ScimClient) -> Answer:
-        value = [{"op": "add", "path": "members", "value": [{"value": people[number]}]}]
-        return own.patch(f"/Groups/{group}", patch_op(value))
+        operation = {"op": "add", "path": "members", "value": [{"value": people[number]}]}
+        return own.patch(f"/Groups/{group}", patch_op(operation))
 
     assert {answer.status for answer in at_once(server, 20, add)} <= {200, 204}
     members = client.get(f"/Groups/{group}").body["members"]
@@ -86,8 +87,8 @@ def test_a_counter_under_if_match_counts_right(server: PerchServer) -> None:
         done = 0
         while True:
             answer = own.get(f"/Users/{user}")
-            value = [{"op": "replace", "path": "title", "value": str(int(answer.body["title"]) + 1)}]
-            answer = own.request("PATCH", f"/Users/{user}", patch_op(value), {"If-Match": answer.headers["ETag"]})
+            operation = {"op": "replace", "path": "title", "value": str(int(answer.body["title"]) + 1)}
+            answer = own.request("PATCH", f"/Users/{user}", patch_op(operation), {"If-Match": answer.headers["ETag"]})
             if answer.status not in (200, 412):
                 return answer
             done += answer.status == 200

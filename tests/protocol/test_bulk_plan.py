@@ -1,4 +1,4 @@
-"""The order of bulk operations and their references (RFC 7644 section 3.7)."""
+"""The order of bulk operations, and the ids in place of their references (RFC 7644 section 3.7)."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ MEMBER_PATH = {
         ([PATCH_A, post("a")], [(1, "", False), (0, "", False)]),
         ([MEMBER_PATH, post("a")], [(1, "", False), (0, "", False)]),
         ([{"method": "DELETE", "path": "/Users/7"}, post("a")], [(0, "", False), (1, "", False)]),
-        # A circle of two: the second is created without the first, which then is complete, then the second is.
+        # A circle of two: the second is created without its reference, then the first, then the second gets it.
         ([post("a", "b"), post("b", "a")], [(1, "a", False), (0, "", False), (1, "", True)]),
         ([post("a", "a")], [(0, "a", False), (0, "", True)]),
         (
@@ -55,7 +55,9 @@ MEMBER_PATH = {
         ),
     ],
 )
-def test_order(operations: list[dict[str, Any]], expected: list[tuple[int, str, bool]]) -> None:
+def test_operations_run_after_those_they_refer_to(
+    operations: list[dict[str, Any]], expected: list[tuple[int, str, bool]]
+) -> None:
     assert steps(*operations) == expected
 
 
@@ -86,7 +88,7 @@ def test_a_wrong_operation_fails_alone(operation: dict[str, Any], scim_type: str
     assert error.detail.startswith("Operations[1]") and says in error.detail
 
 
-def test_what_refers_to_a_wrong_operation_fails_when_it_is_resolved() -> None:
+def test_a_reference_to_a_wrong_operation_fails_when_it_is_resolved() -> None:
     first = post("a", "b")
     planned = plan(request(first, post("b", "nobody"), post("c")), ENDPOINTS)
     assert set(planned.errors) == {1}
@@ -127,7 +129,7 @@ def test_references_are_replaced_anywhere() -> None:
     assert resolve("/Groups/bulkId:a", ids) == "/Groups/id-a"
 
 
-def test_a_reference_to_what_was_not_created() -> None:
+def test_a_reference_to_a_missing_resource_fails() -> None:
     with pytest.raises(InvalidValue, match="bulkId:a"):
         resolve(DATA, {})
 
@@ -155,7 +157,7 @@ edges = st.lists(st.lists(st.integers(0, 7), max_size=3), min_size=8, max_size=8
 
 
 @given(edges)
-def test_any_references_are_resolved_in_time(targets: list[list[int]]) -> None:
+def test_random_references_are_all_resolved(targets: list[list[int]]) -> None:
     operations = [post(str(index), *map(str, dict.fromkeys(names))) for index, names in enumerate(targets)]
     planned = plan(request(*operations), ENDPOINTS)
     ids: dict[str, str] = {}
@@ -168,6 +170,6 @@ def test_any_references_are_resolved_in_time(targets: list[list[int]]) -> None:
         assert done[index] == resolve(operation["data"], ids)
 
 
-def test_when_to_stop() -> None:
+def test_the_run_stops_at_the_limit_of_errors() -> None:
     assert [should_stop(errors, 2) for errors in range(4)] == [False, False, True, True]
     assert not should_stop(1000, None)

@@ -46,12 +46,12 @@ def test_if_none_match_does_not_match(header: str | None) -> None:
 
 
 @given(st.integers(1), st.integers(0), st.lists(st.tuples(st.integers(1), st.integers(0))))
-def test_a_list_matches_where_a_member_does(version: int, epoch: int, others: list[tuple[int, int]]) -> None:
+def test_a_list_matches_if_one_of_its_tags_does(version: int, epoch: int, others: list[tuple[int, int]]) -> None:
     header = ", ".join(etag(*other) for other in others) or None
     assert not_modified(header, version, epoch) == ((version, epoch) in others)
     check_if_match(", ".join([*(etag(*other) for other in others), etag(version, epoch)]), version)
 
 
 @given(st.text())
-def test_any_header_is_harmless(header: str) -> None:
+def test_any_text_is_accepted_as_a_header(header: str) -> None:
     not_modified(header, 1, 1)

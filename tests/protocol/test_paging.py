@@ -49,7 +49,7 @@ DIGEST = query_digest(type="User", filter=None, sortBy=None, sortOrder="ascendin
         ({"cursor": "", "startIndex": ""}, CursorPage(None, 100)),
     ],
 )
-def test_pages(parameters: dict[str, str], expected: IndexPage | CursorPage) -> None:
+def test_parameters_give_a_page(parameters: dict[str, str], expected: IndexPage | CursorPage) -> None:
     assert read_page(read_query(parameters)) == expected
 
 
@@ -67,7 +67,7 @@ def test_pages(parameters: dict[str, str], expected: IndexPage | CursorPage) -> 
         ({"cursor": "", "startIndex": "1"}, InvalidValue),
     ],
 )
-def test_wrong_pages(parameters: dict[str, str], error: type[Exception]) -> None:
+def test_wrong_parameters_are_refused(parameters: dict[str, str], error: type[Exception]) -> None:
     with pytest.raises(error):
         read_page(read_query(parameters))
 
@@ -84,7 +84,7 @@ def test_wrong_pages(parameters: dict[str, str], error: type[Exception]) -> None
         ({"cursor": "x", "startIndex": None}, CursorPage("x", 100)),
     ],
 )
-def test_pages_of_a_search_request(body: dict[str, Any], expected: IndexPage | CursorPage) -> None:
+def test_a_search_request_gives_a_page(body: dict[str, Any], expected: IndexPage | CursorPage) -> None:
     assert read_page(read_search(body)) == expected
 
 
@@ -99,12 +99,12 @@ def test_pages_of_a_search_request(body: dict[str, Any], expected: IndexPage | C
         ({"cursor": "", "startIndex": 1}, InvalidValue),
     ],
 )
-def test_wrong_pages_of_a_search_request(body: dict[str, Any], error: type[Exception]) -> None:
+def test_a_wrong_search_request_is_refused(body: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         read_page(read_search(body))
 
 
-def test_list_responses() -> None:
+def test_a_list_response_has_the_members_of_its_kind_of_page() -> None:
     schemas = ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]
     by_index = json.loads(list_text(0, [], {"startIndex": 1}))
     assert by_index == {"schemas": schemas, "totalResults": 0, "itemsPerPage": 0, "startIndex": 1, "Resources": []}
@@ -155,6 +155,6 @@ def test_a_changed_cursor_is_invalid(place: int, character: str) -> None:
 
 
 @given(st.text())
-def test_any_text_is_no_cursor(text: str) -> None:
+def test_random_text_is_not_a_cursor(text: str) -> None:
     with pytest.raises(InvalidCursor):
         decode_cursor(SECRET, text, NOW, DIGEST)

@@ -1,4 +1,4 @@
-"""PATCH on documents: the table of cases/patch.json, and what must hold for any operations."""
+"""PATCH on documents: the cases of tests/cases/patch.json, and rules that hold for random operations."""
 
 import copy
 import json
@@ -40,12 +40,12 @@ def loaded(case: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     return kind.load({"schemas": [kind.schema.urn], **document})
 
 
-def test_the_table_is_large() -> None:
+def test_there_are_many_cases() -> None:
     assert len(CASES) >= 120
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_case(case: dict[str, Any]) -> None:
+def test_a_case_has_its_result(case: dict[str, Any]) -> None:
     document, kind = case["document"], RESOURCE_TYPES[case.get("resourceType", "User")]
     before = copy.deepcopy(document)
     with collect() as used:
@@ -63,7 +63,7 @@ def test_case(case: dict[str, Any]) -> None:
     assert {**loaded(case, patched.document), "schemas": None} == {**case["expected"], "schemas": None}
 
 
-def test_every_tolerance_of_patch_is_in_the_table() -> None:
+def test_every_tolerance_of_patch_has_a_case() -> None:
     shown = {name for case in CASES for name in case.get("tolerances", [])}
     assert shown >= {
         "OPERATION_CASE", "DOTTED_KEYS", "TEXT_BOOLEAN", "TEXT_BOOLEAN_FILTER", "CREATED_FROM_FILTER",
@@ -72,7 +72,7 @@ def test_every_tolerance_of_patch_is_in_the_table() -> None:
     }  # fmt: skip
 
 
-def test_a_plain_name_means_what_the_grammar_finds_under_it() -> None:
+def test_a_plain_name_is_found_as_by_the_grammar() -> None:
     for schema in (kind.schema for kind in RESOURCE_TYPES.values()):
         for name in schema.attributes:
             found = read_target(schema, name)
@@ -111,7 +111,7 @@ def primaries(document: dict[str, Any], name: str) -> int:
 
 
 @given(sent_operations, st.lists(elements, max_size=3))
-def test_any_operations_keep_the_rules(sent: list[Any], emails: list[Any]) -> None:
+def test_random_operations_keep_a_document_valid(sent: list[Any], emails: list[Any]) -> None:
     document: dict[str, Any] = {"userName": "ada", **({"emails": emails} if emails else {})}
     for element in emails[1:]:
         element.pop("primary", None)

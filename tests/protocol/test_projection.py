@@ -65,7 +65,7 @@ def without(*names: str) -> dict[str, Any]:
         (["password"], {}),
     ],
 )
-def test_attributes(attributes: list[str], expected: dict[str, Any]) -> None:
+def test_attributes_selects_what_it_names(attributes: list[str], expected: dict[str, Any]) -> None:
     before = copy.deepcopy(ADA)
     assert Projection.parse(attributes, None, USER).apply(ADA) == {**ALWAYS, **expected}
     assert before == ADA
@@ -94,24 +94,24 @@ def test_the_core_urn_means_all_core_attributes() -> None:
         ([ACCESS], without(ACCESS)),
     ],
 )
-def test_excluded_attributes(excluded: list[str], expected: dict[str, Any]) -> None:
+def test_excluded_attributes_leaves_out_what_it_names(excluded: list[str], expected: dict[str, Any]) -> None:
     assert Projection.parse(None, excluded, USER).apply(ADA) == expected
 
 
 @pytest.mark.parametrize("names", [None, [], [""], [" , "]])
-def test_nothing_asked_is_the_default(names: list[str] | None) -> None:
+def test_empty_parameters_are_the_default(names: list[str] | None) -> None:
     projection = Projection.parse(names, names, USER)
     assert projection.is_default
     assert projection.apply(ADA) == ADA
 
 
-def test_something_asked_is_not_the_default() -> None:
+def test_named_attributes_are_not_the_default() -> None:
     assert not Projection.parse(["active"], None, USER).is_default
     assert not Projection.parse(["colour"], None, USER).is_default
     assert not Projection.parse(None, ["active"], USER).is_default
 
 
-def test_both_are_refused() -> None:
+def test_both_parameters_together_are_refused() -> None:
     with pytest.raises(InvalidValue, match="excludedAttributes"):
         Projection.parse(["active"], ["name"], USER)
 
@@ -141,7 +141,7 @@ def test_wants_tells_whether_members_are_read(
     assert Projection.parse(attributes, excluded, GROUP).wants("members") is wanted
 
 
-def test_wants_knows_extensions_and_what_is_always_or_never_returned() -> None:
+def test_wants_covers_extensions_and_attributes_always_or_never_returned() -> None:
     asked = Projection.parse([f"{ACCESS}:loginAllowed"], None, USER)
     assert asked.wants(ACCESS) and asked.wants("id")
     assert not asked.wants(ENTERPRISE) and not asked.wants("password") and not asked.wants("colour")
@@ -155,7 +155,7 @@ names = st.lists(
 
 
 @given(names)
-def test_what_is_not_wanted_does_not_appear(chosen: list[str]) -> None:
+def test_an_attribute_that_is_not_wanted_does_not_appear(chosen: list[str]) -> None:
     for projection in (Projection.parse(chosen, None, USER), Projection.parse(None, chosen, USER)):
         projected = projection.apply(ADA)
         assert all(projection.wants(name) for name in projected)

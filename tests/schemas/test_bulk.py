@@ -31,12 +31,12 @@ def test_a_bulk_request_is_read_in_any_case() -> None:
         ({"Operations": [POST, POST, POST]}, PayloadTooLarge, "at most 2"),
     ],
 )
-def test_a_wrong_bulk_request(body: Any, error: type[ScimError], says: str) -> None:
+def test_a_wrong_bulk_request_is_refused(body: Any, error: type[ScimError], says: str) -> None:
     with pytest.raises(error, match=re.escape(says)):
         read_bulk(body, 2)
 
 
-def test_bulk_responses() -> None:
+def test_a_bulk_response_holds_results_and_errors() -> None:
     operation = BulkOperation(0, "POST", "/Users", "q")
     error = error_document(InvalidValue("userName: is required."))
     assert error == {

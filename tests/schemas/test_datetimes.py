@@ -1,4 +1,4 @@
-"""Instants as clients write them, and as they are stored: in text that sorts in the order of time."""
+"""Instants as clients write them, and as they are stored: as text that sorts by time."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -20,7 +20,7 @@ from schemas.datetimes import normalise_instant, stored, to_json
         ("2026-11-24T09:30:00.123456789123-00:30", "2026-11-24T10:00:00.123456789123"),
     ],
 )
-def test_an_instant_in_any_form(text: str, found: str) -> None:
+def test_an_instant_is_read_in_any_form(text: str, found: str) -> None:
     assert normalise_instant(text) == found
 
 
@@ -38,7 +38,7 @@ offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(
 
 
 @given(moments, moments, offsets)
-def test_stored_text_sorts_in_the_order_of_time(one: datetime, other: datetime, offset: timezone) -> None:
+def test_stored_text_sorts_by_time(one: datetime, other: datetime, offset: timezone) -> None:
     texts = [normalise_instant(moment.replace(tzinfo=offset).isoformat()) for moment in (one, other)]
     assert (texts[0] < texts[1]) == (one < other)
 

@@ -1,4 +1,4 @@
-"""Single attributes: unassigned values, whole numbers, what each type of value takes."""
+"""Single attributes: unassigned values, whole numbers, and values that do not fit their type."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ UNASSIGNED: tuple[Any, ...] = (None, "", [], {})
 
 
 @pytest.mark.parametrize("value", [*UNASSIGNED, "a", " ", 0, 0.0, 1, True, False, [None], [""], {"a": None}])
-def test_unassigned_are_null_and_empty_values(value: Any) -> None:
+def test_null_and_empty_values_are_unassigned(value: Any) -> None:
     assert is_unassigned(value) is any(value == one and type(value) is type(one) for one in UNASSIGNED)
 
 
@@ -23,7 +23,7 @@ def test_unassigned_are_null_and_empty_values(value: Any) -> None:
         ("", None), (None, None), ([7], None),
     ],
 )  # fmt: skip
-def test_whole_numbers(value: object, found: int | None) -> None:
+def test_a_whole_number_is_read_from_numbers_and_text(value: object, found: int | None) -> None:
     assert whole_number(value) == found
 
 

@@ -28,7 +28,7 @@ def name_of(case: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("case", MATCHES, ids=name_of)
-def test_evaluate(case):
+def test_a_filter_matches_its_documents(case):
     kind = RESOURCE_TYPES[case.get("type", "User")]
     bound = bind(parse_filter(case["filter"]), kind.schema)
     found = [key for key, document in CORPUS.documents(kind.name).items() if evaluate(bound, document)]
@@ -36,7 +36,7 @@ def test_evaluate(case):
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=name_of)
-def test_refusal(case):
+def test_a_wrong_filter_is_refused(case):
     with pytest.raises(InvalidFilter) as caught:
         bind(parse_filter(case["filter"]), RESOURCE_TYPES[case.get("type", "User")].schema)
     assert case["error"] in caught.value.detail
@@ -63,7 +63,7 @@ def test_refusal(case):
     ],
     ids=lambda text: f"{text[:12]}… {len(text)}",
 )
-def test_bounds(text):
+def test_too_long_or_too_deep_filters_are_refused_quickly(text):
     start = time.perf_counter()
     with pytest.raises(InvalidFilter) as caught:
         bind(parse_filter(text), USER.schema)
@@ -71,7 +71,7 @@ def test_bounds(text):
     assert len(caught.value.detail) < 600
 
 
-def test_as_long_and_deep_as_allowed():
+def test_the_longest_and_deepest_filters_are_accepted():
     deep = "(" * MAX_NESTING + "title pr" + ")" * MAX_NESTING
     assert bind(parse_filter(deep), USER.schema) == bind(parse_filter("title pr"), USER.schema)
     long = " or ".join(["title pr"] * 1300)
@@ -80,7 +80,7 @@ def test_as_long_and_deep_as_allowed():
     assert isinstance(node, Or) and len(node.terms) == 1300
 
 
-def test_paths():
+def test_a_path_is_parsed():
     urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
     assert parse_path("userName").path == AttrPath(None, "userName", None, 1)
     assert parse_path("name.familyName").sub == "familyName"
@@ -110,13 +110,13 @@ def test_paths():
         ("x" * 100_000, "100000 characters"),
     ],
 )
-def test_refused_paths(text, detail):
+def test_a_wrong_path_is_refused(text, detail):
     with pytest.raises(InvalidPath) as caught:
         parse_path(text)
     assert detail in caught.value.detail
 
 
-def test_a_comparison_after_a_value_path_means_the_same_element():
+def test_a_comparison_after_a_value_path_is_about_the_same_element():
     node = parse_filter('emails[type eq "work"].value eq "x"')
     assert node == ValuePath(
         AttrPath(None, "emails", None, 1),
@@ -130,7 +130,7 @@ def test_a_comparison_after_a_value_path_means_the_same_element():
     assert isinstance(parse_filter('emails[type eq "work"].value ne "x"'), Not)
 
 
-def test_text_booleans_are_noted():
+def test_text_booleans_are_noted_as_a_tolerance():
     with collect() as used:
         bind(parse_filter('active eq "True"'), USER.schema)
     assert list(used) == [Tolerance.TEXT_BOOLEAN_FILTER]
@@ -139,7 +139,7 @@ def test_text_booleans_are_noted():
     assert not used
 
 
-def test_elements_of_value_paths():
+def test_a_value_path_matches_elements():
     for text, expected in [
         ('type eq "WORK"', True),
         ("primary eq false", True),
@@ -153,14 +153,14 @@ def test_elements_of_value_paths():
         assert evaluate_element(bound, {"value": "b@x", "type": "work"}) is expected
 
 
-def test_elements_of_a_single_valued_attribute():
+def test_a_value_path_matches_a_single_valued_attribute():
     bound = USER.schema.resolve("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User", "manager")
     inner = bind_value_filter(parse_filter('value eq "7"'), USER.schema, bound)
     assert evaluate_element(inner, {"value": "7"})
     assert not evaluate_element(inner, {"value": "8"})
 
 
-def test_unknown_attributes_in_the_search_over_all_types():
+def test_a_search_over_all_types_takes_attributes_of_any_type():
     node = parse_filter('userName eq "x" or not (members eq "y")')
     schemas = [kind.schema for kind in RESOURCE_TYPES.values()]
     on_user, on_group = (bind(node, schema, schemas) for schema in schemas[:2])

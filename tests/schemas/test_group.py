@@ -1,4 +1,4 @@
-"""The schema of groups: members with the parts that clients may set, and Perch's own extension."""
+"""The schema of groups: members, and Perch's own extension."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from schemas.group import ACCESS_URN, URN
 from tests.support.resource_types import GROUP
 
 
-def test_members_load_without_what_perch_keeps_itself() -> None:
+def test_members_load_without_read_only_sub_attributes() -> None:
     sent = {"value": "7", "$ref": "../Users/7", "display": "Ada", "type": "User"}
     document = GROUP.load({"displayName": "G", "members": [sent, {}, None]})
     assert document == {

@@ -15,20 +15,20 @@ trees = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st
 
 
 @given(trees)
-def test_text_of_a_value_is_compact_json(value: Any) -> None:
+def test_to_text_writes_compact_json(value: Any) -> None:
     text = to_text(value)
     assert text == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     assert parse_json(text.encode()) == CompactJson.loads(text) == CompactJson.loads(text.encode()) == value
 
 
 @pytest.mark.parametrize("text", ['{"a":1,"a":1}', "[NaN]", "[1e999]", '["\\ud800"]', '{"a":1}}', "[" * 100_000])
-def test_an_error_in_json_is_told_each_time(text: str) -> None:
-    told = []
+def test_an_error_in_json_is_the_same_each_time(text: str) -> None:
+    details = []
     for _ in range(2):
         with pytest.raises(InvalidSyntax) as raised:
             parse_json(text.encode())
-        told.append(raised.value.detail)
-    assert told[0] == told[1]
+        details.append(raised.value.detail)
+    assert details[0] == details[1]
 
 
 def test_a_duplicate_key_is_named() -> None:

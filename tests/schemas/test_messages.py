@@ -1,4 +1,4 @@
-"""The messages of RFC 7644 as clients send them: PatchOp and SearchRequest; and Error."""
+"""The messages PatchOp, SearchRequest and Error of RFC 7644."""
 
 import re
 from typing import Any
@@ -42,7 +42,7 @@ def test_a_message_in_other_case_without_schemas_is_read() -> None:
     assert set(used) == {Tolerance.MISSING_SCHEMAS, Tolerance.OPERATION_CASE}
 
 
-def test_a_null_value_is_told_from_none() -> None:
+def test_a_null_value_differs_from_a_missing_one() -> None:
     sent = read_patch({"Operations": [{"op": "remove", "path": "x", "value": None}, {"op": "remove", "path": "x"}]})
     assert [operation.has_value for operation in sent] == [True, False]
 
@@ -68,12 +68,12 @@ def test_a_search_request_is_read_in_any_case() -> None:
         ({"attributes": [1]}, InvalidValue, "attributes[0]"),
     ],
 )
-def test_a_wrong_search_request(body: Any, error: type[Exception], says: str) -> None:
+def test_a_wrong_search_request_is_refused(body: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=re.escape(says)):
         read_search(body)
 
 
-def test_an_error_without_scim_type() -> None:
+def test_an_error_may_have_no_scim_type() -> None:
     assert error_document(NotFound("Gone.")) == {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404", "detail": "Gone.",
     }  # fmt: skip

@@ -25,7 +25,7 @@ both = pytest.mark.parametrize("kind", [USER, GROUP], ids=lambda kind: kind.name
 
 
 def bodies(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
-    """Bodies of some attributes under their declared names, in any order, with and without the required one."""
+    """Return bodies of some attributes, in any order, with and without the required one."""
     name = "userName" if kind is USER else "displayName"
     sent = st.dictionaries(st.sampled_from(list(kind.schema.by_key)), st.sampled_from(VALUES), max_size=6)
     chosen = st.one_of(sent, sent.map(lambda body: {**body, name: "ada"}))
@@ -33,7 +33,7 @@ def bodies(kind: ResourceType) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def by_field(kind: ResourceType, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the fields make of the values one by one, and their errors."""
+    """Return the values that the fields read one by one, and their errors."""
     found: dict[str, Any] = {}
     errors: dict[str, Any] = {}
     for key, field in kind.schema.by_key.items():
@@ -76,7 +76,7 @@ def test_load_and_validate_agree_with_the_fields(kind: ResourceType, data: st.Da
 
 @both
 @given(data=st.data())
-def test_dump_gives_what_load_gave(kind: ResourceType, data: st.DataObject) -> None:
+def test_dump_of_a_loaded_document_changes_nothing(kind: ResourceType, data: st.DataObject) -> None:
     body = data.draw(bodies(kind))
     if kind.schema.validate(body):
         return
@@ -88,13 +88,13 @@ def test_dump_gives_what_load_gave(kind: ResourceType, data: st.DataObject) -> N
     assert kind.schema.loads(text) == document
 
 
-def test_names_are_declared_names_in_any_case() -> None:
+def test_names_are_read_in_any_case() -> None:
     sent = {"SCHEMAS": [USER.schema.urn.upper()], "USERNAME": "ada", "Emails": [{"VALUE": "a@x"}]}
     document = USER.load(sent)
     assert (document["userName"], document["emails"]) == ("ada", [{"value": "a@x"}])
 
 
-def test_everything_wrong_is_named_in_the_order_of_the_declaration() -> None:
+def test_all_errors_are_named_in_the_order_of_declaration() -> None:
     sent = {"roles": [{"display": "x"}], "active": "maybe", "password": 1, "name": {"familyName": 2}, "USERNAME": ""}
     with pytest.raises(InvalidValue) as raised:
         USER.load({"schemas": [USER.schema.urn], **sent})
@@ -105,7 +105,7 @@ def test_everything_wrong_is_named_in_the_order_of_the_declaration() -> None:
     )
 
 
-def test_of_many_errors_ten_are_named() -> None:
+def test_ten_of_many_errors_are_named() -> None:
     with pytest.raises(InvalidValue) as raised:
         USER.load({"userName": "ada", "emails": [{"value": number} for number in range(12)]})
     assert raised.value.detail.count("must be a string") == 10
@@ -128,7 +128,7 @@ def test_schemas_that_lack_the_core_urn_are_refused(urns: Any) -> None:
     assert raised.value.detail == f"schemas: {expected}"
 
 
-def test_attributes_that_no_client_may_set_are_left_out() -> None:
+def test_read_only_and_unknown_attributes_are_left_out() -> None:
     with collect() as used:
         document = USER.load({
             "userName": "ada", "password": "secret", "id": "7", "meta": {"version": "x"}, "groups": [{"value": "g"}],
@@ -139,7 +139,7 @@ def test_attributes_that_no_client_may_set_are_left_out() -> None:
     assert "password" not in USER.schema.dump({**document, "password": "secret"})
 
 
-def test_unknown_attributes_raise_where_marshmallow_is_told_so() -> None:
+def test_unknown_attributes_are_errors_with_unknown_RAISE() -> None:
     with pytest.raises(ValidationError) as raised:
         USER.schema.load({"userName": "ada", "colour": "red"}, unknown=RAISE)
     assert raised.value.messages == {"colour": ["Unknown field."]}
@@ -154,7 +154,7 @@ def test_many_documents_load_and_dump_at_once() -> None:
     assert messages == {1: {"userName": ["is required."]}}
 
 
-def test_options_of_json_reach_dumps() -> None:
+def test_dumps_passes_its_options_to_json() -> None:
     assert GROUP.schema.dumps({"displayName": "é"}, indent=1) == '{\n "displayName": "é"\n}'
 
 

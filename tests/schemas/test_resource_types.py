@@ -28,7 +28,7 @@ URN = "urn:example:scim:schemas:extension:badges:1.0:User"
 
 
 def with_badges() -> ResourceTypes:
-    """The resource types of a deployment whose users have badges."""
+    """Return the resource types of a deployment whose users have badges."""
 
     class Badges(ScimSchema):
         class Meta(ScimSchema.Meta):
@@ -61,7 +61,7 @@ def test_types_are_found_by_name_and_by_endpoint() -> None:
     assert RESOURCE_TYPES.writable == {"/Users": RESOURCE_TYPES["User"], "/Groups": RESOURCE_TYPES["Group"]}
 
 
-def test_a_further_extension_loads_and_dumps() -> None:
+def test_an_added_extension_loads_and_dumps() -> None:
     document = loaded()
     assert document[URN] == BADGES and URN in document["schemas"]
     assert TYPES["User"].schema.dump(document) == document
@@ -70,7 +70,7 @@ def test_a_further_extension_loads_and_dumps() -> None:
     assert messages == {URN: {"number": ["must be a whole number, not a string."]}}
 
 
-def test_other_deployments_do_not_know_it() -> None:
+def test_other_deployments_ignore_an_added_extension() -> None:
     assert URN not in RESOURCE_TYPES["User"].load({"userName": "ada", URN: BADGES})
     with pytest.raises(InvalidFilter):
         bind(parse_filter(f"{URN}:number eq 7"), RESOURCE_TYPES["User"].schema)
@@ -87,11 +87,11 @@ def test_other_deployments_do_not_know_it() -> None:
         (f"{URN} pr", True),
     ],
 )
-def test_filters_know_it(text: str, matches: bool) -> None:
+def test_filters_work_on_an_added_extension(text: str, matches: bool) -> None:
     assert evaluate(bind(parse_filter(text), TYPES["User"].schema), loaded()) is matches
 
 
-def test_patch_and_projection_know_it() -> None:
+def test_patch_and_projection_work_on_an_added_extension() -> None:
     operations = [
         {"op": "replace", "path": f"{URN}:colour", "value": "Blue"},
         {"op": "add", "value": {"number": "8", f"{URN}:card.lost": True}},
@@ -104,7 +104,7 @@ def test_patch_and_projection_know_it() -> None:
     assert projection.apply({**patched, "id": "1"})[URN] == {"colour": "Blue"}
 
 
-def test_discovery_shows_it() -> None:
+def test_discovery_shows_an_added_extension() -> None:
     (user, *_) = discovery.type_documents(TYPES, "https://x")
     assert {"schema": URN, "required": False} in user["schemaExtensions"]
     shown = {schema["id"]: schema for schema in discovery.schema_documents(TYPES, "https://x", [], "objects")}
@@ -112,7 +112,7 @@ def test_discovery_shows_it() -> None:
     assert (shown[URN]["name"], shown[URN]["description"]) == ("Badges", "Badges of people")
 
 
-def test_a_deployment_serves_it(app: Flask, generic: ScimClient) -> None:
+def test_a_deployment_serves_an_added_extension(app: Flask, generic: ScimClient) -> None:
     app.extensions["perch"].resource_types = with_badges()
     created = generic.post("/Users", {"userName": "ada", URN: BADGES})
     path = f"/Users/{created.body['id']}"

@@ -6,7 +6,7 @@ from schemas.tolerances import REFUSALS, Tolerance, ignore, note
 from tests.support.tolerances import collect
 
 
-def test_a_request_names_a_bounded_number_of_ignored_attributes() -> None:
+def test_ignored_attributes_of_a_request_are_bounded() -> None:
     with collect() as used:
         for number in range(1000):
             ignore(f"{number}" + "x" * 1000)
@@ -14,7 +14,7 @@ def test_a_request_names_a_bounded_number_of_ignored_attributes() -> None:
     assert max(map(len, used.ignored)) == 200
 
 
-def test_without_a_collector_nothing_is_refused() -> None:
+def test_nothing_is_refused_without_a_collector() -> None:
     note(Tolerance.TEXT_BOOLEAN, "x")
     ignore("x")
 

@@ -30,7 +30,7 @@ def test_a_user_with_both_extensions_loads_and_dumps() -> None:
     assert list(USER.schema.dump({ACCESS_URN: ACCESS, ENTERPRISE_URN: {}})) == [ENTERPRISE_URN, ACCESS_URN]
 
 
-def test_what_is_wrong_in_an_extension_is_named_with_its_urn() -> None:
+def test_an_error_in_an_extension_is_named_with_its_urn() -> None:
     with pytest.raises(InvalidValue) as raised:
         loaded(**{ENTERPRISE_URN: {"department": 5, "manager": {"value": {}, "$ref": 1}}})
     assert raised.value.detail == (
@@ -39,7 +39,7 @@ def test_what_is_wrong_in_an_extension_is_named_with_its_urn() -> None:
     )
 
 
-def test_dump_leaves_out_what_is_not_declared() -> None:
+def test_dump_leaves_out_undeclared_attributes() -> None:
     dumped = USER.schema.dump(
         {"userName": "ada", "colour": 1, "name": {"givenName": "A", "nick": 1}, ACCESS_URN: {"x": 1}}
     )
@@ -57,7 +57,7 @@ def test_dump_leaves_out_what_is_not_declared() -> None:
         ({URN: {"title": "T", "roles": ["a"]}}, {"title": "T", "roles": [{"value": "a"}]}),
     ],
 )
-def test_a_misplaced_attribute_finds_its_place(sent: dict[str, Any], found: dict[str, Any]) -> None:
+def test_a_misplaced_attribute_is_put_in_its_place(sent: dict[str, Any], found: dict[str, Any]) -> None:
     with collect() as used:
         document = loaded(**sent)
     assert {key: value for key, value in document.items() if key not in ("schemas", "userName")} == found
@@ -75,7 +75,7 @@ def test_a_misplaced_attribute_finds_its_place(sent: dict[str, Any], found: dict
         (['{"value": "a"}'], [{"value": "a"}]),
     ],
 )
-def test_roles_in_every_shape(sent: Any, found: Any) -> None:
+def test_roles_load_in_every_shape(sent: Any, found: Any) -> None:
     expected = found or [{"value": "a", "display": "A", "type": "t", "primary": True}]
     assert loaded(roles=sent)["roles"] == expected
 
@@ -87,7 +87,7 @@ def test_a_role_needs_a_slug(slug: str) -> None:
 
 
 @pytest.mark.parametrize("manager", [{"value": "", "displayName": "Boss"}, {"value": None}, "", []])
-def test_an_empty_manager_is_none(manager: Any) -> None:
+def test_an_empty_manager_is_left_out(manager: Any) -> None:
     assert ENTERPRISE_URN not in loaded(**{ENTERPRISE_URN: {"manager": manager}})
 
 

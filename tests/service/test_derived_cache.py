@@ -1,4 +1,4 @@
-"""What is derived is remembered for people alike, for each client in its own words, and no longer than it is true."""
+"""The cache of derived JSON: one text per host and shape of roles, bounded, never stale."""
 
 import pytest
 from flask import Flask
@@ -12,29 +12,29 @@ from tests.support.commands import run_command
 SOURCE = ("User", 1, 7, "3", None)
 
 
-def test_what_is_not_committed_is_not_kept() -> None:
-    remembered = DerivedCache()
-    known = remembered.of("https://a", "strings")
-    remembered.keep(known, {SOURCE: "text"}, committed=6)
-    assert remembered.of("https://a", "strings") == {}
-    remembered.keep(known, {SOURCE: "text"}, committed=7)
-    assert remembered.of("https://a", "strings") == {SOURCE: "text"}
-    assert remembered.of("https://b", "strings") == remembered.of("https://a", "objects") == {}
+def test_uncommitted_texts_are_not_cached() -> None:
+    cache = DerivedCache()
+    known = cache.of("https://a", "strings")
+    cache.keep(known, {SOURCE: "text"}, committed=6)
+    assert cache.of("https://a", "strings") == {}
+    cache.keep(known, {SOURCE: "text"}, committed=7)
+    assert cache.of("https://a", "strings") == {SOURCE: "text"}
+    assert cache.of("https://b", "strings") == cache.of("https://a", "objects") == {}
 
 
-def test_all_is_forgotten_before_it_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_cache_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(derived_cache, "MOST", 100_000)
-    remembered = DerivedCache()
+    cache = DerivedCache()
     for number in range(1000):
-        known = remembered.of("https://a", "strings")
-        remembered.keep(known, {("User", 1, number, "x" * 500, None): "y" * 500}, committed=number)
-        assert len(remembered.of("https://a", "strings")) < 100
+        known = cache.of("https://a", "strings")
+        cache.keep(known, {("User", 1, number, "x" * 500, None): "y" * 500}, committed=number)
+        assert len(cache.of("https://a", "strings")) < 100
     for number in range(1000):
-        remembered.of(f"https://{number}", "strings")
-        assert len(remembered._texts) <= 200
+        cache.of(f"https://{number}", "strings")
+        assert len(cache._texts) <= 200
 
 
-def test_each_host_and_each_key_gets_its_own_words(app: Flask, make_client: MakeClient, okta: ScimClient) -> None:
+def test_each_host_and_each_key_gets_its_own_text(app: Flask, make_client: MakeClient, okta: ScimClient) -> None:
     user = okta.post("/Users", {"userName": "ann", "roles": ["managed:viewer"]}).body["id"]
     okta.post("/Groups", {"displayName": "G", "members": [{"value": user}]})
     generic = make_client("generic")
@@ -45,7 +45,7 @@ def test_each_host_and_each_key_gets_its_own_words(app: Flask, make_client: Make
         assert generic.get(f"/Users/{user}", headers={"Host": host}).body["roles"][0]["value"] == "managed:viewer"
 
 
-def test_what_changes_elsewhere_is_seen_at_once(app: Flask, okta: ScimClient) -> None:
+def test_changes_of_groups_and_roles_are_seen_at_once(app: Flask, okta: ScimClient) -> None:
     user = okta.post("/Users", {"userName": "ann"}).body["id"]
     inner = okta.post("/Groups", {"displayName": "Inner", "members": [{"value": user}]}).body["id"]
     outer = okta.post("/Groups", {"displayName": "Outer", "members": [{"value": inner}]}).body["id"]

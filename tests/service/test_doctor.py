@@ -1,11 +1,8 @@
-"""`flask doctor`: each thing that can be wrong or forgotten is found, with what to do."""
+"""`flask doctor` reports each problem with its remedy."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,11 +10,12 @@ from flask import Flask
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import ScimClient
 from tests.support.commands import run_command
+from tests.support.other_program import change_file
 from tests.support.server import run_flask
 
 
 def findings(app: Flask, expected: int = 0) -> dict[str, list[tuple[str, str]]]:
-    """The findings by check, as level and text; every one that is not ok has a remedy."""
+    """Return level and text of the findings by check; each problem must have a remedy."""
     result = app.test_cli_runner().invoke(args=["doctor", "--json"])
     assert result.exit_code == expected, result.output
     report = json.loads(result.stdout)
@@ -29,13 +27,7 @@ def findings(app: Flask, expected: int = 0) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def execute(app: Flask, sql: str, *values: Any) -> None:
-    """Change the file behind Perch's back."""
-    with closing(sqlite3.connect(app.extensions["perch"].database.path)) as connection, connection:
-        connection.execute(sql, values)
-
-
-def test_a_sound_deployment(app: Flask, okta: ScimClient) -> None:
+def test_a_sound_deployment_is_ok(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     found = findings(app)
     levels = {check: level for check, [(level, _), *_] in found.items()}
@@ -44,7 +36,7 @@ def test_a_sound_deployment(app: Flask, okta: ScimClient) -> None:
     assert levels["public URL"] == "look"
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     result = run_flask(tmp_path / "none.db", "doctor")
     assert result.returncode == 1
     assert "WRONG file: There is no file" in result.stdout
@@ -52,7 +44,7 @@ def test_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_damaged_file(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "perch.db").write_bytes(b"this is no database" * 400)
     result = run_flask(tmp_path / "perch.db", "doctor")
     assert result.returncode == 1
@@ -60,43 +52,43 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_rows_that_refer_to_nothing(app: Flask, okta: ScimClient) -> None:
+def test_dangling_rows_are_reported(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com"})
-    execute(app, "INSERT INTO members VALUES (998, 999, 0)")
+    change_file(app.extensions["perch"].database, "INSERT INTO members VALUES (998, 999, 0)")
     assert findings(app, 1)["integrity"][0] == (
         "wrong",
         "a row of members refers to a row of resources that is not there",
     )
 
 
-def test_a_file_that_others_may_read(app: Flask) -> None:
+def test_a_file_that_others_may_read_is_reported(app: Flask) -> None:
     run_command(app, "workspace")
     app.extensions["perch"].database.path.chmod(0o644)
     assert findings(app)["file"][0][0] == "look"
 
 
-def test_an_older_clock_than_the_file(app: Flask, okta: ScimClient) -> None:
+def test_a_clock_behind_the_file_is_reported(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com"})
-    execute(app, "UPDATE resources SET lastModified = '2999-01-01T00:00:00'")
+    change_file(app.extensions["perch"].database, "UPDATE resources SET lastModified = '2999-01-01T00:00:00'")
     assert findings(app, 1)["clock"][0][0] == "wrong"
 
 
-def test_keys_that_expire_soon_or_were_never_used(app: Flask) -> None:
+def test_keys_that_expire_soon_or_were_never_used_are_reported(app: Flask) -> None:
     run_command(app, "keys", "create", "ends", "--expires-in", "3")
     run_command(app, "keys", "create", "idle")
-    execute(app, "UPDATE keys SET created = '2026-01-01T00:00:00' WHERE name = 'idle'")
+    change_file(app.extensions["perch"].database, "UPDATE keys SET created = '2026-01-01T00:00:00' WHERE name = 'idle'")
     texts = sorted(text for level, text in findings(app)["keys"] if level == "look")
     assert len(texts) == 2
     assert "'ends'" in texts[0] and "expires at" in texts[0]
     assert "'idle'" in texts[1] and "never used" in texts[1]
 
 
-def test_no_key_for_a_provider(app: Flask) -> None:
+def test_a_missing_provisioning_key_is_reported(app: Flask) -> None:
     run_command(app, "keys", "create", "app", "--access", "read")
     assert findings(app)["keys"] == [("look", "No live key has provision access.")]
 
 
-def test_roles_and_people_without_each_other(app: Flask, okta: ScimClient) -> None:
+def test_people_without_roles_and_unused_roles_are_reported(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     okta.post("/Users", {"userName": "bob@example.com"})
     found = findings(app)
@@ -104,7 +96,7 @@ def test_roles_and_people_without_each_other(app: Flask, okta: ScimClient) -> No
     assert found["roles"][0][1].startswith("4 roles are assigned to no user and no group: managed:admin")
 
 
-def test_little_space(make_app: MakeApp) -> None:
+def test_little_disk_space_is_reported(make_app: MakeApp) -> None:
     app = make_app(PERCH_DISK_FREE="1000000000")
     run_command(app, "workspace")
     assert findings(app, 1)["disk"][0][0] == "wrong"
@@ -112,7 +104,7 @@ def test_little_space(make_app: MakeApp) -> None:
 
 @pytest.fixture
 def public(make_app: MakeApp, make_server: MakeServer) -> Iterator[tuple[Flask, Flask]]:
-    """The deployment that a server's origin leads to, and another one that says that it does."""
+    """The deployment behind a server's origin, and another one with the same public URL."""
     server = make_server(workers=1)
     server.start()
     there = make_app(PERCH_DATABASE=str(server.database), PERCH_PUBLIC_URL=server.origin)
@@ -121,7 +113,7 @@ def public(make_app: MakeApp, make_server: MakeServer) -> Iterator[tuple[Flask, 
     yield there, elsewhere
 
 
-def test_the_public_url(public: tuple[Flask, Flask], make_app: MakeApp) -> None:
+def test_a_public_url_that_leads_elsewhere_is_reported(public: tuple[Flask, Flask], make_app: MakeApp) -> None:
     there, elsewhere = public
     assert [level for level, _ in findings(there)["public URL"]] == ["look", "ok"]
     assert findings(elsewhere, 1)["public URL"][-1][0] == "wrong"
@@ -129,7 +121,7 @@ def test_the_public_url(public: tuple[Flask, Flask], make_app: MakeApp) -> None:
     assert "ConnectionError" in findings(nowhere, 1)["public URL"][-1][1]
 
 
-def test_a_misspelt_setting(tmp_path: Path) -> None:
+def test_a_misspelt_setting_is_reported(tmp_path: Path) -> None:
     run_flask(tmp_path / "perch.db", "init")
     result = run_flask(tmp_path / "perch.db", "doctor", PERCH_TRAFIC="all")
     assert "look  settings: PERCH_TRAFIC" in result.stdout

@@ -1,4 +1,4 @@
-"""The safety fuse: a provider that takes too many people at once is held, exactly, until a person releases it."""
+"""The safety fuse refuses to remove too many people at once until somebody releases it."""
 
 import sqlite3
 import time
@@ -14,9 +14,7 @@ from flask import Flask
 from tests.conftest import MakeApp, MakeClient, MakeServer
 from tests.support.client import Answer, ScimClient
 from tests.support.commands import run_command, run_json
-
-PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+from tests.support.resources import BULK, create_users, patch_op
 
 
 @pytest.fixture
@@ -29,18 +27,8 @@ def client(fused: Flask, make_client: MakeClient) -> ScimClient:
     return make_client("okta", app=fused)
 
 
-def fill(client: ScimClient, number: int) -> list[str]:
-    """Make users; return their ids."""
-    made: list[str] = []
-    while len(made) < number:
-        operations = [
-            {"method": "POST", "path": "/Users", "bulkId": str(at), "data": {"userName": f"person-{len(made) + at}"}}
-            for at in range(min(100, number - len(made)))
-        ]
-        answer = client.post("/Bulk", {"schemas": [BULK], "Operations": operations})
-        assert answer.status == 200, answer
-        made += [result["location"].rpartition("/")[2] for result in answer.body["Operations"]]
-    return made
+def people_of(client: ScimClient, number: int) -> list[str]:
+    return create_users(client, [f"person-{place}" for place in range(number)])
 
 
 def put_inactive(client: ScimClient, identifier: str) -> Answer:
@@ -49,13 +37,11 @@ def put_inactive(client: ScimClient, identifier: str) -> Answer:
 
 
 def patch_inactive(client: ScimClient, identifier: str) -> Answer:
-    operations = [{"op": "replace", "value": {"active": False}}]
-    return client.patch(f"/Users/{identifier}", {"schemas": [PATCH_OP], "Operations": operations})
+    return client.patch(f"/Users/{identifier}", patch_op({"op": "replace", "value": {"active": False}}))
 
 
 def patch_active_away(client: ScimClient, identifier: str) -> Answer:
-    operations = [{"op": "remove", "path": "active"}]
-    return client.patch(f"/Users/{identifier}", {"schemas": [PATCH_OP], "Operations": operations})
+    return client.patch(f"/Users/{identifier}", patch_op({"op": "remove", "path": "active"}))
 
 
 def delete(client: ScimClient, identifier: str) -> Answer:
@@ -70,7 +56,7 @@ def in_bulk(client: ScimClient, identifier: str) -> Answer:
 
 
 def shift(fused: Flask, seconds: int) -> None:
-    """Let time pass, as far as the fuse can see."""
+    """Move the fuse's rows into the past, as if time had passed."""
     path = fused.extensions["perch"].database.path
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE activity SET second = -second WHERE second > 0")
@@ -79,8 +65,10 @@ def shift(fused: Flask, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("take", [put_inactive, patch_inactive, patch_active_away, delete, in_bulk])
-def test_a_fifth_may_go_and_then_it_blows(take: Callable[..., Answer], fused: Flask, client: ScimClient) -> None:
-    people = fill(client, 60)
+def test_the_fuse_blows_when_more_than_a_fifth_goes(
+    take: Callable[..., Answer], fused: Flask, client: ScimClient
+) -> None:
+    people = people_of(client, 60)
     for identifier in people[:12]:
         assert take(client, identifier).status in (200, 204)
     held = take(client, people[12])
@@ -92,14 +80,14 @@ def test_a_fifth_may_go_and_then_it_blows(take: Callable[..., Answer], fused: Fl
     assert run_json(fused, "fuse", "status")["state"] == "blown"
 
 
-def test_the_first_nine_may_go_in_any_directory(client: ScimClient) -> None:
-    people = fill(client, 15)
+def test_nine_people_may_go_in_a_small_directory(client: ScimClient) -> None:
+    people = people_of(client, 15)
     statuses = [patch_inactive(client, identifier).status for identifier in people]
     assert statuses == [200] * 9 + [429] * 6
 
 
-def test_other_writes_go_on_while_it_is_blown(client: ScimClient) -> None:
-    people = fill(client, 12)
+def test_other_writes_work_while_the_fuse_is_blown(client: ScimClient) -> None:
+    people = people_of(client, 12)
     assert [delete(client, identifier).status for identifier in people[:10]].count(429) == 1
     assert client.post("/Users", {"userName": "new"}).status == 201
     assert client.patch(
@@ -110,8 +98,8 @@ def test_other_writes_go_on_while_it_is_blown(client: ScimClient) -> None:
     assert client.get("/Users").status == 200
 
 
-def test_it_stays_blown_until_it_is_released(fused: Flask, client: ScimClient) -> None:
-    people = fill(client, 40)
+def test_the_fuse_stays_blown_until_it_is_released(fused: Flask, client: ScimClient) -> None:
+    people = people_of(client, 40)
     [delete(client, identifier) for identifier in people[:10]]
     shift(fused, 3600)
     assert delete(client, people[20]).status == 429
@@ -126,8 +114,8 @@ def test_it_stays_blown_until_it_is_released(fused: Flask, client: ScimClient) -
     assert statuses == [204] * 9 + [429] * 6
 
 
-def test_what_went_before_the_window_does_not_count(fused: Flask, client: ScimClient) -> None:
-    people = fill(client, 40)
+def test_losses_before_the_window_do_not_count(fused: Flask, client: ScimClient) -> None:
+    people = people_of(client, 40)
     assert {delete(client, identifier).status for identifier in people[:8]} == {204}
     shift(fused, 601)
     found = run_json(fused, "fuse", "status")
@@ -135,24 +123,24 @@ def test_what_went_before_the_window_does_not_count(fused: Flask, client: ScimCl
     assert {delete(client, identifier).status for identifier in people[8:16]} == {204}
 
 
-def test_back_and_forth_is_no_loss(client: ScimClient) -> None:
-    (person, *_) = fill(client, 12)
+def test_a_reactivated_person_is_no_loss(client: ScimClient) -> None:
+    (person, *_) = people_of(client, 12)
     for _ in range(15):
         assert patch_inactive(client, person).status == 200
         again = client.patch(f"/Users/{person}", {"Operations": [{"op": "replace", "value": {"active": True}}]})
         assert again.status == 200
 
 
-def test_those_who_are_inactive_may_be_deleted(fused: Flask, client: ScimClient) -> None:
+def test_inactive_people_may_be_deleted(fused: Flask, client: ScimClient) -> None:
     gone = [client.post("/Users", {"userName": f"gone-{n}", "active": False}).body["id"] for n in range(30)]
     assert {delete(client, identifier).status for identifier in gone} == {204}
     assert run_json(fused, "fuse", "status")["lost"] == 0
 
 
-def test_it_can_be_off(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_the_fuse_can_be_off(make_app: MakeApp, make_client: MakeClient) -> None:
     app = make_app(PERCH_FUSE="off")
     client = make_client(app=app)
-    assert {delete(client, identifier).status for identifier in fill(client, 25)} == {204}
+    assert {delete(client, identifier).status for identifier in people_of(client, 25)} == {204}
     assert run_json(app, "fuse", "status")["state"] == "off"
     assert "off" in run_command(app, "fuse", "status")
 
@@ -160,13 +148,13 @@ def test_it_can_be_off(make_app: MakeApp, make_client: MakeClient) -> None:
 def test_share_minimum_and_window_are_settings(make_app: MakeApp, make_client: MakeClient) -> None:
     app = make_app(PERCH_FUSE="on", PERCH_FUSE_SHARE="50", PERCH_FUSE_MINIMUM="2", PERCH_FUSE_MINUTES="1")
     client = make_client(app=app)
-    statuses = [delete(client, identifier).status for identifier in fill(client, 10)]
+    statuses = [delete(client, identifier).status for identifier in people_of(client, 10)]
     assert statuses == [204] * 5 + [429] * 5
     assert client.delete("/Users/nobody").status == 404
 
 
-def test_it_is_journalled_once(fused: Flask, client: ScimClient) -> None:
-    for identifier in fill(client, 20):
+def test_a_blown_fuse_is_journalled_once(fused: Flask, client: ScimClient) -> None:
+    for identifier in people_of(client, 20):
         delete(client, identifier)
     run_command(fused, "fuse", "release")
     entries = [entry for entry in run_json(fused, "journal") if entry["type"] == "Workspace"]
@@ -176,15 +164,15 @@ def test_it_is_journalled_once(fused: Flask, client: ScimClient) -> None:
     assert entries[0]["actor"].startswith("command:")
 
 
-def test_bulk_holds_the_rest_and_says_so(client: ScimClient) -> None:
-    people = fill(client, 15)
+def test_bulk_refuses_the_rest_and_names_the_remedy(client: ScimClient) -> None:
+    people = people_of(client, 15)
     operations = [{"method": "DELETE", "path": f"/Users/{identifier}"} for identifier in people]
     results = client.post("/Bulk", {"schemas": [BULK], "Operations": operations}).body["Operations"]
     assert [result["status"] for result in results] == ["204"] * 9 + ["429"] * 6
     assert "flask fuse release" in results[-1]["response"]["detail"]
 
 
-def test_the_cost_does_not_grow_with_the_directory(fused: Flask) -> None:
+def test_the_cost_of_the_fuse_does_not_grow_with_the_directory(fused: Flask) -> None:
     path = fused.extensions["perch"].database.path
     fused.extensions["perch"].open()
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -196,10 +184,10 @@ def test_the_cost_does_not_grow_with_the_directory(fused: Flask) -> None:
     assert run_json(fused, "fuse", "status")["active"] == 20_000
 
 
-def test_workers_count_exactly(make_server: MakeServer) -> None:
+def test_workers_count_losses_together(make_server: MakeServer) -> None:
     server = make_server(workers=3, settings={"PERCH_FUSE": "on"})
     server.start()
-    people = fill(server.client(key=server.key), 60)
+    people = people_of(server.client(key=server.key), 60)
 
     def take(numbered: tuple[int, str]) -> Any:
         client = server.client(key=server.key)

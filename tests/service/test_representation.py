@@ -1,4 +1,4 @@
-"""The three parts of an answer: the document as `dumps` wrote it, the derived part as `dumps` wrote it, and meta."""
+"""An answer is joined from three texts: the stored document, the derived part, and meta."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def stored(app: Flask, identifier: str) -> str:
 
 
 def expected(kind: ResourceType, body: dict[str, Any]) -> str:
-    """What `dumps` writes of a body, without what lives in rows of its own."""
+    """Return what `dumps` writes of a body, without roles and members, which have rows of their own."""
     document = kind.load(body)
     return str(kind.schema.dumps({key: value for key, value in document.items() if key not in ("roles", "members")}))
 

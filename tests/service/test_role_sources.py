@@ -1,4 +1,4 @@
-"""Roles from three sources: a table of what happens to them, what each key sees, and the cost of a list."""
+"""Roles from three sources: the cases of tests/cases/roles.json, the shapes that keys see, and the cost of a list."""
 
 import json
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ CASES = json.loads((Path(__file__).parents[1] / "cases" / "roles.json").read_tex
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["title"] for case in CASES])
-def test_case(case: dict[str, Any], make_app: MakeApp, make_client: MakeClient) -> None:
+def test_each_step_of_a_case_holds(case: dict[str, Any], make_app: MakeApp, make_client: MakeClient) -> None:
     app = make_app(**case.get("settings", {}))
-    stage = Stage(app, make_client)
+    runner = CaseRunner(app, make_client)
     for number, step in enumerate(case["steps"], start=1):
         try:
-            stage.take(fill(step, stage.ids))
+            runner.run(fill(step, runner.ids))
         except AssertionError as error:
             raise AssertionError(f"step {number}, {json.dumps(step)}: {error}") from None
 
 
-class Stage:
-    """The people and groups of a case, by name, and one client of each kind of key."""
+class CaseRunner:
+    """Runs the steps of a case with one client of each kind of key; knows people and groups by name."""
 
     def __init__(self, app: Flask, make_client: MakeClient) -> None:
         self.app = app
@@ -43,8 +43,8 @@ class Stage:
         }
         self.ids: dict[str, str] = {}
 
-    def take(self, step: dict[str, Any]) -> None:
-        """Take one step; its first key says what it is and on whom."""
+    def run(self, step: dict[str, Any]) -> None:
+        """Run one step; its first key names the action and its subject."""
         verb, name = next(iter(step.items()))
         getattr(self, "_" + verb.replace("-", "_"))(name, step)
 
@@ -90,7 +90,7 @@ class Stage:
         assert step["fails"] in result.stderr, result.stderr
 
     def _write(self, method: str, path: str, body: Any, step: dict[str, Any]) -> None:
-        """Send a write; one that shall change nothing must leave the version as it was."""
+        """Send a write; check that one without an effect keeps the version."""
         client = self.client(step)
         before = client.get(path).body["meta"]
         check(client.request(method, path, body), step, 200)
@@ -102,7 +102,7 @@ class Stage:
         return [{"value": self.ids[name]} for name in step["members"]]
 
     def _see(self, name: str, step: dict[str, Any]) -> None:
-        """Compare what a person's document says, read by id and as the only match in a list."""
+        """Compare a person's document, read by id and from a list."""
         user = self.clients["okta"].get(f"/Users/{self.ids[name]}").body
         assert search(self.clients["okta"], f'userName eq "{name}"') == [user]
         seen: dict[str, Any] = {"login": user[USER_URN]["loginAllowed"], "roles": user.get("roles", [])}
@@ -117,7 +117,7 @@ class Stage:
         self.check_filters(name, user)
 
     def check_filters(self, name: str, user: dict[str, Any]) -> None:
-        """Whatever the document says, filters find the person by it."""
+        """Check that filters on each role and on the login find the person."""
         login = "true" if user[USER_URN]["loginAllowed"] else "false"
         questions = [f"{USER_URN}:loginAllowed eq {login}"]
         questions += [f'roles eq "{slug}"' for slug in user.get("roles", [])]
@@ -141,7 +141,7 @@ class Stage:
 
 
 def search(client: ScimClient, question: str) -> list[dict[str, Any]]:
-    """The users that a filter finds."""
+    """Return the users that a filter finds."""
     found: list[dict[str, Any]] = client.get("/Users?" + urlencode({"filter": question})).body["Resources"]
     return found
 
@@ -159,7 +159,7 @@ def pair(app: Flask, make_client: MakeClient) -> Iterator[tuple[ScimClient, Scim
     yield make_client("okta"), make_client("generic", "--access", "read")
 
 
-def test_each_key_gets_its_own_shape(pair: tuple[ScimClient, ScimClient]) -> None:
+def test_each_key_sees_roles_in_its_own_shape(pair: tuple[ScimClient, ScimClient]) -> None:
     okta, reader = pair
     sent = okta.post("/Users", {"userName": "ann", "roles": ["managed:viewer"]})
     assert sent.body["roles"] == ["managed:viewer"]
@@ -179,7 +179,7 @@ def roles_schema(client: ScimClient) -> Any:
     return next(attribute for attribute in attributes if attribute["name"] == "roles")
 
 
-def test_filters_take_both_shapes_whatever_the_key(pair: tuple[ScimClient, ScimClient]) -> None:
+def test_filters_take_both_shapes_for_every_key(pair: tuple[ScimClient, ScimClient]) -> None:
     okta, _ = pair
     role = {"value": "managed:viewer", "primary": True, "type": "X"}
     okta.post("/Users", {"userName": "ann", "roles": [role]})
@@ -199,7 +199,7 @@ def test_filters_take_both_shapes_whatever_the_key(pair: tuple[ScimClient, ScimC
             assert [user["userName"] for user in search(client, question)] == ["ann"], question
 
 
-def test_access_extension_sorts(app: Flask, okta: ScimClient) -> None:
+def test_lists_sort_by_the_access_extension(app: Flask, okta: ScimClient) -> None:
     for name, roles in (("ann", []), ("bob", ["managed:viewer"]), ("cid", ["managed:admin"])):
         okta.post("/Users", {"userName": name, "roles": roles})
     wanted = {
@@ -212,7 +212,7 @@ def test_access_extension_sorts(app: Flask, okta: ScimClient) -> None:
         assert [user["userName"] for user in found] == order, name
 
 
-def test_the_extension_is_described(okta: ScimClient) -> None:
+def test_the_access_extensions_are_discovered(okta: ScimClient) -> None:
     for urn, names in ((USER_URN, {"loginAllowed", "effectiveRoles"}), (GROUP_URN, {"roles"})):
         attributes = okta.get(f"/Schemas/{urn}").body["attributes"]
         assert {attribute["name"] for attribute in attributes} == names
@@ -266,7 +266,7 @@ def check_derived_change(client: ScimClient, path: str, before: Answer) -> None:
     assert kept.status == 200
 
 
-def test_forced_removal_moves_the_versions_of_direct_holders(app: Flask, okta: ScimClient) -> None:
+def test_a_forced_removal_changes_the_versions_of_direct_holders(app: Flask, okta: ScimClient) -> None:
     ann = okta.post("/Users", {"userName": "ann", "roles": ["managed:viewer"]}).body
     run_command(app, "roles", "remove", "managed:viewer", "--force")
     after = okta.get(f"/Users/{ann['id']}").body

@@ -1,4 +1,4 @@
-"""`flask backup` out of a running deployment, `flask restore` into a stopped one."""
+"""`flask backup` of a running deployment, and `flask restore` into a stopped one."""
 
 import os
 import sqlite3
@@ -27,7 +27,7 @@ PATHS = (
 
 
 def tables(database: Path) -> dict[str, list[Any]]:
-    """All rows of all tables."""
+    """Return all rows of all tables."""
     with closing(sqlite3.connect(database)) as connection:
         names = [
             name
@@ -38,7 +38,7 @@ def tables(database: Path) -> dict[str, list[Any]]:
 
 
 def answers(client: ScimClient) -> list[tuple[int, str | None, Any]]:
-    """What SCIM says about everything there is."""
+    """Return SCIM's answers about all resources."""
     found: list[Answer] = [client.get(path) for path in PATHS]
     found += [client.get(f"/Users/{user['id']}") for user in found[0].body["Resources"]]
     return [(answer.status, answer.headers.get("ETag"), answer.body) for answer in found]
@@ -63,7 +63,7 @@ def leftovers(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.endswith((".part", ".part-wal", ".part-shm"))]
 
 
-def test_what_is_restored_is_what_was_backed_up(make_server: MakeServer) -> None:
+def test_a_restore_brings_back_the_backup(make_server: MakeServer) -> None:
     server = make_server()
     server.start()
     populate(server)
@@ -89,7 +89,7 @@ def test_what_is_restored_is_what_was_backed_up(make_server: MakeServer) -> None
     assert not leftovers(server.folder)
 
 
-def test_a_backup_while_all_write_is_one_moment(make_server: MakeServer) -> None:
+def test_a_backup_during_writes_is_a_consistent_snapshot(make_server: MakeServer) -> None:
     server = make_server(workers=2, settings={"PERCH_FUSE": "off"})
     server.start()
     writers = make_writers(server.client(key=server.key), 6, 1)
@@ -113,7 +113,7 @@ def test_a_backup_while_all_write_is_one_moment(make_server: MakeServer) -> None
     assert counts == sorted(counts) and counts[-1] > counts[0]
 
 
-def test_restore_refuses_a_running_deployment_even_by_one_process(make_server: MakeServer) -> None:
+def test_restore_refuses_while_perch_is_running(make_server: MakeServer) -> None:
     server = make_server(workers=2)
     server.start()
     populate(server)
@@ -189,7 +189,7 @@ def absent(backup: Path) -> None:
         (absent, "no file"),
     ],
 )
-def test_restore_refuses_what_it_cannot_trust(spoil: Any, words: str, make_server: MakeServer) -> None:
+def test_restore_refuses_a_broken_or_foreign_backup(spoil: Any, words: str, make_server: MakeServer) -> None:
     server = make_server()
     server.flask("init")
     backup = server.folder / "backup.db"
@@ -203,7 +203,7 @@ def test_restore_refuses_what_it_cannot_trust(spoil: Any, words: str, make_serve
     assert not leftovers(server.folder) and not list(server.folder.glob("*before-restore*"))
 
 
-def test_restore_takes_the_log_beside_a_copied_file_along(make_server: MakeServer) -> None:
+def test_restore_includes_the_log_beside_a_copied_file(make_server: MakeServer) -> None:
     """A copy of the file and its write-ahead log, as left by a killed server, is a backup as well."""
     server, other = make_server(), make_server()
     server.start()
@@ -218,7 +218,7 @@ def test_restore_takes_the_log_beside_a_copied_file_along(make_server: MakeServe
     assert tables(other.database) == tables(server.database)
 
 
-def test_restore_over_a_damaged_or_missing_file(make_server: MakeServer) -> None:
+def test_restore_replaces_a_damaged_or_missing_file(make_server: MakeServer) -> None:
     server = make_server()
     server.start()
     populate(server)
@@ -236,7 +236,7 @@ def test_restore_over_a_damaged_or_missing_file(make_server: MakeServer) -> None
     assert tables(server.database) == tables(backup)
 
 
-def test_restore_does_not_mix_in_the_log_of_a_file_that_was_moved_away(make_server: MakeServer) -> None:
+def test_restore_ignores_the_log_of_a_file_that_was_moved_away(make_server: MakeServer) -> None:
     server, other = make_server(), make_server()
     server.start()
     populate(server)
@@ -253,7 +253,7 @@ def test_restore_does_not_mix_in_the_log_of_a_file_that_was_moved_away(make_serv
     assert tables(server.database) == tables(backup)
 
 
-def test_backup_overwrites_only_when_told_and_never_the_deployment(make_server: MakeServer) -> None:
+def test_backup_overwrites_only_with_force_and_never_the_deployment(make_server: MakeServer) -> None:
     server = make_server()
     server.flask("init")
     backup = server.folder / "backup.db"

@@ -1,4 +1,4 @@
-"""Events replayed over a snapshot give what GET /Users gives: over random changes, and with concurrent writers."""
+"""Events applied to a snapshot give the same people as GET /Users, even with concurrent writers."""
 
 import random
 import threading
@@ -18,8 +18,8 @@ from tests.support.server import PerchServer
 SLUGS = ("a", "b", "c")
 
 
-class Changes:
-    """Random changes of people, groups and roles, over SCIM and by hand."""
+class RandomChanges:
+    """Random changes of people, groups and roles, by SCIM and by command."""
 
     def __init__(self, client: ScimClient, app: Flask | None, seed: int, label: str = "") -> None:
         self.client, self.app, self.label = client, app, label
@@ -30,7 +30,7 @@ class Changes:
 
     def step(self) -> None:
         actions = [self.create_user, self.create_group, self.members, self.members, self.active, self.roles, self.title]
-        actions += [self.delete_user, self.rename] + ([self.by_hand] * 2 if self.app else [])
+        actions += [self.delete_user, self.rename] + ([self.by_command] * 2 if self.app else [])
         if self.dice.random() < 0.05:
             actions.append(self.delete_group)
         self.dice.choice(actions)()
@@ -87,7 +87,7 @@ class Changes:
             self.groups.remove(group)
             assert self.client.delete(f"/Groups/{group}").status == 204
 
-    def by_hand(self) -> None:
+    def by_command(self) -> None:
         assert self.app is not None
         kind, known = self.dice.choice((("--user", self.users), ("--group", self.groups)))
         for identifier in self.some(known, 1):
@@ -98,7 +98,7 @@ class Changes:
 
 
 @pytest.mark.parametrize(("seed", "many"), [(1, 500), (2, 500), (3, 1), (4, 0)])
-def test_replayed_events_give_the_server_picture(
+def test_events_give_the_same_picture_as_the_server(
     seed: int, many: int, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record, "MANY", many)
@@ -106,9 +106,9 @@ def test_replayed_events_give_the_server_picture(
     for slug in SLUGS:
         run_command(app, "roles", "add", slug, slug.upper())
     client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "generic"))
-    listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
+    listener = client.beside_scim()
     cursor = listener.get("/events?after=latest").body["cursor"]
-    changes, picture = Changes(client, app, seed), Picture(client)
+    changes, picture = RandomChanges(client, app, seed), Picture(client)
     for _ in range(6):
         for _ in range(25):
             changes.step()
@@ -122,13 +122,13 @@ def test_replayed_events_give_the_server_picture(
         expected = server_picture(client)
         assert picture.users == expected
         if many == 500:
-            # Who was never told to may not log in; everybody else as told last.
-            told = {identifier: picture.login.get(identifier, False) for identifier in expected}
-            assert told == {key: active and bool(roles) for key, (_, active, roles) in expected.items()}
+            # Nobody may log in without an event that says so; the last event counts.
+            allowed = {identifier: picture.login.get(identifier, False) for identifier in expected}
+            assert allowed == {key: active and bool(roles) for key, (_, active, roles) in expected.items()}
 
 
 class Writers:
-    """Writers at the same time, each with people and groups of its own."""
+    """Concurrent writers, each with its own people and groups."""
 
     def __init__(self, server: PerchServer, count: int) -> None:
         self.server = server
@@ -140,7 +140,7 @@ class Writers:
 
     def write(self, number: int) -> None:
         try:
-            changes = Changes(self.server.client(key=self.server.key), None, number, f"w{number}-")
+            changes = RandomChanges(self.server.client(key=self.server.key), None, number, f"w{number}-")
             while not self.stop.is_set():
                 changes.step()
         except Exception as error:
@@ -153,11 +153,11 @@ class Writers:
         assert not self.failures
 
 
-def test_a_snapshot_misses_nothing_while_others_write(make_server: MakeServer) -> None:
+def test_a_snapshot_and_later_events_miss_no_concurrent_write(make_server: MakeServer) -> None:
     perch_server = make_server(settings={"PERCH_UNKNOWN_ROLES": "create"})
     perch_server.start()
     client = perch_server.client(key=perch_server.key)
-    listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
+    listener = client.beside_scim()
     writers = Writers(perch_server, 3)
     try:
         time.sleep(1)

@@ -1,4 +1,4 @@
-"""A read has an end: a search that takes too long is given up, and the next one is served."""
+"""Reads have a timeout; the next read works."""
 
 import pytest
 from flask import Flask
@@ -10,7 +10,7 @@ from tests.support.client import ScimClient
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
 
-def test_a_read_is_given_up(app: Flask) -> None:
+def test_a_slow_read_times_out(app: Flask) -> None:
     database = app.extensions["perch"].database
     with pytest.raises(TooMany), database.read(seconds=0.05) as connection:
         connection.execute(ENDLESS).fetchone()
@@ -19,7 +19,7 @@ def test_a_read_is_given_up(app: Flask) -> None:
     assert not connection.in_transaction
 
 
-def test_a_search_is_given_up(generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_search_is_400_tooMany(generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
     operations = [
         {"method": "POST", "path": "/Users", "bulkId": str(n), "data": {"userName": f"u{n}", "title": "x" * 200}}
         for n in range(300)

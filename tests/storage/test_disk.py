@@ -17,11 +17,11 @@ from flask import Flask
 
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import Answer, ScimClient
+from tests.support.resources import BULK, patch_op
 from tests.support.server import PerchServer, run_flask
-from tests.support.writers import check_file, everybody, patch_op
+from tests.support.writers import check_file, everybody
 
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
-BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
 
 def new_user(number: int) -> dict[str, object]:
@@ -55,7 +55,7 @@ def start_fails(make_server: MakeServer) -> Callable[[PerchServer, str], None]:
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command below one, with the words that call it."""
+    """Yield every command below one, with the words that call it."""
     if isinstance(command, click.Group):
         context = click.Context(command)
         for name in command.list_commands(context):
@@ -66,7 +66,7 @@ def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
         yield path, command
 
 
-# The emulator and the settings need no file; the doctor reports a missing file in words of its own.
+# The emulator and the settings need no file; the doctor reports a missing file itself.
 NEED_NO_FILE = ("okta", "settings", "doctor")
 
 
@@ -89,14 +89,14 @@ def test_every_command_says_what_is_wrong_in_one_line(make_app: MakeApp, tmp_pat
         assert not (tmp_path / "missing").exists()
 
 
-def test_a_folder_that_is_not_there(make_server: MakeServer, start_fails: Callable[..., None]) -> None:
+def test_a_missing_folder_stops_the_start(make_server: MakeServer, start_fails: Callable[..., None]) -> None:
     server = make_server()
     server.database = server.folder / "missing" / "perch.db"
     server.settings["PERCH_DATABASE"] = str(server.database)
     start_fails(server, "does not exist")
 
 
-def test_a_file_of_another_program(make_server: MakeServer, start_fails: Callable[..., None]) -> None:
+def test_a_file_of_another_program_stops_the_start(make_server: MakeServer, start_fails: Callable[..., None]) -> None:
     server = make_server()
     with closing(sqlite3.connect(server.database)) as connection:
         connection.execute("CREATE TABLE moz_bookmarks (id INTEGER PRIMARY KEY)")
@@ -105,7 +105,7 @@ def test_a_file_of_another_program(make_server: MakeServer, start_fails: Callabl
     assert server.database.read_bytes()[100:] == before[100:]
 
 
-def test_a_newer_file(make_server: MakeServer, start_fails: Callable[..., None]) -> None:
+def test_a_newer_file_stops_the_start(make_server: MakeServer, start_fails: Callable[..., None]) -> None:
     server = make_server()
     server.flask("init")
     with closing(sqlite3.connect(server.database)) as connection, connection:
@@ -113,7 +113,7 @@ def test_a_newer_file(make_server: MakeServer, start_fails: Callable[..., None])
     start_fails(server, "m999_next")
 
 
-def test_files_are_for_their_owner_only(make_server: MakeServer) -> None:
+def test_only_the_owner_may_read_the_files(make_server: MakeServer) -> None:
     server = make_server()
     umask = os.umask(0)
     try:
@@ -131,7 +131,7 @@ def test_files_are_for_their_owner_only(make_server: MakeServer) -> None:
 
 
 def limit(app: Flask, spare_pages: int) -> None:
-    """Let this process make the file no longer than it is, plus some pages."""
+    """Limit the file, in this process, to its present size plus some pages."""
     with app.extensions["perch"].database.write() as connection:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages + spare_pages}")
@@ -145,7 +145,7 @@ def test_a_full_disk_is_507_and_nothing_of_the_write_is_kept(app: Flask, generic
     created = {answer.body["id"] for answer in answers if answer.status == 201}
     assert set(everybody(generic)) == created
     kept = created.pop()
-    large = patch_op([{"op": "replace", "value": {"title": "y" * 60000}}])
+    large = patch_op({"op": "replace", "value": {"title": "y" * 60000}})
     assert_error(generic.patch(f"/Users/{kept}", large), 507, "full")
     assert generic.get(f"/Users/{kept}").body["title"] == "x" * 2000
     limit(app, 1000)
@@ -154,9 +154,7 @@ def test_a_full_disk_is_507_and_nothing_of_the_write_is_kept(app: Flask, generic
 
 
 @pytest.mark.parametrize("spare_pages", [3, 20, 60])
-def test_bulk_on_a_full_disk_promises_nothing_that_is_not_there(
-    spare_pages: int, app: Flask, generic: ScimClient
-) -> None:
+def test_bulk_on_a_full_disk_reports_exactly_what_was_stored(spare_pages: int, app: Flask, generic: ScimClient) -> None:
     limit(app, spare_pages)
     operations = [{"method": "POST", "path": "/Users", "bulkId": str(n), "data": new_user(n)} for n in range(150)]
     answer = generic.post("/Bulk", {"schemas": [BULK], "Operations": operations})
@@ -173,7 +171,7 @@ def test_bulk_on_a_full_disk_promises_nothing_that_is_not_there(
 
 @pytest.fixture
 def small_disk(make_server: MakeServer) -> Iterator[PerchServer]:
-    """A server whose folder is a file system of two megabytes of its own."""
+    """A server whose folder is a separate file system of two megabytes."""
     server = make_server()
     server.log_file = server.folder.with_suffix(".log")
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(server.folder)]
@@ -187,7 +185,7 @@ def small_disk(make_server: MakeServer) -> Iterator[PerchServer]:
 
 
 def fill(folder: Path) -> Path:
-    """Leave no byte free."""
+    """Fill the folder's file system to the last byte; return the file that does so."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (65536, 4096, 1):
@@ -199,7 +197,7 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-def test_a_disk_that_fills_up(small_disk: PerchServer, start_fails: Callable[..., None]) -> None:
+def test_a_server_survives_a_disk_that_fills_up(small_disk: PerchServer, start_fails: Callable[..., None]) -> None:
     server = small_disk
     server.start()
     client = server.client(key=server.key)
@@ -220,7 +218,7 @@ def test_a_disk_that_fills_up(small_disk: PerchServer, start_fails: Callable[...
     check_file(server.database)
 
 
-def test_a_full_disk_at_the_first_start(small_disk: PerchServer, start_fails: Callable[..., None]) -> None:
+def test_a_full_disk_stops_the_first_start(small_disk: PerchServer, start_fails: Callable[..., None]) -> None:
     filler = fill(small_disk.folder)
     start_fails(small_disk, "full")
     filler.unlink()
@@ -228,7 +226,7 @@ def test_a_full_disk_at_the_first_start(small_disk: PerchServer, start_fails: Ca
     assert small_disk.client(key=small_disk.key).post("/Users", new_user(1)).status == 201
 
 
-def test_a_read_only_file_system(small_disk: PerchServer, start_fails: Callable[..., None]) -> None:
+def test_a_read_only_file_system_stops_the_start(small_disk: PerchServer, start_fails: Callable[..., None]) -> None:
     small_disk.flask("init")
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk.folder)], check=True)
     start_fails(small_disk, "Read-only file system")
@@ -238,7 +236,9 @@ def test_a_read_only_file_system(small_disk: PerchServer, start_fails: Callable[
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write whatever the permissions say")
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_a_read_only_file(what: str, make_server: MakeServer, start_fails: Callable[..., None]) -> None:
+def test_a_read_only_file_or_folder_stops_the_start(
+    what: str, make_server: MakeServer, start_fails: Callable[..., None]
+) -> None:
     server = make_server()
     server.flask("init")
     server.log_file = server.folder.with_suffix(".log")
@@ -254,15 +254,15 @@ def test_a_read_only_file(what: str, make_server: MakeServer, start_fails: Calla
     server.start()
 
 
-# A file that goes or changes while the server runs
+# A file that is deleted, replaced or damaged
 
 
-def test_a_deleted_file(perch_server: PerchServer) -> None:
+def test_a_deleted_file_is_503_until_it_is_back(perch_server: PerchServer) -> None:
     client = perch_server.client(key=perch_server.key)
     user = client.post("/Users", new_user(1)).body["id"]
     away = perch_server.folder / "away"
     perch_server.database.rename(away)
-    time.sleep(0.05)  # reads look for their file every 20 ms, writes each time
+    time.sleep(0.05)  # reads check their file every 20 ms, writes each time
     for answer in (client.get(f"/Users/{user}"), client.post("/Users", new_user(2)), client.delete(f"/Users/{user}")):
         assert_error(answer, 503, "is gone")
     result = run_flask(perch_server.database, "init")
@@ -275,7 +275,9 @@ def test_a_deleted_file(perch_server: PerchServer) -> None:
     check_file(perch_server.database)
 
 
-def test_a_replaced_file(make_server: MakeServer, start_fails: Callable[..., None]) -> None:
+def test_a_replaced_file_is_503_and_the_new_file_stays_untouched(
+    make_server: MakeServer, start_fails: Callable[..., None]
+) -> None:
     server, other = make_server(), make_server()
     server.start()
     client = server.client(key=server.key)
@@ -302,7 +304,7 @@ def test_a_replaced_file(make_server: MakeServer, start_fails: Callable[..., Non
         assert connection.execute("SELECT id FROM resources").fetchall() == [(user,)], "the old one lost nothing"
 
 
-def test_a_deleted_and_recreated_deployment_starts_afresh(make_server: MakeServer) -> None:
+def test_a_deleted_file_is_followed_by_a_new_workspace(make_server: MakeServer) -> None:
     server = make_server()
     server.start()
     first = server.scim_path
@@ -313,7 +315,7 @@ def test_a_deleted_and_recreated_deployment_starts_afresh(make_server: MakeServe
     check_file(server.database)
 
 
-def test_a_file_that_is_damaged_while_the_server_runs(make_server: MakeServer) -> None:
+def test_a_damaged_file_is_503_and_cannot_be_backed_up(make_server: MakeServer) -> None:
     server = make_server(workers=1)
     server.start()
     client = server.client(key=server.key)

@@ -1,4 +1,4 @@
-"""An acknowledged write is there after every process was killed at a random moment."""
+"""Acknowledged writes survive when every process is killed at a random moment."""
 
 import random
 import threading
@@ -14,7 +14,7 @@ WRITERS = 8
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=pytest.mark.long)])
-def test_what_was_acknowledged_survives_kill_9(rounds: int, make_server: MakeServer) -> None:
+def test_acknowledged_writes_survive_kill_9(rounds: int, make_server: MakeServer) -> None:
     server = make_server(workers=3, settings={"PERCH_FUSE": "off"})
     server.start()
     moments = random.Random(rounds)
@@ -32,7 +32,7 @@ def test_what_was_acknowledged_survives_kill_9(rounds: int, make_server: MakeSer
 
 
 def write_until_killed(server: PerchServer, writers: list[Writer], seconds: float) -> None:
-    """Let all writers write, then end every process of the server at once, in the midst of it."""
+    """Let all writers write, then kill every process of the server at once."""
     stop = threading.Event()
     threads = in_threads(server, writers, stop)
     time.sleep(seconds)

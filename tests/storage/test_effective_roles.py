@@ -1,4 +1,4 @@
-"""Who may log in with which roles, compared with a model in plain Python over random sequences of operations."""
+"""Effective roles and allowed logins equal a model in plain Python after random operations."""
 
 import tempfile
 from collections.abc import Iterable
@@ -49,14 +49,14 @@ class Team:
 
 
 class Model:
-    """What Perch should hold."""
+    """The state that Perch should have."""
 
     def __init__(self) -> None:
         self.people: dict[str, Person] = {}
         self.teams: dict[str, Team] = {}
 
     def above(self, member: str) -> set[str]:
-        """All groups that a user is in, nested ones included."""
+        """Return all groups of a user, nested ones included."""
         found: set[str] = set()
         todo = [member]
         while todo:
@@ -68,7 +68,7 @@ class Model:
         return found
 
     def effective(self, identifier: str) -> set[tuple[str, str, str | None]]:
-        """Each effective role of a user with its source, and the group that gives it."""
+        """Return each effective role of a user with its source and the group that gives it."""
         person = self.people[identifier]
         own = {(slug, "direct", None) for slug in person.direct} | {(slug, "manual", None) for slug in person.manual}
         return own | {(slug, "group", team) for team in self.above(identifier) for slug in self.teams[team].roles}
@@ -84,7 +84,7 @@ class Model:
 
 
 class RolesMachine(RuleBasedStateMachine):
-    """Does the same to Perch, over SCIM and by hand, and to the model."""
+    """Applies the same operations to Perch, by SCIM and by command, and to the model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -227,7 +227,7 @@ class RolesMachine(RuleBasedStateMachine):
 
     @precondition(has_people)
     @rule(place=places, slug=slugs, assign=st.booleans())
-    def by_hand(self, place: int, slug: str, assign: bool) -> None:
+    def by_command(self, place: int, slug: str, assign: bool) -> None:
         identifier, person = self.person(place)
         row = catalogue.find(self.repository, "User", person.name.upper())
         assert row.id == identifier
@@ -307,7 +307,7 @@ class RolesMachine(RuleBasedStateMachine):
         return {user["id"] for user in self.ok(answer)["Resources"]}
 
 
-# Making a failing sequence smaller takes minutes; with Phase.shrink added it is done.
+# Without Phase.shrink, since shrinking a failing sequence takes minutes.
 RolesMachine.TestCase.settings = settings(
     max_examples=15,
     stateful_step_count=20,

@@ -1,4 +1,4 @@
-"""A database of each released version is migrated by this one and answers as before; a script makes the next."""
+"""A database of each released version can be migrated and answers as before."""
 
 import gzip
 import sqlite3
@@ -36,7 +36,7 @@ def unpack(packed: Path, folder: Path) -> Path:
 
 @pytest.fixture(params=FILES, ids=lambda path: path.name.removesuffix(".db.gz"))
 def upgraded(request: pytest.FixtureRequest, tmp_path: Path, make_app: MakeApp) -> Flask:
-    """This version on an old version's file."""
+    """Open an old version's file with this version."""
     unpack(request.param, tmp_path)
     return make_app(PERCH_WORKSPACE=WORKSPACE)
 
@@ -45,12 +45,12 @@ def client(app: Flask, *options: str) -> ScimClient:
     return ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "after", *options), "okta")
 
 
-def test_every_version_left_a_file() -> None:
+def test_this_version_has_a_fixture() -> None:
     assert FILES
     assert f"{VERSION}.db.gz" in {path.name for path in FILES}, "python -m tests.make_fixture makes it"
 
 
-def test_what_was_there_is_there(upgraded: Flask) -> None:
+def test_resources_survive_the_migration(upgraded: Flask) -> None:
     okta = client(upgraded)
     users = okta.get("/Users?count=1000").body
     assert users["totalResults"] == PEOPLE - 1
@@ -64,7 +64,7 @@ def test_what_was_there_is_there(upgraded: Flask) -> None:
     assert okta.get(f"/Users?filter={ACCESS}:loginAllowed eq true").body["totalResults"] == 17
 
 
-def test_it_can_be_written(upgraded: Flask) -> None:
+def test_a_migrated_file_can_be_written(upgraded: Flask) -> None:
     okta = client(upgraded)
     made = okta.post("/Users", {"userName": "new@example.com", "roles": ["billing:reader"]})
     assert made.status == 201
@@ -72,7 +72,7 @@ def test_it_can_be_written(upgraded: Flask) -> None:
     assert okta.post("/Users", {"userName": "PERSON2@EXAMPLE.COM"}).status == 409
 
 
-def test_keys_journal_and_console_are_kept(upgraded: Flask) -> None:
+def test_keys_journal_and_console_survive_the_migration(upgraded: Flask) -> None:
     keys = {key["name"]: key for key in run_json(upgraded, "keys", "list")}
     assert keys.keys() == {"Okta", "Application", "Old key"}
     entries = run_json(upgraded, "journal", "--limit", "1000")
@@ -80,7 +80,9 @@ def test_keys_journal_and_console_are_kept(upgraded: Flask) -> None:
     assert "first" not in run_command(upgraded, "init").lower()
 
 
-def test_it_is_sound_and_like_a_new_one(upgraded: Flask, tmp_path: Path, make_app: MakeApp) -> None:
+def test_a_migrated_file_is_sound_and_has_the_schema_of_a_new_one(
+    upgraded: Flask, tmp_path: Path, make_app: MakeApp
+) -> None:
     run_command(upgraded, "workspace")
     new = make_app(PERCH_DATABASE=str(tmp_path / "new.db"))
     run_command(new, "workspace")
@@ -114,7 +116,7 @@ def schema(path: Path) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("packed", FILES, ids=lambda path: path.name.removesuffix(".db.gz"))
-def test_workers_race_for_the_migration(packed: Path, make_server: MakeServer) -> None:
+def test_workers_that_start_together_migrate_once(packed: Path, make_server: MakeServer) -> None:
     server = make_server(workers=4, settings={"PERCH_WORKSPACE": WORKSPACE})
     unpack(packed, server.folder)
     server.start()
@@ -122,7 +124,7 @@ def test_workers_race_for_the_migration(packed: Path, make_server: MakeServer) -
     assert "Traceback" not in server.log()
 
 
-def test_the_script_still_makes_one(make_app: MakeApp) -> None:
+def test_the_fixture_script_works(make_app: MakeApp) -> None:
     app = make_app(PERCH_WORKSPACE=WORKSPACE)
     fill(app)
     assert client(app).get("/Users?count=0").body["totalResults"] == PEOPLE - 1

@@ -1,4 +1,4 @@
-"""Requests, and the console's lists and searches, use indexes: the plans of the statements that they run."""
+"""The statements of requests and of the console's pages use indexes, as their query plans show."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tests.support.statements import traced
 
 PlansOf = Callable[[str], dict[str, list[str]]]
 
-# Rows that come from the request itself, or were found by a step before, are no table.
+# Rows of the request itself, and rows that an earlier step found, are not tables.
 NO_TABLE = re.compile(r"SCAN (\w+ VIRTUAL TABLE|json_each|above|a$|d$|down|\(|CONSTANT)")
 LOOK_UPS = {
     "/Users": [
@@ -40,7 +40,7 @@ PAGES = ["/Users", "/Users?startIndex=1&count=100", "/Users?startIndex=1030&coun
 
 @pytest.fixture
 def plans_of(app: Flask, make_client: MakeClient) -> PlansOf:
-    """Return a function that gives the plans of the statements of one GET, each below its statement."""
+    """Return a function that maps each statement of a GET to its query plan."""
     client = make_client("okta")
     ids = [client.post("/Users", {"userName": name, "externalId": name}).body["id"] for name in ("ann", "bob")]
     group = client.post("/Groups", {"displayName": "All", "members": [{"value": one} for one in ids]}).body["id"]
@@ -77,7 +77,7 @@ def test_look_ups_use_indexes(plans_of: PlansOf, path: str, text: str) -> None:
     found = plans_of(f"{path}?filter={quote(text)}&startIndex=1&count=100")
     assert len(found) >= 2
     assert not scans(found)
-    # Through the index on the type alone a look-up would read everybody.
+    # With the index on the type alone a look-up would read everybody.
     assert not [step for steps in found.values() for step in steps if step.endswith("resources_type (type=?)")]
 
 
@@ -115,23 +115,21 @@ def page_plan(database: Database, query: Listing | JournalQuery | TrafficQuery) 
 
 
 def tables_read_whole(found: list[str]) -> list[str]:
-    """Tables read whole; what a search has found already, and tables of common expressions, are no tables."""
+    """Return the steps that read a whole table; results of earlier steps do not count."""
     whole = tuple(f"SCAN {name}" for name in ("r", "e", "m", "a", "journal", "traffic"))
     return [step for step in found if step.startswith(whole)]
 
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("order", ORDERS)
-def test_the_whole_directory_is_listed_through_an_index_without_sorting(
-    database: Database, order: str, descending: bool
-) -> None:
+def test_the_list_of_users_uses_an_index_and_does_not_sort(database: Database, order: str, descending: bool) -> None:
     found = page_plan(database, Listing("User", order=order, descending=descending))
     assert tables_read_whole(found) == []
     assert not any("TEMP B-TREE" in step for step in found), found
 
 
 @pytest.mark.parametrize("order", ["name", "created", "changed"])
-def test_so_are_groups(database: Database, order: str) -> None:
+def test_the_list_of_groups_uses_an_index_and_does_not_sort(database: Database, order: str) -> None:
     found = page_plan(database, Listing("Group", order=order))
     assert tables_read_whole(found) == []
     assert not any("TEMP B-TREE" in step for step in found), found
@@ -149,7 +147,7 @@ def test_a_search_uses_an_index_for_each_attribute(database: Database, order: st
     assert "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)" in text
 
 
-def test_a_search_of_groups_uses_the_index_of_names(database: Database) -> None:
+def test_a_search_of_groups_uses_an_index(database: Database) -> None:
     found = page_plan(database, Listing("Group", any_of=[compiled(GROUP, 'displayName sw "fin"')]))
     assert tables_read_whole(found) == []
 
@@ -158,12 +156,12 @@ def test_a_search_of_groups_uses_the_index_of_names(database: Database) -> None:
     "text",
     [f'{EFFECTIVE}.value eq "managed:admin"', 'groups.value eq "01a20c63-6d31-72fc-8e6d-29245a9ab1d1"'],
 )
-def test_holders_and_members_are_found_from_the_role_or_group(database: Database, text: str) -> None:
+def test_holders_and_members_are_found_through_their_role_or_group(database: Database, text: str) -> None:
     found = page_plan(database, Listing("User", [compiled(USER, text)]))
     assert tables_read_whole(found) == [] or all("members_member" in step for step in tables_read_whole(found)), found
 
 
-def test_a_search_narrows_the_other_filters(database: Database) -> None:
+def test_other_filters_read_only_the_results_of_the_search(database: Database) -> None:
     any_of = [compiled(USER, f'{name} sw "gra"') for name in ("userName", "displayName", "emails.value")]
     conditions = [compiled(USER, "active eq true"), compiled(USER, f"{EFFECTIVE} pr")]
     found = page_plan(database, Listing("User", conditions, any_of))
@@ -201,7 +199,7 @@ def test_the_traffic_is_read_from_its_end(database: Database, query: TrafficQuer
     assert SORTING not in found
 
 
-def test_pages_of_members_and_holders_cost_a_page(database: Database) -> None:
+def test_pages_of_members_and_holders_scan_no_table(database: Database) -> None:
     with database.write() as connection:
         seen: list[str] = []
         connection.set_trace_callback(seen.append)

@@ -1,4 +1,4 @@
-"""The repository is the only door for writes of resources, and what belongs to a write stands or falls with it."""
+"""Resources are written through the repository only; the parts of a write are stored or rolled back together."""
 
 import ast
 import re
@@ -18,13 +18,13 @@ from tests.test_architecture import MODULES, ROOT, tree
 
 AUTHOR = Author("command:tester", "a-request")
 WRITING_SQL = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
-KNOBS = {"wait", "alone", "durable", "once"}
-# What must be written together; of the workspace's values only the epoch belongs to it.
+QUEUE_OPTIONS = {"wait", "alone", "durable", "once"}
+# Tables that are written together; of the workspace's values only the epoch belongs to them.
 TOGETHER = ("journal", "events", "resources", "members", "roles")
 
 
 def writing_functions(module: str) -> set[str]:
-    """The functions of a module of storage that write, themselves or through others of it."""
+    """Return the functions of a module of storage that write, directly or through each other."""
     functions = {
         node.name: node for node in tree(ROOT / f"storage/{module}.py").body if isinstance(node, ast.FunctionDef)
     }
@@ -50,7 +50,7 @@ WRITERS.add("storage.workspace.move_epoch")
 
 
 def names_used(module: ast.Module) -> Iterator[tuple[int, str]]:
-    """Each name that a module imports or reaches through an import, in full, with its line."""
+    """Yield line and full name of everything that a module imports or reaches through an import."""
     local: dict[str, str] = {}
     for node in ast.walk(module):
         if isinstance(node, ast.ImportFrom) and not node.level:
@@ -67,15 +67,15 @@ def names_used(module: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{local[head]}.{rest}"
 
 
-def knobs_turned(module: ast.Module) -> Iterator[tuple[int, str]]:
-    """Each call of `read` or `write` that chooses how the write queue treats it."""
+def queue_options_used(module: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each option of the write queue in calls of `read` and `write`."""
     for node in ast.walk(module):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("read", "write"):
-            yield from ((node.lineno, keyword.arg) for keyword in node.keywords if keyword.arg in KNOBS)
+            yield from ((node.lineno, keyword.arg) for keyword in node.keywords if keyword.arg in QUEUE_OPTIONS)
 
 
 def forbidden(module: ast.Module) -> list[tuple[int, str]]:
-    return [*((line, name) for line, name in names_used(module) if name in WRITERS), *knobs_turned(module)]
+    return [*((line, name) for line, name in names_used(module) if name in WRITERS), *queue_options_used(module)]
 
 
 OUTSIDE = [file for file in MODULES if file.relative_to(ROOT).parts[0] != "storage"]
@@ -86,7 +86,7 @@ def test_only_storage_writes_resources_journal_events_and_epoch(file: Path) -> N
     assert forbidden(tree(file)) == []
 
 
-def test_the_functions_that_write_are_known() -> None:
+def test_functions_that_write_are_recognised() -> None:
     for name in ("journal.append", "events.append", "workspace.move_epoch", "roles.hold", "roles.add",
                  "resources.insert", "members.edit", "events.prune"):  # fmt: skip
         assert f"storage.{name}" in WRITERS
@@ -109,7 +109,7 @@ def test_a_module_that_writes_past_the_repository_is_found(sample: str) -> None:
     assert forbidden(ast.parse(sample))
 
 
-def test_a_module_that_reads_is_not_found() -> None:
+def test_a_module_that_only_reads_is_allowed() -> None:
     sample = "from storage import journal, resources\nresources.get(c, 'User', 'x')\nfile.write(b'x')\nd.write()"
     assert forbidden(ast.parse(sample)) == []
 
@@ -136,8 +136,8 @@ def contents(repository: Repository) -> dict[str, list[Any]]:
         return everything(snapshot.connection)
 
 
-def make_all(write: Transaction) -> None:
-    """Write through every method."""
+def write_everything(write: Transaction) -> None:
+    """Call every method that writes."""
     user = write.insert(USER, ann())
     group = write.insert(GROUP, {"displayName": "All"}, [user.id])
     write.add_role("x", "X")
@@ -152,20 +152,20 @@ def make_all(write: Transaction) -> None:
     write.note("forget", ("Workspace", "x", "y"), {})
 
 
-def test_what_a_block_wrote_is_taken_back_as_a_whole(repository: Repository) -> None:
+def test_a_failed_block_is_rolled_back_as_a_whole(repository: Repository) -> None:
     before = contents(repository)
     with pytest.raises(NotFound), repository.writing(AUTHOR) as write:
-        make_all(write)
+        write_everything(write)
         write.get("User", "nobody")
     assert contents(repository) == before
     with repository.writing(AUTHOR) as write:
-        make_all(write)
+        write_everything(write)
     actions = [row[4] for row in contents(repository)["journal"]]
     assert actions == ["create", "create", "create", "replace", "assign", "patch", "put", "create", "delete",
                        "unassign", "delete", "forget"]  # fmt: skip
 
 
-def test_a_block_inside_another_fails_alone(repository: Repository) -> None:
+def test_a_failed_inner_block_is_rolled_back_alone(repository: Repository) -> None:
     with repository.writing(AUTHOR) as outer:
         outer.insert(USER, ann())
         between = everything(outer.connection)
@@ -178,7 +178,7 @@ def test_a_block_inside_another_fails_alone(repository: Repository) -> None:
     assert [row[4] for row in contents(repository)["journal"]] == ["create"]
 
 
-def test_a_write_keeps_all_that_belongs_to_it(repository: Repository) -> None:
+def test_a_write_stores_resource_roles_journal_and_events(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
         row = write.insert(USER, ann(), remarks={"roles.ignored": {"before": [], "after": ["x"]}})
     found = contents(repository)
@@ -193,7 +193,7 @@ def test_a_write_keeps_all_that_belongs_to_it(repository: Repository) -> None:
     assert kinds == ["user.created", "roles.gained", "login.allowed"]
 
 
-def test_the_epoch_moves_with_what_others_are_derived_from(repository: Repository) -> None:
+def test_the_epoch_moves_when_derived_values_may_change(repository: Repository) -> None:
     def moved(write: Transaction) -> bool:
         found, seen[0] = workspace.epoch(write.connection) != seen[0], workspace.epoch(write.connection)
         return found
@@ -212,7 +212,7 @@ def test_the_epoch_moves_with_what_others_are_derived_from(repository: Repositor
     assert repository.committed_epoch() == seen[0]
 
 
-def test_an_update_without_a_difference_writes_nothing_but_remarks(repository: Repository) -> None:
+def test_an_update_without_a_difference_writes_only_remarks(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
         row = write.insert(USER, ann())
         before = everything(write.connection)
@@ -223,7 +223,7 @@ def test_an_update_without_a_difference_writes_nothing_but_remarks(repository: R
     assert {name for name in TABLES if before[name] != after[name]} == {"journal"}
 
 
-def test_each_edit_of_members_is_made_before_the_next_is_asked_for(repository: Repository) -> None:
+def test_each_edit_of_members_is_made_before_the_next_is_read(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
         user, group = write.insert(USER, ann()), write.insert(GROUP, {"displayName": "All"})
 
@@ -236,7 +236,7 @@ def test_each_edit_of_members_is_made_before_the_next_is_asked_for(repository: R
         assert write.update(GROUP, group, document, document, edits(), action="patch") is group
 
 
-def test_a_role_in_use_is_removed_by_force_only(repository: Repository) -> None:
+def test_a_role_in_use_is_removed_only_by_force(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
         rows = [write.insert(USER, ann(userName=f"ann{number}")) for number in range(7)]
         with pytest.raises(Conflict, match=r"user ann0 \(direct\), .* and 2 more\."):
@@ -246,7 +246,7 @@ def test_a_role_in_use_is_removed_by_force_only(repository: Repository) -> None:
         assert write.get("User", rows[0].id).version == 2
 
 
-def test_a_taken_name_leaves_nothing_behind(repository: Repository) -> None:
+def test_a_taken_name_changes_nothing(repository: Repository) -> None:
     with repository.writing(AUTHOR) as write:
         write.insert(USER, ann())
         before = everything(write.connection)

@@ -1,4 +1,4 @@
-"""Personal data is kept no longer than told, and a deleted person can be forgotten, down to the bytes of the file."""
+"""Old personal data is pruned, and a deleted person can be erased down to the bytes of the file."""
 
 import sqlite3
 import time
@@ -43,7 +43,7 @@ def database(app: Flask) -> Database:
 
 
 def settle(app: Flask) -> None:
-    """Wait until the traffic so far is written."""
+    """Wait until the recorded traffic is written."""
     app.extensions["perch.traffic"].writer.flush()
 
 
@@ -51,7 +51,7 @@ def bytes_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()).lower()
 
 
-def test_old_entries_go_a_few_at_a_time(app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_entries_are_pruned_in_batches(app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
     generic.post("/Users", {"userName": "first"})
     insert = (
         "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
@@ -63,14 +63,14 @@ def test_old_entries_go_a_few_at_a_time(app: Flask, generic: ScimClient, monkeyp
     monkeypatch.setattr(retention, "SOON", 0)
     kept = []
     for number in range(5):
-        settle(app)  # pruning gives way to any other writer
+        settle(app)  # pruning is skipped while somebody else writes
         app.extensions["perch.retention"]._next = 0
         generic.post("/Users", {"userName": f"user-{number}"})
         kept.append(len(run_json(app, "journal", "--limit", "5000")))
     assert kept == [702 + 0, 203, 4, 5, 6]
 
 
-def test_young_entries_stay_and_days_are_a_setting(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_entries_are_kept_for_the_days_of_the_setting(make_app: MakeApp, make_client: MakeClient) -> None:
     app = make_app(PERCH_JOURNAL_DAYS="30")
     client = make_client(app=app)
     client.post("/Users", {"userName": "first"})
@@ -88,7 +88,7 @@ def test_young_entries_stay_and_days_are_a_setting(make_app: MakeApp, make_clien
     assert [entry["name"] for entry in run_json(app, "journal")] == ["second", "29 days", "first"]
 
 
-def test_reading_and_failing_requests_prune_nothing(app: Flask, generic: ScimClient) -> None:
+def test_reads_and_failed_requests_prune_nothing(app: Flask, generic: ScimClient) -> None:
     kept = app.extensions["perch.retention"]
     kept._next = 0
     generic.get("/Users")
@@ -96,7 +96,7 @@ def test_reading_and_failing_requests_prune_nothing(app: Flask, generic: ScimCli
     assert kept._next == 0
 
 
-def test_a_busy_writer_is_no_reason_to_wait(app: Flask, generic: ScimClient) -> None:
+def test_no_request_waits_for_pruning(app: Flask, generic: ScimClient) -> None:
     app.extensions["perch.retention"]._next = 0
     other = Database(database(app).path)
     with other.write():
@@ -105,7 +105,7 @@ def test_a_busy_writer_is_no_reason_to_wait(app: Flask, generic: ScimClient) -> 
         assert time.monotonic() - begin < 5
 
 
-def test_a_person_who_exists_is_not_forgotten(watched: Flask, client: ScimClient) -> None:
+def test_an_existing_person_is_not_forgotten(watched: Flask, client: ScimClient) -> None:
     made = client.post("/Users", person()).body
     result = watched.test_cli_runner().invoke(args=["forget", NAME.upper()])
     assert result.exit_code == 1
@@ -133,7 +133,7 @@ def test_a_deleted_person_is_forgotten(watched: Flask, client: ScimClient) -> No
     assert "Erased" in run_command(watched, "forget", NAME.title())
 
     left = bytes_of(database(watched).path.parent)
-    # The events keep the bare id, which nothing leads from to the person any more.
+    # Events keep the bare id, which no longer leads to the person.
     assert [mark for mark in MARKS if mark in left] == []
     journal = run_json(watched, "journal")
     assert journal[0]["action"] == "forget"
@@ -144,7 +144,7 @@ def test_a_deleted_person_is_forgotten(watched: Flask, client: ScimClient) -> No
     assert client.get(f"/Users/{other['id']}").status == 200
 
 
-def test_a_former_name_will_do(watched: Flask, client: ScimClient) -> None:
+def test_a_person_is_forgotten_by_a_former_name(watched: Flask, client: ScimClient) -> None:
     made = client.post("/Users", person("Old-Name-Of-Quill")).body
     client.put(f"/Users/{made['id']}", person())
     client.delete(f"/Users/{made['id']}")
@@ -154,6 +154,6 @@ def test_a_former_name_will_do(watched: Flask, client: ScimClient) -> None:
     assert [mark for mark in MARKS if mark in left] == []
 
 
-def test_who_was_never_here_leaves_no_trace(watched: Flask) -> None:
+def test_forgetting_an_unknown_name_changes_nothing(watched: Flask) -> None:
     assert "Nothing" in run_command(watched, "forget", "nobody")
     assert run_json(watched, "journal") == []

@@ -1,11 +1,11 @@
-"""Threads that meet at the writer commit together; what fails for one is taken back, what fails for all is told all."""
+"""Concurrent writes share a commit: a failed write is rolled back alone, a failed commit fails them all."""
 
 import os
 import resource
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,8 @@ from storage.database import Connection, Database
 from storage.errors import UnusableFile
 from storage.locks import lock_path, log_path
 from storage.writer import MOST_TOGETHER, WriteQueue
-from tests.support.meeting import Body, Thread, make_database, note, notes, start_linked, together
+from tests.support.meeting import Body, WriteThread, make_database, note, notes, start_linked, together
+from tests.support.other_program import write_transaction
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def database(tmp_path: Path) -> Database:
     return make_database(tmp_path)
 
 
-def test_those_that_meet_are_committed_at_once_and_told_then(database: Database) -> None:
+def test_concurrent_writes_share_a_commit_and_return_after_it(database: Database) -> None:
     statements: list[str] = []
     seen: list[tuple[set[str], bool]] = []
 
@@ -38,7 +39,7 @@ def test_those_that_meet_are_committed_at_once_and_told_then(database: Database)
     with database.write() as connection:
         connection.set_trace_callback(statements.append)
     statements.clear()
-    threads = [Thread(database, body) for body in (note("a"), note("b"), look)]
+    threads = [WriteThread(database, body) for body in (note("a"), note("b"), look)]
     start_linked(threads)
     assert [thread.ended() for thread in threads] == [None] * 3
     assert seen == [({"a", "b", "c"}, True)]
@@ -51,7 +52,7 @@ FAILURES = [ValueError("x"), NotFound("x"), SystemExit(1), KeyboardInterrupt(), 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
 @pytest.mark.parametrize("place", range(3))
-def test_a_failure_takes_back_its_own_and_nothing_else(database: Database, place: int, failure: BaseException) -> None:
+def test_a_failed_write_is_rolled_back_alone(database: Database, place: int, failure: BaseException) -> None:
     def fail(connection: Connection) -> None:
         connection.execute("INSERT INTO notes VALUES ('kept by the nested write')")
         with suppress(sqlite3.IntegrityError), database.write() as nested:
@@ -67,7 +68,7 @@ def test_a_failure_takes_back_its_own_and_nothing_else(database: Database, place
     assert notes(database) == {"a", "b"}
 
 
-def test_a_nested_write_is_undone_alone(database: Database) -> None:
+def test_a_failed_nested_write_is_rolled_back_alone(database: Database) -> None:
     def nest(connection: Connection) -> None:
         connection.execute("INSERT INTO notes VALUES ('outer')")
         with suppress(ValueError), database.write() as nested:
@@ -80,19 +81,19 @@ def test_a_nested_write_is_undone_alone(database: Database) -> None:
     assert notes(database) == {"a", "outer", "second", "b"}
 
 
-def test_who_is_refused_for_what_another_did_is_told_when_that_can_be_seen(database: Database) -> None:
+def test_a_conflict_is_raised_after_the_other_write_is_committed(database: Database) -> None:
     def hold(connection: Connection) -> None:
         threads[1].join(0.3)
         assert threads[1].is_alive(), "refused for a name that nobody can find"
 
-    threads = [Thread(database, note("a")), Thread(database, note("a")), Thread(database, hold)]
+    threads = [WriteThread(database, note("a")), WriteThread(database, note("a")), WriteThread(database, hold)]
     start_linked(threads)
     first, second, third = [thread.ended() for thread in threads]
     assert (first, third) == (None, None)
     assert isinstance(second, sqlite3.IntegrityError)
 
 
-def test_who_is_refused_for_what_then_fails_is_told_of_the_failure(database: Database) -> None:
+def test_a_conflict_with_a_write_that_fails_raises_that_failure(database: Database) -> None:
     def taken(connection: Connection) -> None:
         try:
             note("a")(connection)
@@ -108,18 +109,18 @@ def test_who_is_refused_for_what_then_fails_is_told_of_the_failure(database: Dat
     assert notes(database) == set()
 
 
-def test_refused_writes_keep_nobody_waiting(database: Database) -> None:
+def test_refused_writes_do_not_delay_a_commit(database: Database) -> None:
     def committed(connection: Connection) -> None:
         assert threads[0].ended() is None
 
-    threads = [Thread(database, body) for body in [note("a")] * MOST_TOGETHER + [committed]]
+    threads = [WriteThread(database, body) for body in [note("a")] * MOST_TOGETHER + [committed]]
     start_linked(threads)
     errors = [thread.ended() for thread in threads]
     assert [type(error) for error in errors[1:-1]] == [sqlite3.IntegrityError] * (MOST_TOGETHER - 1)
     assert errors[-1] is None
 
 
-# What fails for all
+# Failures of a whole batch
 
 
 def no_file(database: Database) -> Callable[[], object]:
@@ -144,7 +145,7 @@ def aside(database: Database) -> Path:
 
 
 @pytest.mark.parametrize("spoil", [no_file, another_file, no_room_in_the_log])
-def test_when_the_commit_fails_all_are_told_and_nothing_is_kept(
+def test_a_failed_commit_fails_every_write_and_stores_nothing(
     database: Database, spoil: Callable[[Database], Callable[[], object]]
 ) -> None:
     mend: list[Callable[[], object]] = []
@@ -161,7 +162,7 @@ def test_when_the_commit_fails_all_are_told_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize("place", range(3))
-def test_a_broken_connection_fails_all_and_is_replaced(database: Database, place: int) -> None:
+def test_a_broken_connection_fails_its_batch_and_is_replaced(database: Database, place: int) -> None:
     bodies = [note("a"), note("b"), note("c")]
     bodies[place] = lambda connection: connection.close()
     errors = together(database, *bodies)
@@ -175,13 +176,13 @@ def rolls_back(connection: Connection) -> None:
     connection.execute("INSERT INTO notes VALUES ('give up')")
 
 
-def rolls_back_and_goes_on(connection: Connection) -> None:
+def rolls_back_and_continues(connection: Connection) -> None:
     with suppress(sqlite3.IntegrityError):
         rolls_back(connection)
 
 
-def rolls_back_and_says_otherwise(connection: Connection) -> None:
-    rolls_back_and_goes_on(connection)
+def rolls_back_and_raises_another_error(connection: Connection) -> None:
+    rolls_back_and_continues(connection)
     raise NotFound("There is no such person.")
 
 
@@ -198,12 +199,12 @@ def fills_the_disk(connection: Connection) -> None:
     ("body", "own", "others"),
     [
         (rolls_back, sqlite3.IntegrityError, Unavailable),
-        (rolls_back_and_goes_on, Unavailable, Unavailable),
-        (rolls_back_and_says_otherwise, NotFound, Unavailable),
+        (rolls_back_and_continues, Unavailable, Unavailable),
+        (rolls_back_and_raises_another_error, NotFound, Unavailable),
         (fills_the_disk, InsufficientStorage, InsufficientStorage),
     ],
 )
-def test_when_sqlite_gives_up_a_transaction_those_before_are_told(
+def test_a_transaction_given_up_by_sqlite_fails_the_earlier_writes(
     database: Database, body: Body, own: type[Exception], others: type[Exception]
 ) -> None:
     errors = together(database, note("a"), note("b"), body, note("c"))
@@ -217,20 +218,11 @@ def lock_files_open(database: Database) -> int:
     return [(each.st_dev, each.st_ino) for each in found].count((lock.st_dev, lock.st_ino))
 
 
-@contextmanager
-def held(database: Database) -> Iterator[None]:
-    """Another program is in a write transaction."""
-    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("ROLLBACK")
-
-
 def synchronous(connection: Connection) -> object:
     return connection.execute("PRAGMA synchronous").fetchone()[0]
 
 
-def test_only_what_need_not_be_durable_is_written_without_the_disk(database: Database) -> None:
+def test_only_writes_that_need_not_be_durable_skip_the_sync(database: Database) -> None:
     def check() -> None:
         with database.write() as connection:
             assert synchronous(connection) == 2
@@ -238,11 +230,11 @@ def test_only_what_need_not_be_durable_is_written_without_the_disk(database: Dat
     with database.write(durable=False) as connection:
         assert synchronous(connection) == 1
     check()
-    for body in (rolls_back, rolls_back_and_goes_on, fills_the_disk):
+    for body in (rolls_back, rolls_back_and_continues, fills_the_disk):
         with pytest.raises((ScimError, sqlite3.Error)), database.write(durable=False) as connection:
             body(connection)
         check()
-    with held(database), pytest.raises(Unavailable), database.write(wait=0, durable=False):
+    with write_transaction(database), pytest.raises(Unavailable), database.write(wait=0, durable=False):
         pass
     check()
     with pytest.raises(UnusableFile), database.write(durable=False):
@@ -250,15 +242,15 @@ def test_only_what_need_not_be_durable_is_written_without_the_disk(database: Dat
     mend()
     check()
     levels: list[object] = []
-    first = Thread(database, note("a"))
-    second = Thread(database, lambda connection: levels.append(synchronous(connection)), durable=False)
-    third = Thread(database, lambda connection: levels.append(synchronous(connection)))
+    first = WriteThread(database, note("a"))
+    second = WriteThread(database, lambda connection: levels.append(synchronous(connection)), durable=False)
+    third = WriteThread(database, lambda connection: levels.append(synchronous(connection)))
     start_linked([first, second, third])
     assert [first.ended(), second.ended(), third.ended()] == [None] * 3
     assert levels == [1, 2]
 
 
-def test_nothing_stays_open_or_locked_when_a_write_cannot_begin(database: Database) -> None:
+def test_a_write_that_cannot_begin_leaves_nothing_open_or_locked(database: Database) -> None:
     problems: list[Exception] = [sqlite3.OperationalError("x"), UnusableFile("x"), RuntimeError("x")]
 
     def connect() -> Connection:
@@ -271,7 +263,11 @@ def test_nothing_stays_open_or_locked_when_a_write_cannot_begin(database: Databa
         expected = problems[-1]
         with pytest.raises(type(expected)), writer.transaction(0, alone=False, durable=True):
             pass
-    with held(database), pytest.raises(sqlite3.OperationalError), writer.transaction(0, alone=False, durable=True):
+    with (
+        write_transaction(database),
+        pytest.raises(sqlite3.OperationalError),
+        writer.transaction(0, alone=False, durable=True),
+    ):
         pass
     writer.close()
     with database.write(wait=0), pytest.raises(Unavailable), writer.transaction(0, alone=False, durable=True):
@@ -279,9 +275,9 @@ def test_nothing_stays_open_or_locked_when_a_write_cannot_begin(database: Databa
     assert lock_files_open(database) == 0
 
 
-def test_another_program_that_holds_sqlite_is_waited_for_as_long_as_allowed(database: Database) -> None:
-    with held(database):
-        threads = [Thread(database, note(str(number)), wait=0.1 * number) for number in range(4)]
+def test_a_write_waits_for_another_program_until_its_timeout(database: Database) -> None:
+    with write_transaction(database):
+        threads = [WriteThread(database, note(str(number)), wait=0.1 * number) for number in range(4)]
         for thread in threads:
             thread.start()
         assert [type(thread.ended()) for thread in threads] == [Unavailable] * 4
@@ -289,9 +285,7 @@ def test_another_program_that_holds_sqlite_is_waited_for_as_long_as_allowed(data
     assert notes(database) == {"a", "b"}
 
 
-def test_a_file_that_is_there_for_a_moment_is_not_even_opened(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_replaced_file_is_not_even_opened(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(databases, "CHECK_HOLDS", 60)
     with database.read():
         pass

@@ -1,4 +1,4 @@
-"""Nobody waits for ever at the writer: threads that give up, interrupts, closing, forks, other processes, kill -9."""
+"""No thread hangs at the writer: timeouts, interrupts, closing, forks, other processes, kill -9."""
 
 import multiprocessing
 import os
@@ -21,9 +21,10 @@ from schemas.errors import Unavailable
 from storage.database import Connection, Database
 from tests.conftest import MakeServer
 from tests.support.client import Answer, ScimClient
-from tests.support.meeting import EVER, Thread, make_database, note, notes, until
+from tests.support.meeting import DEADLINE, WriteThread, make_database, note, notes, until
+from tests.support.resources import patch_op
 from tests.support.server import PerchServer
-from tests.support.writers import UNKNOWN, check_file, everybody, patch_op
+from tests.support.writers import UNKNOWN, check_file, everybody
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def database(tmp_path: Path) -> Database:
     return make_database(tmp_path)
 
 
-class Stalling:
-    """In place of the writer's lock: stops a thread that did not get it before it can say so."""
+class StallingLock:
+    """Replaces the writer's lock; a thread whose timeout runs out stalls before it can report that."""
 
     def __init__(self) -> None:
         self.lock, self.gave_up, self.go_on = threading.Lock(), threading.Event(), threading.Event()
@@ -42,7 +43,7 @@ class Stalling:
         got = self.lock.acquire(blocking, timeout)
         if blocking and not got:
             self.gave_up.set()
-            assert self.go_on.wait(EVER)
+            assert self.go_on.wait(DEADLINE)
         return got
 
     def __enter__(self) -> None:
@@ -53,17 +54,17 @@ class Stalling:
 
 
 @contextmanager
-def left_open(database: Database) -> Iterator[tuple[Thread, Thread, Stalling]]:
-    """A batch that was left to a thread which has just given up, and does not know of it yet."""
-    turn = Stalling()
+def left_open(database: Database) -> Iterator[tuple[WriteThread, WriteThread, StallingLock]]:
+    """Leave an open batch to a thread that has just timed out and does not know of the batch."""
+    turn = StallingLock()
     database._queue._turn = turn  # type: ignore[assignment]
 
     def wait_for_second(connection: Connection) -> None:
         second.start()
-        assert turn.gave_up.wait(EVER)
+        assert turn.gave_up.wait(DEADLINE)
         note("first")(connection)
 
-    first, second = Thread(database, wait_for_second), Thread(database, note("second"), wait=0)
+    first, second = WriteThread(database, wait_for_second), WriteThread(database, note("second"), wait=0)
     first.start()
     until(lambda: (batch := database._queue._batch) is not None and batch.done is not None)
     assert notes(database) == set()
@@ -72,7 +73,7 @@ def left_open(database: Database) -> Iterator[tuple[Thread, Thread, Stalling]]:
     assert isinstance(second.ended(), Unavailable)
 
 
-def test_who_gives_up_in_the_last_moment_commits_what_was_left_to_it(database: Database) -> None:
+def test_a_thread_that_times_out_commits_the_batch_left_to_it(database: Database) -> None:
     with left_open(database) as (first, second, turn):
         turn.go_on.set()
         assert isinstance(second.ended(), Unavailable)
@@ -82,7 +83,7 @@ def test_who_gives_up_in_the_last_moment_commits_what_was_left_to_it(database: D
 
 @pytest.mark.parametrize("how", [{}, {"alone": True}, {"durable": False}])
 @pytest.mark.parametrize("failure", [None, ValueError("x")])
-def test_who_comes_next_sees_to_what_was_left(
+def test_the_next_thread_commits_a_batch_left_open(
     database: Database, how: dict[str, Any], failure: ValueError | None
 ) -> None:
     def look(connection: Connection) -> None:
@@ -92,7 +93,7 @@ def test_who_comes_next_sees_to_what_was_left(
 
     joined: list[bool] = []
     with left_open(database) as (first, _, turn):
-        third = Thread(database, look, **how)
+        third = WriteThread(database, look, **how)
         third.start()
         until(lambda: joined)
         turn.go_on.set()
@@ -102,7 +103,7 @@ def test_who_comes_next_sees_to_what_was_left(
     assert notes(database) == {"first"}
 
 
-def test_closing_commits_what_was_left(database: Database) -> None:
+def test_closing_commits_a_batch_left_open(database: Database) -> None:
     with left_open(database) as (first, _, _):
         database.close()
         assert first.ended() is None
@@ -111,7 +112,7 @@ def test_closing_commits_what_was_left(database: Database) -> None:
         note("later")(connection)
 
 
-def test_a_turn_that_cannot_begin_ends_what_was_left(database: Database) -> None:
+def test_a_write_that_cannot_begin_fails_a_batch_left_open(database: Database) -> None:
     with left_open(database) as (first, _, _):
         batch = database._queue._batch
         assert batch is not None
@@ -123,21 +124,21 @@ def test_a_turn_that_cannot_begin_ends_what_was_left(database: Database) -> None
         note("later")(connection)
 
 
-def test_an_interrupt_while_waiting_leaves_nothing_to_who_is_gone(database: Database) -> None:
+def test_no_batch_is_left_to_an_interrupted_thread(database: Database) -> None:
     interrupted, main = threading.Event(), threading.get_ident()
 
     def interrupt(connection: Connection) -> None:
         begun.set()
         until(lambda: database._queue._waiting)
         signal.pthread_kill(main, signal.SIGINT)
-        assert interrupted.wait(EVER)
+        assert interrupted.wait(DEADLINE)
 
     begun = threading.Event()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        writing = Thread(database, interrupt)
+        writing = WriteThread(database, interrupt)
         writing.start()
-        assert begun.wait(EVER)
+        assert begun.wait(DEADLINE)
         with pytest.raises(KeyboardInterrupt), database.write():
             pass
     finally:
@@ -146,7 +147,7 @@ def test_an_interrupt_while_waiting_leaves_nothing_to_who_is_gone(database: Data
     assert writing.ended() is None
 
 
-def test_a_write_that_is_dropped_is_undone(database: Database) -> None:
+def test_a_discarded_write_is_rolled_back(database: Database) -> None:
     def begin() -> Iterator[None]:
         with database.write() as connection:
             note("dropped")(connection)
@@ -155,14 +156,14 @@ def test_a_write_that_is_dropped_is_undone(database: Database) -> None:
     dropped = begin()
     next(dropped)
     del dropped
-    other = Thread(database, note("a"))
+    other = WriteThread(database, note("a"))
     other.start()
     assert other.ended() is None
     assert notes(database) == {"a"}
 
 
-def test_impatient_writers_of_all_kinds_are_all_answered(database: Database) -> None:
-    """What was acknowledged is there, what was refused is not."""
+def test_writers_of_all_kinds_and_timeouts_all_finish(database: Database) -> None:
+    """Acknowledged writes are stored, refused ones are not."""
     kept: list[set[str]] = [set() for _ in range(8)]
 
     def write(number: int) -> None:
@@ -185,7 +186,7 @@ def test_impatient_writers_of_all_kinds_are_all_answered(database: Database) -> 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(EVER)
+            thread.join(DEADLINE)
             assert not thread.is_alive()
     finally:
         sys.setswitchinterval(interval)
@@ -193,8 +194,8 @@ def test_impatient_writers_of_all_kinds_are_all_answered(database: Database) -> 
     assert notes(database) == set().union(*kept)
 
 
-def test_closing_while_others_write_takes_nothing_away(database: Database) -> None:
-    threads = [Thread(database, note(str(number))) for number in range(200)]
+def test_closing_during_writes_loses_nothing(database: Database) -> None:
+    threads = [WriteThread(database, note(str(number))) for number in range(200)]
     for thread in threads:
         thread.start()
         database.close()
@@ -205,7 +206,7 @@ def test_closing_while_others_write_takes_nothing_away(database: Database) -> No
 # Other processes
 
 
-def test_a_child_writes_on_a_connection_of_its_own(database: Database) -> None:
+def test_a_forked_child_writes_on_its_own_connection(database: Database) -> None:
     before = database._queue
     child = os.fork()
     if child == 0:
@@ -226,7 +227,7 @@ def write_for(path: Path, name: str, seconds: float, begin: Barrier) -> None:
     database = Database(path)
     with database.write():
         pass
-    begin.wait(EVER)
+    begin.wait(DEADLINE)
     end = time.monotonic() + seconds
 
     def write(number: int) -> None:
@@ -243,7 +244,7 @@ def write_for(path: Path, name: str, seconds: float, begin: Barrier) -> None:
         thread.join()
 
 
-def test_processes_whose_threads_commit_together_take_turns(database: Database) -> None:
+def test_processes_with_many_writing_threads_take_turns(database: Database) -> None:
     spawn = multiprocessing.get_context("spawn")
     begin = spawn.Barrier(2)
     processes = [spawn.Process(target=write_for, args=(database.path, name, 1.5, begin)) for name in "ab"]
@@ -259,7 +260,7 @@ def test_processes_whose_threads_commit_together_take_turns(database: Database) 
 
 
 class Hammer:
-    """Creates, replaces, changes and deletes people of its own, and tries names that are taken, until it is cut off."""
+    """Creates, changes and deletes its own people and tries taken names, until the connection breaks."""
 
     def __init__(self, number: int) -> None:
         self.number, self.count, self.refused = number, 0, 0
@@ -286,7 +287,7 @@ class Hammer:
             self.refuse(client.put(path, {"userName": "everybody@example.com", "title": "refused"}))
             self.change(identifier, lambda: client.put(path, {"userName": name, "title": "put"}), 200, "put")
             operation = {"op": "replace", "path": "title", "value": "patched"}
-            self.change(identifier, lambda: client.patch(path, patch_op([operation])), 200, "patched")
+            self.change(identifier, lambda: client.patch(path, patch_op(operation)), 200, "patched")
             if self.count % 2:
                 self.change(identifier, lambda: client.delete(path), 204, None)
 
@@ -315,7 +316,7 @@ def hammer_until_killed(server: PerchServer, hammers: list[Hammer], seconds: flo
     time.sleep(seconds)
     server.kill()
     for thread in threads:
-        thread.join(EVER)
+        thread.join(DEADLINE)
         assert not thread.is_alive()
 
 
@@ -335,11 +336,11 @@ def test_a_server_that_is_killed_keeps_each_acknowledged_change_once(make_server
     assert server.stop() == 0
     check_file(server.database)
     for table, subject in (("journal", "resource"), ("events", "subject")):
-        assert_told_once(server.database, f"SELECT {subject}, count(*) FROM {table} GROUP BY 1", hammers)
+        assert_recorded_once(server.database, f"SELECT {subject}, count(*) FROM {table} GROUP BY 1", hammers)
 
 
 def compare(found: dict[str, Any], hammers: list[Hammer], everyone: str) -> None:
-    """What was acknowledged is there; beyond that only what nobody was told of, and nothing that was refused."""
+    """Check that acknowledged changes are stored, refused ones are not, and others only if they were under way."""
     known = {everyone}
     for hammer in hammers:
         settled = hammer.titles.keys() - hammer.doubtful
@@ -347,15 +348,15 @@ def compare(found: dict[str, Any], hammers: list[Hammer], everyone: str) -> None
         assert {each: found[each]["title"] if each in found else None for each in settled} == expected
         known |= hammer.titles.keys()
     assert "refused" not in {person["title"] for person in found.values()}
-    # At most the POST under way at each kill, of each thread.
+    # Each thread had at most one POST under way at each of the two kills.
     unknown = [found[each] for each in found.keys() - known]
     assert {person["title"] for person in unknown} <= {"made"} and len(unknown) <= 2 * len(hammers)
 
 
-def assert_told_once(database: Path, counts: str, hammers: list[Hammer]) -> None:
+def assert_recorded_once(database: Path, counts: str, hammers: list[Hammer]) -> None:
     with closing(sqlite3.connect(database)) as connection:
-        told = dict(connection.execute(counts).fetchall())
+        recorded = dict(connection.execute(counts).fetchall())
     for hammer in hammers:
         for identifier, changes in hammer.changes.items():
             under_way = identifier in hammer.doubtful
-            assert changes <= told[identifier] <= changes + under_way, identifier
+            assert changes <= recorded[identifier] <= changes + under_way, identifier

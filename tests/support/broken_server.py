@@ -29,7 +29,7 @@ FILTER = re.compile(r'(\w+) eq "(.*)"')
 
 
 def okta_client(server: "BrokenServer") -> OktaClient:
-    """A client of the server with its key."""
+    """Return a client of the server with its key."""
     return OktaClient(ORIGIN, KEY, wsgi_session(server, ORIGIN))
 
 
@@ -257,7 +257,7 @@ class BrokenServer:
         return None
 
     def _checked(self, kind: str, body: Document) -> Document:
-        """A body as it is stored."""
+        """Return a body as it is stored."""
         found = {name: value for name, value in body.items() if name not in ("id", "meta", "groups", "modified")}
         if not self.has("password returned"):
             found.pop("password", None)

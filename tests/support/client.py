@@ -1,4 +1,4 @@
-"""One small SCIM client for all tests, in front of the WSGI app or of a server that listens."""
+"""The SCIM client of all tests: it calls the WSGI app directly, or a server over HTTP."""
 
 import base64
 import json as jsonlib
@@ -28,7 +28,7 @@ PROVIDER_HEADERS: dict[str, dict[str, str]] = {
 
 
 class Answer(NamedTuple):
-    """What came back: `status, headers, body = client.get("/Users")`; header names in any case, body None if empty."""
+    """An answer: `status, headers, body = client.get("/Users")`; header names in any case, body None if empty."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,7 +51,7 @@ class ScimClient:
     def request(
         self, method: str, path: str, json: Any = None, headers: Headers | None = None, data: bytes | None = None
     ) -> Answer:
-        """Send one request; `data` goes out as it is, in place of `json`, and a header given as None is left out."""
+        """Send one request; `data` is sent as it is instead of `json`, and a header of None is left out."""
         body = jsonlib.dumps(json).encode() if json is not None else data
         sent: dict[str, str | None] = {"Authorization": f"Bearer {self.key}", **PROVIDER_HEADERS[self.provider]}
         if body is None:
@@ -77,6 +77,10 @@ class ScimClient:
     def delete(self, path: str, headers: Headers | None = None) -> Answer:
         return self.request("DELETE", path, headers=headers)
 
+    def beside_scim(self) -> "ScimClient":
+        """Return a client of the paths beside /scim/v2, such as /events."""
+        return ScimClient(self.transport, self.base_path.removesuffix("/scim/v2"), self.key, self.provider)
+
     @property
     def basic(self) -> str:
         """The Authorization header that carries the key as the password of Basic."""
@@ -84,7 +88,7 @@ class ScimClient:
 
 
 def parse_body(content: bytes) -> Any:
-    """The JSON document in `content`, its text where it is none, None where it is empty."""
+    """Return the JSON document in `content`, its text if it is no JSON, None if it is empty."""
     if not content:
         return None
     try:
@@ -94,7 +98,7 @@ def parse_body(content: bytes) -> Any:
 
 
 def wsgi_transport(app: Flask) -> Transport:
-    """Requests go straight into `app`, without a socket."""
+    """Return a transport that calls `app` directly, without a socket."""
     client = app.test_client()
 
     def send(
@@ -107,7 +111,7 @@ def wsgi_transport(app: Flask) -> Transport:
 
 
 def http_transport(origin: str) -> Transport:
-    """Requests go over HTTP to `origin`, over kept connections, never through a proxy."""
+    """Return a transport over HTTP to `origin`, with kept connections and without a proxy."""
     session = requests.Session()
     session.trust_env = False
 

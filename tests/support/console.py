@@ -1,4 +1,4 @@
-"""A browser without JavaScript in front of the console: pages, forms, cookies, all inside the test's process."""
+"""A browser without JavaScript for the console: pages, forms and cookies, inside the test's process."""
 
 import html
 import re
@@ -46,7 +46,7 @@ class Console:
 
 
 def text_of(answer: TestResponse) -> str:
-    """What a person reads on a page: without tags, entities as characters, spaces as one."""
+    """Return the text that a person reads on a page, with single spaces."""
     main = re.search(r"<main.*?</main>", answer.text, re.DOTALL)
     assert main, answer.text[:500]
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main[0])).split())

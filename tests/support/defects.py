@@ -1,6 +1,6 @@
 """The defects that BrokenServer can have, each with the check that must find it.
 
-Where several checks fail, it is the first one that an administrator reads.
+Where several checks fail, the first one in the report counts.
 """
 
 from collections.abc import Mapping
@@ -100,6 +100,6 @@ FOUND_BY: Mapping[str, str] = {
     "roles without effect": "roles.assigned_role",
     "groups not found by name": "groups.lookup",
 }  # fmt: skip
-# Okta never deletes people, so that no check fails: the run can only not clean up.
+# Okta never deletes people, so no check fails; the run just cannot clean up afterwards.
 UNDELETABLE = "people cannot be deleted"
 DEFECTS = frozenset({*FOUND_BY, UNDELETABLE})

@@ -1,4 +1,4 @@
-"""Replays a golden dialogue: what a client sends, step by step, and what it must get back.
+"""Replays a golden dialogue: the requests of a client, step by step, and the answers that it must get.
 
 A file holds `title`, `client` (okta, entra or generic), `source`, `steps`, and where needed `settings` (of the app),
 `keyOptions` (of `flask keys create`) and `commands` (`flask` commands that prepare the catalogue).
@@ -36,7 +36,7 @@ PLACEHOLDERS: dict[str, Callable[[Any], bool]] = {
     "$string": lambda value: isinstance(value, str) and value != "",
     "$number": _is_number,
     "$absent": lambda value: value is MISSING,
-    # Unassigned, however the server writes that (RFC 7643 section 2.5).
+    # Unassigned in any form (RFC 7643 section 2.5).
     "$empty": lambda value: value is MISSING or value in (None, [], "", {}),
 }
 
@@ -70,7 +70,7 @@ def send(client: ScimClient, request: dict[str, Any]) -> Answer:
 
 
 def fill(template: Any, variables: dict[str, Any]) -> Any:
-    """Put variables in place of `{{name}}`; a string that is nothing else becomes the value itself, of any type."""
+    """Fill in variables for `{{name}}`; a string of one placeholder only becomes the value itself, of any type."""
     if isinstance(template, dict):
         return {fill(name, variables): fill(value, variables) for name, value in template.items()}
     if isinstance(template, list):
@@ -94,7 +94,7 @@ def capture(wanted: dict[str, str], answer: Answer, variables: dict[str, Any]) -
 
 
 def look_up(document: Any, pointer: str) -> Iterator[Any]:
-    """The values that a JSON pointer (RFC 6901) finds, `*` standing for every element of a list."""
+    """Yield the values that a JSON pointer (RFC 6901) finds; `*` stands for every element of a list."""
     if pointer == "":
         yield document
         return
@@ -109,7 +109,7 @@ def look_up(document: Any, pointer: str) -> Iterator[Any]:
 
 
 def differences(expect: dict[str, Any], answer: Answer, variables: dict[str, Any]) -> Iterator[str]:
-    """Say in one line each what of `answer` is not as expected."""
+    """Yield each difference of `answer` from `expect` as one line."""
     status = expect["status"]
     if answer.status not in (status if isinstance(status, list) else [status]):
         yield f"status: expected {status}, got {answer.status}"
@@ -124,7 +124,7 @@ def differences(expect: dict[str, Any], answer: Answer, variables: dict[str, Any
 
 
 def compare(wanted: Any, got: Any, where: str) -> Iterator[str]:
-    """Compare one value, and all inside it, with what is wanted there."""
+    """Yield the differences of a value, and of all inside it, from the wanted one."""
     if isinstance(wanted, str) and wanted in PLACEHOLDERS:
         if not PLACEHOLDERS[wanted](got):
             yield f"{where}: expected {wanted}, got {show(got)}"
@@ -144,7 +144,7 @@ def compare(wanted: Any, got: Any, where: str) -> Iterator[str]:
 
 
 def contains(operand: Any, got: Any, where: str) -> Iterator[str]:
-    """A text within the text, or elements that a list has among others, in any order."""
+    """Check that a text contains the operand, or that a list contains its elements in any order."""
     if isinstance(operand, str):
         if not isinstance(got, str) or operand not in got:
             yield f"{where}: expected text with {show(operand)}, got {show(got)}"
@@ -156,14 +156,14 @@ def contains(operand: Any, got: Any, where: str) -> Iterator[str]:
 
 
 def members(operand: list[Any], got: Any, where: str) -> Iterator[str]:
-    """The same elements in any order, none besides."""
+    """Check that a list has exactly the operand's elements, in any order."""
     yield from contains(operand, got, where)
     if isinstance(got, list) and len(got) != len(operand):
         yield f"{where}: expected {len(operand)} elements, got {len(got)}: {show(got)}"
 
 
 def length(operand: int, got: Any, where: str) -> Iterator[str]:
-    """A list of so many elements, whatever they are."""
+    """Check the number of elements of a list."""
     if not isinstance(got, list) or len(got) != operand:
         yield f"{where}: expected a list of {operand}, got {show(got)}"
 
@@ -176,7 +176,7 @@ OPERATORS: dict[str, Callable[[Any, Any, str], Iterator[str]]] = {
 
 
 def show(value: Any) -> str:
-    """A value as JSON on one line, cut where it is long."""
+    """Return a value as JSON on one line, cut if it is long."""
     if value is MISSING:
         return "nothing"
     text = json.dumps(value, ensure_ascii=False, default=str)
@@ -186,7 +186,7 @@ def show(value: Any) -> str:
 def report(
     dialogue: Dialogue, number: int, step: Step, request: dict[str, Any], answer: Answer, found: list[str]
 ) -> str:
-    """All that a person needs to see why a step failed."""
+    """Return the request, the answer and the differences of a step that failed."""
     return "\n".join(
         [
             f"{dialogue['title']}: step {number}, {step['name']}",

@@ -1,4 +1,4 @@
-"""A Dockerfile's instructions, followed here: a folder for the image, a venv for its Python, another user."""
+"""Follows a Dockerfile on this machine: a folder as the image, a venv as its Python, another user."""
 
 import json
 import os
@@ -26,12 +26,12 @@ class Instruction:
 
     @property
     def words(self) -> list[str]:
-        """The words of a shell line, or of the exec form."""
+        """Return the words of a shell line, or of the exec form."""
         return list(json.loads(self.text)) if self.text.startswith("[") else shlex.split(self.text)
 
 
 def instructions(path: Path) -> list[Instruction]:
-    """All instructions in their order."""
+    """Return all instructions in their order."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     found = (line.split(maxsplit=1) for line in joined.splitlines() if line.strip())
@@ -39,7 +39,7 @@ def instructions(path: Path) -> list[Instruction]:
 
 
 def reaches_the_builder(path: str) -> bool:
-    """Whether .dockerignore lets a path through: the last pattern that fits decides."""
+    """Tell whether .dockerignore lets a path through; the last pattern that matches decides."""
     allowed = True
     for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
         pattern = line.strip()
@@ -49,7 +49,7 @@ def reaches_the_builder(path: str) -> bool:
 
 
 def python_for(user: int) -> str | None:
-    """A Python that a user may run: root's own may lie in root's home."""
+    """Return a Python that the user may run, since root's own may lie in root's home."""
     for candidate in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3"):
         try:
             subprocess.run([candidate, "-c", "import venv, sqlite3"], check=True, cwd="/", **as_user(user))
@@ -60,12 +60,12 @@ def python_for(user: int) -> str | None:
 
 
 def as_user(user: int) -> dict[str, Any]:
-    """What makes subprocess start a process as another user, where this one may do that."""
+    """Return the options of subprocess for another user, if this user may start such processes."""
     return {"user": user, "group": user, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 class Image:
-    """What the instructions of the Dockerfile make, in a folder that every user may read."""
+    """The image of a Dockerfile, in a folder that every user may read."""
 
     def __init__(self, folder: Path) -> None:
         """Follow the Dockerfile to its end."""
@@ -121,7 +121,7 @@ class Image:
         self.command = instruction.words
 
     def start(self, command: list[str], port: int, log: Path) -> subprocess.Popen[bytes]:
-        """Start a command as the image's user, the container's port 8000 being one of this machine's loopback."""
+        """Start a command as the image's user, with `port` of 127.0.0.1 in place of the container's port 8000."""
         words = [self.on(word, port) for word in command]
         program = shutil.which(words[0], path=self.environment["PATH"])
         assert program, words
@@ -133,5 +133,5 @@ class Image:
 
     @staticmethod
     def on(word: str, port: int) -> str:
-        """A word of a command with the container's address replaced."""
+        """Return a word of a command with the container's address replaced."""
         return word.replace("0.0.0.0:8000", f"127.0.0.1:{port}").replace("127.0.0.1:8000", f"127.0.0.1:{port}")

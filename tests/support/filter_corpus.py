@@ -1,4 +1,4 @@
-"""A small directory for the tests of filters and orders: as full documents, and as rows of a database."""
+"""A small directory for tests of filters and orders, as full documents and as rows of a database."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ START = "2026-01-01T00:00:00Z"
 
 @dataclass
 class Entry:
-    """A user or group: what clients wrote (`document`, `roles`, `members`), and roles by hand or of the group."""
+    """A user or group: the values of clients (`document`, `roles`, `members`), and the roles that were assigned."""
 
     id: str
     type: str
@@ -44,7 +44,7 @@ class Corpus:
         self.catalogue = catalogue
 
     def documents(self, type_name: str) -> dict[str, dict[str, Any]]:
-        """Return full documents by id, as a client sees them that sees roles as objects."""
+        """Return full documents by id, with roles as objects."""
         return {entry.id: self._full(entry) for entry in self.entries if entry.type == type_name}
 
     def _full(self, entry: Entry) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class Corpus:
 
 
 def database(template: sqlite3.Connection | None = None) -> sqlite3.Connection:
-    """Return an empty database in memory; a copy of the template is made faster."""
+    """Return an empty database in memory; copying a template is faster."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     register_functions(connection)
     if template is None:

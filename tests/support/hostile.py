@@ -1,4 +1,4 @@
-"""What strangers send: broken values, mutated documents, odd paths, filters and headers; and what must hold after."""
+"""Hostile requests: broken values, mutated documents, odd paths, filters and headers; and a check of the answers."""
 
 import copy
 import json
@@ -161,7 +161,7 @@ def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 
 
 def mutated(document: Any, chance: random.Random) -> Any:
-    """Return a document with a few things in it changed, moved, wrapped, doubled or gone."""
+    """Return a document with a few values changed, moved, wrapped, doubled or removed."""
     changed = copy.deepcopy(document)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         places = _places(changed, [])
@@ -187,7 +187,7 @@ def mutated(document: Any, chance: random.Random) -> Any:
 
 
 def filter_text(chance: random.Random) -> str:
-    """Return what is a filter, nearly one, or none at all."""
+    """Return a filter, a nearly valid one, or nonsense."""
     parts = []
     for _ in range(chance.choice((1, 1, 2, 3, 8))):
         parts.append(" ".join([chance.choice(ATTRIBUTES), chance.choice(OPERATORS), chance.choice(COMPARED)]))
@@ -250,7 +250,7 @@ seeds = st.integers(0, 2**32).map(random.Random)
 
 
 def check(answer: Answer, request: Any) -> None:
-    """Hold that an answer is no failure of the server, and a refusal a whole SCIM error."""
+    """Check that an answer is no failure of the server, and that a refusal is a complete SCIM error."""
     assert answer.status < 500 or answer.status == 501, (answer, request)
     if answer.status < 400 or answer.body is None:
         return

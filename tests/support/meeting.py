@@ -10,13 +10,13 @@ from typing import Any
 
 from storage.database import Connection, Database
 
-# Long enough for any machine: a thread that is not done by then waits for ever.
-EVER = 20.0
+# Seconds, enough for any machine; a thread that is not done by then hangs.
+DEADLINE = 20.0
 Body = Callable[[Connection], object]
 
 
 def make_database(folder: Path) -> Database:
-    """A file of Perch's with a table of notes; to note `give up` makes SQLite give up the transaction."""
+    """Make a database of Perch with a table of notes; the note `give up` makes SQLite give up the transaction."""
     made = Database(folder / "perch.db")
     with made.write() as connection:
         connection.execute("CREATE TABLE notes (text TEXT UNIQUE)")
@@ -33,20 +33,20 @@ def note(text: str) -> Body:
 
 
 def notes(database: Database) -> set[str]:
-    """What any program finds in the file."""
+    """Return the notes that any program finds in the file."""
     with closing(sqlite3.connect(database.path)) as connection:
         return {text for (text,) in connection.execute("SELECT text FROM notes")}
 
 
 def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + EVER
+    end = time.monotonic() + DEADLINE
     while not true():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.0005)
 
 
-class Thread(threading.Thread):
-    """One write in a thread of its own; `error` is what came of it."""
+class WriteThread(threading.Thread):
+    """One write in its own thread; `error` is the exception that it raised, or None."""
 
     def __init__(self, database: Database, body: Body, **how: Any) -> None:
         super().__init__(daemon=True)
@@ -61,22 +61,22 @@ class Thread(threading.Thread):
             self.error = error
 
     def ended(self) -> BaseException | None:
-        self.join(EVER)
-        assert not self.is_alive(), "it waits for ever"
+        self.join(DEADLINE)
+        assert not self.is_alive(), "it hangs"
         return self.error
 
 
 def together(database: Database, *bodies: Body, **how: Any) -> list[BaseException | None]:
-    """Let the bodies run in turn, each in a thread of its own that waits while the one before is in its body."""
-    threads = [Thread(database, body, **how) for body in bodies]
+    """Run the bodies in turn, each in its own thread, which waits while the previous body runs."""
+    threads = [WriteThread(database, body, **how) for body in bodies]
     start_linked(threads)
     return [thread.ended() for thread in threads]
 
 
-def start_linked(threads: list[Thread]) -> None:
-    """Start threads so that each waits for its turn when the one before is in the midst of its write."""
+def start_linked(threads: list[WriteThread]) -> None:
+    """Start threads so that each waits for the writer while the previous one writes."""
 
-    def link(first: Thread, second: Thread) -> None:
+    def link(first: WriteThread, second: WriteThread) -> None:
         body = first.body
 
         def start_next(connection: Connection) -> None:

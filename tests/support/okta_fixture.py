@@ -49,7 +49,7 @@ class OktaWorld:
         self.groups: dict[str, str] = {}
 
     def flask(self, *arguments: str) -> Any:
-        """The output of a `flask` command, parsed when `--json` is given."""
+        """Run a `flask` command and return its output, parsed if `--json` is given."""
         result = self.app.test_cli_runner().invoke(args=list(arguments))
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout) if "--json" in arguments else result.stdout
@@ -89,12 +89,12 @@ class OktaWorld:
         return Sync(read_organisation(organisation), self.flows, self.state).run()
 
     def user(self, login: str) -> dict[str, Any]:
-        """The user with this login as Perch has it now."""
+        """Return the user with this login as Perch has it now."""
         (found,) = resources(self.client.send("GET", "/Users", query=look_up("userName", login)))
         return found
 
     def group(self, name: str) -> dict[str, Any]:
-        """The group with this name as Perch has it now."""
+        """Return the group with this name as Perch has it now."""
         (found,) = resources(self.client.send("GET", "/Groups", query=look_up("displayName", name)))
         return found
 

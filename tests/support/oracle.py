@@ -1,4 +1,4 @@
-"""Another SCIM server, scim2-server's in-memory one, as an oracle: the same requests, answers made comparable."""
+"""scim2-server in memory as an oracle: it gets the same requests as Perch, and answers are made comparable."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _provider = load_default_provider()
 
 
 def oracle_client() -> ScimClient:
-    """A client of a fresh, empty in-memory server."""
+    """Return a client of a new, empty server."""
     client = Client(WSGIApplication(InMemoryStorage(), _provider))
 
     def send(
@@ -32,7 +32,7 @@ def oracle_client() -> ScimClient:
 
 
 class Outcome(NamedTuple):
-    """What both servers answered to a request, and what the resource written is afterwards, in comparable form."""
+    """The answers of both servers to a request, and the written resource afterwards, in comparable form."""
 
     perch: Answer
     oracle: Answer
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether both did the same; a PATCH may be answered with 200 or 204 (RFC 7644 section 3.5.2)."""
+        """Tell whether both did the same; a PATCH may be answered with 200 or 204 (RFC 7644 section 3.5.2)."""
         alike = self.perch.status == self.oracle.status or {*self.statuses} <= {200, 204}
         return alike and self.documents[0] == self.documents[1] and self._types_agree()
 
@@ -85,7 +85,7 @@ class Pair:
         return Outcome(answers[0], answers[1], (self._comparable(read[0], 0), self._comparable(read[1], 1)))
 
     def _own(self, template: Any, side: int) -> Any:
-        """Put a server's own ids in place of `{USER1}` and `{GROUP1}`; members that become the same count once."""
+        """Fill in a server's own ids for `{USER1}` and `{GROUP1}`; members that become equal count once."""
         if isinstance(template, dict):
             return {key: self._own(value, side) for key, value in template.items()}
         if isinstance(template, list):
@@ -100,7 +100,7 @@ class Pair:
         return known[number % len(known)][side]
 
     def _comparable(self, answer: Answer, side: int) -> Any:
-        """Return an answer's document without what is each server's own affair; ids become numbers."""
+        """Return an answer's document without values that may differ between servers; ids become numbers."""
         body = answer.body
         if answer.status >= 400 or not isinstance(body, dict):
             return None
@@ -110,7 +110,7 @@ class Pair:
         return {"totalResults": body["totalResults"], "Resources": [comparable(d, names) for d in body["Resources"]]}
 
     def follow(self, operation: Operation) -> None:
-        """Bring the oracle to where Perch is, after a difference on purpose."""
+        """Give the oracle the state of Perch, after a difference on purpose."""
         path, kind = operation.path.split("?")[0], "USER" if operation.path.startswith("/Users") else "GROUP"
         if operation.method == "POST":
             self._forget_unpaired(path, kind)
@@ -138,10 +138,10 @@ class Pair:
 
 
 def comparable(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Return a resource as both servers can have it: without meta, what Perch derives, and the order of keys."""
+    """Return a resource without meta and the values that Perch derives; members are a sorted list of names."""
     kept = {key: value for key, value in document.items() if key not in OWN and not key.startswith(ACCESS)}
     if "members" in kept:
-        # The oracle keeps members that were deleted; nothing of Perch may dangle.
+        # The oracle keeps deleted members; Perch must not.
         kept["members"] = sorted({names[member["value"]] for member in kept["members"] if member["value"] in names})
         kept = kept if kept["members"] else {key: value for key, value in kept.items() if key != "members"}
     if "id" in kept:

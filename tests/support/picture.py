@@ -1,4 +1,4 @@
-"""An application's picture of who may log in with which roles, kept by a snapshot and the events after it."""
+"""An application's picture of logins and roles, made from a snapshot and the events after it."""
 
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +10,7 @@ Held = tuple[str, bool, frozenset[str]]
 
 
 def server_picture(client: ScimClient, condition: str = "") -> dict[str, Held]:
-    """Each user by id: userName, whether active, and the effective roles, read by cursor."""
+    """Return each user by id: userName, whether active, and the effective roles; read by cursor."""
     found: dict[str, Held] = {}
     cursor: str | None = ""
     while cursor is not None:
@@ -25,7 +25,7 @@ def server_picture(client: ScimClient, condition: str = "") -> dict[str, Held]:
 
 
 class Picture:
-    """What an application knows; `client` is asked only where an event says that many people are touched."""
+    """The picture of an application; it asks `client` only after events about many people."""
 
     def __init__(self, client: ScimClient, users: dict[str, Held] | None = None) -> None:
         self.client = client
@@ -33,7 +33,7 @@ class Picture:
         self.login: dict[str, bool] = {}
 
     def apply(self, event: dict[str, Any]) -> None:
-        """Take an event in; one that was taken in before changes nothing for long."""
+        """Apply an event; a repeated event has no lasting effect."""
         data, kind = event["data"], event["type"]
         if kind == "roles.changed_for_many":
             for step in data["walk"]:

@@ -1,4 +1,4 @@
-"""Random SCIM requests that any server should understand, with values from small pools so that they meet."""
+"""Random SCIM requests that any server should understand; small pools of values make conflicts likely."""
 
 from random import Random
 from typing import Any, NamedTuple

@@ -14,8 +14,8 @@ from standardwebhooks.webhooks import Webhook
 Behaviour = Callable[[dict[str, Any]], int]
 
 
-# Instead of a status: close the connection without an answer, and do not record the event, or do.
-UNHEARD, TAKEN_UNHEARD = 0, 1
+# Instead of a status: close the connection without an answer, and without or after recording the event.
+NOT_ANSWERED, RECORDED_NOT_ANSWERED = 0, 1
 
 
 class Receiver:
@@ -44,7 +44,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = receiver.take(dict(self.headers), body)
-                if status in (UNHEARD, TAKEN_UNHEARD):
+                if status in (NOT_ANSWERED, RECORDED_NOT_ANSWERED):
                     self.connection.close()
                     self.close_connection = True
                     return
@@ -80,7 +80,7 @@ class Receiver:
             return 202
         event = Webhook(self.secret).verify(body, headers) if self.secret else json.loads(body)
         status = self.behave(event)
-        if 200 <= status < 300 or status == TAKEN_UNHEARD:
+        if 200 <= status < 300 or status == RECORDED_NOT_ANSWERED:
             with self._lock:
                 self.seen.append(event)
                 self.raw.append((headers, body))
@@ -95,7 +95,7 @@ class Receiver:
 
 
 def moody(seed: int, failing: float = 0.12, hanging: float = 0.01) -> Behaviour:
-    """A behaviour that sometimes fails, hangs, or accepts an event without an answer."""
+    """Return a behaviour that sometimes fails, hangs, or accepts an event without an answer."""
     mood, lock = random.Random(seed), threading.Lock()
 
     def behave(event: dict[str, Any]) -> int:
@@ -103,9 +103,9 @@ def moody(seed: int, failing: float = 0.12, hanging: float = 0.01) -> Behaviour:
             dice = mood.random()
         if dice < hanging:
             time.sleep(1.5)
-            return UNHEARD
+            return NOT_ANSWERED
         if dice < failing:
-            return mood.choice((UNHEARD, TAKEN_UNHEARD, 429, 500, 503))
+            return mood.choice((NOT_ANSWERED, RECORDED_NOT_ANSWERED, 429, 500, 503))
         return 204
 
     return behave

@@ -1,4 +1,4 @@
-"""The resource types as every deployment has them, for tests that need no deployment."""
+"""The built-in resource types, for tests without a deployment."""
 
 from schemas import ResourceTypes
 

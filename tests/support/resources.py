@@ -1,5 +1,6 @@
-"""Requests and answers that the tests of the endpoints share."""
+"""Requests and checks that tests of several endpoints share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.support.client import Answer, ScimClient
@@ -7,6 +8,8 @@ from tests.support.client import Answer, ScimClient
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 Body = dict[str, Any]
 FULL: Body = {
     "userName": "ann", "title": "Boss", "active": True, "roles": ["managed:admin"], "externalId": "x",
@@ -22,6 +25,20 @@ def user(client: ScimClient, user_name: str, **more: Any) -> Body:
     return body
 
 
+def create_users(client: ScimClient, names: Sequence[str], **more: Any) -> list[str]:
+    """Create users by bulk requests; return their ids."""
+    ids = []
+    for start in range(0, len(names), 1000):
+        operations = [
+            {"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name, **more}}
+            for name in names[start : start + 1000]
+        ]
+        body = client.post("/Bulk", {"schemas": [BULK], "Operations": operations}).body
+        assert {operation["status"] for operation in body["Operations"]} == {"201"}
+        ids += [operation["location"].rpartition("/")[2] for operation in body["Operations"]]
+    return ids
+
+
 def group(client: ScimClient, name: str, *members: str) -> Body:
     answer = client.post("/Groups", {"displayName": name, "members": [{"value": member} for member in members]})
     assert answer.status == 201, answer
@@ -30,8 +47,13 @@ def group(client: ScimClient, name: str, *members: str) -> Body:
 
 
 def patch(op: str, path: str | None = None, value: Any = None) -> Body:
+    """Return a PatchOp of one operation, without `schemas`."""
     operation = {"op": op, "path": path, "value": value}
     return {"Operations": [{key: item for key, item in operation.items() if item is not None}]}
+
+
+def patch_op(*operations: Body) -> Body:
+    return {"schemas": [PATCH_OP], "Operations": list(operations)}
 
 
 def refused(answer: Answer, status: int, scim_type: str | None = None, detail: str = "") -> None:

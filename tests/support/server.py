@@ -1,4 +1,4 @@
-"""A real gunicorn in processes of its own, for what only shows over sockets and between workers."""
+"""A real gunicorn in its own processes, for tests of sockets and of several workers."""
 
 import contextlib
 import json
@@ -22,14 +22,14 @@ STOP_SECONDS = 35.0
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with `settings` as the only ones that Perch or gunicorn would heed."""
+    """Return this process's environment with `settings` as the only settings of Perch and gunicorn."""
     heeded = {"PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "FLASK_APP", "FLASK_DEBUG", "FLASK_RUN_FROM_CLI"}
     kept = {k: v for k, v in os.environ.items() if k not in heeded and not k.startswith("PERCH_")}
     return {**kept, "PYTHONUNBUFFERED": "1", **settings}
 
 
 def run_flask(database: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run `flask ARGUMENTS` in a process of its own, as a person would in the project's folder."""
+    """Run `flask ARGUMENTS` in its own process, from the project's folder."""
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
         cwd=ROOT,
@@ -42,7 +42,7 @@ def run_flask(database: Path, *arguments: str, **settings: str) -> subprocess.Co
 
 
 class PerchServer:
-    """gunicorn with `workers` processes on a free port of 127.0.0.1 and a database of its own in `folder`."""
+    """gunicorn with `workers` processes on a free port of 127.0.0.1 and its own database in `folder`."""
 
     def __init__(self, folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -78,7 +78,7 @@ class PerchServer:
             self.wait_until_healthy()
 
     def _wait_for_port(self, already: int) -> None:
-        """Read from gunicorn's log on which port it listens: asking it for port 0 leaves no race for a free one."""
+        """Read the port from gunicorn's log; port 0 lets the system choose a free one without a race."""
         listening = None
         for _ in _poll(START_SECONDS):
             listening = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", self.log()[already:])
@@ -100,7 +100,7 @@ class PerchServer:
         return self.process is None or self.process.poll() is not None
 
     def stop(self) -> int:
-        """SIGTERM to the master, as an operator would; returns its exit status."""
+        """Send SIGTERM to the master and return its exit status."""
         assert self.process is not None
         self.process.terminate()
         try:
@@ -109,7 +109,7 @@ class PerchServer:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to the master and every worker at once, as a power cut would."""
+        """Send SIGKILL to the master and every worker at once, like a power cut."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -117,17 +117,17 @@ class PerchServer:
             self.process = None
 
     def log(self) -> str:
-        """All that gunicorn and its workers have written so far."""
+        """Return all that gunicorn and its workers have written so far."""
         return self.log_file.read_text(errors="replace")
 
     def flask(self, *arguments: str) -> str:
-        """Standard output of `flask ARGUMENTS` on this server's database."""
+        """Run `flask ARGUMENTS` on this server's database and return its standard output."""
         result = run_flask(self.database, *arguments, **self.settings)
         assert result.returncode == 0, f"flask {' '.join(arguments)}: {result.stdout}{result.stderr}"
         return result.stdout
 
     def flask_json(self, *arguments: str) -> Any:
-        """The one JSON document that `flask ARGUMENTS --json` prints."""
+        """Return the JSON document that `flask ARGUMENTS --json` prints."""
         return json.loads(self.flask(*arguments, "--json"))
 
     @property
@@ -142,7 +142,7 @@ class PerchServer:
 
     @property
     def base_url(self) -> str:
-        """What goes into a provider's base URL field."""
+        """The base URL, as a provider's form wants it."""
         return self.origin + self.scim_path
 
     @property
@@ -156,7 +156,7 @@ class PerchServer:
         return str(self.flask_json("keys", "create", name, *options)["key"])
 
     def client(self, provider: str = "generic", key: str | None = None) -> ScimClient:
-        """A SCIM client over HTTP; without `key` it can only send what needs none."""
+        """Return a SCIM client over HTTP; without `key` for paths below the origin that need none."""
         base_path = self.scim_path if key else ""
         return ScimClient(http_transport(self.origin), base_path, key or "", provider)
 

@@ -1,4 +1,4 @@
-"""Which SQL statements the application runs, for tests of what a request may cost."""
+"""The SQL statements that the application runs, for tests of the cost of a request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from flask import Flask
 
 @contextmanager
 def traced(app: Flask) -> Iterator[list[str]]:
-    """Collect the statements that this thread reads and writes with inside the block."""
+    """Collect the statements that this thread runs inside the block."""
     database = app.extensions["perch"].database
     with database.write() as writing:
         pass
@@ -23,5 +23,5 @@ def traced(app: Flask) -> Iterator[list[str]]:
 
 
 def about_resources(statements: list[str]) -> list[str]:
-    """Those that read or write people, groups and roles; not keys, traffic and the like, which vary with the time."""
+    """Return the statements about people, groups and roles; those about keys and traffic vary with time."""
     return [text for text in statements if any(table in text for table in ("resources", "members", "assignments"))]

@@ -1,4 +1,4 @@
-"""The tolerances that a piece of code needs, collected as a request collects them."""
+"""Collects the tolerances that a piece of code needs, as a request does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

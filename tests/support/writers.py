@@ -1,4 +1,4 @@
-"""Writers that note what the server acknowledged, and the comparison of that with what is there."""
+"""Writers that record acknowledged changes, and a comparison of those with the stored resources."""
 
 import random
 import sqlite3
@@ -11,15 +11,16 @@ from typing import Any
 import requests
 
 from tests.support.client import Answer, ScimClient
+from tests.support.resources import patch_op
 from tests.support.server import PerchServer
 
-# What a connection that dies looks like to a client: the write may or may not have happened.
+# The error of a connection that breaks: the write may or may not have happened.
 UNKNOWN = requests.RequestException
 
 
 @dataclass
 class Writer:
-    """One client with users of its own and a shared group: creates, changes, deletes, adds and removes members."""
+    """A client with its own users and a shared group: creates, changes and deletes users, adds and removes members."""
 
     number: int
     group: str
@@ -60,24 +61,24 @@ class Writer:
         self.count += 1
         title = f"title {self.count}"
         self.doubtful.add(identifier)
-        values = [{"op": "replace", "value": {"title": title, **_whole(title)}}]
-        if self._noted(client.patch(f"/Users/{identifier}", patch_op(values)), 200):
+        operation = {"op": "replace", "value": {"title": title, **_whole(title)}}
+        if self._noted(client.patch(f"/Users/{identifier}", patch_op(operation)), 200):
             self.titles[identifier] = title
             self.doubtful.remove(identifier)
 
     def join(self, client: ScimClient, identifier: str) -> None:
         self.doubtful.add(identifier)
-        values = [{"op": "add", "path": "members", "value": [{"value": identifier}]}]
-        if self._noted(client.patch(f"/Groups/{self.group}", patch_op(values)), 200, 204):
+        operation = {"op": "add", "path": "members", "value": [{"value": identifier}]}
+        if self._noted(client.patch(f"/Groups/{self.group}", patch_op(operation)), 200, 204):
             self.members.add(identifier)
             self.doubtful.remove(identifier)
 
     def leave(self, client: ScimClient, identifier: str) -> None:
         self.doubtful.add(identifier)
-        values = [{"op": "remove", "path": f'members[value eq "{identifier}"]'}]
+        operation = {"op": "remove", "path": f'members[value eq "{identifier}"]'}
         if identifier not in self.members:
             self.doubtful.remove(identifier)
-        elif self._noted(client.patch(f"/Groups/{self.group}", patch_op(values)), 200, 204):
+        elif self._noted(client.patch(f"/Groups/{self.group}", patch_op(operation)), 200, 204):
             self.members.remove(identifier)
             self.doubtful.remove(identifier)
 
@@ -98,23 +99,19 @@ class Writer:
 
 
 def _whole(title: str) -> dict[str, Any]:
-    """Values in two tables that change together with the title, so that half a write would show."""
+    """Return values for two tables that follow the title, so that half a write is noticed."""
     name = title.replace(" ", "-")
     return {"displayName": title, "emails": [{"value": f"{name}@example.com", "type": "work"}]}
 
 
-def patch_op(operations: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
-
-
 def make_writers(client: ScimClient, number: int, seed: int) -> list[Writer]:
-    """Writers that share one group."""
+    """Return writers that share one group."""
     group = client.post("/Groups", {"displayName": f"shared {seed}"}).body["id"]
     return [Writer(index, group, random.Random(seed * 1000 + index)) for index in range(number)]
 
 
 def compare(client: ScimClient, writers: list[Writer]) -> None:
-    """Everything acknowledged is there, over SCIM; what is in doubt is there wholly or not at all."""
+    """Check over SCIM that acknowledged changes are stored, and doubtful ones either wholly or not at all."""
     users = everybody(client)
     group = client.get(f"/Groups/{writers[0].group}").body
     members = {member["value"] for member in group.get("members", [])}
@@ -130,7 +127,7 @@ def compare(client: ScimClient, writers: list[Writer]) -> None:
 
 
 def everybody(client: ScimClient) -> dict[str, Any]:
-    """All users by id, whatever number of pages they take."""
+    """Return all users by id, read page by page."""
     found: dict[str, Any] = {}
     while True:
         page = client.get(f"/Users?startIndex={len(found) + 1}&count=1000").body
@@ -140,14 +137,14 @@ def everybody(client: ScimClient) -> dict[str, Any]:
 
 
 def check_file(database: Path) -> None:
-    """The file is sound to the last page."""
+    """Check that the file is sound."""
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 def in_threads(server: PerchServer, writers: list[Writer], stop: threading.Event) -> list[threading.Thread]:
-    """Start each writer in a thread with a connection of its own."""
+    """Start each writer in a thread with its own connection."""
     threads = [
         threading.Thread(target=writer.run, args=(server.client(key=server.key), stop), daemon=True)
         for writer in writers

@@ -1,4 +1,4 @@
-"""Faults on demand: requests that fail on purpose, and nothing else does."""
+"""Faults on demand: chosen requests fail on purpose, all others work."""
 
 import threading
 import time
@@ -20,23 +20,23 @@ USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "
 
 @pytest.fixture
 def faulty(make_app: MakeApp) -> Flask:
-    """Perch where faults may be set."""
+    """Perch with PERCH_FAULTS on."""
     return make_app(PERCH_FAULTS="on")
 
 
 @pytest.fixture
 def client(faulty: Flask, make_client: MakeClient) -> ScimClient:
-    """An Okta in front of it."""
+    """An Okta client of that Perch."""
     return make_client("okta", app=faulty)
 
 
-def notes(app: Flask) -> list[tuple[int, str | None]]:
+def recorded(app: Flask) -> list[tuple[int, str | None]]:
     app.extensions["perch.traffic"].writer.flush()
     with app.extensions["perch"].database.read() as connection:
         return [(entry.status, entry.fault) for entry in traffic.entries(connection)]
 
 
-def test_a_status_with_retry_after_so_many_times(faulty: Flask, client: ScimClient) -> None:
+def test_a_fault_answers_with_its_status_a_given_number_of_times(faulty: Flask, client: ScimClient) -> None:
     added = run_json(faulty, "faults", "add", "POST /Users", "--status", "429", "--retry-after", "5", "--times", "2")
     assert (added["id"], added["left"]) == (1, 2)
     assert client.get("/Users").status == 200
@@ -46,11 +46,11 @@ def test_a_status_with_retry_after_so_many_times(faulty: Flask, client: ScimClie
         assert "on purpose" in answer.body["detail"]
     assert client.get("/Users").body["totalResults"] == 0
     assert client.post("/Users", USER).status == 201
-    assert notes(faulty) == [(429, "fault 1: 429")] * 2
+    assert recorded(faulty) == [(429, "fault 1: 429")] * 2
     assert [(fault["used"], fault["left"]) for fault in run_json(faulty, "faults", "list")] == [(2, 0)]
 
 
-def test_a_server_error_until_cleared(faulty: Flask, client: ScimClient) -> None:
+def test_a_fault_lasts_until_it_is_cleared(faulty: Flask, client: ScimClient) -> None:
     run_command(faulty, "faults", "add", "*", "--status", "503")
     run_command(faulty, "faults", "add", "/Groups", "--status", "500")
     assert [client.get(path).status for path in ("/Users", "/Groups", "/Schemas")] == [503] * 3
@@ -60,43 +60,43 @@ def test_a_server_error_until_cleared(faulty: Flask, client: ScimClient) -> None
     assert client.get("/Groups").status == 200
 
 
-def test_a_delay_is_noted_though_the_request_succeeds(faulty: Flask, client: ScimClient) -> None:
+def test_a_delay_is_recorded_and_the_request_still_runs(faulty: Flask, client: ScimClient) -> None:
     run_command(faulty, "faults", "add", "GET /Users/*", "--delay", "0.3")
     begun = time.monotonic()
     assert client.get("/Users/nobody").status == 404
     assert time.monotonic() - begun >= 0.3
     assert client.get("/Users").status == 200
-    assert notes(faulty) == [(404, "fault 1: delay 0.3 s")]
+    assert recorded(faulty) == [(404, "fault 1: delay 0.3 s")]
 
 
-def test_a_dropped_connection_inside_the_process(faulty: Flask, client: ScimClient) -> None:
+def test_a_dropped_connection_is_an_error_inside_the_process(faulty: Flask, client: ScimClient) -> None:
     run_command(faulty, "faults", "add", "POST /Users", "--drop", "--times", "1")
     with pytest.raises(ConnectionResetError):
         client.post("/Users", USER)
     assert client.post("/Users", USER).status == 201
-    assert notes(faulty) == [(0, "fault 1: no answer")]
+    assert recorded(faulty) == [(0, "fault 1: no answer")]
 
 
-def test_a_fault_for_one_key(faulty: Flask, client: ScimClient, make_client: MakeClient) -> None:
+def test_a_fault_may_be_for_one_key(faulty: Flask, client: ScimClient, make_client: MakeClient) -> None:
     other = make_client("okta", app=faulty)
     run_command(faulty, "faults", "add", "/Users", "--status", "500", "--key", other.key.split("_")[1])
     assert (client.get("/Users").status, other.get("/Users").status) == (200, 500)
     assert run_json(faulty, "faults", "list")[0]["key"] == other.key.split("_")[1]
 
 
-def test_a_used_up_fault_lets_the_next_one_come(faulty: Flask, client: ScimClient) -> None:
+def test_a_used_up_fault_gives_way_to_the_next_one(faulty: Flask, client: ScimClient) -> None:
     for status in ("500", "503"):
         run_command(faulty, "faults", "add", "GET /Users", "--status", status, "--times", "1")
     assert [client.get("/Users").status for _ in range(3)] == [500, 503, 200]
 
 
-def test_who_has_no_key_learns_nothing_of_faults(faulty: Flask, client: ScimClient) -> None:
+def test_a_missing_key_is_401_before_any_fault(faulty: Flask, client: ScimClient) -> None:
     run_command(faulty, "faults", "add", "*", "--status", "500")
     assert client.get("/Users", {"Authorization": None}).status == 401
     assert client.get("/ServiceProviderConfig", {"Authorization": None}).status == 500
 
 
-def test_where_faults_are_off(make_app: MakeApp, faulty: Flask, make_client: MakeClient) -> None:
+def test_faults_have_no_effect_when_they_are_off(make_app: MakeApp, faulty: Flask, make_client: MakeClient) -> None:
     run_command(faulty, "faults", "add", "*", "--status", "500")
     app = make_app()
     assert make_client("okta", app=app).get("/Users").status == 200
@@ -121,7 +121,7 @@ def test_where_faults_are_off(make_app: MakeApp, faulty: Flask, make_client: Mak
         ["*", "--drop", "--key", "nobody"],
     ],
 )
-def test_what_makes_no_fault(faulty: Flask, arguments: list[str]) -> None:
+def test_a_wrong_fault_is_refused(faulty: Flask, arguments: list[str]) -> None:
     assert faulty.test_cli_runner().invoke(args=["faults", "add", *arguments]).exit_code != 0
     assert run_json(faulty, "faults", "list") == []
 
@@ -141,18 +141,18 @@ def test_what_makes_no_fault(faulty: Flask, arguments: list[str]) -> None:
         ("/Users/1", "/Users/12", False),
     ],
 )
-def test_paths(target: str, path: str, hit: bool) -> None:
+def test_a_target_matches_its_paths(target: str, path: str, hit: bool) -> None:
     assert matches(read_target(f"post {target}")[1], path) == hit
 
 
-def test_targets() -> None:
+def test_a_target_is_a_method_and_a_path() -> None:
     assert read_target("post /Users/") == ("POST", "/Users")
     assert read_target("*") == ("*", "*")
     with pytest.raises(InvalidValue):
         read_target("")
 
 
-def test_several_workers_count_and_drop(make_server: MakeServer) -> None:
+def test_workers_share_the_counts_of_faults(make_server: MakeServer) -> None:
     server = make_server(3, {"PERCH_FAULTS": "on", "PERCH_TRAFFIC": "all"})
     server.start()
     key = server.key

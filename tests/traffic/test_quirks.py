@@ -1,4 +1,4 @@
-"""The quirk report, and keys that are held to the letter of the RFCs."""
+"""The quirk report, and strict keys, for which there are no tolerances."""
 
 import json
 import sqlite3
@@ -16,31 +16,26 @@ from storage.quirks import Quirk
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
+from tests.support.resources import ENTERPRISE, patch_op
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
-PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 Request = tuple[str, str, Any]
 
 
-def patched(*operations: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"schemas": [PATCH], "Operations": list(operations), **more}
-
-
-# What needs each tolerance, sent to the user (or group) that the test has made.
+# A request that needs each tolerance, sent to the user or group of `filled`.
 DEVIATIONS: dict[str, Request] = {
-    "OPERATION_CASE": ("PATCH", "/Users/{user}", patched({"op": "Replace", "path": "title", "value": "x"})),
+    "OPERATION_CASE": ("PATCH", "/Users/{user}", patch_op({"op": "Replace", "path": "title", "value": "x"})),
     "MISSING_SCHEMAS": ("PUT", "/Users/{user}", {"userName": "ada", "title": "x"}),
-    "DOTTED_KEYS": ("PATCH", "/Users/{user}", patched({"op": "add", "value": {"name.givenName": "x"}})),
+    "DOTTED_KEYS": ("PATCH", "/Users/{user}", patch_op({"op": "add", "value": {"name.givenName": "x"}})),
     "TEXT_BOOLEAN": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "active": "False"}),
     "CREATED_FROM_FILTER": (
         "PATCH", "/Users/{user}",
-        patched({"op": "replace", "path": 'emails[type eq "work"].value', "value": "a@example.com"}),
+        patch_op({"op": "replace", "path": 'emails[type eq "work"].value', "value": "a@example.com"}),
     ),
     "REMOVE_WITH_VALUE": (
-        "PATCH", "/Groups/{group}", patched({"op": "remove", "path": "members", "value": [{"value": "{user}"}]}),
+        "PATCH", "/Groups/{group}", patch_op({"op": "remove", "path": "members", "value": [{"value": "{user}"}]}),
     ),
     "BARE_VALUE": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "emails": ["a@example.com"]}),
     "SINGLE_VALUE_ARRAY": (
@@ -60,18 +55,18 @@ DEVIATIONS: dict[str, Request] = {
     "MISPLACED_ATTRIBUTE": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "department": "x"}),
     "IGNORED_ID": (
         "PATCH", "/Groups/{group}",
-        patched({"op": "replace", "value": {"id": "{group}", "displayName": "x"}}),
+        patch_op({"op": "replace", "value": {"id": "{group}", "displayName": "x"}}),
     ),
     "TRAILING_SLASH": ("PUT", "/Users/{user}/", {"schemas": [USER], "userName": "ada", "title": "x"}),
     "TEXT_BOOLEAN_FILTER": ("GET", "/Users?filter=active%20eq%20%22True%22", None),
 }  # fmt: skip
-# Not to be had through the API (no integer is writable), or with a test of its own.
+# The API has no writable integer; REACTIVATED has a test of its own.
 ELSEWHERE = {"TEXT_NUMBER", "REACTIVATED"}
 
 
 @pytest.fixture
 def filled(generic: ScimClient) -> dict[str, str]:
-    """The ids of a user and of a group with it."""
+    """Return the ids of a user and of a group with that user."""
     user = generic.post("/Users", {"schemas": [USER], "userName": "ada"}).body["id"]
     members = [{"value": user}]
     group = generic.post("/Groups", {"schemas": [GROUP], "displayName": "all", "members": members}).body["id"]
@@ -88,13 +83,13 @@ def identifier(client: ScimClient) -> str:
 
 
 def state(folder: Path) -> list[Any]:
-    """All that a request can change."""
+    """Return all rows that a request can change."""
     with closing(sqlite3.connect(folder / "perch.db")) as connection:
         tables = ("resources", "members", "assignments", "emails", "journal")
         return [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
 
 
-def test_every_tolerance_has_its_deviation() -> None:
+def test_every_tolerance_has_a_request_that_needs_it() -> None:
     assert {*DEVIATIONS, *ELSEWHERE} == set(Tolerance.__members__)
 
 
@@ -123,7 +118,7 @@ def test_a_tolerance_is_counted(app: Flask, generic: ScimClient, filled: dict[st
     assert name in [quirk["name"] for quirk in found["tolerances"]]
 
 
-def test_re_activation_is_a_conflict_for_a_strict_key(app: Flask, okta: ScimClient, tmp_path: Path) -> None:
+def test_a_strict_key_gets_409_instead_of_a_reactivation(app: Flask, okta: ScimClient, tmp_path: Path) -> None:
     body = {"schemas": [USER], "userName": "ada"}
     okta.post("/Users", {**body, "active": False})
     run_command(app, "keys", "set", identifier(okta), "--strict")
@@ -134,7 +129,7 @@ def test_re_activation_is_a_conflict_for_a_strict_key(app: Flask, okta: ScimClie
     assert state(tmp_path) == before
 
 
-def test_an_operation_of_bulk_is_refused_alone(app: Flask, generic: ScimClient) -> None:
+def test_one_bulk_operation_of_a_strict_key_is_refused_alone(app: Flask, generic: ScimClient) -> None:
     run_command(app, "keys", "set", identifier(generic), "--strict")
     people: list[dict[str, Any]] = [{"userName": "ada"}, {"schemas": [USER], "userName": "bob"}]
     operations = [{"method": "POST", "path": "/Users", "bulkId": p["userName"], "data": p} for p in people]
@@ -161,7 +156,9 @@ def quirks_of(app: Flask, *options: str) -> Any:
 
 
 @pytest.mark.parametrize("mode", ["off", "errors", "all"])
-def test_report(make_app: MakeApp, make_client: MakeClient, mode: str) -> None:
+def test_the_report_counts_tolerances_and_ignored_attributes(
+    make_app: MakeApp, make_client: MakeClient, mode: str
+) -> None:
     app = make_app(PERCH_TRAFFIC=mode)
     one, other = make_client("okta", app=app), make_client("entra", app=app)
     for number in range(3):
@@ -182,14 +179,14 @@ def test_report(make_app: MakeApp, make_client: MakeClient, mode: str) -> None:
     assert "RFC 7643 section 2.3.2" in text and "ignored attribute shoe" in text
 
 
-def test_no_quirks(app: Flask, generic: ScimClient) -> None:
+def test_the_report_is_empty_without_quirks(app: Flask, generic: ScimClient) -> None:
     generic.post("/Users", {"schemas": [USER], "userName": "ada"})
     assert quirks_of(app) == []
     assert quirks_of(app, "--key", identifier(generic))[0]["tolerances"] == []
     assert app.test_cli_runner().invoke(args=["quirks", "--key", "none"]).exit_code == 1
 
 
-def test_the_names_of_a_key_are_bounded(tmp_path: Path) -> None:
+def test_the_quirks_of_a_key_are_bounded(tmp_path: Path) -> None:
     database = Database(tmp_path / "perch.db")
     seen = [Quirk("k", "ignored", f"a{number}", 1, "", "2026", "2026") for number in range(quirks.NAMES_PER_KEY + 9)]
     with database.write() as connection:

@@ -1,4 +1,4 @@
-"""Traffic: what is kept in which mode, how it is bounded, and the ways to look at it."""
+"""The recorded traffic: modes, bounds, replays, and `flask traffic`."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ def person(user_name: str, **more: Any) -> dict[str, Any]:
 
 
 def kept(app: Flask, limit: int = 100, **options: Any) -> list[TrafficEntry]:
-    """What the traffic holds, the newest first, once all is written."""
+    """Return the recorded entries, newest first, after waiting for the writer."""
     app.extensions["perch.traffic"].writer.flush()
     with app.extensions["perch"].database.read() as connection:
         return traffic.entries(connection, TrafficQuery(**options), limit)
@@ -44,17 +44,17 @@ def kept(app: Flask, limit: int = 100, **options: Any) -> list[TrafficEntry]:
 
 @pytest.fixture
 def watched(make_app: MakeApp) -> Flask:
-    """Perch that keeps all traffic."""
+    """Perch that records all traffic."""
     return make_app(PERCH_TRAFFIC="all")
 
 
 @pytest.fixture
 def client(watched: Flask, make_client: MakeClient) -> ScimClient:
-    """An Okta in front of it."""
+    """An Okta client of that Perch."""
     return make_client("okta", app=watched)
 
 
-def test_a_request_is_kept_in_full(watched: Flask, client: ScimClient) -> None:
+def test_a_request_is_recorded_in_full(watched: Flask, client: ScimClient) -> None:
     sent = person("Ada", password=PASSWORD, active="True")
     assert client.post("/Users?x=1", sent, {"X-Request-Id": "r-1"}).status == 201
     (entry,) = kept(watched)
@@ -71,7 +71,7 @@ def test_a_request_is_kept_in_full(watched: Flask, client: ScimClient) -> None:
     assert not entry.failed
 
 
-def test_ignored_attributes_are_named(watched: Flask, client: ScimClient) -> None:
+def test_ignored_attributes_are_recorded(watched: Flask, client: ScimClient) -> None:
     body = person(
         "Ada",
         shoeSize=44,
@@ -93,14 +93,14 @@ def test_ignored_attributes_are_named(watched: Flask, client: ScimClient) -> Non
     assert kept(watched)[0].ignored == ["hat", f"{enterprise}:badge"]
 
 
-def test_a_refused_request_says_why(watched: Flask, client: ScimClient) -> None:
+def test_a_refused_request_is_recorded_with_its_reason(watched: Flask, client: ScimClient) -> None:
     answer = client.get("/Users/nobody")
     entry = kept(watched)[0]
     assert entry.failed and entry.status == 404
     assert entry.reason == answer.body["detail"]
 
 
-def test_failed_operations_of_bulk_are_errors(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_failed_bulk_operations_are_recorded_as_errors(make_app: MakeApp, make_client: MakeClient) -> None:
     app = make_app()
     operations = [
         {"method": "POST", "path": "/Users", "bulkId": name, "data": person("same", password=PASSWORD)} for name in "ab"
@@ -113,7 +113,9 @@ def test_failed_operations_of_bulk_are_errors(make_app: MakeApp, make_client: Ma
 
 
 @pytest.mark.parametrize(("mode", "statuses"), [("off", []), ("errors", [401, 404]), ("all", [401, 404, 201, 200])])
-def test_modes(make_app: MakeApp, make_client: MakeClient, mode: str, statuses: list[int]) -> None:
+def test_each_mode_records_its_requests(
+    make_app: MakeApp, make_client: MakeClient, mode: str, statuses: list[int]
+) -> None:
     app = make_app(PERCH_TRAFFIC=mode)
     client = make_client("okta", app=app)
     stranger = ScimClient(wsgi_transport(app), client.base_path, "perch_0123456789_" + "x" * 43, "okta")
@@ -125,7 +127,7 @@ def test_modes(make_app: MakeApp, make_client: MakeClient, mode: str, statuses: 
     assert [entry.status for entry in kept(app)] == statuses
 
 
-def test_without_a_valid_key_nothing_of_it_is_kept(app: Flask, tmp_path: Path) -> None:
+def test_an_invalid_key_is_not_recorded(app: Flask, tmp_path: Path) -> None:
     secret = "x" * 20 + "SECRET" + "y" * 20
     for header in (f"Bearer perch_0123456789_{secret}", f"Basic {secret}", secret):
         client = ScimClient(wsgi_transport(app), f"/{app.extensions['perch'].workspace}/scim/v2", "", "okta")
@@ -136,7 +138,7 @@ def test_without_a_valid_key_nothing_of_it_is_kept(app: Flask, tmp_path: Path) -
     assert secret not in dump(tmp_path)
 
 
-def test_no_secret_is_in_the_file(watched: Flask, client: ScimClient, tmp_path: Path) -> None:
+def test_no_secret_is_recorded(watched: Flask, client: ScimClient, tmp_path: Path) -> None:
     client.post("/Users", person("Ada", password=PASSWORD, displayName=client.key))
     client.put("/Users/x", {"password": PASSWORD})
     client.patch("/Users/x", {"Operations": [{"op": "Replace", "path": "password", "value": PASSWORD}]})
@@ -156,7 +158,7 @@ def dump(folder: Path) -> str:
     return json.dumps(tables)
 
 
-def test_a_wrong_content_type_shows_the_body(watched: Flask, client: ScimClient) -> None:
+def test_a_body_of_a_wrong_content_type_is_recorded(watched: Flask, client: ScimClient) -> None:
     assert client.request("POST", "/Users", person("a"), {"Content-Type": "text/plain"}).status == 415
     assert json.loads(kept(watched)[0].request or "") == person("a")
 
@@ -171,7 +173,7 @@ def test_the_number_of_entries_is_bounded(make_app: MakeApp, make_client: MakeCl
     assert [entry.path[-2:] for entry in kept(app)] == ["12", "11", "10", "=9", "=8"]
 
 
-def test_old_entries_go(tmp_path: Path) -> None:
+def test_old_entries_are_pruned(tmp_path: Path) -> None:
     database = Database(tmp_path / "perch.db")
     instants = ["2020-01-01T00:00:00", "2020-01-02T00:00:00", now()]
     rows = [traffic.row_of(TrafficEntry(at, None, None, None, "GET", "/", 200, 1.0)) for at in instants]
@@ -202,7 +204,7 @@ def test_entries_are_found_by_key_errors_and_number(
         traffic.get(connection, 99)
 
 
-def test_forgetting_a_person(watched: Flask, client: ScimClient) -> None:
+def test_entries_of_a_forgotten_person_are_deleted(watched: Flask, client: ScimClient) -> None:
     client.post("/Users", person("Zoë@Example.com"))
     client.get("/Users?filter=userName%20eq%20%22zo%c3%ab%40example.com%22")
     client.get("/Users?filter=userName+eq+%22Zo%C3%AB@example.com%22")
@@ -215,7 +217,7 @@ def test_forgetting_a_person(watched: Flask, client: ScimClient) -> None:
 
 
 class TestWriter:
-    """The queue and its thread."""
+    """The queue of entries and the thread that writes them."""
 
     def writer(self, tmp_path: Path) -> BatchWriter:
         entry = TrafficEntry(now(), None, None, None, "GET", "/", 200, 1.0)
@@ -225,7 +227,7 @@ class TestWriter:
         with writer.database.read() as connection:
             return traffic.last(connection)
 
-    def test_writes_by_itself(self, tmp_path: Path) -> None:
+    def test_the_thread_writes_by_itself(self, tmp_path: Path) -> None:
         writer = self.writer(tmp_path)
         writer.put("x", 1)
         end = time.monotonic() + 5
@@ -233,7 +235,7 @@ class TestWriter:
             time.sleep(0.02)
         assert self.count(writer) == 1
 
-    def test_drops_when_it_is_full(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_full_queue_drops_entries(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         writer = self.writer(tmp_path)
         writer._thread = threading.current_thread()
         for _ in range(traffic_writer.MOST_WAITING + 3):
@@ -258,7 +260,7 @@ class TestWriter:
         assert "The recorded requests could not be written" in caplog.text
         assert kept(watched)[0].path.endswith("/Groups")
 
-    def test_an_entry_that_cannot_be_made_costs_only_itself(self, tmp_path: Path) -> None:
+    def test_an_entry_that_cannot_be_made_is_skipped(self, tmp_path: Path) -> None:
         writer = self.writer(tmp_path)
         make = writer.prepare
         writer.prepare = lambda item: make(item) if item != "bad" else 1 / 0  # type: ignore[assignment,return-value]
@@ -269,7 +271,7 @@ class TestWriter:
         assert self.count(writer) == 2
 
 
-def test_curl(watched: Flask, client: ScimClient) -> None:
+def test_a_curl_command_holds_no_secret(watched: Flask, client: ScimClient) -> None:
     client.post("/Users?a=b", person("O'Ada", password=PASSWORD))
     shown = as_curl(kept(watched)[0], "https://perch.example.com/w/scim/v2")
     assert shown.startswith("curl -X POST 'https://perch.example.com/w/scim/v2/Users?a=b'")
@@ -278,7 +280,7 @@ def test_curl(watched: Flask, client: ScimClient) -> None:
     assert client.key not in shown and PASSWORD not in shown
 
 
-def test_a_request_is_sent_again(watched: Flask, client: ScimClient) -> None:
+def test_a_replay_sends_the_request_again(watched: Flask, client: ScimClient) -> None:
     client.post("/Users", person("Ada"))
     first = kept(watched)[0]
     again = replay(watched, first, "https://perch.example.com")
@@ -289,12 +291,14 @@ def test_a_request_is_sent_again(watched: Flask, client: ScimClient) -> None:
     assert f"https://perch.example.com{client.base_path}/Users/" in (listed.response or "")
 
 
-def test_a_replay_of_a_request_without_a_key_is_let_in(watched: Flask, client: ScimClient) -> None:
+def test_a_replay_needs_no_key(watched: Flask, client: ScimClient) -> None:
     ScimClient(wsgi_transport(watched), client.base_path, "wrong", "okta").get("/Users")
     assert replay(watched, kept(watched)[0]).status == 200
 
 
-def test_a_replay_is_kept_in_every_mode_and_signed_by_the_console(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_a_replay_works_in_every_mode_and_is_journalled_as_the_console(
+    make_app: MakeApp, make_client: MakeClient
+) -> None:
     app = make_app(PERCH_TRAFFIC="off")
     client = make_client("okta", app=app)
     path = f"{client.base_path}/Users"
@@ -305,13 +309,13 @@ def test_a_replay_is_kept_in_every_mode_and_signed_by_the_console(make_app: Make
     assert journalled["actor"] == "console"
 
 
-def test_a_cut_body_is_not_sent_again(watched: Flask, client: ScimClient) -> None:
+def test_a_request_with_a_cut_body_is_not_replayed(watched: Flask, client: ScimClient) -> None:
     client.post("/Users", person("Ada", displayName="x" * 20_000))
     with pytest.raises(InvalidValue):
         replay(watched, kept(watched)[0])
 
 
-def test_no_header_makes_a_replay(app: Flask, make_client: MakeClient) -> None:
+def test_no_header_turns_a_request_into_a_replay(app: Flask, make_client: MakeClient) -> None:
     client = make_client("okta")
     client.key = "wrong"
     assert client.get("/Users", {"perch.replay": "1", "Perch-Replay": "1"}).status == 401
@@ -320,7 +324,7 @@ def test_no_header_makes_a_replay(app: Flask, make_client: MakeClient) -> None:
 class TestCommands:
     """`flask traffic`."""
 
-    def test_list(self, watched: Flask, client: ScimClient) -> None:
+    def test_the_list_has_summaries_and_filters(self, watched: Flask, client: ScimClient) -> None:
         client.get("/Users?startIndex=1&count=2")
         client.post("/Users", person("Ada", shoe=4))
         client.get("/Users/nobody")
@@ -335,7 +339,7 @@ class TestCommands:
         text = run_command(watched, "traffic")
         assert "Okta tests the connection" in text and "ignored: shoe" in text
 
-    def test_show(self, watched: Flask, client: ScimClient) -> None:
+    def test_show_explains_one_entry(self, watched: Flask, client: ScimClient) -> None:
         client.post("/Users", person("Ada", shoe=4, active="true"))
         kept(watched)
         text = run_command(watched, "traffic", "show", "1")
@@ -346,7 +350,7 @@ class TestCommands:
 
 
 @pytest.mark.parametrize("workers", [3])
-def test_workers_keep_every_request_and_write_the_rest_at_their_end(make_server: MakeServer, workers: int) -> None:
+def test_workers_record_every_request_and_write_the_rest_when_they_stop(make_server: MakeServer, workers: int) -> None:
     server = make_server(workers, {"PERCH_TRAFFIC": "all", "PERCH_FUSE": "off"})
     server.start()
     key = server.key
@@ -367,7 +371,7 @@ def _talk(client: ScimClient, number: int) -> None:
         client.post(f"/Users?n={number}-{turn}", person(f"u{number}-{turn}"))
 
 
-def test_follow(make_server: MakeServer) -> None:
+def test_follow_prints_each_new_entry(make_server: MakeServer) -> None:
     server = make_server(1, {"PERCH_TRAFFIC": "all"})
     server.start()
     client = server.client("okta", server.create_key("okta"))

@@ -1,4 +1,4 @@
-"""No password and no access key reaches the traffic, whatever the body; what was JSON stays JSON."""
+"""Redaction removes passwords and access keys from bodies and paths; JSON stays JSON."""
 
 import json
 import string
@@ -52,7 +52,7 @@ bodies = st.recursive(
 
 
 def escaped(text: str) -> str:
-    """The same JSON, with every letter as an escape."""
+    """Return the same JSON with every letter escaped."""
     return "".join(f"\\u{ord(char):04x}" if char in string.ascii_letters else char for char in text)
 
 
@@ -67,7 +67,7 @@ def test_a_json_body_keeps_its_form_and_loses_its_secrets(body: Any, indent: int
 
 
 @given(body=bodies, cut=st.integers(1, 40))
-def test_what_is_no_json_keeps_no_secret_either(body: Any, cut: int) -> None:
+def test_a_body_that_is_not_json_keeps_no_secret(body: Any, cut: int) -> None:
     data = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")[:-cut]
     kept = body_text(data, len(data)) or ""
     assert WORD not in kept
@@ -75,7 +75,7 @@ def test_what_is_no_json_keeps_no_secret_either(body: Any, cut: int) -> None:
 
 
 @given(body=bodies, padding=st.integers(0, 2 * KEPT_BYTES))
-def test_a_part_of_a_body_keeps_no_secret(body: Any, padding: int) -> None:
+def test_the_beginning_of_a_body_keeps_no_secret(body: Any, padding: int) -> None:
     data = json.dumps([body, "x" * padding]).encode()[: KEPT_BYTES + 1]
     kept = body_text(data, 10 * KEPT_BYTES) or ""
     assert WORD not in kept
@@ -83,7 +83,7 @@ def test_a_part_of_a_body_keeps_no_secret(body: Any, padding: int) -> None:
     assert len(kept.encode()) < KEPT_BYTES + 100
 
 
-def test_escaped_letters_hide_nothing() -> None:
+def test_escaped_secrets_are_redacted() -> None:
     data = ('{"' + escaped("password") + '": "' + WORD + '", "note": "' + escaped(KEY) + '"}').encode()
     kept = body_text(data, len(data)) or ""
     assert json.loads(kept) == {"password": MARK, "note": "perch_0123456789_***"}
@@ -97,7 +97,7 @@ def test_any_bytes_are_kept_as_text(data: bytes) -> None:
     (kept or "").encode()
 
 
-def test_a_body_without_secrets_is_kept_as_it_was() -> None:
+def test_a_body_without_secrets_is_unchanged() -> None:
     body = '{ "userName": "ada",  "active": true }'
     assert body_text(body.encode(), len(body)) == body
 
@@ -114,7 +114,7 @@ def test_a_long_body_is_cut_with_a_note_of_its_size() -> None:
     assert len(kept.encode()) < KEPT_BYTES + 60
 
 
-def test_numbers_that_json_lacks_are_not_made_up() -> None:
+def test_a_body_with_a_number_beyond_json_is_withheld() -> None:
     body = b'{"password": "x", "n": 1e999}'
     assert body_text(body, len(body)) == WITHHELD
 
@@ -124,7 +124,7 @@ def test_half_a_surrogate_pair_stays_json() -> None:
     assert json.loads(body_text(body, len(body)) or "") == {"password": MARK, "displayName": "\ud800"}
 
 
-def test_answers_lose_keys_that_somebody_stored() -> None:
+def test_keys_in_answers_are_redacted() -> None:
     body = json.dumps({"displayName": f"my key is {KEY}"}).encode()
     assert json.loads(answer_text(body, len(body))) == {"displayName": "my key is perch_0123456789_***"}
 
@@ -141,7 +141,7 @@ def test_answers_lose_keys_that_somebody_stored() -> None:
         ("/w?filter=" + quote(f'%password co "{WORD}'), "/w?filter=%25password%20co%20***"),
     ],
 )
-def test_paths(path: str, kept: str) -> None:
+def test_keys_and_secrets_in_paths_are_redacted(path: str, kept: str) -> None:
     assert redacted_path(path) == kept
 
 
@@ -153,6 +153,6 @@ def test_no_path_keeps_a_secret(name: str, place: str) -> None:
         assert WORD not in kept and hidden not in kept and KEY[17:] not in kept
 
 
-def test_secretaries_are_no_secret() -> None:
+def test_the_word_secretary_is_not_redacted() -> None:
     text = "the secretary eq Bob"
     assert redacted_text(text) == text

@@ -1,4 +1,4 @@
-"""What a client was doing, in plain words: a table of cases."""
+"""Summaries of requests in plain words: a table of cases."""
 
 import json
 from typing import Any
@@ -88,7 +88,9 @@ CASES: list[tuple[str, str | None, str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("request_line", "idp", "tolerance", "body", "words"), CASES)
-def test_words(request_line: str, idp: str | None, tolerance: str, body: Any, words: str) -> None:
+def test_each_request_has_its_summary(
+    request_line: str, idp: str | None, tolerance: str, body: Any, words: str
+) -> None:
     method, path = request_line.split(" ", 1)
     sent = {"Operations": body} if method == "PATCH" else body
     assert in_words(method, f"/workspace/scim/v2{path}", sent, idp, [tolerance]) == words
@@ -97,11 +99,11 @@ def test_words(request_line: str, idp: str | None, tolerance: str, body: Any, wo
 @pytest.mark.parametrize("body", [None, 1, "x", [], {}, {"Operations": None}, {"members": 3, "active": []}])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "BREW"])
 @pytest.mark.parametrize("path", ["", "/", "/Users", "/Users/1", "/Groups", "/Bulk", "/Users?filter=%&&=", "/%ff"])
-def test_there_are_words_for_everything(method: str, path: str, body: Any) -> None:
+def test_any_request_has_a_summary(method: str, path: str, body: Any) -> None:
     assert in_words(method, f"/w/scim/v2{path}", json.loads(json.dumps(body)), "okta").startswith("Okta ")
 
 
-def test_below_base() -> None:
+def test_the_base_path_is_removed() -> None:
     assert below_base(f"/w/scim/v2{GROUP.endpoint}?count=1") == "/Groups?count=1"
     assert below_base("/w/scim/v2") == "/"
     assert below_base("/w/scim/v22/Users") == "/w/scim/v22/Users"

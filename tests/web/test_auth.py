@@ -1,4 +1,4 @@
-"""Access keys: who gets in, in which form, with which rights, and how soon a key stops."""
+"""Access keys: the forms of the Authorization header, the rights of a key, and when it stops working."""
 
 import base64
 import hashlib
@@ -39,7 +39,7 @@ def basic(text: str) -> str:
         basic("a:{}").replace("Basic", "bAsIc"),
     ],
 )
-def test_forms_of_a_key(form: str, generic: ScimClient) -> None:
+def test_a_key_is_accepted_in_each_form(form: str, generic: ScimClient) -> None:
     if "asic" in form.lower():
         scheme, encoded = form.split()
         form = f"{scheme} " + base64.b64encode(base64.b64decode(encoded).decode().format(generic.key).encode()).decode()
@@ -72,7 +72,7 @@ def test_forms_of_a_key(form: str, generic: ScimClient) -> None:
         "Bearer perch_' OR 1=1 --_x",
     ],
 )
-def test_what_is_no_key(form: str, generic: ScimClient) -> None:
+def test_a_header_without_a_valid_key_is_401(form: str, generic: ScimClient) -> None:
     answer = generic.get("/Users", {"Authorization": form.replace("{}", generic.key)})
     assert answer.status == 401
     assert answer.body["status"] == "401"
@@ -82,7 +82,7 @@ def test_what_is_no_key(form: str, generic: ScimClient) -> None:
 
 
 @pytest.mark.parametrize("form", ['Bearer "{}"', "'{}'", "Token {}", "Bearer: {}", "Okta access key: {}"])
-def test_a_key_with_something_around_it_is_told_apart(form: str, generic: ScimClient) -> None:
+def test_a_key_with_text_around_it_gets_its_own_message(form: str, generic: ScimClient) -> None:
     detail = generic.get("/Users", {"Authorization": form.format(generic.key)}).body["detail"]
     assert detail == "The Authorization header holds more than a key; send perch_… alone, without quotes."
 
@@ -90,17 +90,17 @@ def test_a_key_with_something_around_it_is_told_apart(form: str, generic: ScimCl
 @pytest.mark.parametrize(
     "path", ["/Users", "/scim/v2/Users", "/w/Users", "/w/scim/Groups?count=1", "/w/scim/v1/Users/1"]
 )
-def test_an_incomplete_base_url_is_answered_as_scim(path: str, generic: ScimClient) -> None:
+def test_an_incomplete_base_url_is_a_scim_404(path: str, generic: ScimClient) -> None:
     answer = ScimClient(generic.transport, "", generic.key).get(path)
     assert answer.status == 404
     assert "a base URL is https://HOST/WORKSPACE_ID/scim/v2" in answer.body["detail"]
 
 
-def test_a_key_in_the_wrong_letter_case_is_no_key(generic: ScimClient) -> None:
+def test_a_key_in_the_wrong_letter_case_is_401(generic: ScimClient) -> None:
     assert generic.get("/Users", {"Authorization": f"Bearer {generic.key.swapcase()}"}).status == 401
 
 
-def test_unknown_paths_ask_for_the_key_first(generic: ScimClient, app: Flask) -> None:
+def test_unknown_paths_are_401_without_a_key_and_404_with_one(generic: ScimClient, app: Flask) -> None:
     for path in ("/Nothing", "/Users/x/y", "", "/", "/.search", "/../../etc/passwd", "/Users/%2e%2e", "/%00"):
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND"):
             assert generic.request(method, path, headers={"Authorization": None}).status == 401, (method, path)
@@ -136,7 +136,7 @@ def test_a_read_key_reads_and_searches_only(make_client: MakeClient, generic: Sc
     assert generic.get(f"/Users/{person['id']}").status == 200
 
 
-def test_two_keys_live_side_by_side_and_one_can_go(app: Flask, make_client: MakeClient) -> None:
+def test_one_of_two_keys_can_be_revoked(app: Flask, make_client: MakeClient) -> None:
     old, new = make_client("okta"), make_client("okta")
     assert (old.get("/Users").status, new.get("/Users").status) == (200, 200)
     run_command(app, "keys", "revoke", old.key.split("_")[1])
@@ -152,7 +152,7 @@ def test_only_the_holder_learns_that_a_key_was_revoked(app: Flask, generic: Scim
     assert "revoked" not in generic.get("/Users", {"Authorization": f"Bearer {guess}"}).body["detail"]
 
 
-def test_expiry_counts_at_once(app: Flask, make_client: MakeClient) -> None:
+def test_expiry_takes_effect_at_once(app: Flask, make_client: MakeClient) -> None:
     client = make_client("generic", "--expires-in", "1")
     identifier = client.key.split("_")[1]
     assert client.get("/Users").status == 200
@@ -164,7 +164,7 @@ def test_expiry_counts_at_once(app: Flask, make_client: MakeClient) -> None:
     assert client.get("/Users").status == 200
 
 
-def test_revocation_counts_at_once_in_all_workers(make_server: MakeServer, make_app: MakeApp) -> None:
+def test_revocation_takes_effect_at_once_in_all_workers(make_server: MakeServer, make_app: MakeApp) -> None:
     server = make_server(workers=3)
     server.start()
     app = make_app(PERCH_DATABASE=str(server.database))
@@ -175,7 +175,7 @@ def test_revocation_counts_at_once_in_all_workers(make_server: MakeServer, make_
     assert [client.get("/Users").status for client in clients] == [401] * 9
 
 
-def test_only_a_digest_is_kept(app: Flask, generic: ScimClient) -> None:
+def test_only_the_digest_of_a_key_is_stored(app: Flask, generic: ScimClient) -> None:
     secret = generic.key.split("_", 2)[2]
     assert len(base64.urlsafe_b64decode(secret + "=")) * 8 >= 256
     database: Database = app.extensions["perch"].database
@@ -186,7 +186,9 @@ def test_only_a_digest_is_kept(app: Flask, generic: ScimClient) -> None:
     assert secret.encode() not in stored
 
 
-def test_the_last_use_is_noted_once_a_minute(app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_use_of_a_key_is_written_once_a_minute(
+    app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def last_used() -> Any:
         return run_json(app, "keys", "list")[0]["lastUsed"]
 
@@ -204,7 +206,7 @@ def test_the_last_use_is_noted_once_a_minute(app: Flask, generic: ScimClient, mo
     assert last_used() > first
 
 
-def test_no_request_waits_for_the_note(app: Flask, generic: ScimClient) -> None:
+def test_no_request_waits_for_the_write_of_the_last_use(app: Flask, generic: ScimClient) -> None:
     database: Database = app.extensions["perch"].database
     other = Database(database.path)
     with other.write():
@@ -214,7 +216,7 @@ def test_no_request_waits_for_the_note(app: Flask, generic: ScimClient) -> None:
     assert run_json(app, "keys", "list")[0]["lastUsed"] is None
 
 
-def test_a_comparison_in_constant_time_is_made_for_unknown_ids_too(
+def test_unknown_key_ids_are_compared_in_constant_time_too(
     app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""The Bulk endpoint (RFC 7644 section 3.7): references, circles, failOnErrors, limits, and each operation atomic."""
+"""/Bulk (RFC 7644 section 3.7): references, circles, failOnErrors and limits; each operation is atomic."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def members(client: ScimClient, result: Operation) -> set[str]:
     return {member["value"] for member in client.get(f"/Groups/{id_of(result)}").body.get("members", [])}
 
 
-def test_a_circle_that_cannot_be_closed_leaves_nothing_of_what_failed(generic: ScimClient) -> None:
+def test_a_circle_of_groups_that_fails_creates_none_of_them(generic: ScimClient) -> None:
     outer, inner = team("outer", "inner"), team("inner", "outer")
     outer["data"]["members"].append({"value": "nobody"})
     results = run(generic, outer, inner, person("ann"))
@@ -57,7 +57,7 @@ def test_a_circle_that_cannot_be_closed_leaves_nothing_of_what_failed(generic: S
     assert statuses(run(generic, outer, inner)) == ["201", "201"]
 
 
-def test_a_circle_that_failOnErrors_cuts_is_answered_as_what_it_came_to(generic: ScimClient) -> None:
+def test_a_circle_cut_by_fail_on_errors_reports_the_groups_that_exist(generic: ScimClient) -> None:
     first, second = team("first", "second", "taken"), team("second", "first")
     assert generic.post("/Users", {"userName": "taken"}).status == 201
     results = run(generic, first, second, person("taken"), person("late"), failOnErrors=1)
@@ -67,7 +67,7 @@ def test_a_circle_that_failOnErrors_cuts_is_answered_as_what_it_came_to(generic:
     assert "late" not in {result["bulkId"] for result in results}
 
 
-def test_a_user_that_was_there_before_outlives_a_circle_that_fails(okta: ScimClient) -> None:
+def test_an_existing_user_survives_a_circle_that_fails(okta: ScimClient) -> None:
     ann = okta.post("/Users", {"userName": "ann", "active": False}).body["id"]
     manager = {"manager": {"value": "bulkId:bob"}}
     results = run(
@@ -79,7 +79,7 @@ def test_a_user_that_was_there_before_outlives_a_circle_that_fails(okta: ScimCli
     assert okta.get(f"/Users/{ann}").status == 200
 
 
-def test_all_methods(okta: ScimClient) -> None:
+def test_put_patch_and_delete_work_in_bulk(okta: ScimClient) -> None:
     ann, bob = run(okta, person("ann"), person("bob"))
     first, second = f"/Users/{id_of(ann)}", f"/Users/{id_of(bob)}"
     results = run(
@@ -95,7 +95,7 @@ def test_all_methods(okta: ScimClient) -> None:
     assert results[1]["version"] == okta.get(first).headers["ETag"]
 
 
-def test_results_tell_which_and_where(okta: ScimClient) -> None:
+def test_a_result_has_bulk_id_location_and_version(okta: ScimClient) -> None:
     (result,) = run(okta, person("ann"))
     assert result == {
         "method": "POST", "bulkId": "ann", "status": "201", "location": result["location"],
@@ -103,7 +103,7 @@ def test_results_tell_which_and_where(okta: ScimClient) -> None:
     }  # fmt: skip
 
 
-def test_references_backward_and_forward(okta: ScimClient) -> None:
+def test_references_resolve_backward_and_forward(okta: ScimClient) -> None:
     results = run(okta, team("Late", "ann", "Inner"), person("ann"), team("Inner", "bob"), person("bob"))
     assert statuses(results) == ["201"] * 4
     late, ann, inner, bob = results
@@ -111,7 +111,7 @@ def test_references_backward_and_forward(okta: ScimClient) -> None:
     assert members(okta, inner) == {id_of(bob)}
 
 
-def test_references_in_paths_and_extensions(okta: ScimClient) -> None:
+def test_references_resolve_in_paths_and_extensions(okta: ScimClient) -> None:
     change = {"Operations": [{"op": "add", "path": "members", "value": [{"value": "bulkId:ann"}]}]}
     results = run(
         okta,
@@ -139,14 +139,14 @@ def test_circular_references_resolve(okta: ScimClient) -> None:
         assert result["version"].split(".")[0] == okta.get(f"/Groups/{id_of(result)}").headers["ETag"].split(".")[0]
 
 
-def test_an_unknown_reference_fails_alone(okta: ScimClient) -> None:
+def test_an_operation_with_an_unknown_reference_fails_alone(okta: ScimClient) -> None:
     results = run(okta, team("A", "nobody"), person("ann"))
     assert statuses(results) == ["400", "201"]
     assert "nobody" in results[0]["response"]["detail"]
     assert "location" not in results[0]
 
 
-def test_a_reference_to_what_failed_fails_too(okta: ScimClient) -> None:
+def test_a_reference_to_a_failed_operation_fails_too(okta: ScimClient) -> None:
     results = run(okta, person("ann", active="perhaps"), team("A", "ann"), person("bob"))
     assert statuses(results)[0::2] == ["400", "201"]
     assert results[1]["status"].startswith("4")
@@ -179,7 +179,7 @@ def test_each_operation_is_atomic(app: Flask, okta: ScimClient) -> None:
     assert len(run_json(app, "journal")) == len(entries) + 1
 
 
-def test_versions_are_conditions(okta: ScimClient) -> None:
+def test_the_version_of_an_operation_is_a_condition(okta: ScimClient) -> None:
     (made,) = run(okta, person("ann"))
     path = f"/Users/{id_of(made)}"
     change = {"Operations": [{"op": "replace", "path": "title", "value": "T"}]}
@@ -217,7 +217,7 @@ def test_wrong_operations_fail_alone(okta: ScimClient, operation: Operation) -> 
         assert okta.get("/Users").body["totalResults"] == 0
 
 
-def test_limits_answer_413(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_requests_over_the_limits_are_413(make_app: MakeApp, make_client: MakeClient) -> None:
     client = make_client(app=make_app(PERCH_MAX_BODY="200000"))
     limits = client.get("/ServiceProviderConfig").body["bulk"]
     assert limits == {"supported": True, "maxOperations": 1000, "maxPayloadSize": 200000}
@@ -229,7 +229,7 @@ def test_limits_answer_413(make_app: MakeApp, make_client: MakeClient) -> None:
     assert client.get("/Users").body["totalResults"] == 0
 
 
-def test_many_operations_keep_their_order(okta: ScimClient) -> None:
+def test_results_keep_the_order_of_many_operations(okta: ScimClient) -> None:
     results = run(
         okta, *[person(f"u{number:03}") for number in range(350)], team("All", *[f"u{n:03}" for n in range(350)])
     )
@@ -238,7 +238,7 @@ def test_many_operations_keep_their_order(okta: ScimClient) -> None:
     assert len(members(okta, results[350])) == 350
 
 
-def test_an_okta_post_in_bulk_re_activates_too(okta: ScimClient) -> None:
+def test_an_okta_post_in_bulk_reactivates_a_user(okta: ScimClient) -> None:
     (made,) = run(okta, person("ann", active=False))
     again, group = run(okta, person("ann"), team("G", "ann"))
     assert (again["status"], id_of(again)) == ("201", id_of(made))

@@ -13,7 +13,7 @@ CHANGES: dict[str, Body | None] = {
 
 
 def tag_of(kind: str, current: str) -> str:
-    """A header's value of some kind, for a resource with that entity tag."""
+    """Return a header's value of that kind for a resource whose entity tag is `current`."""
     version = current.removeprefix('W/"').split(".")[0]
     return {
         "current": current,
@@ -30,7 +30,7 @@ def tag_of(kind: str, current: str) -> str:
 
 @pytest.mark.parametrize("method", CHANGES)
 @pytest.mark.parametrize("kind", ["current", "strong", "bare", "listed", "star", "other epoch"])
-def test_if_match_lets_through(okta: ScimClient, method: str, kind: str) -> None:
+def test_a_matching_if_match_passes(okta: ScimClient, method: str, kind: str) -> None:
     ann = user(okta, "ann")
     condition = {"If-Match": tag_of(kind, ann["meta"]["version"])}
     assert okta.request(method, f"/Users/{ann['id']}", CHANGES[method], condition).status in (200, 204)
@@ -38,7 +38,7 @@ def test_if_match_lets_through(okta: ScimClient, method: str, kind: str) -> None
 
 @pytest.mark.parametrize("method", [*CHANGES, "GET"])
 @pytest.mark.parametrize("kind", ["old", "old list", "nonsense"])
-def test_if_match_refuses(okta: ScimClient, method: str, kind: str) -> None:
+def test_a_stale_if_match_is_412(okta: ScimClient, method: str, kind: str) -> None:
     ann = user(okta, "ann")
     path = f"/Users/{ann['id']}"
     answer = okta.request(method, path, CHANGES.get(method), {"If-Match": tag_of(kind, ann["meta"]["version"])})
@@ -47,14 +47,14 @@ def test_if_match_refuses(okta: ScimClient, method: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["current", "strong", "bare", "listed", "star"])
-def test_if_none_match_answers_304(okta: ScimClient, kind: str) -> None:
+def test_a_matching_if_none_match_is_304(okta: ScimClient, kind: str) -> None:
     ann = user(okta, "ann")
     answer = okta.get(f"/Users/{ann['id']}", {"If-None-Match": tag_of(kind, ann["meta"]["version"])})
     assert (answer.status, answer.body, answer.headers["ETag"]) == (304, None, ann["meta"]["version"])
 
 
 @pytest.mark.parametrize("kind", ["old", "old list", "nonsense", "other epoch"])
-def test_if_none_match_answers_what_is_new(okta: ScimClient, kind: str) -> None:
+def test_a_stale_if_none_match_gets_the_resource(okta: ScimClient, kind: str) -> None:
     ann = user(okta, "ann")
     answer = okta.get(f"/Users/{ann['id']}", {"If-None-Match": tag_of(kind, ann["meta"]["version"])})
     assert (answer.status, answer.body) == (200, ann)
@@ -62,7 +62,7 @@ def test_if_none_match_answers_what_is_new(okta: ScimClient, kind: str) -> None:
 
 @pytest.mark.parametrize("method", CHANGES)
 @pytest.mark.parametrize(("kind", "passes"), [("current", False), ("star", False), ("old", True)])
-def test_if_none_match_on_writes(okta: ScimClient, method: str, kind: str, passes: bool) -> None:
+def test_if_none_match_guards_writes(okta: ScimClient, method: str, kind: str, passes: bool) -> None:
     ann = user(okta, "ann")
     condition = {"If-None-Match": tag_of(kind, ann["meta"]["version"])}
     answer = okta.request(method, f"/Users/{ann['id']}", CHANGES[method], condition)
@@ -73,7 +73,7 @@ def test_if_none_match_on_writes(okta: ScimClient, method: str, kind: str, passe
         assert okta.get(f"/Users/{ann['id']}").body == ann
 
 
-def test_conditions_hold_for_groups_and_roles_too(okta: ScimClient) -> None:
+def test_conditions_work_for_groups_and_roles(okta: ScimClient) -> None:
     one = group(okta, "G")
     path = f"/Groups/{one['id']}"
     refused(okta.patch(path, patch("replace", "displayName", "H"), {"If-Match": 'W/"9.9"'}), 412)
@@ -83,7 +83,7 @@ def test_conditions_hold_for_groups_and_roles_too(okta: ScimClient) -> None:
     assert okta.get("/Roles/managed:admin", {"If-None-Match": role.headers["ETag"]}).status == 304
 
 
-def test_the_entity_tag_is_the_version_everywhere(okta: ScimClient) -> None:
+def test_the_entity_tag_equals_meta_version(okta: ScimClient) -> None:
     created = okta.post("/Users", {"userName": "ann"})
     path = f"/Users/{created.body['id']}"
     answers = [

@@ -1,4 +1,4 @@
-"""Other people's conformance suites, run against Perch: no errors and no failures."""
+"""The conformance suites scim2-tester and scim-sanity find no errors in Perch."""
 
 from collections import Counter
 from itertools import product
@@ -10,11 +10,11 @@ from scim_sanity.probe.runner import run_probe_api
 
 from tests.conftest import MakeApp, MakeClient, MakeServer
 
-# Both delete most of the few people that they create, which is what the safety fuse holds.
+# Both suites delete most of the few people that they create, which the safety fuse would refuse.
 UNFUSED = {"PERCH_FUSE": "off"}
 
-# scim-sanity adds a member whose id does not exist and wants 200; Perch names the unknown id in a 400, so that no
-# provider takes a membership for granted that is not there.
+# scim-sanity adds a member whose id does not exist and wants 200; Perch answers 400 with the unknown id, so that no
+# provider relies on a membership that does not exist.
 REFUSED_ON_PURPOSE = {
     "phase": "Phase 3 — Group CRUD Lifecycle",
     "name": "PATCH /Groups/{id} add member",
@@ -23,8 +23,8 @@ REFUSED_ON_PURPOSE = {
 }
 
 
-# A resource type or an extension that clients cannot write is beyond scim2-tester: it creates a resource of every type
-# that is discovered, and patches every extension, without asking whether any attribute of it may be written.
+# scim2-tester ignores mutability: it creates a resource of every discovered type and patches every extension, even if
+# all their attributes are read-only.
 WRITABLE = ["User", "Group"]
 READ_ONLY_EXTENSIONS = {
     "urn:perch:scim:schemas:extension:access:1.0:User",
@@ -34,8 +34,8 @@ PATCH_CHECKS = {"check_add_attribute", "check_remove_attribute", "check_replace_
 
 
 @pytest.mark.parametrize("provider", ["generic", "okta", "entra"])
-def test_scim2_tester(provider: str, make_app: MakeApp, make_client: MakeClient) -> None:
-    """The RFC as scim2-tester reads it, with the schemas that each kind of key is told."""
+def test_scim2_tester_finds_no_errors(provider: str, make_app: MakeApp, make_client: MakeClient) -> None:
+    """Run scim2-tester with the schemas that each kind of key sees."""
     app = make_app(**UNFUSED)
     key = make_client(provider, app=app)
     client = WSGISCIMClient(
@@ -54,12 +54,12 @@ def errors(results: list[CheckResult]) -> list[CheckResult]:
 
 
 def extension_of(result: CheckResult) -> str | None:
-    """The URN that a failed PATCH was about."""
+    """Return the URN that a failed PATCH was about."""
     return result.data.get("urn") if isinstance(result.data, dict) else None
 
 
 def check_results(results: list[CheckResult]) -> None:
-    """No error, and enough checks that succeeded for that to mean something."""
+    """Check that there are no errors and that many checks succeeded."""
     wrong = [describe(result) for result in errors(results)]
     assert not wrong, "\n" + "\n".join(wrong)
     counts = Counter(result.status for result in results)
@@ -67,12 +67,12 @@ def check_results(results: list[CheckResult]) -> None:
 
 
 def describe(result: CheckResult) -> str:
-    """One line for a person who has to find the cause."""
+    """Describe a result in one line."""
     return f"{result.status.name} {result.resource_type} {result.title}: {result.reason} {str(result.data)[:400]}"
 
 
-def test_scim_sanity(make_server: MakeServer) -> None:
-    """scim-sanity's strict probe over HTTP."""
+def test_scim_sanity_finds_no_errors(make_server: MakeServer) -> None:
+    """Run scim-sanity's strict probe over HTTP."""
     server = make_server(settings=UNFUSED)
     server.start()
     report = run_probe_api(server.base_url, token=server.key, strict=True)

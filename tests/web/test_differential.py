@@ -1,4 +1,4 @@
-"""The same random operations on Perch and on scim2-server: what differs is in the table DIFFERENCES, or a bug."""
+"""Random operations have the same results on Perch and on scim2-server, except for the table DIFFERENCES."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ SEQUENCES, LENGTH = 12, 60
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference on purpose: what Perch does, the sentence it rests on, and how to know it."""
+    """A difference on purpose: what Perch does, the rule behind it, and a function that recognises it."""
 
     what: str
     because: str
     applies: Callable[[Operation, Outcome], bool]
 
 
-def told(outcome: Outcome) -> tuple[str | None, str | None]:
-    """The scimType of each server's error."""
+def scim_types(outcome: Outcome) -> tuple[str | None, str | None]:
+    """Return the scimType of each server's error."""
     perch, oracle = (answer.body.get("scimType") if answer.status >= 400 else None for answer in outcome[:2])
     return perch, oracle
 
@@ -36,16 +36,18 @@ def patches(operation: Operation) -> list[dict[str, Any]]:
 
 
 def is_group_name_taken(operation: Operation, outcome: Outcome) -> bool:
-    return operation.path.startswith("/Groups") and told(outcome) == ("uniqueness", None)
+    return operation.path.startswith("/Groups") and scim_types(outcome) == ("uniqueness", None)
 
 
 def is_created_from_filter(operation: Operation, outcome: Outcome) -> bool:
     sets = any(op["op"] != "remove" and "[" in op.get("path", "") for op in patches(operation))
-    return sets and outcome.perch.status == 200 and told(outcome) == (None, "noTarget")
+    return sets and outcome.perch.status == 200 and scim_types(outcome) == (None, "noTarget")
 
 
 def is_unknown_op(operation: Operation, outcome: Outcome) -> bool:
-    return told(outcome) == ("invalidSyntax", "invalidValue") and any(op["op"] == "move" for op in patches(operation))
+    return scim_types(outcome) == ("invalidSyntax", "invalidValue") and any(
+        op["op"] == "move" for op in patches(operation)
+    )
 
 
 def is_first_of_several_errors(operation: Operation, outcome: Outcome) -> bool:
@@ -53,7 +55,7 @@ def is_first_of_several_errors(operation: Operation, outcome: Outcome) -> bool:
 
 
 def is_same_but_for_primary(operation: Operation, outcome: Outcome) -> bool:
-    """The same elements, but that the oracle has some twice, with and without `primary`."""
+    """Tell whether the elements are the same, apart from the oracle's copies with and without `primary`."""
     if not any(op["op"] == "add" for op in patches(operation)) or None in outcome.documents:
         return False
     perch, oracle = (
@@ -79,7 +81,7 @@ def is_missing_primary(operation: Operation, outcome: Outcome) -> bool:
 
 def is_label_of_nothing(operation: Operation, outcome: Outcome) -> bool:
     labels = any(op.get("path") == "emails.display" for op in patches(operation))
-    return labels and outcome.oracle.status == 204 and told(outcome)[0] == "noTarget"
+    return labels and outcome.oracle.status == 204 and scim_types(outcome)[0] == "noTarget"
 
 
 def is_schema_without_data(operation: Operation, outcome: Outcome) -> bool:
@@ -91,7 +93,7 @@ def is_role_held_once(operation: Operation, outcome: Outcome) -> bool:
 
 
 def without_roles(outcome: Outcome) -> bool:
-    """Whether only `roles` differ."""
+    """Tell whether only `roles` differ."""
     perch, oracle = ({**(document or {}), "roles": None} for document in outcome.documents)
     return perch == oracle
 
@@ -113,17 +115,17 @@ DIFFERENCES = [
         is_created_from_filter,
     ),
     Difference(
-        "An op that is none is invalidSyntax.",
+        "An unknown op is invalidSyntax.",
         "RFC 7644 table 9: invalidSyntax is for a body that does not conform to the request schema.",
         is_unknown_op,
     ),
     Difference(
-        "Of several errors in a PATCH the first operation's is told.",
+        "A PATCH with several errors reports that of its first operation.",
         "RFC 7644 section 3.5.2: operations are applied in the order in which they appear.",
         is_first_of_several_errors,
     ),
     Difference(
-        "An added element that only differs in primary from one that is there is the same.",
+        "An added element that differs from an existing one in primary only is the same element.",
         "RFC 7643 section 2.4: a multi-valued attribute should not hold the same (type, value) twice; "
         "RFC 7644 section 3.5.2.1: adding a value that exists changes nothing.",
         is_same_but_for_primary,
@@ -149,12 +151,12 @@ DIFFERENCES = [
         is_schema_without_data,
     ),
     Difference(
-        "A user holds a role once; a role added anew says what it is from now on.",
+        "A user holds a role once; adding it again replaces its type, display and primary.",
         "The design, section 6: a role is known by its slug; type, display and primary are what the client said of it.",
         is_role_held_once,
     ),
     Difference(
-        "Whoever is deleted is no member any more; the oracle keeps the id.",
+        "A deleted resource is no longer a member; the oracle keeps its id.",
         "The design, section 7, and RFC 7644 section 3.6: a deleted resource is not found any more.",
         is_deleted_member,
     ),
@@ -167,7 +169,7 @@ def perch(make_app: MakeApp, make_client: MakeClient) -> ScimClient:
 
 
 @pytest.mark.parametrize("start", range(0, SEQUENCES, 3))
-def test_same_operations_same_results(start: int, perch: ScimClient) -> None:
+def test_random_operations_have_the_same_results(start: int, perch: ScimClient) -> None:
     for seed in range(start, start + 3):
         pair, operations = Pair(perch, oracle_client()), Operations(seed)
         for number in range(LENGTH):
@@ -198,7 +200,7 @@ def untied(documents: list[Any], key: str) -> list[Any]:
 
 
 def sort_value(document: dict[str, Any], key: str) -> Any:
-    """The folded value of `title`, `name.familyName` or `urn:…:User:employeeNumber`, None where it is missing."""
+    """Return the folded value of `title`, `name.familyName` or `urn:…:User:employeeNumber`; None if missing."""
     value: Any = document
     urn, _, name = key.rpartition(":")
     for step in [urn, *name.split(".")] if urn else name.split("."):
@@ -219,5 +221,5 @@ def report(seed: int, number: int, operation: Operation, outcome: Outcome) -> st
 
 
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=[difference.what for difference in DIFFERENCES])
-def test_every_difference_says_why(difference: Difference) -> None:
+def test_every_difference_names_its_rule(difference: Difference) -> None:
     assert difference.because.startswith(("The design", "RFC "))

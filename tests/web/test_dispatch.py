@@ -17,12 +17,12 @@ BASE = "/<workspace>/scim/v2"
 
 
 def environ(path: str, query: str = "") -> dict[str, Any]:
-    """What a server hands on; a query may hold any bytes, as no client library would send them."""
+    """Return a WSGI environ; its query may hold any bytes, which client libraries would escape."""
     return {**create_environ(path), "QUERY_STRING": query}
 
 
 @pytest.mark.parametrize("query", ["x=\xff", "filter=\xff", "count=\xe4\xf6"])
-def test_raw_bytes_in_a_query_do_no_harm(
+def test_raw_bytes_in_a_query_break_neither_the_answer_nor_the_log(
     app: Flask, query: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     with (tmp_path / "log").open("wb") as log:
@@ -34,14 +34,14 @@ def test_raw_bytes_in_a_query_do_no_harm(
     assert logs.request_id.get() == ""
 
 
-def test_a_file_that_cannot_be_opened_is_told_as_an_error(make_app: MakeApp) -> None:
+def test_a_database_that_cannot_be_opened_is_503(make_app: MakeApp) -> None:
     app = make_app(PERCH_DATABASE="/nowhere/at/all/perch.db")
     for path in ("/x/scim/v2/Users", "/x/events"):
         body, status, _ = run_wsgi_app(app.wsgi_app, environ(path))
         assert status.startswith("503") and b"/nowhere/at/all" in b"".join(body)
 
 
-def test_what_fails_after_an_answer_costs_no_answer(
+def test_a_failing_recorder_does_not_break_the_answer(
     app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
@@ -54,12 +54,12 @@ def test_what_fails_after_an_answer_costs_no_answer(
 
 
 @pytest.mark.parametrize("host", [f"{'a' * 70}.example", "a..b"])
-def test_a_host_that_cannot_be_is_refused(generic: ScimClient, host: str) -> None:
+def test_an_impossible_host_is_400(generic: ScimClient, host: str) -> None:
     assert generic.get("/Users", headers={"Host": host}).status == 400
 
 
 class Observed:
-    """Hooks and signals as an extension registers them, and the calls of each."""
+    """Hooks and signals as a Flask extension registers them, with a list of their calls."""
 
     def __init__(self, app: Flask) -> None:
         self.calls: list[str] = []
@@ -175,9 +175,7 @@ def test_a_bug_on_a_page_is_signalled_and_its_log_line_names_the_route(
     assert "secret-name" not in caplog.text
 
 
-def test_a_bug_is_raised_again_where_tests_want_it(
-    app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_is_raised_again_with_TESTING(app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("planted")
 
@@ -195,7 +193,7 @@ def test_a_hook_of_an_extension_may_answer_before_perch(app: Flask, generic: Sci
     assert (answer.status, answer.headers.get("X-Request-Id") is not None) == (503, True)
 
 
-def test_a_query_that_is_no_text_is_refused(app: Flask, generic: ScimClient) -> None:
+def test_a_query_that_is_not_utf_8_is_400(app: Flask, generic: ScimClient) -> None:
     sent = {**environ(f"{scim_path(app)}/Users", "filter=\xff"), "HTTP_AUTHORIZATION": f"Bearer {generic.key}"}
     body, status, _ = run_wsgi_app(app.wsgi_app, sent)
     assert status.startswith("400") and b"percent-encode" in b"".join(body)

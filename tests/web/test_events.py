@@ -1,13 +1,15 @@
-"""What applications are told of each change, and how they ask for it."""
+"""/events: the events of each kind of change, pages, cursors, and requests that wait."""
 
 import threading
 import time
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 
 from tests.conftest import MakeApp, MakeClient
+from tests.support import resources
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
 from tests.support.server import PerchServer
@@ -16,16 +18,16 @@ ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 
 
 class Follower:
-    """An application that follows the events of an app."""
+    """An application that reads /events page by page."""
 
     def __init__(self, app: Flask, *options: str) -> None:
         key = create_key(app, "application", "--idp", "generic", "--access", "read", *options)
-        self.client = ScimClient(wsgi_transport(app), scim_path(app)[: -len("/scim/v2")], key)
+        self.client = ScimClient(wsgi_transport(app), scim_path(app), key).beside_scim()
         self.cursor = "latest"
         self.next()
 
     def next(self, query: str = "") -> list[dict[str, Any]]:
-        """The events since the last time."""
+        """Return the events since the last call."""
         found: list[dict[str, Any]] = []
         while True:
             answer = self.client.get(f"/events?after={self.cursor}{query}")
@@ -43,31 +45,26 @@ def follower(app: Flask) -> Follower:
     return Follower(app)
 
 
-def told(events: list[dict[str, Any]]) -> list[str]:
+def types_of(events: list[dict[str, Any]]) -> list[str]:
     return [event["type"] for event in events]
 
 
 def user(client: ScimClient, name: str, **more: Any) -> str:
-    answer = client.post("/Users", {"userName": name, **more})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
+    return str(resources.user(client, name, **more)["id"])
 
 
 def group(client: ScimClient, name: str, *members: str) -> str:
-    answer = client.post("/Groups", {"displayName": name, "members": [{"value": each} for each in members]})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
+    return str(resources.group(client, name, *members)["id"])
 
 
 def change(client: ScimClient, path: str, *operations: dict[str, Any]) -> None:
-    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": list(operations)}
-    assert client.patch(path, body).status in (200, 204)
+    assert client.patch(path, resources.patch_op(*operations)).status in (200, 204)
 
 
-def test_the_life_of_a_person(generic: ScimClient, follower: Follower) -> None:
+def test_each_change_of_a_person_has_its_events(generic: ScimClient, follower: Follower) -> None:
     ann = user(generic, "Ann@example.com", externalId="7", roles=["a"])
     made = follower.next()
-    assert told(made) == ["user.created", "roles.gained", "login.allowed"]
+    assert types_of(made) == ["user.created", "roles.gained", "login.allowed"]
     assert made[0]["data"]["user"] == {"id": ann, "userName": "Ann@example.com", "externalId": "7"}
     assert made[1]["data"]["reasons"] == [{"value": "a", "type": "direct"}]
     assert made[2]["data"]["effectiveRoles"] == ["a"] and made[2]["data"]["loginAllowed"] is True
@@ -76,17 +73,17 @@ def test_the_life_of_a_person(generic: ScimClient, follower: Follower) -> None:
     assert titled["type"] == "user.changed" and titled["data"]["attributes"] == ["title"]
     change(generic, f"/Users/{ann}", {"op": "replace", "path": "active", "value": False})
     gone = follower.next()
-    assert told(gone) == ["user.deactivated", "login.withdrawn"]
+    assert types_of(gone) == ["user.deactivated", "login.withdrawn"]
     assert gone[1]["data"]["because"] == "activation" and gone[1]["data"]["loginAllowed"] is False
     change(generic, f"/Users/{ann}", {"op": "replace", "path": "active", "value": True})
-    assert told(follower.next()) == ["user.reactivated", "login.allowed"]
+    assert types_of(follower.next()) == ["user.reactivated", "login.allowed"]
     change(generic, f"/Users/{ann}", {"op": "replace", "path": "roles", "value": [{"value": "b"}]})
-    assert told(follower.next()) == ["user.changed", "roles.lost", "roles.gained"]
+    assert types_of(follower.next()) == ["user.changed", "roles.lost", "roles.gained"]
     generic.delete(f"/Users/{ann}")
-    assert told(follower.next()) == ["roles.lost", "login.withdrawn", "user.deleted"]
+    assert types_of(follower.next()) == ["roles.lost", "login.withdrawn", "user.deleted"]
 
 
-def test_what_changes_nothing_tells_nothing(generic: ScimClient, follower: Follower) -> None:
+def test_a_request_that_changes_nothing_has_no_event(generic: ScimClient, follower: Follower) -> None:
     ann = user(generic, "ann")
     follower.next()
     change(generic, f"/Users/{ann}", {"op": "replace", "path": "active", "value": True})
@@ -94,43 +91,47 @@ def test_what_changes_nothing_tells_nothing(generic: ScimClient, follower: Follo
     assert follower.next() == []
 
 
-def test_groups_and_what_they_give(app: Flask, generic: ScimClient, follower: Follower) -> None:
+def test_changes_of_groups_have_events_for_the_roles_of_members(
+    app: Flask, generic: ScimClient, follower: Follower
+) -> None:
     ann, bob = user(generic, "ann"), user(generic, "bob")
     inner = group(generic, "Inner", ann)
     outer = group(generic, "Outer", inner)
-    assert told(follower.next())[2:] == ["group.created", "group.created"]
+    assert types_of(follower.next())[2:] == ["group.created", "group.created"]
     run_command(app, "roles", "assign", "--group", "Outer", "a")
     given = follower.next()
-    assert told(given) == ["roles.gained", "login.allowed"]
+    assert types_of(given) == ["roles.gained", "login.allowed"]
     assert given[0]["data"]["user"]["id"] == ann
     assert given[0]["data"]["reasons"] == [{"value": "a", "type": "group", "source": outer}]
     change(generic, f"/Groups/{inner}", {"op": "add", "path": "members", "value": [{"value": bob}]})
     joined = follower.next()
-    assert told(joined) == ["group.members_changed", "roles.gained", "login.allowed"]
+    assert types_of(joined) == ["group.members_changed", "roles.gained", "login.allowed"]
     assert joined[0]["data"]["addedIds"] == [bob]
     change(generic, f"/Groups/{outer}", {"op": "replace", "path": "displayName", "value": "Outside"})
-    assert told(follower.next()) == ["group.renamed"]
+    assert types_of(follower.next()) == ["group.renamed"]
     run_command(app, "roles", "assign", "--user", "bob", "a")
     assert follower.next() == []
     change(generic, f"/Groups/{outer}", {"op": "remove", "path": f'members[value eq "{inner}"]'})
-    assert told(follower.next()) == ["group.members_changed", "roles.lost", "login.withdrawn"]
+    assert types_of(follower.next()) == ["group.members_changed", "roles.lost", "login.withdrawn"]
     change(generic, f"/Groups/{outer}", {"op": "add", "path": "members", "value": [{"value": inner}]})
     follower.next()
     generic.delete(f"/Groups/{outer}")
-    assert told(follower.next()) == ["roles.lost", "login.withdrawn", "group.deleted"]
+    assert types_of(follower.next()) == ["roles.lost", "login.withdrawn", "group.deleted"]
     run_command(app, "roles", "remove", "a", "--force")
-    assert told(follower.next()) == ["roles.lost", "login.withdrawn"]
+    assert types_of(follower.next()) == ["roles.lost", "login.withdrawn"]
 
 
-def test_a_group_without_roles_tells_of_its_members_only(generic: ScimClient, follower: Follower) -> None:
+def test_a_group_without_roles_has_member_events_only(generic: ScimClient, follower: Follower) -> None:
     ann = user(generic, "ann")
     team = group(generic, "Team")
     follower.next()
     change(generic, f"/Groups/{team}", {"op": "add", "path": "members", "value": [{"value": ann}]})
-    assert told(follower.next()) == ["group.members_changed"]
+    assert types_of(follower.next()) == ["group.members_changed"]
 
 
-def test_a_change_for_many_is_one_event_and_a_filter(app: Flask, generic: ScimClient, follower: Follower) -> None:
+def test_a_change_for_many_people_is_one_event_with_a_filter(
+    app: Flask, generic: ScimClient, follower: Follower
+) -> None:
     people = [user(generic, f"u{number}") for number in range(520)]
     group(generic, "All", *people)
     follower.next()
@@ -139,15 +140,13 @@ def test_a_change_for_many_is_one_event_and_a_filter(app: Flask, generic: ScimCl
     assert many["type"] == "roles.changed_for_many"
     (walk,) = many["data"]["walk"]
     assert walk["role"] == "a"
-    from urllib.parse import quote
-
     found = generic.get(f"/Users?count=1000&filter={quote(walk['filter'])}").body
     assert {each["id"] for each in found["Resources"]} == set(people)
     generic.delete(f"/Groups/{many['data']['about']['id']}")
-    assert told(follower.next()) == ["roles.changed_for_many", "group.deleted"]
+    assert types_of(follower.next()) == ["roles.changed_for_many", "group.deleted"]
 
 
-def test_pages_are_gap_free_and_in_order(generic: ScimClient, follower: Follower) -> None:
+def test_pages_of_events_have_no_gaps_and_keep_the_order(generic: ScimClient, follower: Follower) -> None:
     start = follower.cursor
     for number in range(25):
         user(generic, f"u{number}", roles=["a"])
@@ -167,14 +166,14 @@ def test_pages_are_gap_free_and_in_order(generic: ScimClient, follower: Follower
         ("?after=latest&wait=-1", 400), ("?after=latest&limit=x", 400), ("?after=oldest", 200), ("?after=0", 200),
     ],
 )  # fmt: skip
-def test_cursors(follower: Follower, query: str, status: int) -> None:
+def test_each_cursor_and_limit_has_its_status(follower: Follower, query: str, status: int) -> None:
     answer = follower.client.get(f"/events{query}")
     assert answer.status == status, answer
     if status != 200:
         assert answer.body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
 
 
-def test_an_old_cursor_is_gone_and_says_what_to_do(app: Flask, generic: ScimClient, follower: Follower) -> None:
+def test_a_pruned_cursor_is_410_and_says_what_to_do(app: Flask, generic: ScimClient, follower: Follower) -> None:
     start = follower.cursor
     user(generic, "ann")
     between = follower.cursor if follower.next() and follower.cursor else ""
@@ -188,7 +187,7 @@ def test_an_old_cursor_is_gone_and_says_what_to_do(app: Flask, generic: ScimClie
         answer = follower.client.get(f"/events?after={cursor}")
         assert answer.status == 410 and "read /Users again" in answer.body["detail"]
     follower.cursor = "oldest"
-    assert told(follower.next()) == ["user.created"]
+    assert types_of(follower.next()) == ["user.created"]
     assert follower.next() == []
 
 
@@ -203,16 +202,16 @@ def test_events_need_a_key_of_this_workspace(app: Flask, follower: Follower) -> 
     assert client.post(path, headers=headers).status_code in (403, 405)
 
 
-def test_a_waiting_application_hears_at_once(app: Flask, generic: ScimClient, follower: Follower) -> None:
+def test_a_waiting_request_is_answered_at_the_next_event(app: Flask, generic: ScimClient, follower: Follower) -> None:
     timer = threading.Timer(0.4, lambda: user(generic, "ann"))
     began = time.monotonic()
     timer.start()
-    assert told(follower.next("&wait=20")) == ["user.created"]
+    assert types_of(follower.next("&wait=20")) == ["user.created"]
     assert time.monotonic() - began < 15
     timer.join()
 
 
-def test_more_than_two_waiting_are_answered_at_once(app: Flask, follower: Follower) -> None:
+def test_a_third_waiting_request_is_answered_at_once(app: Flask, follower: Follower) -> None:
     def wait() -> None:
         app.test_client().get(path, headers=headers)
 
@@ -229,7 +228,7 @@ def test_more_than_two_waiting_are_answered_at_once(app: Flask, follower: Follow
         thread.join()
 
 
-def test_events_of_a_forgotten_person_name_nobody(app: Flask, generic: ScimClient, follower: Follower) -> None:
+def test_events_of_a_forgotten_person_hold_no_name(app: Flask, generic: ScimClient, follower: Follower) -> None:
     ann = user(generic, "ann@example.com", externalId="7")
     generic.delete(f"/Users/{ann}")
     run_command(app, "forget", "ann@example.com")
@@ -237,7 +236,7 @@ def test_events_of_a_forgotten_person_name_nobody(app: Flask, generic: ScimClien
     assert [event["data"]["user"] for event in found] == [{"id": ann, "userName": "forgotten"}] * 2
 
 
-def test_a_rolled_back_change_tells_nothing(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_a_rolled_back_change_has_no_event(make_app: MakeApp, make_client: MakeClient) -> None:
     app = make_app()
     client, listener = make_client(app=app), Follower(app)
     operations = [
@@ -253,9 +252,9 @@ def test_a_rolled_back_change_tells_nothing(make_app: MakeApp, make_client: Make
     assert numbers[1] == numbers[0] + 1
 
 
-def test_waiting_applications_do_not_hold_a_stop(perch_server: PerchServer) -> None:
+def test_waiting_requests_do_not_delay_a_stop(perch_server: PerchServer) -> None:
     client = perch_server.client(key=perch_server.key)
-    listener = ScimClient(client.transport, client.base_path[: -len("/scim/v2")], client.key)
+    listener = client.beside_scim()
     cursor = listener.get("/events?after=latest").body["cursor"]
     answers: list[Any] = []
     path = f"/events?after={cursor}&wait=30"

@@ -1,4 +1,4 @@
-"""Failed access keys are counted per address, exactly and in little memory, and never lock a good key out."""
+"""Failed access keys are counted per address; valid keys are never locked out."""
 
 import errno
 import subprocess
@@ -31,11 +31,11 @@ BAD = {"Authorization": "Bearer perch_0123456789_" + "A" * 43}
         (None, ""),
     ],
 )
-def test_what_is_counted_as_one_address(address: str | None, stands_for: str) -> None:
+def test_addresses_are_counted_without_port_and_ipv6_by_network(address: str | None, stands_for: str) -> None:
     assert counted(address) == stands_for
 
 
-def test_the_count_begins_anew_after_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_count_restarts_after_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000_000.0]
     monkeypatch.setattr("storage.failed_keys.time.time", lambda: clock[0])
     failures = FailedKeys(tmp_path / "failures", 3)
@@ -47,7 +47,7 @@ def test_the_count_begins_anew_after_a_minute(tmp_path: Path, monkeypatch: pytes
     assert failures.add("a") == 0
 
 
-def test_a_clock_set_back_does_not_lock_anyone_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_set_back_locks_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000_000.0]
     monkeypatch.setattr("storage.failed_keys.time.time", lambda: clock[0])
     failures = FailedKeys(tmp_path / "failures", 1)
@@ -57,7 +57,7 @@ def test_a_clock_set_back_does_not_lock_anyone_out(tmp_path: Path, monkeypatch: 
     assert failures.add("a") == 0
 
 
-def test_many_addresses_take_no_more_memory_and_forget_no_loud_one(tmp_path: Path) -> None:
+def test_many_addresses_need_no_more_memory_and_displace_no_loud_one(tmp_path: Path) -> None:
     failures = FailedKeys(tmp_path / "failures", 5)
     for _ in range(6):
         failures.add("loud")
@@ -83,12 +83,12 @@ def test_processes_and_threads_count_together(tmp_path: Path) -> None:
     assert FailedKeys(tmp_path / "failures", 753).add("a") == 0
 
 
-def test_where_no_file_can_be_made_each_process_counts_alone(tmp_path: Path) -> None:
+def test_each_process_counts_alone_without_a_file(tmp_path: Path) -> None:
     failures = FailedKeys(tmp_path / "no such folder" / "failures", 1)
     assert [failures.add("a") > 0 for _ in range(2)] == [False, True]
 
 
-def test_a_full_disk_does_not_end_the_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_continues_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -98,7 +98,7 @@ def test_a_full_disk_does_not_end_the_counting(tmp_path: Path, monkeypatch: pyte
     assert [failures.add("a") > 0 for _ in range(3)] == [False, True, True]
 
 
-def test_a_file_emptied_or_filled_with_nonsense_does_no_harm(tmp_path: Path) -> None:
+def test_an_emptied_or_corrupt_file_restarts_the_count(tmp_path: Path) -> None:
     failures = FailedKeys(tmp_path / "failures", 2)
     failures.add("a")
     (tmp_path / "failures").write_bytes(b"")
@@ -107,7 +107,7 @@ def test_a_file_emptied_or_filled_with_nonsense_does_no_harm(tmp_path: Path) -> 
     assert [failures.add("a") > 0 for _ in range(3)] == [False, False, True]
 
 
-def test_past_the_limit_bad_keys_get_429_and_good_ones_pass(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_bad_keys_over_the_limit_get_429_and_valid_keys_pass(make_app: MakeApp, make_client: MakeClient) -> None:
     client = make_client(app=make_app(PERCH_FAILED_KEYS="5"))
     answers = [client.get("/Users", BAD) for _ in range(7)]
     assert [answer.status for answer in answers] == [401] * 5 + [429] * 2
@@ -118,7 +118,7 @@ def test_past_the_limit_bad_keys_get_429_and_good_ones_pass(make_app: MakeApp, m
     assert client.get("/Users").status == 200
 
 
-def test_a_missing_key_is_no_failed_one(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_a_missing_key_is_not_counted(make_app: MakeApp, make_client: MakeClient) -> None:
     client = make_client(app=make_app(PERCH_FAILED_KEYS="2"))
     assert [client.get("/Users", {"Authorization": None}).status for _ in range(5)] == [401] * 5
 

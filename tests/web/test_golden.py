@@ -1,4 +1,4 @@
-"""Golden dialogues: what real clients and the RFC's own examples send, and what they must get back."""
+"""Golden dialogues: requests of real clients and of the RFC's examples, with the answers that they must get."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ FILES = sorted(GOLDEN.rglob("*.json"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(GOLDEN).with_suffix("")))
-def test_dialogue(file: Path, make_app: MakeApp, make_client: MakeClient) -> None:
+def test_a_dialogue_gets_the_expected_answers(file: Path, make_app: MakeApp, make_client: MakeClient) -> None:
     dialogue = load(file)
     app = make_app(**dialogue.get("settings", {}))
     for command in dialogue.get("commands", []):
@@ -23,8 +23,8 @@ def test_dialogue(file: Path, make_app: MakeApp, make_client: MakeClient) -> Non
     replay(dialogue, make_client(dialogue["client"], *dialogue.get("keyOptions", []), app=app))
 
 
-def test_assign_through_two_workers(make_server: MakeServer) -> None:
-    """The same dialogue over HTTP: what one worker wrote, the other reads."""
+def test_a_dialogue_works_through_two_workers(make_server: MakeServer) -> None:
+    """Replay a dialogue over HTTP: each worker reads what the other wrote."""
     server = make_server(workers=2)
     server.start()
     key = server.create_key("Okta", "--idp", "okta")
@@ -32,7 +32,7 @@ def test_assign_through_two_workers(make_server: MakeServer) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(GOLDEN).with_suffix("")))
-def test_dialogue_file_is_well_formed(file: Path) -> None:
+def test_a_dialogue_file_is_well_formed(file: Path) -> None:
     dialogue = load(file)
     assert dialogue.keys() >= {"title", "client", "source", "steps"}
     assert dialogue.keys() <= {"title", "client", "source", "steps", "settings", "keyOptions", "commands"}
@@ -45,7 +45,7 @@ def test_dialogue_file_is_well_formed(file: Path) -> None:
         assert "status" in step["expect"], step
 
 
-def test_every_dialogue_of_the_issue_is_there() -> None:
+def test_no_dialogue_of_okta_is_missing() -> None:
     wanted = {
         "test-connector",
         "assign",
@@ -61,7 +61,7 @@ def test_every_dialogue_of_the_issue_is_there() -> None:
     assert wanted <= {file.stem for file in (GOLDEN / "okta").iterdir()}
 
 
-# What is expected, what came, how many differences that makes.
+# The expected body, the actual body, the number of differences.
 COMPARISONS: list[tuple[Any, Any, int]] = [
     ({"a": 1}, {"a": 1, "b": 2}, 0),
     ({"a": 1}, {"a": "1"}, 1),
@@ -85,11 +85,11 @@ COMPARISONS: list[tuple[Any, Any, int]] = [
 
 
 @pytest.mark.parametrize(("wanted", "got", "count"), COMPARISONS)
-def test_partial_comparison(wanted: Any, got: Any, count: int) -> None:
+def test_a_comparison_is_partial(wanted: Any, got: Any, count: int) -> None:
     assert len(list(differences({"status": 200, "body": wanted}, Answer(200, {}, got), {}))) == count
 
 
-def test_captured_values_come_back_in_later_steps() -> None:
+def test_captured_values_are_filled_into_later_steps() -> None:
     variables: dict[str, Any] = {}
     answer = Answer(200, {"ETag": 'W/"1.1"'}, {"id": "7", "Resources": [{"id": "a"}, {"id": "b"}]})
     capture({"id": "/id", "tag": "ETag", "ids+": "/Resources/*/id", "all": ""}, answer, variables)

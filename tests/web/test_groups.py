@@ -49,7 +49,7 @@ def test_large_groups_are_patched_with_204(okta: ScimClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["$ref", "display", "type"])
-def test_members_are_removed_by_whatever_their_elements_show(okta: ScimClient, name: str) -> None:
+def test_a_member_is_removed_by_any_of_its_sub_attributes(okta: ScimClient, name: str) -> None:
     one = group(okta, "G", user(okta, "ann", displayName="Ann")["id"])
     element = one["members"][0]
     answer = okta.patch(f"/Groups/{one['id']}", patch("remove", f'members[{name} eq "{element[name]}"]'))
@@ -57,7 +57,7 @@ def test_members_are_removed_by_whatever_their_elements_show(okta: ScimClient, n
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-def test_an_unknown_member_is_named_and_nothing_written(okta: ScimClient, method: str) -> None:
+def test_an_unknown_member_is_named_and_nothing_is_written(okta: ScimClient, method: str) -> None:
     one = group(okta, "G")
     body: Body = {"displayName": "H", "members": [{"value": user(okta, "ann")["id"]}, {"value": "no-such-id"}]}
     if method == "PATCH":
@@ -68,7 +68,7 @@ def test_an_unknown_member_is_named_and_nothing_written(okta: ScimClient, method
     assert okta.get(f"/Groups/{one['id']}").body["meta"] == one["meta"]
 
 
-def test_nesting_shows_direct_and_indirect(okta: ScimClient) -> None:
+def test_a_user_shows_direct_and_indirect_groups(okta: ScimClient) -> None:
     ann = user(okta, "ann", displayName="Ann")["id"]
     inner = group(okta, "Inner", ann)
     outer = group(okta, "Outer", inner["id"])
@@ -88,7 +88,7 @@ def test_nesting_shows_direct_and_indirect(okta: ScimClient) -> None:
         assert [person["userName"] for person in found] == names, question
 
 
-def test_circles_of_groups_end(okta: ScimClient) -> None:
+def test_circles_of_groups_are_allowed(okta: ScimClient) -> None:
     ann = user(okta, "ann")["id"]
     first = group(okta, "A", ann)["id"]
     second = group(okta, "B", first)["id"]
@@ -101,7 +101,7 @@ def test_circles_of_groups_end(okta: ScimClient) -> None:
     assert "groups" not in okta.get(f"/Users/{ann}").body
 
 
-def test_deleting_leaves_nothing_dangling(app: Flask, okta: ScimClient) -> None:
+def test_a_delete_leaves_no_dangling_references(app: Flask, okta: ScimClient) -> None:
     ann, bob = (user(okta, name, emails=[{"value": f"{name}@x"}])["id"] for name in ("ann", "bob"))
     inner = group(okta, "Inner", ann, bob)["id"]
     outer = group(okta, "Outer", inner, ann)
@@ -117,7 +117,7 @@ def test_deleting_leaves_nothing_dangling(app: Flask, okta: ScimClient) -> None:
     refused(okta.delete(f"/Users/{ann}"), 404)
 
 
-def test_a_members_new_name_moves_the_groups_entity_tag(okta: ScimClient) -> None:
+def test_a_renamed_member_changes_the_entity_tag_of_its_group(okta: ScimClient) -> None:
     ann = user(okta, "ann", displayName="Ann")["id"]
     one = group(okta, "G", ann)
     okta.patch(f"/Users/{ann}", patch("replace", "displayName", "Anna"))

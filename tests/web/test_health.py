@@ -1,10 +1,6 @@
-"""/healthz, /readyz and who may read /metrics."""
+"""/healthz, /readyz, and the callers that may read /metrics."""
 
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,15 +8,22 @@ from flask import Flask
 
 from scim.settings import VERSION
 from scim.web import health
+from storage.database import Database
 from tests.conftest import MakeApp
 from tests.support.commands import create_key, run_command
+from tests.support.other_program import change_file, write_transaction
 
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 
 
 @pytest.fixture(autouse=True)
-def every_check_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_cached_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CACHE_SECONDS", 0.0)
+
+
+def database(app: Flask) -> Database:
+    found: Database = app.extensions["perch"].database
+    return found
 
 
 def ready(app: Flask) -> tuple[int, dict[str, Any]]:
@@ -31,12 +34,12 @@ def ready(app: Flask) -> tuple[int, dict[str, Any]]:
     return answer.status_code, document["checks"]
 
 
-def test_the_process_answers(app: Flask) -> None:
+def test_healthz_is_ok(app: Flask) -> None:
     answer = app.test_client().get("/healthz")
     assert (answer.status_code, answer.data) == (200, b"ok\n")
 
 
-def test_ready(app: Flask) -> None:
+def test_a_sound_deployment_is_ready(app: Flask) -> None:
     assert ready(app) == (200, {"schema": "ok", "file": "ok", "disk": "ok"})
 
 
@@ -46,22 +49,24 @@ def test_not_ready_when_the_disk_is_full(make_app: MakeApp) -> None:
     assert "PERCH_DISK_FREE" in checks["disk"]
 
 
-def test_not_ready_when_a_newer_perch_has_been_there(app: Flask) -> None:
+def test_not_ready_when_a_newer_perch_has_migrated_the_file(app: Flask) -> None:
     ready(app)
-    execute(app, "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('perch', 'm999', '')")
+    change_file(
+        database(app), "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('perch', 'm999', '')"
+    )
     status, checks = ready(app)
     assert (status, checks["schema"] == "ok") == (503, False)
 
 
 def test_not_ready_when_migrations_are_pending(app: Flask) -> None:
     ready(app)
-    execute(app, "DELETE FROM _sqlite_migrations WHERE name = (SELECT max(name) FROM _sqlite_migrations)")
+    change_file(database(app), "DELETE FROM _sqlite_migrations WHERE name = (SELECT max(name) FROM _sqlite_migrations)")
     assert ready(app)[1]["schema"] != "ok"
 
 
 def test_not_ready_when_the_file_is_gone(app: Flask) -> None:
     ready(app)
-    path: Path = app.extensions["perch"].database.path
+    path = database(app).path
     path.unlink()
     status, checks = ready(app)
     assert status == 503
@@ -72,39 +77,21 @@ def test_not_ready_when_the_file_is_gone(app: Flask) -> None:
 def test_not_ready_when_another_program_holds_the_writer(make_app: MakeApp) -> None:
     app = make_app(PERCH_WRITE_WAIT="1")
     ready(app)
-    with writing(app):
+    with write_transaction(database(app)):
         assert ready(app) == (503, {"schema": "ok", "file": "cannot be written; see the log", "disk": "ok"})
     assert ready(app)[0] == 200
 
 
-def execute(app: Flask, sql: str) -> None:
-    """Change the file behind Perch's back."""
-    connection = sqlite3.connect(app.extensions["perch"].database.path)
-    with connection:
-        connection.execute(sql)
-    connection.close()
-
-
-@contextmanager
-def writing(app: Flask) -> Iterator[None]:
-    connection = sqlite3.connect(app.extensions["perch"].database.path, isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        connection.close()
-
-
-def test_an_answer_holds_for_a_moment(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_is_cached_for_a_moment(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CACHE_SECONDS", 60.0)
     assert ready(app)[0] == 200
-    os.unlink(app.extensions["perch"].database.path)
+    os.unlink(database(app).path)
     assert ready(app)[0] == 200
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.10", "::1"])
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000"])
-def test_metrics_are_there_for_callers_on_this_machine(address: str, host: str, app: Flask) -> None:
+def test_metrics_are_open_to_callers_on_this_machine(address: str, host: str, app: Flask) -> None:
     answer = app.test_client().get("/metrics", headers={"Host": host}, environ_overrides={"REMOTE_ADDR": address})
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain; version=0.0.4")
@@ -125,7 +112,7 @@ def test_metrics_are_there_for_callers_on_this_machine(address: str, host: str, 
     ],
 )
 @pytest.mark.parametrize("proxies", ["0", "1"])
-def test_metrics_are_for_nobody_else(
+def test_metrics_are_401_for_other_callers(
     proxies: str, headers: dict[str, str], environ: dict[str, str], make_app: MakeApp
 ) -> None:
     answer = (
@@ -138,7 +125,7 @@ def test_metrics_are_for_nobody_else(
 
 
 @pytest.mark.parametrize("access", ["read", "provision"])
-def test_metrics_are_there_for_keys(access: str, app: Flask) -> None:
+def test_metrics_are_open_to_valid_keys(access: str, app: Flask) -> None:
     key = create_key(app, "monitor", "--access", access)
     client = app.test_client()
     headers = {"Authorization": f"Bearer {key}"}

@@ -1,4 +1,4 @@
-"""Nothing that a stranger sends makes Perch fail, run long or grow: every refusal is a SCIM error."""
+"""Hostile requests never make Perch fail, run long or grow; every refusal is a SCIM error."""
 
 import json
 import random
@@ -35,7 +35,7 @@ ROOMY = settings(
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-# Seconds of computing that any single request may take.
+# Seconds of CPU time that one request may take.
 LONGEST = 5.0
 
 Target = Callable[[], tuple[str, str]]
@@ -43,7 +43,7 @@ Target = Callable[[], tuple[str, str]]
 
 @pytest.fixture
 def target(generic: ScimClient) -> Target:
-    """Return the ids of a user and a group that exist, made anew when a request has deleted them."""
+    """Return a function for the ids of an existing user and group; it replaces deleted ones."""
     made = {"/Users": "", "/Groups": ""}
     number = iter(range(10**9))
 
@@ -58,7 +58,7 @@ def target(generic: ScimClient) -> Target:
 
 
 def send(client: ScimClient, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
-    """Send a request that must be answered well and soon."""
+    """Send a request; check that the answer is well-formed and comes in time."""
     begin = time.process_time()
     answer = client.request(method, path, body, headers)
     assert time.process_time() - begin < LONGEST, (method, path[:200], body)
@@ -72,7 +72,7 @@ def some_headers(chance: random.Random) -> dict[str, str]:
 
 @ROOMY
 @given(chance=seeds)
-def test_mutated_documents(chance: random.Random, generic: ScimClient, target: Target) -> None:
+def test_mutated_documents_cause_no_failure(chance: random.Random, generic: ScimClient, target: Target) -> None:
     user, group = target()
     kind = chance.choice(sorted(DOCUMENTS))
     text = json.dumps(DOCUMENTS[kind]).replace("{id}", user).replace("somebody", f"user-{chance.random()}")
@@ -83,7 +83,9 @@ def test_mutated_documents(chance: random.Random, generic: ScimClient, target: T
 
 @ROOMY
 @given(chance=seeds)
-def test_odd_patch_paths_and_values(chance: random.Random, generic: ScimClient, target: Target) -> None:
+def test_odd_patch_paths_and_values_cause_no_failure(
+    chance: random.Random, generic: ScimClient, target: Target
+) -> None:
     paths = [*ATTRIBUTES, filter_text(chance), f"emails[{filter_text(chance)}].value"]
     operation = {
         "op": chance.choice(["add", "Remove", "replace"]),
@@ -96,7 +98,9 @@ def test_odd_patch_paths_and_values(chance: random.Random, generic: ScimClient, 
 
 @ROOMY
 @given(chance=seeds)
-def test_odd_queries_paths_and_headers(chance: random.Random, generic: ScimClient, target: Target) -> None:
+def test_odd_queries_paths_and_headers_cause_no_failure(
+    chance: random.Random, generic: ScimClient, target: Target
+) -> None:
     path = chance.choice(["/Users", "/Groups", "/Roles", "/Schemas", "/ResourceTypes", "/Users/{}", "/Groups/{1}", ""])
     path = path.format(*target()) + chance.choice(("", "", "/" + chance.choice(IDS))) + query(chance)
     method = chance.choice(["GET", "GET", "GET", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get"])
@@ -164,7 +168,7 @@ BODIES: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_bodies(name: str, generic: ScimClient) -> None:
+def test_each_body_gets_its_status(name: str, generic: ScimClient) -> None:
     data, status = BODIES[name]
     begin = time.process_time()
     answer = generic.request("POST", "/Users", data=data)
@@ -193,7 +197,7 @@ def test_bodies(name: str, generic: ScimClient) -> None:
         ("\xff\xfe", 415),
     ],
 )
-def test_media_types(content_type: str, status: int, generic: ScimClient) -> None:
+def test_each_media_type_gets_its_status(content_type: str, status: int, generic: ScimClient) -> None:
     answer = generic.request("POST", "/Users", {"userName": "someone"}, {"Content-Type": content_type})
     assert answer.status == status
     check(answer, content_type)
@@ -221,7 +225,7 @@ def test_media_types(content_type: str, status: int, generic: ScimClient) -> Non
     ],
     ids=range(16),
 )
-def test_filters_without_measure(text: str, generic: ScimClient) -> None:
+def test_huge_filters_cause_no_failure(text: str, generic: ScimClient) -> None:
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": text}
     for path in ("/Users/.search", "/Groups/.search", "/.search"):
         send(generic, "POST", path, body)
@@ -239,7 +243,7 @@ def test_odd_ids_are_not_found(identifier: str, generic: ScimClient) -> None:
         assert answer.status in (400, 404, 405), (method, identifier, answer)
 
 
-def test_methods_that_no_route_takes(generic: ScimClient) -> None:
+def test_methods_without_a_route_are_405(generic: ScimClient) -> None:
     person = generic.post("/Users", {"userName": "someone"}).body["id"]
     for method in ("TRACE", "PROPFIND", "CONNECT", "X" * 100, "POST", "post"):
         answer = send(generic, method, f"/Users/{person}", {})
@@ -253,7 +257,7 @@ def test_methods_that_no_route_takes(generic: ScimClient) -> None:
     assert send(generic, "OPTIONS", "/Users").status == 200
 
 
-def test_a_body_that_is_too_large_is_not_read(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_a_body_over_the_limit_is_413(make_app: MakeApp, make_client: MakeClient) -> None:
     client = make_client(app=make_app(PERCH_MAX_BODY="1000"))
     assert client.post("/Users", {"userName": "fits", "title": "x" * 900}).status == 201
     answer = client.post("/Users", {"userName": "fits not", "title": "x" * 1000})
@@ -262,7 +266,7 @@ def test_a_body_that_is_too_large_is_not_read(make_app: MakeApp, make_client: Ma
     assert client.get("/ServiceProviderConfig").body["bulk"]["maxPayloadSize"] == 1000
 
 
-def test_a_hundred_thousand_members_are_fine(generic: ScimClient, app: Flask) -> None:
+def test_a_group_may_have_a_hundred_thousand_members(generic: ScimClient, app: Flask) -> None:
     fill(app, 100_000)
     ids = [f"u{number}" for number in range(100_000)]
     group = generic.post("/Groups", {"displayName": "everyone"}).body["id"]
@@ -280,7 +284,7 @@ def test_a_hundred_thousand_members_are_fine(generic: ScimClient, app: Flask) ->
 
 
 def fill(app: Flask, number: int) -> None:
-    """Put users into the file, past the service."""
+    """Insert users directly into the file."""
     rows = ((f"u{n}", f"user-{n}", f'{{"schemas":[],"userName":"user-{n}"}}') for n in range(number))
     with app.extensions["perch"].database.write() as connection:
         connection.executemany(
@@ -290,7 +294,7 @@ def fill(app: Flask, number: int) -> None:
         )
 
 
-def test_an_exception_is_a_short_answer_and_one_entry_of_the_log(
+def test_a_bug_is_a_short_answer_and_one_log_entry(
     generic: ScimClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any) -> None:

@@ -21,14 +21,14 @@ PATIENCE = 20.0
 
 
 class Wire:
-    """A server and how to speak to it byte by byte."""
+    """Sends raw bytes to a server."""
 
     def __init__(self, server: PerchServer, path: str, key: str) -> None:
         self.server, self.path, self.key = server, path, key
         self.client = ScimClient(http_transport(server.origin), path, key)
 
     def head(self, *lines: str, method: str = "POST", path: str = "/Users", key: str | None = None) -> bytes:
-        """Return the head of a request, its lines beside the usual ones."""
+        """Return the head of a request: the usual lines, then `lines`."""
         start = [f"{method} {self.path}{path} HTTP/1.1", "Host: perch", f"Authorization: Bearer {key or self.key}"]
         return "\r\n".join([*start, "Content-Type: application/scim+json", *lines, "", ""]).encode("latin-1")
 
@@ -36,7 +36,7 @@ class Wire:
         return socket.create_connection(("127.0.0.1", self.server.port), timeout=PATIENCE)
 
     def say(self, *parts: bytes, end: bool = False) -> bytes:
-        """Send parts, with `end` nothing more after them, and return all until the server closes or pauses."""
+        """Send parts and return one answer; with `end`, close the sending side before reading."""
         with self.connect() as wire:
             for part in parts:
                 try:
@@ -52,7 +52,7 @@ class Wire:
 def answer_of(wire: socket.socket) -> bytes:
     """Return one answer, head and body, or what came until the server closed the connection."""
     found = b""
-    while not whole(found):
+    while not is_complete(found):
         try:
             part = wire.recv(65536)
         except ConnectionResetError:
@@ -63,7 +63,7 @@ def answer_of(wire: socket.socket) -> bytes:
     return found
 
 
-def whole(found: bytes) -> bool:
+def is_complete(found: bytes) -> bool:
     head, gap, body = found.partition(b"\r\n\r\n")
     lengths = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return bool(gap) and bool(lengths) and len(body) >= lengths[0]
@@ -82,7 +82,7 @@ def error(found: bytes) -> Any:
 
 @pytest.fixture(scope="module")
 def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    """One server of two workers for all of these tests."""
+    """One server with two workers for all tests of this module."""
     from app import create_app
 
     folder = tmp_path_factory.mktemp("sockets")
@@ -95,7 +95,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 
 @pytest.fixture(autouse=True)
 def still_well(wire: Wire) -> Iterator[None]:
-    """After each test the server answers, and has logged no failure."""
+    """Check after each test that the server answers and has logged no failure."""
     before = len(wire.server.log())
     yield
     assert wire.client.get("/Users?count=0").status == 200
@@ -118,7 +118,7 @@ def test_endless_chunks_are_refused_at_the_limit(wire: Wire) -> None:
     assert "PERCH_MAX_BODY" in error(found)["detail"]
 
 
-def test_chunks_make_a_body(wire: Wire) -> None:
+def test_a_chunked_body_is_read(wire: Wire) -> None:
     body = b'{"userName":"in chunks"}'
     chunks = b"".join(b"1\r\n" + body[at : at + 1] + b"\r\n" for at in range(len(body))) + b"0\r\n\r\n"
     assert status(wire.say(wire.head("Transfer-Encoding: chunked"), chunks)) == 201
@@ -137,12 +137,12 @@ def test_chunks_make_a_body(wire: Wire) -> None:
     ],
     ids=["letters", "negative", "no line end", "long extension", "huge", "never ended", "many trailers"],
 )
-def test_broken_chunks(chunks: bytes, wire: Wire) -> None:
+def test_broken_chunks_are_refused(chunks: bytes, wire: Wire) -> None:
     found = wire.say(wire.head("Transfer-Encoding: chunked"), chunks, end=True)
     assert status(found) in (0, 400, 413)
 
 
-def test_a_refused_body_is_dropped_and_the_answer_seen(wire: Wire) -> None:
+def test_the_body_of_a_refused_request_is_discarded(wire: Wire) -> None:
     body = b" " * (LIMIT - 10)
     for key, path, expected in (("perch_x_y", "/Users", 401), (wire.key, "/Nothing", 404), (wire.key, "/Me", 501)):
         with wire.connect() as connection:
@@ -152,13 +152,13 @@ def test_a_refused_body_is_dropped_and_the_answer_seen(wire: Wire) -> None:
                 assert status(answer_of(connection)) == expected
 
 
-def test_a_body_a_little_too_large_is_answered_after_it_was_sent(wire: Wire) -> None:
+def test_a_body_slightly_over_the_limit_is_413(wire: Wire) -> None:
     for size in (LIMIT + 1, LIMIT + 30_000):
         found = wire.say(wire.head(f"Content-Length: {size}"), b" " * size)
         assert status(found) == 413
 
 
-def test_a_body_that_never_comes_holds_nobody_up(wire: Wire) -> None:
+def test_a_body_that_never_comes_delays_no_answer(wire: Wire) -> None:
     begin = time.monotonic()
     with wire.connect() as connection:
         connection.sendall(wire.head("Content-Length: 900000", key="perch_x_y"))
@@ -168,13 +168,13 @@ def test_a_body_that_never_comes_holds_nobody_up(wire: Wire) -> None:
     assert time.monotonic() - begin < PATIENCE
 
 
-def test_a_body_cut_short(wire: Wire) -> None:
+def test_a_body_cut_short_creates_nothing(wire: Wire) -> None:
     found = wire.say(wire.head("Content-Length: 1000"), b'{"userName":"cut short"}', end=True)
     assert status(found) in (0, 400)
     assert wire.client.get("/Users?filter=userName%20eq%20%22cut%20short%22").body["totalResults"] == 0
 
 
-def test_expect_is_answered(wire: Wire) -> None:
+def test_expect_100_continue_is_answered(wire: Wire) -> None:
     body = b'{"userName":"expected"}'
     with wire.connect() as connection:
         connection.sendall(wire.head("Expect: 100-continue", f"Content-Length: {len(body)}"))
@@ -202,7 +202,7 @@ def test_expect_is_answered(wire: Wire) -> None:
     ],
     ids=range(13),
 )
-def test_heads_that_smuggle_or_never_end(lines: list[str], wire: Wire) -> None:
+def test_smuggling_and_endless_heads_are_refused(lines: list[str], wire: Wire) -> None:
     found = wire.say(wire.head(*lines), b"{}GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", end=True)
     assert status(found) in (0, 400, 413, 417, 431, 501)
     assert b" 200 " not in found
@@ -225,7 +225,7 @@ def test_heads_that_smuggle_or_never_end(lines: list[str], wire: Wire) -> None:
     ],
     ids=range(11),
 )
-def test_garbage(garbage: bytes, wire: Wire) -> None:
+def test_garbage_gets_an_error_or_a_closed_connection(garbage: bytes, wire: Wire) -> None:
     found = wire.say(garbage, end=True)
     assert status(found) in (0, 200, 302, 303, 308, 400, 404, 405, 414, 501, 505), found
 
@@ -247,14 +247,14 @@ def test_a_pipeline_is_answered_in_order(wire: Wire) -> None:
     assert places == sorted(places)
 
 
-def test_a_hang_up_in_the_middle_of_an_answer(wire: Wire) -> None:
+def test_a_client_that_hangs_up_does_no_harm(wire: Wire) -> None:
     for _ in range(10):
         with wire.connect() as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
             connection.sendall(wire.head(method="GET", path="/Schemas"))
 
 
-def test_memory_stays_where_it_is(wire: Wire, make_app: MakeApp) -> None:
+def test_memory_does_not_grow_with_large_bodies(wire: Wire, make_app: MakeApp) -> None:
     before = largest(wire.server)
     for _ in range(10):
         wire.say(wire.head(f"Content-Length: {LIMIT}"), b"[" * LIMIT)

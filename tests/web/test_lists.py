@@ -1,4 +1,4 @@
-"""Lists: pages by index and by cursor while people come and go, sorting, and searches of everything at once."""
+"""Lists: pages by index and by cursor, sorting, and searches over all types."""
 
 import time
 from typing import Any
@@ -9,24 +9,10 @@ from flask import Flask
 
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
+from tests.support.resources import BULK, create_users
 from tests.support.statements import about_resources, traced
 
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
-BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-
-
-def fill(client: ScimClient, names: list[str], **more: Any) -> list[str]:
-    """Create users, a thousand at a time; return their ids."""
-    ids = []
-    for start in range(0, len(names), 1000):
-        operations = [
-            {"method": "POST", "path": "/Users", "bulkId": name, "data": {"userName": name, **more}}
-            for name in names[start : start + 1000]
-        ]
-        body = client.post("/Bulk", {"schemas": [BULK], "Operations": operations}).body
-        assert {operation["status"] for operation in body["Operations"]} == {"201"}
-        ids += [operation["location"].rpartition("/")[2] for operation in body["Operations"]]
-    return ids
 
 
 def names_of(body: Any) -> list[str]:
@@ -42,7 +28,7 @@ def page(client: ScimClient, path: str = "/Users", **query: Any) -> Any:
 
 @pytest.fixture
 def client(make_app: MakeApp, make_client: MakeClient) -> ScimClient:
-    """A client of a deployment whose fuse does not mind that people are deleted."""
+    """A client of a deployment without the fuse, since these tests delete many people."""
     return make_client("generic", app=make_app(PERCH_FUSE="off"))
 
 
@@ -66,8 +52,10 @@ def client(make_app: MakeApp, make_client: MakeClient) -> ScimClient:
         ({"startIndex": "", "count": ""}, "u000", 100, 1),
     ],
 )
-def test_pages_by_index(client: ScimClient, query: dict[str, Any], first: str | None, size: int, start: int) -> None:
-    fill(client, [f"u{number:03}" for number in range(150)])
+def test_a_page_by_index_has_its_start_and_size(
+    client: ScimClient, query: dict[str, Any], first: str | None, size: int, start: int
+) -> None:
+    create_users(client, [f"u{number:03}" for number in range(150)])
     for more in ({}, {"filter": 'userName sw "U"'}, {"sortBy": "userName"}):
         found = page(client, **query, **more)
         assert (found["totalResults"], found["itemsPerPage"], found["startIndex"]) == (150, size, start)
@@ -77,21 +65,21 @@ def test_pages_by_index(client: ScimClient, query: dict[str, Any], first: str | 
 @pytest.mark.parametrize(
     "query", [{"startIndex": "x"}, {"count": "1.5"}, {"count": "ten"}, {"startIndex": "1", "cursor": ""}]
 )
-def test_wrong_numbers_are_refused(client: ScimClient, query: dict[str, str]) -> None:
+def test_wrong_page_numbers_are_refused(client: ScimClient, query: dict[str, str]) -> None:
     answer = client.get(f"/Users?{urlencode(query)}")
     assert (answer.status, answer.body["scimType"]) == (400, "invalidValue")
 
 
 def test_a_page_has_at_most_1000(client: ScimClient) -> None:
-    fill(client, [f"u{number:04}" for number in range(1001)])
+    create_users(client, [f"u{number:04}" for number in range(1001)])
     found = page(client, count=5000)
     assert (found["itemsPerPage"], found["totalResults"]) == (1000, 1001)
 
 
-def test_deep_pages_step_over_what_was_deleted(client: ScimClient) -> None:
+def test_deep_pages_skip_deleted_rows(client: ScimClient) -> None:
     """Totals and offsets come from counts per block of 1024 rows; deletions in every block must not shift them."""
     names = [f"u{number:04}" for number in range(3000)]
-    ids = fill(client, names)
+    ids = create_users(client, names)
     gone = {*range(0, 3000, 7), *range(1024, 2048)}
     operations = [{"method": "DELETE", "path": f"/Users/{ids[number]}"} for number in sorted(gone)]
     for start in range(0, len(operations), 1000):
@@ -104,14 +92,14 @@ def test_deep_pages_step_over_what_was_deleted(client: ScimClient) -> None:
         assert names_of(found) == names[start - 1 : start + 2], start
 
 
-def test_deep_pages_in_a_directory_of_many_blocks(app: Flask, client: ScimClient) -> None:
-    """Counts of 32 blocks at once are stepped over, too: as many numbers lie between these people."""
+def test_deep_pages_work_in_a_directory_of_many_blocks(app: Flask, client: ScimClient) -> None:
+    """Offsets also use counts per 32 blocks, and the gaps between these people are as wide."""
     names = []
     for number in (1, 40_000, 70_000, 200_000):
         with app.extensions["perch"].database.write() as connection:
             connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'resources'", (number,))
         names += [f"u{number}-{place}" for place in range(3)]
-        ids = fill(client, names[-3:])
+        ids = create_users(client, names[-3:])
         client.delete(f"/Users/{ids[1]}")
         del names[-2]
     for start in range(1, len(names) + 3):
@@ -122,7 +110,7 @@ def test_deep_pages_in_a_directory_of_many_blocks(app: Flask, client: ScimClient
 
 def fill_names(client: ScimClient) -> list[str]:
     names = ["late-1", "late-2"]
-    fill(client, names)
+    create_users(client, names)
     return names
 
 
@@ -130,7 +118,7 @@ def fill_names(client: ScimClient) -> list[str]:
 
 
 def walk(client: ScimClient, change: Any = None, **query: Any) -> list[str]:
-    """All names, page by page; `change` is called between pages."""
+    """Return all names, read page by page; call `change` between pages."""
     found, cursor = [], ""
     while True:
         body = page(client, cursor=cursor, **query)
@@ -145,14 +133,14 @@ def walk(client: ScimClient, change: Any = None, **query: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("query", [{}, {"sortBy": "userName"}, {"sortBy": "userName", "sortOrder": "descending"}])
-def test_a_cursor_passes_nobody_over_while_others_come_and_go(client: ScimClient, query: dict[str, str]) -> None:
+def test_a_cursor_skips_nobody_while_others_come_and_go(client: ScimClient, query: dict[str, str]) -> None:
     names = [f"u{number:02}" for number in range(40)]
-    ids = dict(zip(names, fill(client, names), strict=True))
+    ids = dict(zip(names, create_users(client, names), strict=True))
     passing, going = iter(range(100)), iter([*names[1:8:2], *names[38:30:-2]])
 
     def change() -> None:
         number = next(passing)
-        fill(client, [f"a{number}", f"u20-{number}", f"z{number}"])
+        create_users(client, [f"a{number}", f"u20-{number}", f"z{number}"])
         client.delete(f"/Users/{ids[next(going)]}")
 
     found = walk(client, change, count=7, **query)
@@ -164,7 +152,7 @@ def test_a_cursor_passes_nobody_over_while_others_come_and_go(client: ScimClient
 
 @pytest.mark.parametrize("order", ["ascending", "descending"])
 @pytest.mark.parametrize("name", ["title", "active", "emails", "meta.created", "displayName"])
-def test_walking_by_cursor_is_the_same_as_by_index(client: ScimClient, name: str, order: str) -> None:
+def test_pages_by_cursor_equal_pages_by_index(client: ScimClient, name: str, order: str) -> None:
     for number in range(30):
         body: dict[str, Any] = {"userName": f"u{number:02}", "active": number % 2 == 0}
         if number % 3:
@@ -182,7 +170,7 @@ def test_walking_by_cursor_is_the_same_as_by_index(client: ScimClient, name: str
 
 
 @pytest.mark.parametrize("name", ["title", "emails", "name.formatted", "userName"])
-def test_a_cursor_fits_into_a_url_however_long_the_values_are(generic: ScimClient, name: str) -> None:
+def test_a_cursor_over_long_values_fits_into_a_url(generic: ScimClient, name: str) -> None:
     long = "\U0001f600" * (250 if name == "userName" else 16_000)
     for number in range(4):
         person = {"title": long, "emails": [{"value": long}], "name": {"formatted": long}}
@@ -198,8 +186,8 @@ def test_a_cursor_fits_into_a_url_however_long_the_values_are(generic: ScimClien
     assert found == (["0", "1", "2", "3"] if name == "userName" else ["1", "2", "3", "0"])
 
 
-def test_cursors_belong_to_their_query(client: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    fill(client, [f"u{number}" for number in range(9)])
+def test_a_cursor_is_valid_for_its_query_only(client: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_users(client, [f"u{number}" for number in range(9)])
     cursor = page(client, cursor="", count=2, filter="userName pr")["nextCursor"]
     good = {"cursor": cursor, "count": 2, "filter": "userName pr"}
     assert len(page(client, **good)["Resources"]) == 2
@@ -228,7 +216,7 @@ def test_cursors_belong_to_their_query(client: ScimClient, monkeypatch: pytest.M
 
 @pytest.fixture
 def mixed(client: ScimClient) -> ScimClient:
-    """Five people and four groups, created in turns."""
+    """Five people and four groups, created alternately."""
     for number in range(9):
         name = f"n{number}"
         if number % 2:
@@ -247,7 +235,7 @@ def search(client: ScimClient, path: str = "/.search", **request: Any) -> Any:
     return answer.body
 
 
-def test_the_root_searches_everything_by_index(mixed: ScimClient) -> None:
+def test_a_root_search_covers_all_types_by_index(mixed: ScimClient) -> None:
     found = search(mixed)
     assert (found["totalResults"], names_of(found)) == (9, ALL)
     assert {thing["meta"]["resourceType"] for thing in found["Resources"]} == {"User", "Group"}
@@ -257,7 +245,7 @@ def test_the_root_searches_everything_by_index(mixed: ScimClient) -> None:
     assert names_of(search(mixed, filter='meta.resourceType eq "Group"')) == ALL[1::2]
 
 
-def test_the_root_searches_everything_by_cursor(mixed: ScimClient) -> None:
+def test_a_root_search_covers_all_types_by_cursor(mixed: ScimClient) -> None:
     for order in ({}, {"sortBy": "displayName", "sortOrder": "descending"}, {"sortBy": "title"}):
         found: list[str] = []
         cursor: str | None = ""
@@ -277,7 +265,7 @@ def test_an_attribute_of_one_type_is_unassigned_in_the_other(mixed: ScimClient) 
     assert (refused.status, refused.body["scimType"]) == (400, "invalidFilter")
 
 
-def test_a_search_projects(mixed: ScimClient) -> None:
+def test_a_search_returns_the_requested_attributes(mixed: ScimClient) -> None:
     for path in ("/.search", "/Users/.search", "/Groups/.search"):
         for thing in search(mixed, path, attributes=["displayName"])["Resources"]:
             assert thing.keys() == {"id", "schemas", "displayName"}
@@ -289,7 +277,7 @@ def test_a_mixed_page_costs_few_statements(app: Flask, make_client: MakeClient) 
     client = make_client("generic")
     counts = []
     for number in range(2):
-        fill(client, [f"u{number}-{place}" for place in range(20)])
+        create_users(client, [f"u{number}-{place}" for place in range(20)])
         with traced(app) as statements:
             search(client)
         counts.append(len(about_resources(statements)))
@@ -297,7 +285,7 @@ def test_a_mixed_page_costs_few_statements(app: Flask, make_client: MakeClient) 
 
 
 @pytest.mark.parametrize("path", ["/Users", "/Groups", "/.search", "/Users/.search"])
-def test_an_empty_list_is_complete(client: ScimClient, path: str) -> None:
+def test_an_empty_list_is_a_complete_list_response(client: ScimClient, path: str) -> None:
     body = search(client, path) if path.endswith(".search") else page(client, path)
     assert body == {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],

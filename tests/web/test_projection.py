@@ -8,7 +8,7 @@ from tests.support.resources import ACCESS, ENTERPRISE, FULL, group, patch, refu
 from tests.support.statements import traced
 
 
-def test_projection_on_all_operations(okta: ScimClient) -> None:
+def test_projection_applies_to_all_operations(okta: ScimClient) -> None:
     asked, left_out = "?attributes=userName,emails.type", f"?excludedAttributes=emails,{ENTERPRISE},title"
     created = okta.post("/Users" + asked, FULL).body
     path = f"/Users/{created['id']}"

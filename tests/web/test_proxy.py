@@ -1,4 +1,4 @@
-"""Behind a proxy: whose word counts about host, scheme and address, and that none of it is ever stored."""
+"""Behind a proxy: which headers decide host, scheme and address; none of them is ever stored."""
 
 import sqlite3
 from contextlib import closing
@@ -43,13 +43,13 @@ def location(client: ScimClient, headers: dict[str, str]) -> str:
     return str(answer.body["Resources"][0]["meta"]["location"]).partition(client.base_path)[0]
 
 
-def test_forwarded_headers_mean_nothing_by_default(generic: ScimClient) -> None:
+def test_forwarded_headers_are_ignored_by_default(generic: ScimClient) -> None:
     generic.post("/Users", {"userName": "someone"})
     assert location(generic, FORWARDED) == "http://localhost"
     assert location(generic, {"Host": "perch.example.net:8000"}) == "http://perch.example.net:8000"
 
 
-def test_the_public_url_decides_whatever_is_sent(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_the_public_url_overrides_all_headers(make_app: MakeApp, make_client: MakeClient) -> None:
     app = make_app(PERCH_PUBLIC_URL="https://perch.example.com", PERCH_TRUSTED_PROXIES="1")
     client = make_client(app=app)
     client.post("/Users", {"userName": "someone"})
@@ -57,7 +57,7 @@ def test_the_public_url_decides_whatever_is_sent(make_app: MakeApp, make_client:
         assert location(client, headers) == "https://perch.example.com"
 
 
-def test_so_many_proxies_are_believed(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_headers_of_a_trusted_proxy_are_used(make_app: MakeApp, make_client: MakeClient) -> None:
     client = make_client(app=make_app(PERCH_TRUSTED_PROXIES="1"))
     client.post("/Users", {"userName": "someone"})
     assert location(client, FORWARDED) == "https://public.example.com"
@@ -67,7 +67,7 @@ def test_so_many_proxies_are_believed(make_app: MakeApp, make_client: MakeClient
 
 
 @pytest.mark.parametrize("trusted", ["0", "1"])
-def test_the_counted_address_is_the_clients_only_behind_a_proxy(
+def test_failed_keys_are_counted_by_forwarded_address_only_behind_a_proxy(
     trusted: str, make_app: MakeApp, make_client: MakeClient
 ) -> None:
     client = make_client(app=make_app(PERCH_TRUSTED_PROXIES=trusted, PERCH_FAILED_KEYS="2"))
@@ -77,7 +77,7 @@ def test_the_counted_address_is_the_clients_only_behind_a_proxy(
 
 
 @pytest.mark.parametrize("host", ABSURD)
-def test_an_absurd_host_does_no_harm(host: str, generic: ScimClient) -> None:
+def test_an_absurd_host_is_used_as_it_is_or_400(host: str, generic: ScimClient) -> None:
     generic.post("/Users", {"userName": "someone"})
     answer = generic.get("/Users", {"Host": host})
     assert answer.status in (200, 400)
@@ -87,7 +87,7 @@ def test_an_absurd_host_does_no_harm(host: str, generic: ScimClient) -> None:
         assert answer.body["Resources"][0]["meta"]["location"].startswith(("http://localhost", f"http://{host}"))
 
 
-def test_nothing_stored_holds_a_host(generic: ScimClient, make_app: MakeApp) -> None:
+def test_no_stored_row_holds_a_host(generic: ScimClient, make_app: MakeApp) -> None:
     forged = {"Host": "forged.example", "X-Forwarded-Host": "forged.example", "Origin": "http://forged.example"}
     person = generic.request("POST", "/Users", {"userName": "someone"}, forged).body
     assert person["meta"]["location"].startswith("http://forged.example/")
@@ -101,7 +101,7 @@ def test_nothing_stored_holds_a_host(generic: ScimClient, make_app: MakeApp) -> 
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         kept = {name: repr(connection.execute(f'SELECT * FROM "{name}"').fetchall()) for name in tables}
     assert "someone" in kept["resources"]
-    # What clients say of themselves in a body is theirs; the traffic shows answers as they were.
+    # Only the traffic may hold a host, since it keeps answers as they were sent.
     assert [name for name, text in kept.items() if "forged.example" in text and name != "traffic"] == []
 
 
@@ -110,7 +110,7 @@ def test_a_base_url_with_a_final_slash_works(generic: ScimClient) -> None:
     assert generic.get("//Users").body["totalResults"] == 1
 
 
-def test_gunicorn_itself_believes_nobody(make_server: MakeServer) -> None:
+def test_gunicorn_ignores_forwarded_headers(make_server: MakeServer) -> None:
     server = make_server(workers=1)
     server.start()
     client = server.client(key=server.key)

@@ -18,7 +18,7 @@ def test_the_list_has_the_whole_catalogue(okta: ScimClient) -> None:
     assert all(role["schemas"] == [ROLE] and role["displayName"] for role in answer.body["Resources"])
 
 
-def test_a_page_says_its_true_size(okta: ScimClient) -> None:
+def test_a_page_of_roles_says_its_true_size(okta: ScimClient) -> None:
     first = okta.get("/Roles?startIndex=1&count=1").body
     rest = okta.get("/Roles?startIndex=2&count=100").body
     assert (first["itemsPerPage"], rest["itemsPerPage"]) == (1, 4)
@@ -34,7 +34,7 @@ def test_a_role_is_found_by_its_slug_and_its_location_leads_to_it(app: Flask, ok
     assert okta.get(path).body == role.body
 
 
-def test_searches(okta: ScimClient) -> None:
+def test_roles_can_be_searched(okta: ScimClient) -> None:
     assert okta.get('/Roles?filter=displayName+eq+"ADMIN"').body["Resources"][0]["id"] == "managed:admin"
     asked = {"filter": 'id sw "managed:"', "sortBy": "id", "attributes": ["displayName"]}
     found = okta.post("/Roles/.search", asked).body
@@ -44,7 +44,7 @@ def test_searches(okta: ScimClient) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("path", ["/Roles", "/Roles/managed:admin", "/Roles/no/such"])
-def test_writes_are_405(okta: ScimClient, method: str, path: str) -> None:
+def test_writes_of_roles_are_405(okta: ScimClient, method: str, path: str) -> None:
     answer = okta.request(method, path, {} if method != "DELETE" else None)
     refused(answer, 405, detail=f"{method} is not possible at")
     assert "GET" in answer.headers["Allow"]

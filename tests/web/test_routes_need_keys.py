@@ -1,4 +1,4 @@
-"""Every route needs a key or a login, or is on a short public list: a new one cannot be forgotten."""
+"""Every route needs a key or a login, unless it is on the short public list."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 from tests.support.commands import scim_path
 
 BASE = "/<workspace>/scim/v2"
-# What anybody may see.
+# Routes that need neither a key nor a login.
 PUBLIC = {
     f"{BASE}/ServiceProviderConfig",
     "/",
@@ -19,9 +19,9 @@ PUBLIC = {
     "/<workspace>/jwks.json",
 }
 EVENTS = "/<workspace>/events"
-# What the console shows before anybody is logged in.
+# Console routes that need no login.
 LOGIN = ("/console/sign-in", "/console/sign-out", "/console/static/<path:filename>")
-# The methods that Flask or a proxy may add by themselves.
+# All methods, since Flask adds some to a route by itself.
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -70,7 +70,7 @@ def test_every_console_route_needs_a_login(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("rule", sorted(PUBLIC))
-def test_public_routes_tell_no_secret(rule: str, app: Flask) -> None:
+def test_public_routes_show_no_secret(rule: str, app: Flask) -> None:
     answer = app.test_client().get(rule.replace(BASE, scim_path(app)))
     assert answer.status_code in (200, 302, 303, 404)
     assert b"perch_" not in answer.data or rule == "/metrics"

@@ -1,4 +1,4 @@
-"""The same events as security event tokens: RFC 9967 over RFC 8936 (poll) and RFC 8935 (push)."""
+"""Events as security event tokens (RFC 9967): polled (RFC 8936) and pushed (RFC 8935)."""
 
 import time
 from typing import Any
@@ -23,7 +23,7 @@ class Poller:
 
     def __init__(self, app: Flask) -> None:
         key = create_key(app, "receiver", "--idp", "generic", "--access", "read")
-        self.client = ScimClient(wsgi_transport(app), scim_path(app)[: -len("/scim/v2")], key)
+        self.client = ScimClient(wsgi_transport(app), scim_path(app), key).beside_scim()
         self.app = app
 
     def ask(self, **body: Any) -> Answer:
@@ -55,7 +55,7 @@ def uris(tokens: list[dict[str, Any]]) -> list[str]:
     return [uri for token in tokens for uri in token["events"] if uri.startswith("urn:ietf")]
 
 
-def test_events_as_rfc_9967_has_them(app: Flask, generic: ScimClient, poller: Poller) -> None:
+def test_tokens_hold_the_events_of_rfc_9967(app: Flask, generic: ScimClient, poller: Poller) -> None:
     ann = generic.post("/Users", {"userName": "ann", "externalId": "7", "roles": ["a"]}).body["id"]
     generic.put(f"/Users/{ann}", {"userName": "ann", "externalId": "7", "roles": ["a"], "title": "Dr"})
     generic.patch(f"/Users/{ann}", {"Operations": [{"op": "replace", "value": {"active": False}}]})
@@ -83,7 +83,7 @@ def test_events_as_rfc_9967_has_them(app: Flask, generic: ScimClient, poller: Po
     assert first["iss"].endswith(poller.client.base_path) and abs(first["iat"] - time.time()) < 120
 
 
-def test_tokens_come_again_until_they_are_acknowledged(generic: ScimClient, poller: Poller) -> None:
+def test_tokens_are_repeated_until_they_are_acknowledged(generic: ScimClient, poller: Poller) -> None:
     for number in range(5):
         generic.post("/Users", {"userName": f"u{number}"})
     answer = poller.ask(maxEvents=2)
@@ -106,7 +106,7 @@ def test_each_key_has_a_stream_of_its_own(app: Flask, generic: ScimClient, polle
     assert [token["jti"] for token in other.poll()] == [jti]
 
 
-def test_a_stream_that_lost_events_says_so_once(app: Flask, generic: ScimClient, poller: Poller) -> None:
+def test_a_stream_that_lost_events_is_410_once(app: Flask, generic: ScimClient, poller: Poller) -> None:
     for name in ("ann", "bob"):
         generic.post("/Users", {"userName": name})
     with app.extensions["perch"].database.write() as connection:
@@ -120,18 +120,18 @@ def test_a_stream_that_lost_events_says_so_once(app: Flask, generic: ScimClient,
     "body",
     [[], {"maxEvents": -1}, {"maxEvents": "x"}, {"ack": "x"}, {"ack": [1]}, {"setErrs": []}, {"returnImmediately": 1}],
 )
-def test_polls_of_no_form(poller: Poller, body: Any) -> None:
+def test_a_malformed_poll_is_400(poller: Poller, body: Any) -> None:
     answer = poller.client.post("/events/poll", body)
     assert answer.status == 400 and answer.body["scimType"] == "invalidSyntax"
 
 
-def test_a_poll_may_wait(generic: ScimClient, poller: Poller) -> None:
+def test_a_poll_that_may_wait_returns_waiting_tokens(generic: ScimClient, poller: Poller) -> None:
     generic.post("/Users", {"userName": "ann"})
     answer = poller.client.post("/events/poll", {"maxEvents": 1})
     assert len(answer.body["sets"]) == 1
 
 
-def test_tokens_are_pushed(make_app: MakeApp) -> None:
+def test_tokens_are_pushed_to_a_webhook(make_app: MakeApp) -> None:
     receiver = Receiver()
     app = make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on")
     perch = app.extensions["perch"]

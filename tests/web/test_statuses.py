@@ -19,21 +19,21 @@ from tests.support.resources import patch, refused, user
         ("GET", "/Bulk", {"POST"}),
     ],
 )
-def test_405_says_what_is_allowed(okta: ScimClient, method: str, path: str, allowed: set[str]) -> None:
+def test_a_405_names_the_allowed_methods(okta: ScimClient, method: str, path: str, allowed: set[str]) -> None:
     answer = okta.request(method, path, {} if method != "GET" else None)
     refused(answer, 405, detail=f"{method} is not possible at")
     assert allowed <= set(answer.headers["Allow"].split(", "))
 
 
 @pytest.mark.parametrize("path", ["/Nothing", "/Users/1/2/3", "/users", "/ResourceTypes/None", "/Schemas/urn:none"])
-def test_404_is_an_error_document(okta: ScimClient, path: str) -> None:
+def test_a_404_is_a_scim_error(okta: ScimClient, path: str) -> None:
     refused(okta.get(path), 404)
 
 
 @pytest.mark.parametrize(
     "identifier", ["1", "010101001010101011001010101011", "00919288221112222", "%00", "é", "a" * 5000]
 )
-def test_any_id_may_be_unknown(okta: ScimClient, identifier: str) -> None:
+def test_an_unknown_id_of_any_form_is_404(okta: ScimClient, identifier: str) -> None:
     for kind in ("Users", "Groups", "Roles"):
         refused(okta.get(f"/{kind}/{identifier}"), 404)
     refused(okta.patch(f"/Users/{identifier}", patch("replace", "title", "x")), 404)
@@ -42,17 +42,17 @@ def test_any_id_may_be_unknown(okta: ScimClient, identifier: str) -> None:
 
 
 @pytest.mark.parametrize("media", ["text/plain", "application/xml", "application/x-www-form-urlencoded"])
-def test_415(okta: ScimClient, media: str) -> None:
+def test_other_media_types_are_415(okta: ScimClient, media: str) -> None:
     refused(okta.post("/Users", {"userName": "x"}, {"Content-Type": media}), 415, detail="application/scim+json")
 
 
 @pytest.mark.parametrize("media", ["application/json", "application/scim+json;charset=UTF-8", "Application/JSON; a=b"])
-def test_accepted_media(okta: ScimClient, media: str) -> None:
+def test_json_media_types_are_accepted(okta: ScimClient, media: str) -> None:
     answer = okta.post("/Users", {"userName": "x"}, {"Content-Type": media})
     assert (answer.status, answer.headers["Content-Type"]) == (201, "application/scim+json")
 
 
-def test_413(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_a_body_over_the_limit_is_413(make_app: MakeApp, make_client: MakeClient) -> None:
     client = make_client(app=make_app(PERCH_MAX_BODY="2000"))
     fits = {"userName": "x", "title": "t" * 1900}
     assert client.post("/Users", fits).status == 201
@@ -87,7 +87,7 @@ def test_a_bad_body_is_400_and_changes_nothing(okta: ScimClient, data: bytes, sc
     assert okta.get("/Users").body["totalResults"] == 0
 
 
-def test_head_and_me_and_trailing_slashes(okta: ScimClient) -> None:
+def test_head_and_trailing_slashes_work_and_me_is_501(okta: ScimClient) -> None:
     ann = user(okta, "ann")
     assert okta.request("HEAD", f"/Users/{ann['id']}").status == 200
     refused(okta.get("/Me"), 501)

@@ -28,7 +28,7 @@ SAME: list[tuple[str, Body]] = [
 
 
 @pytest.mark.parametrize(("method", "body"), SAME)
-def test_nothing_changed_nothing_moved(app: Flask, okta: ScimClient, method: str, body: Body) -> None:
+def test_a_write_that_changes_nothing_moves_nothing(app: Flask, okta: ScimClient, method: str, body: Body) -> None:
     ann = user(okta, "ann", **{key: value for key, value in FULL.items() if key != "userName"})
     entries = run_json(app, "journal")
     answer = okta.request(method, f"/Users/{ann['id']}", body)
@@ -49,7 +49,7 @@ def test_uniqueness_ignores_case_beyond_ascii(okta: ScimClient) -> None:
     ("name", "limit"),
     [("userName", 1024), ("displayName", 1024), ("externalId", 1024), ("title", 65536), ("nickName", 65536)],
 )
-def test_text_is_bounded(okta: ScimClient, name: str, limit: int) -> None:
+def test_too_long_text_is_refused(okta: ScimClient, name: str, limit: int) -> None:
     body: Body = {"userName": "x", name: "é" * (limit // 2)}
     made = okta.post("/Users", body)
     assert made.status == 201
@@ -60,7 +60,7 @@ def test_text_is_bounded(okta: ScimClient, name: str, limit: int) -> None:
     )
 
 
-def test_an_okta_post_brings_a_deactivated_person_back(app: Flask, okta: ScimClient) -> None:
+def test_an_okta_post_reactivates_a_deactivated_user(app: Flask, okta: ScimClient) -> None:
     ann = user(okta, "Ann", active=False, title="T")
     one = group(okta, "G", ann["id"])
     again = okta.post("/Users", {"userName": "ANN", "nickName": "N"})
@@ -81,14 +81,16 @@ def test_an_okta_post_brings_a_deactivated_person_back(app: Flask, okta: ScimCli
         ("generic", False, {"active": True}),
     ],
 )
-def test_everything_else_is_a_conflict(make_client: MakeClient, provider: str, active: bool, sent: Body) -> None:
+def test_any_other_post_of_a_taken_user_name_is_409(
+    make_client: MakeClient, provider: str, active: bool, sent: Body
+) -> None:
     client = make_client(provider)
     ann = user(client, "ann", active=active)
     refused(client.post("/Users", {"userName": "Ann", **sent}), 409, "uniqueness")
     assert client.get(f"/Users/{ann['id']}").body == ann
 
 
-def test_passwords_are_taken_and_forgotten(app: Flask, okta: ScimClient) -> None:
+def test_passwords_are_accepted_and_never_stored(app: Flask, okta: ScimClient) -> None:
     secret = "correct horse battery staple"
     ann = okta.post("/Users", {"userName": "ann", "password": secret})
     okta.put(f"/Users/{ann.body['id']}", {"userName": "ann", "password": secret})

@@ -1,4 +1,4 @@
-"""Random filters and orders over random directories: documents in Python and SQL over rows agree (Hypothesis)."""
+"""Random filters and orders give the same result in Python over documents and in SQL over rows."""
 
 from typing import Any
 

@@ -37,12 +37,12 @@ def search(connection: sqlite3.Connection, text: str, kind: ResourceType) -> lis
 
 
 @pytest.mark.parametrize("case", MATCHES, ids=name_of)
-def test_matches(case, connection):
+def test_a_filter_finds_its_matches(case, connection):
     assert search(connection, case["filter"], RESOURCE_TYPES[case.get("type", "User")]) == case["matches"]
 
 
-def test_who_may_log_in():
-    """A role of one's own, of one's group, of a group around that; in such a group by way of any of several."""
+def test_login_allowed_follows_the_roles_of_users_and_groups():
+    """A role may be the user's own, its group's, or that of any group around it, on any path."""
 
     def user(name: str, active: bool = True, manual: tuple[str, ...] = ()) -> Entry:
         return Entry(name, "User", {"userName": name, "active": active}, manual=list(manual))
@@ -70,13 +70,13 @@ def total(case) -> Sql | None:
 
 
 @pytest.mark.parametrize("case", [case for case in MATCHES if total(case)], ids=name_of)
-def test_totals(case, connection):
+def test_a_total_is_the_number_of_matches(case, connection):
     sql = total(case)
     assert sql is not None
     assert connection.execute(sql.text, sql.parameters).fetchone() == (len(case["matches"]),)
 
 
-def test_roles(connection):
+def test_roles_of_the_catalogue_can_be_filtered(connection):
     def found(text: str) -> list[str]:
         sql = compiled(text, ROLE)
         statement = f"SELECT r.id FROM {ROLES} r WHERE {sql.text} ORDER BY r.seq"
@@ -133,7 +133,7 @@ def test_lookups_use_indexes(kind, text, connection):
     assert not [step for step in tables if step.endswith("(type=?)")], plan
 
 
-def test_walks_down_read_only_the_groups_among_the_members(connection):
+def test_walks_through_members_read_only_the_groups_among_them(connection):
     texts = ('groups.value eq "x"', f'{ACCESS}:effectiveRoles.value eq "x"')
     for sql in (compiled(text, USER) for text in texts):
         statement = f"EXPLAIN QUERY PLAN SELECT r.id FROM resources r WHERE r.type = 'User' AND ({sql.text})"
@@ -151,7 +151,7 @@ COUNTED = {
 
 
 @pytest.mark.parametrize(("text", "steps"), COUNTED.items(), ids=COUNTED.keys())
-def test_elements_are_counted_without_their_resources(text, steps, connection):
+def test_elements_are_counted_without_reading_resources(text, steps, connection):
     sql = compile_total(bind(parse_filter(text), USER.schema), BASE)
     assert sql is not None
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql.text}", sql.parameters)]
@@ -160,12 +160,12 @@ def test_elements_are_counted_without_their_resources(text, steps, connection):
 
 
 @pytest.mark.parametrize("text", ["title pr", 'userName eq "x"', 'groups.type eq "direct"', "not (roles pr)", "ims pr"])
-def test_others_are_counted_one_by_one(text):
+def test_other_filters_have_no_counting_statement(text):
     assert compile_total(bind(parse_filter(text), USER.schema), BASE) is None
 
 
 def _chain(link: str, depth: int) -> str:
-    """Nest brackets at the end of each link, `and` and `or` in turn."""
+    """Nest brackets at the end of each link, alternating `and` and `or`."""
     text = "title pr"
     for level in range(depth):
         text = link.format(word=("and", "or")[level % 2], text=text)
@@ -203,7 +203,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE.keys())
-def test_the_largest_filters(text, connection):
+def test_the_largest_filters_run_in_time(text, connection):
     assert len(text) <= MAX_LENGTH
     start = time.perf_counter()
     sql = compiled(text, USER)
@@ -212,7 +212,7 @@ def test_the_largest_filters(text, connection):
     assert time.perf_counter() - start < 1.5
 
 
-def test_literals_are_bound(connection):
+def test_literals_are_bound_as_parameters(connection):
     sql = compiled("""title co "'; DROP TABLE resources; --" or userName sw "?" """, USER)
     assert "DROP" not in sql.text and sql.text.count("?") == len(sql.parameters)
 

@@ -1,4 +1,4 @@
-"""Pieces of SQL: conditions that have a value, and sets of numbers."""
+"""Fragments of SQL: optional conditions, and lists of numbers."""
 
 import sqlite3
 
@@ -14,7 +14,7 @@ def test_conditions_without_a_value_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1, 100])
-def test_a_set_of_any_size_is_a_list(count: int) -> None:
+def test_a_list_of_any_size_can_be_matched(count: int) -> None:
     listed = in_list(list(range(count)))
     sql = f"SELECT value FROM (SELECT value FROM json_each('[0, 3, 4, 99, 200]')) WHERE value IN {listed.text}"
     found = [value for (value,) in sqlite3.connect(":memory:").execute(sql, listed.parameters)]
