@@ -27,7 +27,7 @@ def is_unassigned(value: object) -> bool:
 def names_schema(body: Mapping[str, Any], urn: str, title: str = "") -> bool:
     """Tell whether a body names a schema in `schemas`, in any case; one without `schemas` counts as if it did.
 
-    `title` is the example that the tolerance of missing `schemas` is noted with.
+    `title` is the example that the tolerance MISSING_SCHEMAS records.
     """
     sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
     if is_unassigned(sent):

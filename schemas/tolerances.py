@@ -50,7 +50,7 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
 class UsedTolerances(dict[Tolerance, str]):
     """The tolerances that a request needed, each with its first example, and the attributes that Perch ignored.
 
-    `expected` are not noted: the schemas that Perch shows to the client's key ask for them.
+    `expected` tolerances are not recorded: the schemas that this key is shown require them.
     """
 
     def __init__(self, strict: bool = False) -> None:

@@ -51,7 +51,7 @@ def leftover(path: Path) -> UnusableFile:
     """Return the error of a database that was replaced, while the write-ahead log of the one before is still there."""
     return UnusableFile(
         f"{path} was replaced, but {path}-wal still holds changes of the file before and would damage this one. "
-        f"Move {path}-wal and {path}-shm away; next time use flask restore, which sees to that.",
+        f"Move {path}-wal and {path}-shm away; next time use flask restore, which removes both.",
         LATER,
     )
 

@@ -100,7 +100,7 @@ def turn(path: Path, deadline: float) -> Iterator[None]:
 
 
 class FileUse:
-    """The fact that this process uses a database; it ends with the object, or with the process in whatever way.
+    """This process's use of a database; it ends with the object or with the process.
 
     Each process holds a shared lock on FILE.in-use, so that a restore knows of all. The lock file also says which
     database the write-ahead log belongs to, since the log itself does not.

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from schemas import ResourceType
@@ -13,12 +14,14 @@ from storage.database import Connection, Database
 from storage.journal import Author
 from storage.members import Edit
 from storage.resources import ResourceRow
+from storage.retention import Erased
 from storage.roles import Role
 from storage.search import Place, Query
 
 SHOWN_HOLDERS = 5
 
 Document = dict[str, Any]
+FORGET = ("Workspace", "forget", "a deleted person")
 
 
 class Repository:
@@ -218,6 +221,17 @@ class Transaction(Snapshot):
                 resources.touch(self.connection, row)
         roles.remove(self.connection, slug)
         self._changes.role_removed(role, holders, reach)
+
+    def forget(self, name: str) -> Erased:
+        """Erase a deleted person, by any userName that they had, from journal, events, traffic and quirks.
+
+        :raises Conflict: while the person exists, under this or another name.
+        """
+        erased = retention.forget(self.connection, name)
+        if erased:
+            changes = {what: {"before": count, "after": 0} for what, count in asdict(erased).items()}
+            self.note("forget", FORGET, changes)
+        return erased
 
     def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
         """Journal an act that changes no resource; `subject` is the type, id and name of its object."""

@@ -1,4 +1,4 @@
-"""Webhooks, which events are pushed to: how far each one is, and a queue of the events that it has not got yet."""
+"""Webhooks: the position of each, and its queue of undelivered events."""
 
 import json
 import sqlite3

@@ -6,8 +6,6 @@ from scim.cli.common import author, command
 from scim.web.requests import perch
 from storage import retention
 
-SUBJECT = ("Workspace", "forget", "a deleted person")
-
 
 @click.command("forget")
 @click.argument("username")
@@ -15,11 +13,7 @@ SUBJECT = ("Workspace", "forget", "a deleted person")
 def forget(username: str) -> None:
     """Erase a deleted person from the journal and the recorded requests, by any userName that they had."""
     with perch().repository.writing(author()) as write:
-        erased = retention.forget(write.connection, username)
-        if erased:
-            counts = {"journal": erased.journal, "mentions": erased.mentions, "traffic": erased.traffic}
-            changes = {name: {"before": count, "after": 0} for name, count in counts.items()}
-            write.note("forget", SUBJECT, changes)
+        erased = write.forget(username)
     if not erased:
         click.echo("Perch has no entries under that name.")
         return

@@ -78,9 +78,10 @@ class WebhookSender:
         try:
             connection.request("POST", target.path, body, dict(headers))
             response = connection.getresponse()
-            data = response.read(MAX_BODY)
+            data = response.read(MAX_BODY + 1)
             result = SendResult(response.status, _one_line(data), _seconds(response.headers.get("Retry-After")))
-            if not response.isclosed() or response.will_close:
+            # http.client drops the socket when the server closes; the rest of an answer over MAX_BODY is not read.
+            if connection.sock is None or len(data) > MAX_BODY:
                 self.close()
             return result
         finally:
@@ -95,15 +96,13 @@ class WebhookSender:
                 plain.settimeout(self.timeout)
                 # Head and body are two packets; Nagle's algorithm would hold the second one back.
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = http.client.HTTPConnection(target.host, target.port)
+                connection = _client(target)
                 # http.client must not reconnect by itself: it would resolve the name again.
                 connection.auto_open = 0
                 connection.sock = _with_tls(plain, target.host) if target.scheme == "https" else plain
             except OSError as error:
                 last = error
                 continue
-            if target.scheme == "https":
-                connection.default_port = 443
             self._connection, self._opened = connection, time.monotonic()
             return connection
         raise last
@@ -113,6 +112,12 @@ class WebhookSender:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _client(target: WebhookUrl) -> http.client.HTTPConnection:
+    if target.scheme == "https":
+        return http.client.HTTPSConnection(target.host, target.port, context=_tls())
+    return http.client.HTTPConnection(target.host, target.port)
 
 
 def _with_tls(plain: socket.socket, host: str) -> socket.socket:

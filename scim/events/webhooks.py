@@ -106,7 +106,7 @@ class WebhookService:
             webhooks.get(connection, identifier)
             position = _position(connection, begin)
             webhooks.change(connection, identifier, position=position, failures=0, failingSince=None, nextTry=0.0)
-            # QueuedEvent events before the new position stay queued, unless everything is skipped.
+            # Queued events before the new position stay queued, unless everything is skipped.
             webhooks.clear(connection, identifier, -1 if begin == "latest" else position)
             return events.last(connection) - position
 
@@ -131,7 +131,7 @@ def _position(connection: Connection, begin: str) -> int:
     try:
         moment = datetime.fromisoformat(begin)
     except ValueError:
-        raise InvalidValue("--from: send a cursor, an event's id, oldest, latest, or an instant in ISO 8601.") from None
+        raise InvalidValue("from: send a cursor, an event's id, oldest, latest, or an instant in ISO 8601.") from None
     utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     return webhooks.since(connection, stored(utc))
 

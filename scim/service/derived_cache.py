@@ -42,8 +42,6 @@ class DerivedCache:
         self._size += size
         if self._size > MOST:
             self._size = size
-            for texts in self._texts.values():
-                texts.clear()
             self._texts = {}
 
 

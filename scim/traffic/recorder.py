@@ -35,13 +35,14 @@ class Recorder:
         used, token = tolerances.start()
         return Recording(began, used, token, sent.environ.get(REPLAY), request_id)
 
-    def record(self, recording: Recording, sent: Request, response: Response, body: bytes | None) -> None:
+    def record(self, recording: Recording, sent: Request, path: str, response: Response, body: bytes | None) -> None:
         """Hand a request and its answer to the batch writer if the mode keeps them; never waits.
 
-        `body` is None when nobody has read it.
+        `path` is as sent, with its query; `body` is None when it was not read.
         """
         recording.keep = self._is_kept(recording, sent, response)
         if recording.keep or (recording.used or recording.used.ignored) and recording.key is not None:
+            recording.path = path
             _complete(recording, sent, response, body)
             self.writer.put(recording, len(recording.body) + len(recording.answer))
 
@@ -61,10 +62,9 @@ def _complete(recording: Recording, sent: Request, response: Response, read: byt
     recording.at = time.time()
     recording.method = sent.method
     recording.status = 0 if recording.dropped else response.status_code
-    environ = sent.environ
-    recording.path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or sent.path
     if not recording.keep:
         return
+    environ = sent.environ
     recording.headers = {name: environ[variable] for variable, name in KEPT_HEADERS.items() if environ.get(variable)}
     body, answer = _body_of(sent, recording, read), _answer_of(response)
     recording.body_size, recording.answer_size = len(body) or sent.content_length or 0, len(answer)

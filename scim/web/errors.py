@@ -27,25 +27,24 @@ def register(app: Flask, admit: Callable[[], Response | None]) -> None:
     There is no handler of Exception itself, so that Flask reports a bug by its signal got_request_exception first.
     """
 
-    def refuse(error: HTTPException) -> Response | HTTPException:
-        sent = request
+    def answer_http_error(error: HTTPException) -> Response | HTTPException:
         if isinstance(error, InternalServerError) and error.original_exception is not None:
             return answer_error(error.original_exception)
-        if not is_scim(sent.path) and not EVENTS_PATH.match(sent.path):
-            stray = error.code == 404 and STRAY_PATH.match(sent.path[:LONGEST_SHOWN])
-            return error_response(_stray(sent.path)) if stray else error
+        if not is_scim(request.path) and not EVENTS_PATH.match(request.path):
+            stray = error.code == 404 and STRAY_PATH.match(request.path[:LONGEST_SHOWN])
+            return error_response(_stray(request.path)) if stray else error
         try:
             # A path without a route has no blueprint whose hook could ask for the key.
-            early = admit() if sent.url_rule is None else None
+            early = admit() if request.url_rule is None else None
         except ScimError as refused:
             return answer_error(refused)
         return answer_error(error) if early is None else early
 
-    app.register_error_handler(HTTPException, refuse)
+    app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(ScimError, answer_error)
     app.register_error_handler(RecursionError, answer_error)
-    # The handler logs a bug with its route. Flask's own line has the path, which may hold a name or a key.
-    app.logger.addFilter(lambda record: not record.exc_info)
+    # The handler logs a bug with its route. Flask's line for it has the path, which may hold a name or a key.
+    app.logger.addFilter(lambda record: record.funcName != app.log_exception.__name__)
 
 
 def answer_error(error: BaseException) -> Response:

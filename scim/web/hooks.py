@@ -17,7 +17,7 @@ from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
 from scim.web.auth import READING, Authenticator, authorise
-from scim.web.requests import drop_unread, origin_of
+from scim.web.requests import drop_unread, origin_of, sent_path
 from storage.journal import Author
 
 # The endpoints that need no access key.
@@ -87,20 +87,19 @@ class RequestHooks:
         recording: Recording | None = noted.recording
         environ, status = sent.environ, response.status_code
         response.headers["X-Request-Id"] = noted.request_id
-        if sent.method not in READING and status < 400:
-            self.retention.after_write()
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
         key = recording.key.id if recording is not None and recording.key is not None else ""
         identifier = sent.view_args.get("identifier", "") if sent.view_args else ""
         route = sent.url_rule.rule if sent.url_rule is not None else ""
-        path = environ.get("RAW_URI") or environ.get("REQUEST_URI") or sent.path
-        seen = Seen(
-            noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier
-        )  # fmt: skip
-        requests.end(seen)
+        path = sent_path(sent)
+        requests.end(
+            Seen(noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier)
+        )
         if recording is not None:
-            self.recorder.record(recording, sent, response, noted.get("body"))
+            self.recorder.record(recording, sent, path, response, noted.get("body"))
+        if sent.method not in READING and status < 400:
+            self.retention.after_write()
 
     def close(self, error: BaseException | None = None) -> None:
         """Stop collecting the tolerances of the request (teardown_request)."""

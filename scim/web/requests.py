@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from flask import Request, Response, current_app, g, has_request_context, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, UnsupportedMediaType
 from schemas.json import parse_json
@@ -26,6 +26,12 @@ def perch() -> Perch:
     """Return the deployment that the application serves."""
     found: Perch = current_app.extensions["perch"]
     return found
+
+
+def sent_path(sent: Request) -> str:
+    """Return the path as the client sent it, with its query; decoded where the server does not keep the original."""
+    raw: str | None = sent.environ.get("RAW_URI") or sent.environ.get("REQUEST_URI")
+    return raw or sent.full_path.removesuffix("?")
 
 
 def origin_of(sent: Request) -> str:
@@ -58,6 +64,8 @@ def read_json(limit: int) -> Any:
     """
     if request.mimetype not in ACCEPTED_TYPES:
         raise UnsupportedMediaType(f"Content-Type: send application/scim+json, not {request.mimetype[:100]}.")
+    # A body that could not be read to its end must not be read again for the recorder.
+    g.body = b""
     g.body = _body(limit)
     if not g.body:
         raise InvalidSyntax("The request has no body; send a JSON object.")
@@ -70,7 +78,7 @@ def _body(limit: int) -> bytes:
     request.max_content_length = limit + 1
     try:
         data = b"" if announced > limit else request.get_data(cache=True)
-    except HTTPException:
+    except RequestEntityTooLarge:
         raise
     except Exception:
         # Servers raise different errors for a body that is cut short or badly chunked.

@@ -43,7 +43,7 @@ class ElementRows:
 
 
 def column(text: str, *parameters: Any, indexed: bool = False) -> Column:
-    """Return a column, in short."""
+    """Return a column from its text and bound values."""
     return Column(Sql(text, parameters), indexed)
 
 

@@ -20,7 +20,7 @@ AUTHOR = Author("command:tester", "a-request")
 WRITING_SQL = re.compile(r"\b(INSERT|UPDATE|DELETE)\b")
 QUEUE_OPTIONS = {"wait", "alone", "durable", "once"}
 # Tables that are written together; of the workspace's values only the epoch belongs to them.
-TOGETHER = ("journal", "events", "resources", "members", "roles")
+TOGETHER = ("journal", "events", "resources", "members", "roles", "retention")
 
 
 def writing_functions(module: str) -> set[str]:

@@ -155,5 +155,5 @@ def test_a_person_is_forgotten_by_a_former_name(watched: Flask, client: ScimClie
 
 
 def test_forgetting_an_unknown_name_changes_nothing(watched: Flask) -> None:
-    assert "Nothing" in run_command(watched, "forget", "nobody")
+    assert "no entries" in run_command(watched, "forget", "nobody")
     assert run_json(watched, "journal") == []

@@ -187,6 +187,43 @@ def test_a_bug_is_raised_again_with_TESTING(app: Flask, generic: ScimClient, mon
     assert generic.get("/Users/1").status == 404
 
 
+def test_a_bug_in_a_bulk_operation_is_signalled(
+    observed: Observed, generic: ScimClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("scim.service.bulk.resources.create", fail)
+    operation = {"method": "POST", "path": "/Users", "bulkId": "1", "data": {"userName": "ann"}}
+    answer = generic.post("/Bulk", {"Operations": [operation, {**operation, "path": "/Nothing", "bulkId": "2"}]})
+    assert [result["status"] for result in answer.body["Operations"]] == ["500", "400"]
+    assert [str(error) for error in observed.errors] == ["planted"]
+
+
+def test_an_error_that_an_extension_logs_stays_in_the_log(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise ZeroDivisionError("planted")
+    except ZeroDivisionError:
+        app.logger.exception("The extension failed")
+    assert [(record.getMessage(), record.exc_info is not None) for record in caplog.records] == [
+        ("The extension failed", True)
+    ]
+
+
+def test_a_failing_prune_costs_no_log_line(
+    app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    seen: list[object] = []
+    monkeypatch.setattr(app.extensions["perch.retention"], "after_write", fail)
+    monkeypatch.setattr("scim.web.hooks.requests.end", seen.append)
+    monkeypatch.setattr(logging.getLogger("perch"), "propagate", True)
+    assert generic.post("/Users", {"userName": "ann"}).status == 201
+    assert len(seen) == 1 and "could not be" in caplog.text
+
+
 def test_a_hook_of_an_extension_may_answer_before_perch(app: Flask, generic: ScimClient) -> None:
     app.before_request(lambda: Response("closed for today", 503))
     answer = generic.get("/Users")
