@@ -45,6 +45,7 @@ def show(as_json: bool) -> None:
 @command
 def list_kinds() -> None:
     """List the kinds of events."""
+    perch().open()
     print_table(("EVENT", "MEANING"), list(KINDS.items()))
 
 

@@ -37,7 +37,7 @@ def test_from_signing_in_to_a_revoked_key(visitors: Visitors, server: PerchServe
     expect(page).to_have_title("Sign in · Perch")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_have_text("That is not the password.")
+    expect(page.get_by_role("alert")).to_have_text("The password is wrong.")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
@@ -62,7 +62,7 @@ def test_from_signing_in_to_a_revoked_key(visitors: Visitors, server: PerchServe
 
     page.get_by_label("Role", exact=True).select_option("managed:inbox_agent")
     page.get_by_role("button", name="Assign role").click()
-    expect(page.get_by_role("status").first).to_contain_text("has the role 'managed:inbox_agent' now")
+    expect(page.get_by_role("status").first).to_contain_text("now has the role 'managed:inbox_agent'")
     expect(page.get_by_text("Assigned manually by the console")).to_be_visible()
     access = okta.get(f"/Users/{made.body['id']}").body["urn:perch:scim:schemas:extension:access:1.0:User"]
     assert access["loginAllowed"] is True
@@ -103,7 +103,7 @@ def test_roles_groups_and_the_journal(visitors: Visitors, server: PerchServer) -
     page.get_by_role("link", name="Finance").click()
     page.get_by_label("Role", exact=True).select_option("billing:reader")
     page.get_by_role("button", name="Assign role").click()
-    expect(page.get_by_text("Every member of Finance has the role")).to_be_visible()
+    expect(page.get_by_text("Every member of Finance now has the role")).to_be_visible()
     page.get_by_role("link", name="Ada").click()
     reason = page.get_by_role("listitem").filter(has_text="Through the group")
     expect(reason.last).to_contain_text("Finance")

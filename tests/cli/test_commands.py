@@ -1,4 +1,4 @@
-"""The command line without a server: init, workspace, keys, admin-password, settings; and what keys do over HTTP."""
+"""The commands init, workspace, keys and admin-password without a server, wrong settings, and keys over HTTP."""
 
 import json
 import re
@@ -121,7 +121,7 @@ def test_admin_password(app: Flask, make_app: MakeApp) -> None:
     assert overruled.stdout.count("\n") == 1
 
 
-def test_no_password_is_kept_as_it_is(app: Flask, tmp_path: Path) -> None:
+def test_the_password_is_stored_as_a_hash(app: Flask, tmp_path: Path) -> None:
     password = run_command(app, "admin-password").strip()
     with closing(sqlite3.connect(tmp_path / "perch.db")) as connection:
         kept = dict(connection.execute("SELECT name, value FROM workspace"))
@@ -245,14 +245,14 @@ def test_a_read_key_reads_only(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER  {}", "{}", "basic"])
-def test_a_key_is_taken_in_every_form(app: Flask, form: str) -> None:
+def test_a_key_is_accepted_in_every_form(app: Flask, form: str) -> None:
     client = client_with(app, run_json(app, "keys", "create", "k")["key"])
     header = client.basic if form == "basic" else form.format(client.key)
     assert client.get("/Users", {"Authorization": header}).status == 200
 
 
 @pytest.mark.parametrize("header", [None, "", "non-token", "Bearer", "Bearer perch_x_y", "Basic !", "Basic cGVyY2g6"])
-def test_what_is_no_key_is_refused_before_anything_else(app: Flask, header: str | None) -> None:
+def test_a_wrong_key_is_refused_before_anything_else(app: Flask, header: str | None) -> None:
     client = client_with(app, run_json(app, "keys", "create", "k")["key"])
     for path in ("/Users", "/nothing", "/Users/1", "/Schemas"):
         refused = client.get(path, {"Authorization": header})

@@ -1,4 +1,4 @@
-"""`flask roles` and `flask journal`: what an operator does by hand, and what is written down of it."""
+"""`flask roles` and `flask journal`: manual changes by an operator, and their journal entries."""
 
 from typing import Any
 
@@ -138,7 +138,7 @@ def test_explain_says_who_may_not_log_in(app: Flask, okta: ScimClient) -> None:
 
 
 def changes_of(app: Flask, *options: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """The journal, oldest first: the action, whom or what it was about, and the changes of roles and members."""
+    """Return the journal, oldest first: action, name of the subject, and changes of roles and members."""
     kept = ("roles", "roles.direct", "roles.manual", "roles.group", "roles.ignored", "members", "groups")
     return [
         (entry["action"], entry["name"], {name: value for name, value in entry["changes"].items() if name in kept})

@@ -1,4 +1,4 @@
-"""Settings: shown with value and source, in the README as they are declared, and a wrong one stops the start."""
+"""`flask settings`, the table of settings in the README, and wrong settings."""
 
 import json
 import subprocess
@@ -42,7 +42,7 @@ def test_every_setting_is_described(tmp_path: Path) -> None:
     assert not (tmp_path / "perch.db").exists()
 
 
-def test_people_read_it_too(tmp_path: Path) -> None:
+def test_settings_are_shown_as_text(tmp_path: Path) -> None:
     text = run_flask(tmp_path / "perch.db", "settings", PERCH_FUSE="off", PERCH_ADMIN_PASSWORD="correct horse").stdout
     assert "PERCH_FUSE=off  (from the environment, default on)" in text
     assert "PERCH_TRAFFIC=errors  (the default)" in text
@@ -52,10 +52,10 @@ def test_people_read_it_too(tmp_path: Path) -> None:
 def test_the_table_of_the_readme_is_generated(tmp_path: Path) -> None:
     readme = README.read_text(encoding="utf-8")
     table = run_flask(tmp_path / "perch.db", "settings", "--markdown").stdout
-    assert with_table(readme, table) == readme, "make readme writes it anew"
+    assert with_table(readme, table) == readme, "run make readme to write it"
 
 
-def test_an_empty_variable_is_none() -> None:
+def test_an_empty_variable_has_the_default() -> None:
     assert read_settings({"PERCH_FUSE": ""})["PERCH_FUSE"] is True
     assert described(read_settings({"PERCH_FUSE": ""}))[0]["source"] == "default"
 
@@ -95,7 +95,7 @@ def run(command: str, folder: Path, **settings: str) -> subprocess.CompletedProc
     )
 
 
-def test_an_unknown_variable_is_most_likely_a_typing_error(tmp_path: Path) -> None:
+def test_an_unknown_variable_is_a_warning_with_a_suggestion(tmp_path: Path) -> None:
     found = unknown_settings({"PERCH_TRAFIC": "all", "PERCH_ZZZZZZZZ": "", "PERCH_KEY": "of an example", "HOME": "/"})
     assert found == [
         "PERCH_TRAFIC is not a setting of Perch and is ignored; did you mean PERCH_TRAFFIC?",

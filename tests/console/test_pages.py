@@ -243,7 +243,7 @@ def test_a_workspace_cannot_take_the_consoles_place(make_app: MakeApp) -> None:
         make_app(PERCH_WORKSPACE="console")
 
 
-def test_figures_are_kept_until_something_changes(make_admin: MakeAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_are_cached_until_something_changes(make_admin: MakeAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
     app, admin = make_admin()
     okta = client(app)
     counted: list[int] = []

@@ -1,4 +1,4 @@
-"""Signing in and out of the console, and the callers that it keeps out."""
+"""Signing in and out of the console, and the requests that it refuses."""
 
 import re
 import time
@@ -190,7 +190,7 @@ def test_a_form_of_another_site_is_refused_even_with_the_token(admin: Console, h
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}])
-def test_a_form_of_this_site_is_taken(admin: Console, headers: dict[str, str]) -> None:
+def test_a_form_of_this_site_is_accepted(admin: Console, headers: dict[str, str]) -> None:
     assert admin.post("/sign-out", headers=headers).status_code == 200
     assert admin.get("/keys").status_code == 303
 

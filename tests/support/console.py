@@ -11,7 +11,7 @@ PASSWORD = "right horse, right battery"
 
 
 class Console:
-    """One visitor; `secure` sends requests over https."""
+    """A browser session; `secure` sends requests over https."""
 
     def __init__(self, app: Flask, secure: bool = False) -> None:
         self.client = app.test_client()
@@ -46,7 +46,7 @@ class Console:
 
 
 def text_of(answer: TestResponse) -> str:
-    """Return the text that a person reads on a page, with single spaces."""
+    """Return the visible text of a page: without tags, entities decoded, white space collapsed."""
     main = re.search(r"<main.*?</main>", answer.text, re.DOTALL)
     assert main, answer.text[:500]
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main[0])).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main[0].replace("<wbr>", ""))).split())
