@@ -43,8 +43,12 @@ def register(app: Flask, admit: Callable[[], Response | None]) -> None:
     app.register_error_handler(HTTPException, answer_http_error)
     app.register_error_handler(ScimError, answer_error)
     app.register_error_handler(RecursionError, answer_error)
-    # The handler logs a bug with its route. Flask's line for it has the path, which may hold a name or a key.
-    app.logger.addFilter(lambda record: record.funcName != app.log_exception.__name__)
+    app.logger.addFilter(is_not_flasks_line)
+
+
+def is_not_flasks_line(record: logging.LogRecord) -> bool:
+    """Keep Flask's line for a bug out of the log: it has the path, which may hold a name or a key."""
+    return record.funcName != Flask.log_exception.__name__
 
 
 def answer_error(error: BaseException) -> Response:
