@@ -64,3 +64,9 @@ class Recording:
             self.used.expected = ROLE_STRINGS
         if path.endswith("/"):
             tolerances.note(Tolerance.TRAILING_SLASH, below_base(path))
+
+    def stop(self) -> None:
+        """Stop collecting tolerances; a second call does nothing."""
+        if self.token is not None:
+            tolerances.stop(self.token)
+            self.token = None

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Request, Response, g, request
 
-from schemas import tolerances
 from schemas.errors import NotFound
 from scim.deployment import Perch
 from scim.observability import requests
@@ -22,6 +21,9 @@ from storage.journal import Author
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
+# The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
+NOTES = ("began", "request_id", "recording", "base_url", "context", "body")
+OUTER = "perch.outer"
 log = logging.getLogger("perch")
 
 
@@ -37,6 +39,8 @@ class RequestHooks:
     def begin(self) -> None:
         """Give the request its id and, under a base URL, begin to record it (before_request)."""
         sent, noted = current()
+        # Requests in one application context share `g`, such as one that a hook sends while another is served.
+        sent.environ[OUTER] = swapped(noted, {})
         noted.began = began = time.perf_counter()
         noted.request_id = request_id = requests.begin(sent.environ.get("HTTP_X_REQUEST_ID"))
         noted.recording = self.recorder.begin(sent, began, request_id)
@@ -85,6 +89,8 @@ class RequestHooks:
 
     def _finish(self, sent: Request, noted: Any, response: Response) -> None:
         recording: Recording | None = noted.recording
+        if recording is not None:
+            recording.stop()
         environ, status = sent.environ, response.status_code
         response.headers["X-Request-Id"] = noted.request_id
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
@@ -102,17 +108,26 @@ class RequestHooks:
             self.retention.after_write()
 
     def close(self, error: BaseException | None = None) -> None:
-        """Stop collecting the tolerances of the request (teardown_request)."""
-        recording: Recording | None = g.get("recording")
-        if recording is not None:
-            tolerances.stop(recording.token)
+        """Leave `g` as it was before the request (teardown_request)."""
+        sent, noted = current()
+        outer = sent.environ.pop(OUTER, None)
+        # None when the hook of another extension failed before `begin`.
+        if outer is not None:
+            recording: Recording | None = swapped(noted, outer).get("recording")
+            if recording is not None:
+                recording.stop()
+
+
+def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:
+    """Put the notes of another request into `g`, and return those that were there."""
+    found = {name: noted.pop(name) for name in NOTES if name in noted}
+    for name, value in notes.items():
+        setattr(noted, name, value)
+    return found
 
 
 def current() -> tuple[Request, Any]:
-    """Return the request and `g` behind Flask's proxies, since each use of a proxy looks them up again.
-
-    `g` holds `began`, `request_id`, `recording`, `base_url`, `context` and `body` of the request.
-    """
+    """Return the request and `g` behind Flask's proxies, since each use of a proxy looks them up again."""
     return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
 
 

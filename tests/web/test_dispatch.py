@@ -5,13 +5,16 @@ import os
 from typing import Any
 
 import pytest
-from flask import Flask, Response, got_request_exception, request_finished, request_started
+from flask import Flask, Response, got_request_exception, request, request_finished, request_started
 from werkzeug.test import create_environ, run_wsgi_app
 
+from schemas import tolerances
 from scim.observability import logs
-from tests.conftest import MakeApp
+from storage import traffic
+from storage.traffic import TrafficEntry, TrafficQuery
+from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
-from tests.support.commands import scim_path
+from tests.support.commands import run_command, scim_path
 
 BASE = "/<workspace>/scim/v2"
 
@@ -234,3 +237,59 @@ def test_a_query_that_is_not_utf_8_is_400(app: Flask, generic: ScimClient) -> No
     sent = {**environ(f"{scim_path(app)}/Users", "filter=\xff"), "HTTP_AUTHORIZATION": f"Bearer {generic.key}"}
     body, status, _ = run_wsgi_app(app.wsgi_app, sent)
     assert status.startswith("400") and b"percent-encode" in b"".join(body)
+
+
+def recorded(app: Flask) -> list[TrafficEntry]:
+    """The traffic entries of an application, the oldest first."""
+    app.extensions["perch.traffic"].writer.flush()
+    with app.extensions["perch"].database.read() as connection:
+        return sorted(traffic.entries(connection, TrafficQuery(), limit=100), key=lambda entry: entry.seq)
+
+
+@pytest.mark.parametrize("register", ["before_request", "after_request"])
+@pytest.mark.parametrize("path", ["/Groups", None])
+def test_a_hook_may_send_a_request_while_another_is_served(
+    make_app: MakeApp, make_client: MakeClient, register: str, path: str | None
+) -> None:
+    app = make_app(PERCH_TRAFFIC="all")
+    client = make_client(app=app)
+    inner = f"{client.base_path}{path}" if path else "/healthz"
+
+    def send(response: Response | None = None) -> Response | None:
+        if "X-Inner" not in request.headers:
+            sent = {"Authorization": request.headers["Authorization"], "X-Inner": "yes"}
+            assert app.test_client().get(inner, headers=sent).status_code == 200
+        return response
+
+    getattr(app, register)(send)
+    for status in (201, 409):
+        assert client.post("/Users", {"userName": "ada"}).status == status
+    outer = [entry for entry in recorded(app) if entry.method == "POST"]
+    assert [(entry.status, entry.request) for entry in outer] == [(s, '{"userName": "ada"}') for s in (201, 409)]
+    assert all("MISSING_SCHEMAS" in entry.tolerances for entry in outer)
+    assert [entry.request for entry in recorded(app) if entry.method == "GET"] == [None] * (2 if path else 0)
+
+
+def test_requests_in_one_application_context_share_nothing(make_app: MakeApp, make_client: MakeClient) -> None:
+    app = make_app(PERCH_TRAFFIC="all")
+    client = make_client(app=app)
+    with app.app_context():
+        client.post("/Users", {"userName": "ada"})
+        client.get("/Users")
+        client.get("/Users", headers={"Authorization": None})
+    assert [(entry.method, entry.status, entry.request) for entry in recorded(app)] == [
+        ("POST", 201, '{"userName": "ada"}'), ("GET", 200, None), ("GET", 401, None)
+    ]  # fmt: skip
+
+
+def test_a_failing_teardown_leaves_no_strictness_behind(app: Flask, okta: ScimClient) -> None:
+    """Without the hook of Perch that runs last, a strict key must not become the key of a thread."""
+
+    def fail(error: BaseException | None) -> None:
+        raise ZeroDivisionError("planted")
+
+    run_command(app, "keys", "set", okta.key.split("_")[1], "--strict")
+    app.teardown_request(fail)
+    with pytest.raises(ZeroDivisionError):
+        okta.get("/Users")
+    tolerances.note(tolerances.Tolerance.TEXT_NUMBER)
