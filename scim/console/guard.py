@@ -13,6 +13,8 @@ from werkzeug.wrappers import Response
 from schemas.errors import Forbidden
 from scim.console.web import COOKIE_PATH, mac, read_cookie, set_cookie
 from scim.service import passwords
+from scim.traffic.recording import is_scim
+from scim.web.errors import answer_error, stray
 from scim.web.requests import origin, perch
 from storage import sessions, workspace
 from storage.database import Connection
@@ -57,6 +59,9 @@ class Visit:
 
 def admit() -> Response | None:
     """Admit a request to the console, or redirect the browser to the sign-in page."""
+    if is_scim(request.path):
+        # A provider was given the console's address as its base URL: it must get a SCIM error, not a page.
+        return answer_error(stray(request.path))
     request.max_content_length = MAX_FORM
     with perch().database.read() as connection:
         g.console_secret = hmac.digest(bytes.fromhex(str(workspace.get(connection, "secret"))), b"console", "sha256")

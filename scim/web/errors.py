@@ -31,8 +31,8 @@ def register(app: Flask, admit: Callable[[], Response | None]) -> None:
         if isinstance(error, InternalServerError) and error.original_exception is not None:
             return answer_error(error.original_exception)
         if not is_scim(request.path) and not EVENTS_PATH.match(request.path):
-            stray = error.code == 404 and STRAY_PATH.match(request.path[:LONGEST_SHOWN])
-            return error_response(_stray(request.path)) if stray else error
+            is_stray = error.code == 404 and STRAY_PATH.match(request.path[:LONGEST_SHOWN])
+            return answer_error(stray(request.path)) if is_stray else error
         try:
             # A path without a route has no blueprint whose hook could ask for the key.
             early = admit() if request.url_rule is None else None
@@ -75,7 +75,8 @@ def _meaning(error: BaseException, sent: Request) -> ScimError:
     return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 
-def _stray(path: str) -> NotFound:
+def stray(path: str) -> NotFound:
+    """Return the error of a path that looks like SCIM and lies under no base URL."""
     wanted = "https://HOST/WORKSPACE_ID/scim/v2"
     shown = path[:LONGEST_SHOWN]
     return NotFound(f"There is nothing at {shown}; a base URL is {wanted}, copy it from Perch's console.")

@@ -293,3 +293,13 @@ def test_a_failing_teardown_leaves_no_strictness_behind(app: Flask, okta: ScimCl
     with pytest.raises(ZeroDivisionError):
         okta.get("/Users")
     tolerances.note(tolerances.Tolerance.TEXT_NUMBER)
+
+
+@pytest.mark.parametrize("path", ["/Users", "/Users/1", "", "/Nothing", '/Users?filter=userName eq "x"'])
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+def test_the_consoles_address_as_a_base_url_is_a_scim_error(
+    app: Flask, generic: ScimClient, method: str, path: str
+) -> None:
+    answer = generic.transport(method, f"/console/scim/v2{path}", {"Authorization": f"Bearer {generic.key}"}, None)
+    assert answer[0] == 404 and answer[1]["Content-Type"] == "application/scim+json"
+    assert b"base URL" in answer[2]
