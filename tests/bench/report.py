@@ -185,7 +185,12 @@ def _growth(results: Results) -> tuple[tuple[str, ...], Iterator[tuple[object, .
 
 def in_short(results: Results) -> str:
     """Return the README's section: circumstances and the most important rows."""
-    head = f"{circumstances(results)} Perch, the bare minimum of its stack and a peer in one run:"
+    measured = (
+        "Perch, the bare minimum of its stack and a peer"
+        if results["peers"]
+        else "Perch and the bare minimum of its stack"
+    )
+    head = f"{circumstances(results)} {measured} in one run:"
     foot = (
         "Rates are with one client and with eight. B2 is a Flask view that answers one SELECT, B3 one durable INSERT, "
         "B5 a page of 100 rows by one SELECT. Ratios are medians of interleaved runs, since rates change from minute "
