@@ -8,6 +8,7 @@ from flask import Flask
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
+from tests.support.resources import group_id, user_id
 
 
 def fail(app: Flask, *arguments: str, code: int = 1) -> str:
@@ -22,15 +23,7 @@ def fail(app: Flask, *arguments: str, code: int = 1) -> str:
 
 
 def person(client: ScimClient, name: str, *roles: str) -> str:
-    answer = client.post("/Users", {"userName": name, "roles": list(roles)})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
-
-
-def group(client: ScimClient, name: str, *members: str) -> str:
-    answer = client.post("/Groups", {"displayName": name, "members": [{"value": member} for member in members]})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
+    return user_id(client, name, roles=list(roles))
 
 
 def test_the_catalogue_begins_with_managed_roles_and_takes_more(app: Flask) -> None:
@@ -107,8 +100,8 @@ def test_removal_names_who_holds_the_role(app: Flask, okta: ScimClient) -> None:
 
 def test_explain_tells_every_reason(app: Flask, okta: ScimClient) -> None:
     ann = person(okta, "ann", "managed:viewer")
-    inner = group(okta, "Inner", ann)
-    group(okta, "Outer", inner)
+    inner = group_id(okta, "Inner", ann)
+    group_id(okta, "Outer", inner)
     run_command(app, "roles", "assign", "--user", "ann", "managed:editor")
     run_command(app, "roles", "assign", "--group", "Outer", "managed:viewer")
     reasons = run_json(app, "roles", "explain", "ANN")
@@ -155,7 +148,7 @@ def test_every_assignment_and_removal_is_in_the_journal(app: Flask, okta: ScimCl
     okta.put(f"/Users/{ann}", {"userName": "ann", "roles": ["managed:admin"]})
     for verb in ("assign", "assign", "unassign", "unassign", "assign"):
         run_command(app, "roles", verb, "--user", "ann", "managed:editor")
-    support = group(okta, "Support", ann)
+    support = group_id(okta, "Support", ann)
     run_command(app, "roles", "assign", "--group", "Support", "managed:analyst")
     okta.delete(f"/Groups/{support}")
     okta.delete(f"/Users/{ann}")
@@ -182,7 +175,7 @@ def test_every_assignment_and_removal_is_in_the_journal(app: Flask, okta: ScimCl
 
 def test_a_deleted_member_is_in_the_journal(app: Flask, okta: ScimClient) -> None:
     ann = person(okta, "ann")
-    support = group(okta, "Support", ann)
+    support = group_id(okta, "Support", ann)
     okta.delete(f"/Users/{ann}")
     assert changes_of(app)[-1] == ("delete", "ann", {"groups": moved([support], [])})
 

@@ -11,6 +11,7 @@ from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_json, scim_path
 from tests.support.console import PASSWORD, Console, text_of
+from tests.support.resources import group_id, user_id
 
 MARKUP = "<img src=x onerror=alert(1)>&\"'"
 
@@ -33,15 +34,7 @@ def okta(console_app: Flask) -> ScimClient:
 
 
 def person(client: ScimClient, name: str, **more: Any) -> str:
-    answer = client.post("/Users", {"userName": name, "displayName": name.partition("@")[0], **more})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
-
-
-def group(client: ScimClient, name: str, *ids: str) -> str:
-    answer = client.post("/Groups", {"displayName": name, "members": [{"value": identifier} for identifier in ids]})
-    assert answer.status == 201, answer
-    return str(answer.body["id"])
+    return user_id(client, name, **{"displayName": name.partition("@")[0], **more})
 
 
 def listed(admin: Console, query: str = "") -> list[str]:
@@ -58,8 +51,8 @@ def staff(okta: ScimClient, admin: Console) -> dict[str, str]:
         "dan": person(okta, "Dan@x.example"),
         "eve": person(okta, "eve@x.example"),
     }
-    inner = group(okta, "Inner", ids["dan"])
-    outer = group(okta, "Outer", inner, ids["ben"])
+    inner = group_id(okta, "Inner", ids["dan"])
+    outer = group_id(okta, "Outer", inner, ids["ben"])
     admin.post(f"/groups/{outer}/roles", {"slug": "managed:viewer"})
     return {**ids, "inner": inner, "outer": outer}
 
@@ -210,7 +203,7 @@ def test_a_groups_role_reaches_its_members_and_leaves_them(admin: Console, staff
 
 def test_members_have_pages(admin: Console, okta: ScimClient) -> None:
     ids = [person(okta, f"p{number:03}@x.example") for number in range(60)]
-    path = f"/groups/{group(okta, 'All', *ids)}"
+    path = f"/groups/{group_id(okta, 'All', *ids)}"
     assert "1 to 50 of 60 members" in text_of(admin.get(path))
     second = text_of(admin.get(f"{path}?page=2"))
     assert "51 to 60 of 60 members" in second
@@ -303,7 +296,7 @@ def test_any_slug_has_a_page(admin: Console, slug: str) -> None:
 
 def test_markup_stays_text_everywhere(admin: Console, okta: ScimClient) -> None:
     identifier = person(okta, MARKUP, displayName=MARKUP, title=MARKUP, externalId=MARKUP, roles=["managed:admin"])
-    team = group(okta, MARKUP, identifier)
+    team = group_id(okta, MARKUP, identifier)
     admin.post("/roles", {"name": MARKUP, "slug": "<script>x</script>", "description": MARKUP})
     admin.post(f"/users/{identifier}/roles", {"slug": "<script>x</script>"})
     admin.post(f"/groups/{team}/roles", {"slug": "<script>x</script>"})
@@ -353,7 +346,7 @@ def test_the_overview_counts_and_its_checklist_fills_itself(admin: Console, cons
     assert "Provider connected : done First person pushed : done Roles mapped : to do" in text
     assert "1 person 1 active 0 may log in 1 without a role" in text
     okta.patch(f"/Users/{ada}", {"Operations": [{"op": "add", "path": "roles", "value": ["managed:admin"]}]})
-    group(okta, "Team", ada)
+    group_id(okta, "Team", ada)
     text = text_of(admin.get("/"))
     assert text.count(": done") == 5
     assert "1 may log in 0 without a role 1 group 5 roles" in text

@@ -25,6 +25,10 @@ def user(client: ScimClient, user_name: str, **more: Any) -> Body:
     return body
 
 
+def user_id(client: ScimClient, user_name: str, **more: Any) -> str:
+    return str(user(client, user_name, **more)["id"])
+
+
 def create_users(client: ScimClient, names: Sequence[str], **more: Any) -> list[str]:
     """Create users by bulk requests; return their ids."""
     ids = []
@@ -44,6 +48,10 @@ def group(client: ScimClient, name: str, *members: str) -> Body:
     assert answer.status == 201, answer
     body: Body = answer.body
     return body
+
+
+def group_id(client: ScimClient, name: str, *members: str) -> str:
+    return str(group(client, name, *members)["id"])
 
 
 def patch(op: str, path: str | None = None, value: Any = None) -> Body:

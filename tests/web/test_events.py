@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from tests.conftest import MakeApp, MakeClient
-from tests.support import resources
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
+from tests.support.resources import group_id, patch_op, user_id
 from tests.support.server import PerchServer
 
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
@@ -49,20 +49,12 @@ def types_of(events: list[dict[str, Any]]) -> list[str]:
     return [event["type"] for event in events]
 
 
-def user(client: ScimClient, name: str, **more: Any) -> str:
-    return str(resources.user(client, name, **more)["id"])
-
-
-def group(client: ScimClient, name: str, *members: str) -> str:
-    return str(resources.group(client, name, *members)["id"])
-
-
 def change(client: ScimClient, path: str, *operations: dict[str, Any]) -> None:
-    assert client.patch(path, resources.patch_op(*operations)).status in (200, 204)
+    assert client.patch(path, patch_op(*operations)).status in (200, 204)
 
 
 def test_each_change_of_a_person_has_its_events(generic: ScimClient, follower: Follower) -> None:
-    ann = user(generic, "Ann@example.com", externalId="7", roles=["a"])
+    ann = user_id(generic, "Ann@example.com", externalId="7", roles=["a"])
     made = follower.next()
     assert types_of(made) == ["user.created", "roles.gained", "login.allowed"]
     assert made[0]["data"]["user"] == {"id": ann, "userName": "Ann@example.com", "externalId": "7"}
@@ -84,7 +76,7 @@ def test_each_change_of_a_person_has_its_events(generic: ScimClient, follower: F
 
 
 def test_a_request_that_changes_nothing_has_no_event(generic: ScimClient, follower: Follower) -> None:
-    ann = user(generic, "ann")
+    ann = user_id(generic, "ann")
     follower.next()
     change(generic, f"/Users/{ann}", {"op": "replace", "path": "active", "value": True})
     assert generic.patch(f"/Users/{ann}", {"Operations": [{"op": "x"}]}).status == 400
@@ -94,9 +86,9 @@ def test_a_request_that_changes_nothing_has_no_event(generic: ScimClient, follow
 def test_changes_of_groups_have_events_for_the_roles_of_members(
     app: Flask, generic: ScimClient, follower: Follower
 ) -> None:
-    ann, bob = user(generic, "ann"), user(generic, "bob")
-    inner = group(generic, "Inner", ann)
-    outer = group(generic, "Outer", inner)
+    ann, bob = user_id(generic, "ann"), user_id(generic, "bob")
+    inner = group_id(generic, "Inner", ann)
+    outer = group_id(generic, "Outer", inner)
     assert types_of(follower.next())[2:] == ["group.created", "group.created"]
     run_command(app, "roles", "assign", "--group", "Outer", "a")
     given = follower.next()
@@ -122,8 +114,8 @@ def test_changes_of_groups_have_events_for_the_roles_of_members(
 
 
 def test_a_group_without_roles_has_member_events_only(generic: ScimClient, follower: Follower) -> None:
-    ann = user(generic, "ann")
-    team = group(generic, "Team")
+    ann = user_id(generic, "ann")
+    team = group_id(generic, "Team")
     follower.next()
     change(generic, f"/Groups/{team}", {"op": "add", "path": "members", "value": [{"value": ann}]})
     assert types_of(follower.next()) == ["group.members_changed"]
@@ -132,8 +124,8 @@ def test_a_group_without_roles_has_member_events_only(generic: ScimClient, follo
 def test_a_change_for_many_people_is_one_event_with_a_filter(
     app: Flask, generic: ScimClient, follower: Follower
 ) -> None:
-    people = [user(generic, f"u{number}") for number in range(520)]
-    group(generic, "All", *people)
+    people = [user_id(generic, f"u{number}") for number in range(520)]
+    group_id(generic, "All", *people)
     follower.next()
     run_command(app, "roles", "assign", "--group", "All", "a")
     (many,) = follower.next()
@@ -149,7 +141,7 @@ def test_a_change_for_many_people_is_one_event_with_a_filter(
 def test_pages_of_events_have_no_gaps_and_keep_the_order(generic: ScimClient, follower: Follower) -> None:
     start = follower.cursor
     for number in range(25):
-        user(generic, f"u{number}", roles=["a"])
+        user_id(generic, f"u{number}", roles=["a"])
     everything = follower.next("&limit=7")
     assert len(everything) == 75
     assert len({event["id"] for event in everything}) == 75
@@ -175,9 +167,9 @@ def test_each_cursor_and_limit_has_its_status(follower: Follower, query: str, st
 
 def test_a_pruned_cursor_is_410_and_says_what_to_do(app: Flask, generic: ScimClient, follower: Follower) -> None:
     start = follower.cursor
-    user(generic, "ann")
+    user_id(generic, "ann")
     between = follower.cursor if follower.next() and follower.cursor else ""
-    user(generic, "bob")
+    user_id(generic, "bob")
     with app.extensions["perch"].database.write() as connection:
         connection.execute("UPDATE events SET at = '2020-01-01T00:00:00'")
         from storage import events
@@ -203,7 +195,7 @@ def test_events_need_a_key_of_this_workspace(app: Flask, follower: Follower) -> 
 
 
 def test_a_waiting_request_is_answered_at_the_next_event(app: Flask, generic: ScimClient, follower: Follower) -> None:
-    timer = threading.Timer(0.4, lambda: user(generic, "ann"))
+    timer = threading.Timer(0.4, lambda: user_id(generic, "ann"))
     began = time.monotonic()
     timer.start()
     assert types_of(follower.next("&wait=20")) == ["user.created"]
@@ -229,7 +221,7 @@ def test_a_third_waiting_request_is_answered_at_once(app: Flask, follower: Follo
 
 
 def test_events_of_a_forgotten_person_hold_no_name(app: Flask, generic: ScimClient, follower: Follower) -> None:
-    ann = user(generic, "ann@example.com", externalId="7")
+    ann = user_id(generic, "ann@example.com", externalId="7")
     generic.delete(f"/Users/{ann}")
     run_command(app, "forget", "ann@example.com")
     found = follower.next()
