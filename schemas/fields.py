@@ -281,7 +281,7 @@ class Complex(Attribute):
         for key, item in value.items():
             if is_unassigned(item):
                 continue
-            field = self.subAttributes.get(key) or self._by_folded_name.get(key.lower())
+            field = self.sub(key)
             if field is None:
                 ignore(self.name, key)
             elif not field.readOnly:

@@ -18,10 +18,8 @@ COLUMNS = f'{_OWN}, {_EPOCH}, (SELECT group_concat("group") FROM members WHERE m
 # For roles of the catalogue, which are in no group and have no role.
 OTHER_COLUMNS = f"{_OWN}, {_EPOCH}, NULL, NULL"
 
-
 # Constant text: with a bound value SQLite would plan each use again, since one index is for groups only.
 OF_TYPE = {name: f"r.type = '{name}'" for name in ("User", "Group", "Role")}
-
 
 # Type, `active`, epoch, groups and roles: the end of a row.
 Source = tuple[str, int | None, int, str | None, str | None]
@@ -47,7 +45,7 @@ class ResourceRow(NamedTuple):
     held: str | None
 
     @property
-    def derived_from(self) -> "Source":
+    def derived_from(self) -> Source:
         """Everything of the row that derived attributes depend on."""
         return self[6:]
 

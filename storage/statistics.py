@@ -13,6 +13,7 @@ HOLDERS = (
     "WITH RECURSIVE holding (seq) AS (SELECT a.resource FROM assignments a "
     'UNION SELECT m.member FROM holding JOIN members m ON m."group" = holding.seq) '
 )
+ACTIVE_USERS = "(SELECT count(*) FROM resources WHERE type = 'User' AND active = 1)"
 HOLDING_USER = "holding JOIN resources r ON r.seq = holding.seq WHERE r.type = 'User'"
 
 
@@ -94,7 +95,7 @@ def figures(connection: sqlite3.Connection) -> Figures:
     people, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
     holders, may_log_in, active, roles = connection.execute(
         f"{HOLDERS} SELECT count(*), count(nullif(r.active, 0)), "
-        "(SELECT count(*) FROM resources WHERE type = 'User' AND active = 1), (SELECT count(*) FROM roles) "
+        f"{ACTIVE_USERS}, (SELECT count(*) FROM roles) "
         f"FROM {HOLDING_USER}"
     ).fetchone()
     return Figures(people, active, may_log_in, people - holders, groups, roles)
@@ -129,8 +130,7 @@ def unused(connection: sqlite3.Connection) -> Unused:
         "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
     ).fetchall()
     people, holders = connection.execute(
-        f"{HOLDERS} SELECT (SELECT count(*) FROM resources WHERE type = 'User' AND active = 1), "
-        f"(SELECT count(*) FROM {HOLDING_USER} AND r.active = 1)"
+        f"{HOLDERS} SELECT {ACTIVE_USERS}, (SELECT count(*) FROM {HOLDING_USER} AND r.active = 1)"
     ).fetchone()
     return Unused([slug for (slug,) in roles], people, people - holders)
 

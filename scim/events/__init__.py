@@ -1,1 +1,1 @@
-"""What applications are told of changes: polled or pushed, as JSON or as security event tokens."""
+"""Applications learn of changes through events: they poll, or webhooks push; JSON, or security event tokens."""
