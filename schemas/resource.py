@@ -178,7 +178,7 @@ class ResourceSchema(ScimSchema):
         return Bound(extension.name if extension else None, field, inner)
 
     def declared_urn(self, urn: str) -> str | None:
-        """Return a URN of the schema or of an extension, sent in any case or by a former name, as declared; else None."""
+        """Return the declared URN of the schema or extension that a URN, in any case, or a former name means."""
         declared = self._urns.get(urn.lower())
         if declared is not None:
             note_former(urn, declared)

@@ -40,8 +40,7 @@ def with_kept_details(sent: Roles, held: Roles) -> Roles:
 def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None = None) -> Accepted:
     """Check the sent roles against the catalogue, unless they equal those `held`.
 
-    The key's `unknownRoles`, else PERCH_UNKNOWN_ROLES, decides whether unknown ones are refused, ignored or added to the
-    catalogue.
+    The key's `unknownRoles`, else PERCH_UNKNOWN_ROLES, decides whether unknown ones are refused, ignored or created.
 
     :raises InvalidValue: naming unknown slugs and the nearest known ones, when unknown roles are refused.
     """

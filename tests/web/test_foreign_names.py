@@ -69,6 +69,7 @@ def test_a_strict_key_is_refused_unknown_paths_but_not_unknown_keys(app: Flask, 
 def test_no_operations_change_nothing(app: Flask, make_client: MakeClient) -> None:
     client = make_client("entra", app=app)
     ann, crew = user(client, "ann"), group(client, "Crew")
+    wrong: Body
     for path, made in ((f"/Users/{ann['id']}", ann), (f"/Groups/{crew['id']}", crew)):
         answer = client.patch(path, patch_op())
         assert (answer.status, answer.body) == (200, made)
@@ -84,7 +85,9 @@ def test_sort_order_and_root_searches_take_former_names(generic: ScimClient) -> 
     for name in ("b", "a"):
         user(generic, name)
     group(generic, "Crew")
-    found = generic.get("/Users?sortBy=urn:scim:schemas:core:1.0:userName&attributes=urn:scim:schemas:core:2.0:userName")
+    found = generic.get(
+        "/Users?sortBy=urn:scim:schemas:core:1.0:userName&attributes=urn:scim:schemas:core:2.0:userName"
+    )
     assert [one["userName"] for one in found.body["Resources"]] == ["a", "b"]
     message = {"schemas": ["urn:scim:schemas:core:1.0"], "filter": 'urn:scim:schemas:core:1.0:userName eq "A"'}
     assert generic.post("/.search", message).body["totalResults"] == 1
