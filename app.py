@@ -8,7 +8,7 @@ from flask import Flask
 
 from scim import cli, console, web
 from scim.deployment import Perch
-from scim.settings import WrongSetting, read_settings, unknown_settings
+from scim.settings import Settings, WrongSetting, read_settings, unknown_settings
 from scim.web import proxy
 from storage.database import Database
 
@@ -20,12 +20,17 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     read = read_settings({**os.environ, **(settings or {})})
-    perch = Perch(read, Database(read["PERCH_DATABASE"], read["PERCH_WRITE_WAIT"]))
+    perch = Perch(read, _database(read))
     web.register(app, perch)
     console.register(app)
     cli.register(app)
     app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[assignment,method-assign]
     return app
+
+
+def _database(settings: Settings) -> Database:
+    is_default = "PERCH_DATABASE" not in settings.given
+    return Database(settings["PERCH_DATABASE"], settings["PERCH_WRITE_WAIT"], is_default=is_default)
 
 
 def _start() -> Flask:

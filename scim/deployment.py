@@ -26,6 +26,7 @@ class Perch:
 
     def open(self) -> None:
         """Open the file once, creating and migrating it, so that a bad one stops the start."""
+        self.database.open()
         _ = self.workspace
 
     @property

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import ScimError, Unavailable
-from storage.errors import gone, os_errors, read_only, replaced, sqlite_errors, translate
-from storage.integrity import migrate
-from storage.locks import FileUse, identity, lock_path, turn
+from storage.errors import gone, log_removed, missing, os_errors, read_only, replaced, sqlite_errors, translate, unusable
+from storage.integrity import Applied, OnMigration, migrate, refuse_outdated
+from storage.locks import FileUse, holds_data, identities, lock_path, long_turn
 from storage.sql.filters import register_functions
 from storage.writer import LOST, WriteQueue
 
@@ -37,14 +37,18 @@ PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     # A page that is written several times between two checkpoints is copied into the file once.
     "PRAGMA wal_autocheckpoint = 4000",
+    # The log grows while a reader or a large write keeps it from starting over; then it is cut to this many bytes,
+    # twice the size at which it starts over otherwise.
+    "PRAGMA journal_size_limit = 33554432",
 )
+Identities = tuple[str | None, ...]
 
 
 class _ThreadState(threading.local):
     """The connection of one thread, the process and file that it was opened in, and the thread's write under way."""
 
     connection: sqlite3.Connection | None = None
-    belongs_to: tuple[int, str] | None = None
+    belongs_to: tuple[int, Identities] | None = None
     writing: sqlite3.Connection | None = None
     checked: float = -math.inf
     lost: ScimError | None = None
@@ -58,18 +62,26 @@ class Database:
     another one writes.
     """
 
-    def __init__(self, path: str | Path, write_wait: float = 10.0) -> None:
-        """Name the file; nothing is opened yet. `write_wait` bounds how long a write waits for others, in seconds."""
+    def __init__(self, path: str | Path, write_wait: float = 10.0, *, is_default: bool = False) -> None:
+        """Name the file; nothing is opened yet. `write_wait` bounds how long a write waits for others, in seconds.
+
+        `is_default` tells that nobody chose the path, for the error message of a missing file.
+        """
         self.path = Path(path)
+        self.is_default = is_default
         self.write_wait = write_wait
         # SQLite keeps its log beside the file that a symbolic link leads to, so the locks are kept there, too.
         self.file = Path(os.path.realpath(self.path))
         # Called with the seconds that each write waited in the queue.
         self.on_turn: Callable[[float], object] = lambda seconds: None
+        # Called now and then while SQLite works on a read, to show progress.
+        self.on_step: Callable[[], object] = lambda: None
         self._thread = _ThreadState()
         self._queue = self._new_queue()
-        self._opened: tuple[int, str] | None = None
+        self._opened: tuple[int, Identities] | None = None
         self._use: FileUse | None = None
+        # Stays open as long as the process, so that SQLite keeps the log and its index.
+        self._first: Connection | None = None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -85,8 +97,8 @@ class Database:
         thread, now = self._thread, time.monotonic()
         if thread.writing is not None:
             return thread.writing
-        if self._opened is None or self._opened[0] != os.getpid():
-            self._prepare()
+        if not self._is_open():
+            self.open()
         if now - thread.checked > CHECK_HOLDS or thread.connection is None:
             self._check_same_file()
             thread.checked = now
@@ -107,30 +119,71 @@ class Database:
             thread.writing = writing
 
     def _check_same_file(self) -> None:
-        """Refuse to go on when the file is no longer at its path: all further writes would be lost."""
+        """Refuse to go on when file or log is no longer at its path: all further writes would be lost."""
         with os_errors(self.file):
-            found = identity(self.file)
-        if found is None:
+            found = identities(self.file)
+        if self._opened is not None and found == self._opened[1]:
+            return
+        if found[0] is None:
             raise gone(self.file)
-        if self._opened is None or found != self._opened[1]:
+        if self._opened is None or found[0] != self._opened[1][0]:
             raise replaced(self.file)
+        raise log_removed(self.file)
 
-    def _prepare(self) -> None:
-        """Open the file for this process, one process at a time: create, check, migrate."""
-        with turn(lock_path(self.file), time.monotonic() + self.write_wait), os_errors(self.file):
-            if self._opened is not None and self._opened[0] == os.getpid():
-                return
+    def _is_open(self) -> bool:
+        return self._opened is not None and self._opened[0] == os.getpid()
+
+    def open(
+        self,
+        *,
+        may_create: bool = True,
+        may_migrate: bool = True,
+        wait: float = math.inf,
+        on_migration: OnMigration | None = None,
+    ) -> list[Applied]:
+        """Open the file for this process, one process at a time: create, check, migrate; return what was migrated.
+
+        While another process prepares the file, this one waits, up to `wait` seconds.
+
+        :raises NotReady: when the file must be created or migrated first and this call may not, or the wait was too long.
+        :raises Unavailable: when the file cannot be used.
+        """
+        if self._is_open():
+            return []
+        if not may_create:
+            self._refuse_missing()
+        with long_turn(lock_path(self.file), self.file, wait), os_errors(self.file):
+            if self._is_open():
+                return []
+            if not may_create:
+                self._refuse_missing()
             use = FileUse(self.file)
             use.join()
-            with sqlite_errors(self.file):
+            with unusable(self.file):
                 connection = self._connect()
-                migrate(connection, self.file)
-            use.record()
-            opened = os.getpid(), str(identity(self.file))
-            self._thread.connection, self._thread.belongs_to = connection, opened
-            self._use, self._queue = use, self._new_queue()
-            # Last, since the other threads of this process go on from here.
-            self._opened = opened
+            try:
+                with sqlite_errors(self.file):
+                    if not may_migrate:
+                        refuse_outdated(connection, self.file)
+                    applied = migrate(connection, self.file, on_migration)
+            except BaseException:
+                connection.close()
+                raise
+            self._begin_use(use, connection)
+            return applied
+
+    def _begin_use(self, use: FileUse, connection: Connection) -> None:
+        use.record()
+        opened = os.getpid(), identities(self.file)
+        self._thread.connection, self._thread.belongs_to = connection, opened
+        self._use, self._first, self._queue = use, connection, self._new_queue()
+        # Last, since the other threads of this process go on from here.
+        self._opened = opened
+
+    def _refuse_missing(self) -> None:
+        with os_errors(self.file):
+            if not holds_data(self.file):
+                raise missing(self.path, self.is_default)
 
     def _new_queue(self) -> WriteQueue:
         return WriteQueue(lock_path(self.file), self._connect, self._check_same_file)
@@ -150,8 +203,13 @@ class Database:
             connection.close()
             raise
         register_functions(connection)
-        connection.set_progress_handler(lambda: time.monotonic() > self._thread.deadline, STEPS_BETWEEN_CHECKS)
+        connection.set_progress_handler(self._step, STEPS_BETWEEN_CHECKS)
         return connection
+
+    def _step(self) -> bool:
+        """Return whether SQLite is to stop what it does for this thread."""
+        self.on_step()
+        return time.monotonic() > self._thread.deadline
 
     @contextmanager
     def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[sqlite3.Connection]:
@@ -243,6 +301,7 @@ class Database:
     def close(self) -> None:
         """Close this thread's connection and the one for writing; each opens again when it is needed."""
         if self._thread.connection is not None:
-            self._thread.connection.close()
+            if self._thread.connection is not self._first:
+                self._thread.connection.close()
             self._thread.connection = None
         self._queue.close()

@@ -21,9 +21,45 @@ class UnusableFile(Unavailable):
     """Perch cannot work on the file; the message says why and what to do."""
 
 
+class NotReady(UnusableFile):
+    """The file is still to be created or migrated; the message says by which command."""
+
+
 def busy() -> Unavailable:
     """Return the error of a write that other writes kept waiting too long."""
     return Unavailable("Perch is busy with other writes; nothing was changed, try again.", SOON)
+
+
+def missing(path: Path, is_default: bool) -> NotReady:
+    """Return the error of a database that a command needs and that nobody has created."""
+    found = "is an empty file" if path.is_file() else "is not a file" if path.exists() else "does not exist"
+    source = "the default, since PERCH_DATABASE is not set" if is_default else "the value of PERCH_DATABASE"
+    return NotReady(
+        f"The database {os.path.abspath(path)} ({source}) {found}. "
+        "Set PERCH_DATABASE to the file of your deployment, or create a new one there with flask init.",
+        LATER,
+    )
+
+
+def outdated(path: Path, pending: list[str]) -> NotReady:
+    """Return the error of a file whose migrations another process is to apply."""
+    return NotReady(
+        f"{path} has the schema of an older Perch; start the server or run flask migrate ({', '.join(pending)}).", LATER
+    )
+
+
+def held(path: Path) -> NotReady:
+    """Return the error of a file that another process has kept for itself too long."""
+    return NotReady(f"Another process creates, migrates or restores {path}; try again when it has ended.", LATER)
+
+
+def log_removed(path: Path) -> UnusableFile:
+    """Return the error of a write-ahead log, or its index, that was removed or replaced while Perch runs."""
+    return UnusableFile(
+        f"{path}-wal or {path}-shm was removed or replaced while Perch runs; nothing was changed. Put both back, or "
+        "stop Perch and start it again; if the last changes are missing then, restore a backup (flask restore).",
+        LATER,
+    )
 
 
 def gone(path: Path) -> UnusableFile:
@@ -87,6 +123,17 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         translate(error, path)
         raise
+
+
+@contextmanager
+def unusable(path: Path) -> Iterator[None]:
+    """Translate every error of SQLite about a file that it cannot even open."""
+    with sqlite_errors(path):
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            translate(error, path)
+            raise UnusableFile(f"The database file {path} is damaged ({error}); restore a backup.", MUCH_LATER) from error
 
 
 def translate(error: sqlite3.DatabaseError, path: Path) -> None:

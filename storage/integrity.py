@@ -1,9 +1,13 @@
 """Whether an SQLite file is Perch's and sound, and how it is opened."""
 
+import logging
 import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import MUCH_LATER, NewerFile, UnusableFile
+from storage.errors import MUCH_LATER, NewerFile, UnusableFile, outdated
 from storage.migrations import MIGRATIONS, known
 from storage.sql.tables import utilities
 
@@ -14,14 +18,42 @@ SAFE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs", "fuse.glusterfs", "afs"))
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Apply pending migrations; raise as `refuse_foreign` does."""
+# Called before each migration with its name, the number of migrations that are done, and their number in all.
+OnMigration = Callable[[str, int, int], object]
+log = logging.getLogger("perch")
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A migration that was applied, and the seconds that it took."""
+
+    name: str
+    seconds: float
+
+
+def pending(connection: sqlite3.Connection, path: Path) -> list[str]:
+    """Return the names of the pending migrations; raise as `refuse_foreign` does."""
     refuse_foreign(connection, path)
+    return [migration.name for migration in MIGRATIONS.pending(utilities(connection))]
+
+
+def migrate(connection: sqlite3.Connection, path: Path, on_migration: OnMigration | None = None) -> list[Applied]:
+    """Apply pending migrations, all or none, and return them; raise as `refuse_foreign` does."""
+    names = pending(connection, path)
+    if not names:
+        return []
+    applied = []
     database = utilities(connection)
-    if MIGRATIONS.pending(database):
-        connection.execute("BEGIN IMMEDIATE")
-        MIGRATIONS.apply(database)
-        connection.execute("COMMIT")
+    connection.execute("BEGIN IMMEDIATE")
+    for number, (name, following) in enumerate(zip(names, [*names[1:], None], strict=True)):
+        if on_migration:
+            on_migration(name, number, len(names))
+        begun = time.monotonic()
+        MIGRATIONS.apply(database, stop_before=following)
+        applied.append(Applied(name, time.monotonic() - begun))
+    connection.execute("COMMIT")
+    log.info("Applied %d migrations to %s in %.1f s", len(applied), path, sum(each.seconds for each in applied))
+    return applied
 
 
 def check_schema(connection: sqlite3.Connection, path: Path) -> None:
@@ -29,9 +61,18 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
 
     :raises RuntimeError: when the file has an older schema.
     """
-    refuse_foreign(connection, path)
-    if MIGRATIONS.pending(utilities(connection)):
+    if pending(connection, path):
         raise RuntimeError("migrations are pending; restart Perch")
+
+
+def refuse_outdated(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file with pending migrations; raise as `refuse_foreign` does.
+
+    :raises NotReady: naming the migrations.
+    """
+    names = pending(connection, path)
+    if names:
+        raise outdated(path, names)
 
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Lock files beside the database: FILE.lock for the process that writes, FILE.in-use for all that use the file."""
 
 import fcntl
+import logging
 import os
 import time
 import weakref
@@ -8,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.errors import UnusableFile, busy, gone, leftover, os_errors
+from storage.errors import UnusableFile, busy, gone, held, leftover, log_removed, os_errors
 
 # Longer pauses cost the slowest writers most; only one thread of a process asks at a time.
 FIRST_PAUSE, LONGEST_PAUSE = 0.0001, 0.0005
 # Seconds between two attempts of a restore to be the only user of the file.
 RESTORE_PAUSE = 0.02
+# Seconds between two attempts to open a file that another process prepares, and between two notices of the wait.
+OPEN_PAUSE, NOTICE = 0.01, 10.0
+log = logging.getLogger("perch")
 
 
 def lock_path(database: Path) -> Path:
@@ -26,6 +30,16 @@ def log_path(database: Path) -> Path:
     return database.with_name(database.name + "-wal")
 
 
+def index_path(database: Path) -> Path:
+    """Return the path of the shared memory that is the index of a database's write-ahead log."""
+    return database.with_name(database.name + "-shm")
+
+
+def holds_data(path: Path) -> bool:
+    """Tell whether there is a file at a path, and it is not empty."""
+    return path.is_file() and path.stat().st_size > 0
+
+
 def identity(path: Path) -> str | None:
     """Return device and inode of a file; None when there is no file."""
     try:
@@ -33,6 +47,11 @@ def identity(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     return f"{found.st_dev}:{found.st_ino}"
+
+
+def identities(database: Path) -> tuple[str | None, ...]:
+    """Return the identities of a database, its write-ahead log and the index of that."""
+    return identity(database), identity(log_path(database)), identity(index_path(database))
 
 
 def open_lock(path: Path) -> int:
@@ -99,6 +118,34 @@ def turn(path: Path, deadline: float) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def long_turn(path: Path, database: Path, most: float) -> Iterator[None]:
+    """Keep a file locked alone; wait as long as another process keeps it, and say so every 10 s.
+
+    A process that creates, migrates or restores the database keeps the lock until it has done so or has ended.
+
+    :raises NotReady: when that takes longer than `most` seconds.
+    """
+    with os_errors(path):
+        handle = open_lock(path)
+    begun, notice = time.monotonic(), NOTICE
+    try:
+        while not try_lock(handle, fcntl.LOCK_EX):
+            waited = time.monotonic() - begun
+            if waited > most:
+                raise held(database)
+            if waited > notice:
+                log.warning(
+                    "Waiting for %s since %.0f s: another process creates, migrates or restores it, or writes to it.",
+                    database, waited,
+                )  # fmt: skip
+                notice += NOTICE
+            time.sleep(LONGEST_PAUSE if waited < 1 else OPEN_PAUSE)
+        yield
+    finally:
+        os.close(handle)
+
+
 class FileUse:
     """This process's use of a database; it ends with the object or with the process.
 
@@ -115,14 +162,19 @@ class FileUse:
     def join(self) -> None:
         """Use the database beside other processes, and make a missing file; the caller holds the writers' lock.
 
-        :raises UnusableFile: when the file was deleted while others use it, or has another file's write-ahead log.
+        :raises UnusableFile: when the file or its log was deleted while others use it, or the log is another file's.
         """
+        others = not try_lock(self._handle, fcntl.LOCK_EX)
         if identity(self.path) is None:
-            if not try_lock(self._handle, fcntl.LOCK_EX):
+            if others:
                 raise gone(self.path)
             os.close(make_file(self.path))
         if self.has_foreign_log():
             raise leftover(self.path)
+        noted, now = self._noted(), identities(self.path)
+        if others and noted[:1] == now[:1] and noted != now[: len(noted)]:
+            # A connection that is opened now would make a second log beside the one that the others still write.
+            raise log_removed(self.path)
         fcntl.flock(self._handle, fcntl.LOCK_SH)
 
     def take_over(self, wait: float) -> None:
@@ -138,19 +190,19 @@ class FileUse:
 
     def record(self) -> None:
         """Note which database the write-ahead log belongs to; the caller holds the writers' lock."""
-        text = self._pair()
-        if os.pread(self._handle, 200, 0) != text:
+        found = identities(self.path)
+        if self._noted() != found:
             os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, text, 0)
+            os.pwrite(self._handle, f"{' '.join(map(str, found))}\n".encode(), 0)
 
-    def _pair(self) -> bytes:
-        return f"{identity(self.path)} {identity(log_path(self.path))}\n".encode()
+    def _noted(self) -> tuple[str | None, ...]:
+        """Return the identities in the lock file; an older Perch noted two."""
+        text = os.pread(self._handle, 200, 0).decode(errors="replace")
+        return tuple(None if each == "None" else each for each in text.split())
 
     def has_foreign_log(self) -> bool:
         """Tell whether the write-ahead log is known to belong to another file than the one at the path."""
-        noted = os.pread(self._handle, 200, 0).decode(errors="replace").split()
-        now = self._pair().decode().split()
-        if len(noted) != 2 or noted[1] != now[1] or noted[0] == now[0]:
+        noted, now = self._noted(), identities(self.path)
+        if len(noted) < 2 or noted[1] != now[1] or noted[0] == now[0]:
             return False
-        log = log_path(self.path)
-        return log.exists() and log.stat().st_size > 0 and self.path.exists() and self.path.stat().st_size > 0
+        return holds_data(log_path(self.path)) and holds_data(self.path)
