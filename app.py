@@ -1,5 +1,6 @@
 """Perch, wired together: `gunicorn app:app` serves it, `flask` commands work on the same deployment."""
 
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from flask import Flask
 from scim import cli, console, web
 from scim.deployment import Perch
 from scim.settings import Settings, WrongSetting, read_settings, unknown_settings
+from scim.observability import logs
 from scim.web import proxy
 from storage.database import Database
 
@@ -36,8 +38,10 @@ def _database(settings: Settings) -> Database:
 def _start() -> Flask:
     # Under gunicorn the master has printed these lines already.
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
+        if "deliver" in sys.argv:
+            logs.start_service(os.environ)
         for line in unknown_settings(os.environ):
-            print(f"perch: {line}", file=sys.stderr)
+            logging.getLogger("perch").warning("%s", line)
     try:
         return create_app()
     except WrongSetting as error:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from scim.observability import logs, metrics_folder
 from scim.settings import VERSION, WrongSetting, read_settings, unknown_settings
 
-APP_LOAD_ERROR = 4  # gunicorn's exit status; the master stops instead of trying again
+# gunicorn's exit statuses, with which the master stops instead of trying again: 4 for a wrong setting, 3 for what may
+# pass (a file that is busy, a full disk, a missing mount).
+APP_LOAD_ERROR, WORKER_BOOT_ERROR = 4, 3
+HEARTBEAT = 1.0  # in seconds
 M_MMAP_THRESHOLD = -3  # <malloc.h>
 ROOMS = ("schemas", "storage", "scim")
 
+logs.start_service(os.environ)
 try:
     settings = read_settings(os.environ)
 except WrongSetting as error:
@@ -85,8 +90,12 @@ def on_starting(server: Any) -> None:
     for line in unknown_settings(os.environ):
         server.log.warning("%s", line)
     server.log.info("Perch %s, file %s", VERSION, os.path.abspath(settings["PERCH_DATABASE"]))
-    metrics_folder.remove_leftovers(memory)
-    server.perch_metrics = metrics_folder.make(memory)
+    try:
+        metrics_folder.remove_leftovers(memory)
+        server.perch_metrics = metrics_folder.make(memory)
+    except OSError as error:
+        server.log.error("Perch cannot start: %s", error)
+        sys.exit(WORKER_BOOT_ERROR)
 
 
 def on_exit(server: Any) -> None:
@@ -112,17 +121,30 @@ def post_worker_init(worker: Any) -> None:
 
     give_memory_back()
     logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
+    ready = threading.Event()
+    threading.Thread(target=beat, args=(worker, ready), daemon=True).start()
     try:
         app.extensions["perch"].open()
     except Exception as error:
         if not worker.perch_is_first:
             wait_for_the_stop(worker)
-        print(f"Perch cannot start: {error}", file=sys.stderr, flush=True)
-        sys.exit(APP_LOAD_ERROR)
+        worker.log.error("Perch cannot start: %s", error)
+        sys.exit(WORKER_BOOT_ERROR)
+    finally:
+        ready.set()
     # Clients that wait for events must not delay a stop.
     app.extensions["perch.alive"] = lambda: worker.alive
     # Old traffic is pruned even if no request ever comes.
     app.extensions["perch.traffic"].writer.start()
+
+
+def beat(worker: Any, ready: threading.Event) -> None:
+    """Tell the master that a worker lives while it migrates the file or waits for that; end it when it is to stop."""
+    while not ready.wait(HEARTBEAT):
+        worker.notify()
+        if not worker.alive:
+            # SQLite takes back what is not committed.
+            os._exit(0)
 
 
 def child_exit(server: Any, worker: Any) -> None:

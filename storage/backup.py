@@ -37,8 +37,7 @@ def backup(database: Database, target: Path, *, force: bool = False) -> Contents
     :raises Conflict: when the target exists, unless `force`d.
     :raises UnusableFile: when the deployment's file is missing or damaged.
     """
-    if not database.file.exists():
-        raise UnusableFile(f"There is no database at {database.path}.")
+    database.open(may_create=False)
     if target.exists() and target.samefile(database.file):
         raise Conflict(f"{target} is the deployment's own file; choose another name for the backup.")
     if target.exists() and not force:

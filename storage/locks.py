@@ -136,7 +136,7 @@ def long_turn(path: Path, database: Path, most: float) -> Iterator[None]:
                 raise held(database)
             if waited > notice:
                 log.warning(
-                    "Waiting for %s since %.0f s: another process creates, migrates or restores it, or writes to it.",
+                    "Waiting for %s for %.0f s: another process creates, migrates or restores it, or writes to it.",
                     database, waited,
                 )  # fmt: skip
                 notice += NOTICE

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from scim.cli.common import command
+from scim.cli.common import command, command_without_database
 from scim.web.requests import perch
 from storage import backup
 
@@ -25,7 +25,7 @@ def create(file: Path, force: bool) -> None:
 @file_argument
 @click.option("--force", is_flag=True, help="Replace the existing database.")
 @click.option("--discard", is_flag=True, help="Delete the replaced database instead of keeping it.")
-@command
+@command_without_database
 def restore(file: Path, force: bool, discard: bool) -> None:
     """Replace the database with FILE; the server must be stopped."""
     contents, kept = backup.restore(perch().database, file, force=force, keep=not discard)

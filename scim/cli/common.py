@@ -12,6 +12,7 @@ import click
 from flask.cli import with_appcontext
 
 from schemas.errors import ScimError
+from scim.web.requests import perch
 from storage.journal import Author
 
 P = ParamSpec("P")
@@ -34,6 +35,26 @@ def _os_user() -> str:
 
 
 def command(run: Callable[P, T]) -> Callable[P, T]:
+    """Make a command that needs the database: without one it fails, and creates none."""
+
+    @wraps(run)
+    def run_with_database(*args: P.args, **kwargs: P.kwargs) -> T:
+        perch().database.open(may_create=False)
+        return run(*args, **kwargs)
+
+    return command_without_database(run_with_database)
+
+
+def has_database() -> bool:
+    """Tell whether there is a database that can be read now; for commands that can do without."""
+    try:
+        perch().database.open(may_create=False, may_migrate=False, wait=1.0)
+    except ScimError:
+        return False
+    return True
+
+
+def command_without_database(run: Callable[P, T]) -> Callable[P, T]:
     """Give a command the application context, and print a ScimError as one line on standard error."""
 
     @wraps(run)

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from scim.cli.common import command, json_option, print_json
+from scim.cli.common import command, command_without_database, json_option, print_json
 from scim.service import passwords
 from scim.service.keys import make_key
 from scim.web.requests import base_url, origin, perch
@@ -12,7 +12,7 @@ from storage import keys
 
 
 @click.command("init")
-@command
+@command_without_database
 def init() -> None:
     """Create the database if it does not exist; print the URLs, and the first password and key once."""
     deployment = perch()

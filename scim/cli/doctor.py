@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from scim.cli.common import command, json_option, print_json
+from scim.cli.common import command_without_database, json_option, print_json
 from scim.service import doctor
 from scim.settings import VERSION
 from scim.web.requests import perch
@@ -15,7 +15,7 @@ MARKS = {doctor.OK: "ok", doctor.LOOK: "look", doctor.WRONG: "WRONG"}
 
 @click.command("doctor")
 @json_option
-@command
+@command_without_database
 def examine(as_json: bool) -> None:
     """Check the deployment and say what to do about each problem; exit 1 if something is wrong."""
     deployment = perch()

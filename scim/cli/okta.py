@@ -13,7 +13,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from scim.cli.common import command, json_option, print_json, print_list, print_table
+from scim.cli.common import command_without_database, has_database, json_option, print_json, print_list, print_table
 from scim.emulator import report
 from scim.emulator.checks import STEPS
 from scim.emulator.client import OktaClient
@@ -60,9 +60,11 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("Give --url and --key together, or neither for this deployment.")
         if url is not None and not url.lower().startswith(("https://", "http://")):
             raise click.UsageError(f"--url needs a base URL with https:// or http://, such as {EXAMPLE}.")
+        if url is None:
+            perch().database.open(may_create=False)
         return run(*args, connect=lambda: client_of(url, key), base=(url or base_url()).rstrip("/"), **kwargs)
 
-    decorated = click.option("--key", help="Access key of that server.")(command(with_server))
+    decorated = click.option("--key", help="Access key of that server.")(command_without_database(with_server))
     return click.option("--url", metavar="BASE", help="Base URL of a SCIM server; default: this deployment.")(decorated)
 
 
@@ -99,7 +101,6 @@ def fuse_off() -> Iterator[None]:
 @app_option
 @click.option("--role", "roles_", multiple=True, metavar="SLUG", help="Role to assign; default: the first of /Roles.")
 @json_option
-@command
 def test(connect: Connect, base: str, dialect: str, roles_: tuple[str, ...], as_json: bool) -> None:
     """Run all checks: Okta's connector test, its public test suite and its flows; exit 1 if one fails.
 
@@ -127,7 +128,7 @@ def test(connect: Connect, base: str, dialect: str, roles_: tuple[str, ...], as_
     else:
         click.echo(f"\n{dialect} app, {base}: {report.in_words(results)}")
         _show_problems(error or report.connection_hint(results), left)
-    if perch().settings["PERCH_FUSE"] and base == base_url():
+    if perch().settings["PERCH_FUSE"] and has_database() and base == base_url():
         click.echo(FUSE_NOTICE, err=True)
     raise SystemExit(0 if passed else 1)
 
@@ -148,7 +149,6 @@ def _show_problems(error: str | None, left: list[str]) -> None:
 @click.option("--dry-run", is_flag=True, help="Show the tasks and send no request.")
 @click.option("--state", "state_file", metavar="FILE", type=click.Path(dir_okay=False), help="Store the ids in FILE.")
 @json_option
-@command
 def sync(
     file: str, connect: Connect, base: str, dialect: str, dry_run: bool, state_file: str | None, as_json: bool
 ) -> None:
@@ -231,7 +231,6 @@ def _show_summary(summary: Summary, requests: int, stopped: str | None, as_json:
 @server_options
 @json_option
 @click.option("--save", metavar="FILE", type=click.Path(dir_okay=False), help="Write the JSON document to FILE.")
-@command
 def import_(connect: Connect, base: str, as_json: bool, save: str | None) -> None:
     """Read users and groups in pages of 100, and show the users and groups that Okta would import."""
     with connect() as client:
@@ -267,10 +266,10 @@ def _role_names(held: list[Any]) -> str:
 @click.option("--groups", type=click.IntRange(min=0), help="Number of groups; default: one for 40 people.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same organisation.")
 @click.option("--role", "roles_", multiple=True, metavar="SLUG", help="Role to assign; default: all of the catalogue.")
-@command
+@command_without_database
 def sample(people: int, groups: int | None, seed: int, roles_: tuple[str, ...]) -> None:
     """Print a realistic organisation of PEOPLE people for `flask okta sync`: flask okta sample 200 > org.json"""
-    if not roles_:
+    if not roles_ and has_database():
         with perch().database.read() as connection:
             roles_ = tuple(role.slug for role in roles.catalogue(connection))
     print_json(sample_organisation(people, groups, seed, roles_))

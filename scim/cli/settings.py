@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from scim.cli.common import command, json_option, print_json
+from scim.cli.common import command_without_database, json_option, print_json
 from scim.settings import VERSION, described
 from scim.web.requests import perch
 
@@ -12,7 +12,7 @@ from scim.web.requests import perch
 @click.command("settings")
 @json_option
 @click.option("--markdown", is_flag=True, help="Print names, defaults and help as a Markdown table.")
-@command
+@command_without_database
 def settings(as_json: bool, markdown: bool) -> None:
     """Show every setting with its value, source, default and help; secrets are hidden."""
     found = described(perch().settings)

@@ -22,12 +22,14 @@ log = logging.getLogger("perch")
 class DeliveryWorker:
     """Delivers until `stopping` is set; each thread looks for new events every `interval` seconds."""
 
-    def __init__(self, database: Database, settings: Settings, issuer: str, interval: float) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, issuer: str, interval: float, stopping: threading.Event
+    ) -> None:
         self.database = database
         self.settings = settings
         self.issuer = issuer
         self.interval = interval
-        self.stopping = threading.Event()
+        self.stopping = stopping
         self._threads: dict[str, threading.Thread] = {}
 
     def going(self) -> bool:

@@ -4,10 +4,13 @@ import json
 import logging
 import os
 import sys
+import threading
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, TextIO, cast
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -81,7 +84,7 @@ class RequestLog:
 
 def resolve_format(chosen: str) -> str:
     """Return "json" or "text" for a value of PERCH_LOG_FORMAT; auto is text on a terminal only."""
-    if chosen != "auto":
+    if chosen in ("json", "text"):
         return chosen
     return "text" if sys.stderr is not None and sys.stderr.isatty() else "json"
 
@@ -95,13 +98,51 @@ def formatter(chosen: str) -> logging.Formatter:
 _requests: list[RequestLog] = []
 
 
-def start(level: str, chosen: str, personal: bool) -> None:
-    """Configure the log of a process that serves; others keep Python's defaults."""
+class JsonStream:
+    """Standard error on which every line is JSON: Python, gunicorn and click print some errors as text."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Wrap a stream; lines that are JSON already pass as they are."""
+        self._stream = stream
+        self._formatter = JsonLines()
+        self._rest = ""
+        self._lock = threading.Lock()
+
+    def write(self, text: str) -> int:
+        """Write the whole lines of a text, and keep the rest."""
+        with self._lock:
+            *lines, self._rest = (self._rest + text).split("\n")
+            self._stream.write("".join(f"{self._json(line)}\n" for line in lines if line))
+        return len(text)
+
+    def _json(self, line: str) -> str:
+        if line.startswith("{"):
+            return line
+        record = {"name": "stderr", "levelno": logging.ERROR, "levelname": "ERROR", "msg": line}
+        return self._formatter.format(logging.makeLogRecord(record))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def start_service(environment: Mapping[str, str]) -> None:
+    """Have a process that serves write its log as PERCH_LOG_FORMAT says, from its first line on."""
+    chosen = environment.get("PERCH_LOG_FORMAT") or "auto"
+    if resolve_format(chosen) == "json":
+        sys.stderr = cast(TextIO, JsonStream(sys.stderr))
+    _set_handler(chosen)
+
+
+def _set_handler(chosen: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter(chosen))
-    log = logging.getLogger("perch")
-    log.handlers = [handler]
-    log.setLevel(LEVELS[level])
+    logging.getLogger("perch").handlers = [handler]
+
+
+def start(level: str, chosen: str, personal: bool) -> None:
+    """Configure the log of a process that serves; others keep Python's defaults."""
+    _set_handler(chosen)
+    logging.getLogger("perch").setLevel(LEVELS[level])
     _requests[:] = [RequestLog(level, resolve_format(chosen), personal)]
 
 

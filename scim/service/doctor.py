@@ -48,13 +48,10 @@ class CheckedDeployment:
 def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
     """Yield the findings of all checks; nothing is changed."""
     yield from _settings(deployment)
-    if not deployment.database.file.exists():
-        yield Finding(
-            "file", WRONG, f"There is no file at {deployment.database.path}.", "Run flask init, or set PERCH_DATABASE."
-        )
-        return
-    yield from _file(deployment.database)
+    if deployment.database.file.exists():
+        yield from _file(deployment.database)
     try:
+        deployment.database.open(may_create=False, may_migrate=False)
         with deployment.database.read() as connection:
             yield from _schema(connection, deployment.database)
             yield from _pragmas(connection)
