@@ -9,8 +9,8 @@ from flask import Flask
 
 from scim import cli, console, web
 from scim.deployment import Perch
-from scim.settings import Settings, WrongSetting, read_settings, unknown_settings
 from scim.observability import logs
+from scim.settings import Settings, WrongSetting, read_settings, unknown_settings
 from scim.web import proxy
 from storage.database import Database
 

@@ -4,19 +4,27 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.errors import Conflict
-from storage.database import Database
-from storage.errors import UnusableFile, os_errors, sqlite_errors
-from storage.integrity import refuse_damaged
+from storage.database import STEPS_BETWEEN_CHECKS, Database
+from storage.errors import UnusableFile, no_room, os_errors, sqlite_errors, translate
+from storage.integrity import refuse_damaged, size
 from storage.locks import FileUse, lock_path, log_path, make_file, turn
 
 STOP_WAIT_S = 1.0
+# The steps of a backup and of a restore, with the bytes that are done and their number; 0 while that is unknown.
+COPYING, CHECKING = "Copying", "Checking"
+OnProgress = Callable[[str, int, int], None]
+AT_ONCE = 1024 * 1024  # in bytes
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class Contents:
     groups: int
 
 
-def backup(database: Database, target: Path, *, force: bool = False) -> Contents:
+def backup(database: Database, target: Path, *, force: bool = False, on_progress: OnProgress = silent) -> Contents:
     """Write one snapshot of a whole deployment to one file, while its writers go on.
 
     VACUUM INTO takes a little longer than SQLite's page-wise copy, but its file is smaller, has no deleted data, and
@@ -43,15 +51,30 @@ def backup(database: Database, target: Path, *, force: bool = False) -> Contents
     if target.exists() and not force:
         raise Conflict(f"{target} exists; choose another name, or add --force to overwrite it.")
     with _unfinished(target) as new:
-        with sqlite_errors(new):
-            database.connection.execute("VACUUM INTO ?", (str(new),))
-        contents = _checked(new)
+        _vacuum(database, new, on_progress)
+        contents = _checked(new, database.file, on_progress)
         _put(new, target)
     return contents
 
 
+def _vacuum(database: Database, new: Path, on_progress: OnProgress) -> None:
+    connection = database.connection
+    total = size(connection)
+    try:
+        with database.stepping(lambda: on_progress(COPYING, min(new.stat().st_size, total), total)):
+            connection.execute("VACUUM INTO ?", (str(new),))
+        on_progress(COPYING, total, total)
+    except sqlite3.DatabaseError as error:
+        if not no_room(new.absolute().parent):
+            # SQLite has other names for damages that it meets while copying: a full disk, a constraint.
+            with sqlite_errors(database.file):
+                refuse_damaged(connection, database.file)
+        translate(error, new.absolute())
+        raise
+
+
 def restore(
-    database: Database, source: Path, *, force: bool = False, keep: bool = True
+    database: Database, source: Path, *, force: bool = False, keep: bool = True, on_progress: OnProgress = silent
 ) -> tuple[Contents, Path | None]:
     """Put a backup in place of a stopped deployment's file; return its contents, and where the old file is kept.
 
@@ -69,7 +92,7 @@ def restore(
         if path.exists() and path.stat().st_size and not force:
             raise Conflict(f"{path} exists; add --force to replace it. The old file is kept.")
         with _unfinished(path) as new:
-            contents = _copied(source, new)
+            contents = _copied(source, new, on_progress)
             kept = _set_aside(path, keep, use.has_foreign_log())
             _put(new, path)
     return contents, kept
@@ -88,19 +111,29 @@ def _unfinished(target: Path) -> Iterator[Path]:
             path.unlink(missing_ok=True)
 
 
-def _copied(source: Path, new: Path) -> Contents:
+def _copied(source: Path, new: Path, on_progress: OnProgress) -> Contents:
     """Copy a backup with its write-ahead log into one file, and check that."""
     with os_errors(new):
-        shutil.copyfile(source, new)
+        _copy(source, new, on_progress)
         if log_path(source).exists():
-            shutil.copyfile(log_path(source), log_path(new))
-    return _checked(new, source)
+            _copy(log_path(source), log_path(new), on_progress)
+    return _checked(new, source, on_progress)
 
 
-def _checked(new: Path, name: Path | None = None) -> Contents:
-    with sqlite_errors(name or new), closing(sqlite3.connect(new, isolation_level=None)) as connection:
+def _copy(source: Path, target: Path, on_progress: OnProgress) -> None:
+    with source.open("rb") as data, target.open("wb") as copy:
+        total = os.fstat(data.fileno()).st_size
+        while part := data.read(AT_ONCE):
+            copy.write(part)
+            on_progress(COPYING, copy.tell(), total)
+
+
+def _checked(new: Path, name: Path, on_progress: OnProgress) -> Contents:
+    """Check a copy of the file of that name, and return what it holds."""
+    with sqlite_errors(name), closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        connection.set_progress_handler(lambda: on_progress(CHECKING, 0, 0), STEPS_BETWEEN_CHECKS)
         connection.execute("PRAGMA journal_mode = DELETE")
-        refuse_damaged(connection, name or new)
+        refuse_damaged(connection, name)
         (workspace,) = connection.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
         counted = dict(connection.execute("SELECT type, count(*) FROM resources GROUP BY type").fetchall())
     return Contents(workspace, counted.get("User", 0), counted.get("Group", 0))

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from schemas.errors import ScimError, Unavailable
-from storage.errors import gone, log_removed, missing, os_errors, read_only, replaced, sqlite_errors, translate, unusable
+from storage.errors import (
+    gone,
+    log_removed,
+    missing,
+    os_errors,
+    read_only,
+    replaced,
+    sqlite_errors,
+    translate,
+    unusable,
+)
 from storage.integrity import Applied, OnMigration, migrate, refuse_outdated
 from storage.locks import FileUse, holds_data, identities, lock_path, long_turn
 from storage.sql.filters import register_functions
@@ -74,8 +84,7 @@ class Database:
         self.file = Path(os.path.realpath(self.path))
         # Called with the seconds that each write waited in the queue.
         self.on_turn: Callable[[float], object] = lambda seconds: None
-        # Called now and then while SQLite works on a read, to show progress.
-        self.on_step: Callable[[], object] = lambda: None
+        self._on_step: Callable[[], object] = lambda: None
         self._thread = _ThreadState()
         self._queue = self._new_queue()
         self._opened: tuple[int, Identities] | None = None
@@ -145,7 +154,7 @@ class Database:
 
         While another process prepares the file, this one waits, up to `wait` seconds.
 
-        :raises NotReady: when the file must be created or migrated first and this call may not, or the wait was too long.
+        :raises NotReady: when the file must be created or migrated first and this call may not, or that takes too long.
         :raises Unavailable: when the file cannot be used.
         """
         if self._is_open():
@@ -206,9 +215,18 @@ class Database:
         connection.set_progress_handler(self._step, STEPS_BETWEEN_CHECKS)
         return connection
 
+    @contextmanager
+    def stepping(self, on_step: Callable[[], object]) -> Iterator[None]:
+        """Call a function now and then while SQLite reads or migrates in the block."""
+        before, self._on_step = self._on_step, on_step
+        try:
+            yield
+        finally:
+            self._on_step = before
+
     def _step(self) -> bool:
         """Return whether SQLite is to stop what it does for this thread."""
-        self.on_step()
+        self._on_step()
         return time.monotonic() > self._thread.deadline
 
     @contextmanager

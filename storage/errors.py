@@ -25,6 +25,17 @@ class NotReady(UnusableFile):
     """The file is still to be created or migrated; the message says by which command."""
 
 
+class OutdatedFile(NotReady):
+    """The file has the schema of an older Perch; `pending` names the migrations that are to be applied."""
+
+    def __init__(self, path: Path, pending: list[str]) -> None:
+        names = ", ".join(pending)
+        super().__init__(
+            f"{path} has the schema of an older Perch; start the server or run flask migrate. Pending: {names}.", LATER
+        )
+        self.pending = pending
+
+
 def busy() -> Unavailable:
     """Return the error of a write that other writes kept waiting too long."""
     return Unavailable("Perch is busy with other writes; nothing was changed, try again.", SOON)
@@ -38,13 +49,6 @@ def missing(path: Path, is_default: bool) -> NotReady:
         f"The database {os.path.abspath(path)} ({source}) {found}. "
         "Set PERCH_DATABASE to the file of your deployment, or create a new one there with flask init.",
         LATER,
-    )
-
-
-def outdated(path: Path, pending: list[str]) -> NotReady:
-    """Return the error of a file whose migrations another process is to apply."""
-    return NotReady(
-        f"{path} has the schema of an older Perch; start the server or run flask migrate ({', '.join(pending)}).", LATER
     )
 
 
@@ -133,7 +137,9 @@ def unusable(path: Path) -> Iterator[None]:
             yield
         except sqlite3.OperationalError as error:
             translate(error, path)
-            raise UnusableFile(f"The database file {path} is damaged ({error}); restore a backup.", MUCH_LATER) from error
+            raise UnusableFile(
+                f"The database file {path} is damaged ({error}); restore a backup.", MUCH_LATER
+            ) from error
 
 
 def translate(error: sqlite3.DatabaseError, path: Path) -> None:
@@ -152,7 +158,7 @@ def _of_sqlite(error: sqlite3.DatabaseError, path: Path) -> ScimError | None:
     if code == sqlite3.SQLITE_FULL:
         return full(path)
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
-        if _no_room(path.parent):
+        if no_room(path.parent):
             return full(path)
         return UnusableFile(f"Perch cannot use its database file {path} ({error}); nothing was changed.", LATER)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -160,7 +166,7 @@ def _of_sqlite(error: sqlite3.DatabaseError, path: Path) -> ScimError | None:
     return None
 
 
-def _no_room(folder: Path) -> bool:
+def no_room(folder: Path) -> bool:
     """Tell whether a read or write may have failed on a full disk: SQLite's shared memory is a file, too."""
     try:
         return os.statvfs(folder).f_bavail == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.errors import MUCH_LATER, NewerFile, UnusableFile, outdated
+from storage.errors import MUCH_LATER, NewerFile, OutdatedFile, UnusableFile
 from storage.migrations import MIGRATIONS, known
 from storage.sql.tables import utilities
 
@@ -68,11 +68,11 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
 def refuse_outdated(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file with pending migrations; raise as `refuse_foreign` does.
 
-    :raises NotReady: naming the migrations.
+    :raises OutdatedFile: naming the migrations.
     """
     names = pending(connection, path)
     if names:
-        raise outdated(path, names)
+        raise OutdatedFile(path, names)
 
 
 def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
@@ -110,6 +110,14 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
     """Return the names of the tables, without those of SQLite and Litestream."""
     rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     return [name for (name,) in rows if not name.startswith(("sqlite_", "_litestream_"))]
+
+
+def size(connection: sqlite3.Connection) -> int:
+    """Return the bytes of the pages that are in use."""
+    pages, unused, page = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - unused) * page)
 
 
 def unsafe_pragmas(connection: sqlite3.Connection) -> list[str]:

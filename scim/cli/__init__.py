@@ -9,7 +9,8 @@ from flask.cli import AppGroup
 # Each command with its module and its name there.
 COMMANDS = {
     "init": "deployment.init", "workspace": "deployment.show_workspace", "admin-password": "deployment.admin_password",
-    "backup": "backup.create", "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
+    "migrate": "migrate.migrate", "backup": "backup.create",
+    "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
     "keys": "keys.group", "roles": "roles.group", "journal": "journal.show", "forget": "forget.forget",
     "fuse": "fuse.group", "events": "events.show", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",

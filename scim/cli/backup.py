@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from scim.cli.common import command, command_without_database
+from scim.cli.progress import Progress
 from scim.web.requests import perch
 from storage import backup
 
@@ -17,7 +18,8 @@ file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=
 @command
 def create(file: Path, force: bool) -> None:
     """Write a copy of the database to FILE; the server may run."""
-    contents = backup.backup(perch().database, file, force=force)
+    with Progress() as progress:
+        contents = backup.backup(perch().database, file, force=force, on_progress=progress)
     click.echo(f"{file}: {_described(contents)}.")
 
 
@@ -28,7 +30,8 @@ def create(file: Path, force: bool) -> None:
 @command_without_database
 def restore(file: Path, force: bool, discard: bool) -> None:
     """Replace the database with FILE; the server must be stopped."""
-    contents, kept = backup.restore(perch().database, file, force=force, keep=not discard)
+    with Progress() as progress:
+        contents, kept = backup.restore(perch().database, file, force=force, keep=not discard, on_progress=progress)
     click.echo(f"{perch().database.path}: {_described(contents)}.")
     if kept:
         click.echo(f"The replaced database is kept as {kept}.")

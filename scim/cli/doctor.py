@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from scim.cli.common import command_without_database, json_option, print_json
+from scim.cli.progress import Progress
 from scim.service import doctor
 from scim.settings import VERSION
 from scim.web.requests import perch
@@ -22,7 +23,8 @@ def examine(as_json: bool) -> None:
     checked = doctor.CheckedDeployment(
         deployment.settings, deployment.database, lambda: deployment.workspace, os.environ
     )
-    findings = list(doctor.examine(checked))
+    with Progress() as progress, deployment.database.stepping(lambda: progress("Checking", 0, 0)):
+        findings = list(doctor.examine(checked))
     wrong = any(finding.level == doctor.WRONG for finding in findings)
     if as_json:
         print_json({"version": VERSION, "wrong": wrong, "findings": [asdict(finding) for finding in findings]})

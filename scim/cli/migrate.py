@@ -1,0 +1,57 @@
+"""`flask migrate`: apply pending migrations by hand, or tell whether there are any."""
+
+from dataclasses import asdict
+
+import click
+
+from scim.cli.common import command_without_database, json_option, print_json
+from scim.cli.progress import Progress
+from scim.web.requests import perch
+from storage.errors import OutdatedFile
+from storage.integrity import Applied
+
+PENDING = 3
+
+
+@click.command("migrate")
+@click.option("--check", is_flag=True, help="Change nothing; exit 3 if migrations are pending.")
+@json_option
+@command_without_database
+def migrate(check: bool, as_json: bool) -> None:
+    """Bring the database to the schema of this version, as the first start would; wait for a process that does so."""
+    if check:
+        _check(as_json)
+        return
+    database = perch().database
+    with Progress() as progress, database.stepping(progress.go_on):
+        applied = database.open(
+            may_create=False, on_migration=lambda name, done, total: progress(f"{name} ({done + 1} of {total})", 0, 0)
+        )
+    if as_json:
+        print_json({"applied": [asdict(each) for each in applied], "pending": []})
+    else:
+        _show(applied)
+
+
+def _show(applied: list[Applied]) -> None:
+    for each in applied:
+        click.echo(f"{each.name}: {each.seconds:.1f} s")
+    seconds = sum(each.seconds for each in applied)
+    done = f"{len(applied)} migrations applied in {seconds:.1f} s" if applied else "nothing to do"
+    click.echo(f"{perch().database.path}: {done}; the schema is current.")
+
+
+def _check(as_json: bool) -> None:
+    pending: list[str] = []
+    try:
+        perch().database.open(may_create=False, may_migrate=False)
+    except OutdatedFile as error:
+        pending = error.pending
+    if as_json:
+        print_json({"applied": [], "pending": pending})
+    elif pending:
+        click.echo(f"{perch().database.path}: {len(pending)} migrations are pending: {', '.join(pending)}.")
+    else:
+        click.echo(f"{perch().database.path}: nothing to do; the schema is current.")
+    if pending:
+        raise click.exceptions.Exit(PENDING)
