@@ -13,12 +13,24 @@ MINIMUM := $(VENV)-min
 COMPILE := $(TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --annotation-style=line --no-header --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
+# Before flask init, which prints its secrets only once. gunicorn has better words for any other problem of an address.
+define PORT_IS_FREE
+import errno, socket, sys
+try:
+    socket.create_server((sys.argv[1], int(sys.argv[2]))).close()
+except (OSError, ValueError, OverflowError) as error:
+    if getattr(error, "errno", 0) == errno.EADDRINUSE:
+        sys.exit(f"Port {sys.argv[2]} is in use; stop the program that uses it, or choose another: make run PORT={int(sys.argv[2]) + 1}")
+endef
+export PORT_IS_FREE
+
 .PHONY: run test test-long test-min bench check lint types format readme requirements audit clean
 .NOTPARALLEL:
 
 # Settings for a laptop; the environment overrides them. The delivery worker ends with its parent, which becomes
 # gunicorn.
 run: $(VENV)/run.stamp
+	@$(BIN)/python -c "$$PORT_IS_FREE" "$(HOST)" "$(PORT)"
 	@export PERCH_TRAFFIC="$${PERCH_TRAFFIC-all}" PERCH_FUSE="$${PERCH_FUSE-off}" PERCH_FAULTS="$${PERCH_FAULTS-on}"; \
 	export PORT="$(PORT)"; \
 	$(BIN)/flask init && { $(BIN)/flask deliver --with-parent & exec $(BIN)/gunicorn --bind "$(HOST):$(PORT)" app:app; }

@@ -133,6 +133,7 @@ def _checked(new: Path, name: Path, on_progress: OnProgress) -> Contents:
     with sqlite_errors(name), closing(sqlite3.connect(new, isolation_level=None)) as connection:
         connection.set_progress_handler(lambda: on_progress(CHECKING, 0, 0), STEPS_BETWEEN_CHECKS)
         connection.execute("PRAGMA journal_mode = DELETE")
+        on_progress(CHECKING, 0, 0)
         refuse_damaged(connection, name)
         (workspace,) = connection.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
         counted = dict(connection.execute("SELECT type, count(*) FROM resources GROUP BY type").fetchall())

@@ -27,12 +27,18 @@ MakeServer = Callable[..., PerchServer]
 
 @pytest.fixture
 def make_app(tmp_path: Path) -> MakeApp:
-    """Make an app on a fresh file: `make_app(PERCH_UNKNOWN_ROLES="create")`; called again, it opens the same file."""
+    """Make an app on a fresh file: `make_app(PERCH_UNKNOWN_ROLES="create")`; called again, it opens the same file.
+
+    With `opened=False` the file is neither created nor opened, as commands find it.
+    """
     from app import create_app  # not at the top: tests that need no app must not wait for one
 
-    def make(**settings: str) -> Flask:
+    def make(opened: bool = True, **settings: str) -> Flask:
         # Tests delete and deactivate far more people than a deployment ever does.
-        return create_app({"PERCH_DATABASE": str(tmp_path / "perch.db"), "PERCH_FUSE": "off", **settings})
+        app = create_app({"PERCH_DATABASE": str(tmp_path / "perch.db"), "PERCH_FUSE": "off", **settings})
+        if opened:
+            app.extensions["perch"].open()
+        return app
 
     return make
 

@@ -62,6 +62,7 @@ def make(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = {"PERCH_DATABASE": f"{folder}/perch.db", "PERCH_WORKSPACE": WORKSPACE, "PERCH_FUSE": "off"}
         app = create_app(settings)
+        app.extensions["perch"].open()
         fill(app)
         app.extensions["perch.traffic"].writer.flush()
         run_command(app, "backup", f"{folder}/copy.db")

@@ -29,6 +29,7 @@ DOCUMENTED = {
     "_asdict": "collections.namedtuple",
     "_fields": "collections.namedtuple",
     "_get_current_object": "Flask, Notes On Proxies",
+    "_exit": "os, Process Management",
     "_typeshed": "typeshed, for annotations only",
 }
 # Names without an underscore that no documentation names, and what to use instead.
@@ -46,8 +47,9 @@ UNDOCUMENTED = {
     "isclosed": "http.client: the end of the body",
     "werkzeug.socket": "werkzeug: nothing",
 }
-# The attributes of gunicorn's server and worker that its documentation uses; Perch's own begin with perch_.
-GUNICORN = {"log", "pid"}
+# The attributes of gunicorn's server and worker that its documentation uses, and the one that the docstring of its base
+# class demands of every worker; Perch's own begin with perch_.
+GUNICORN = {"log", "pid", "notify"}
 
 # Each door that stays open, with the reason; a separate test notices when the library closes it.
 OPEN = {

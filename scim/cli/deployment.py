@@ -1,6 +1,8 @@
 """`flask init`, `flask workspace` and `flask admin-password`."""
 
+import ipaddress
 import os
+from urllib.parse import urlsplit
 
 import click
 
@@ -9,6 +11,9 @@ from scim.service import passwords
 from scim.service.keys import make_key
 from scim.web.requests import base_url, origin, perch
 from storage import keys
+
+# RFC 6761, RFC 6762 and RFC 9476, and the name that ICANN keeps for private use.
+PRIVATE_NAMES = (".localhost", ".test", ".local", ".alt", ".internal")
 
 
 @click.command("init")
@@ -29,6 +34,23 @@ def init() -> None:
         click.echo(f"{name + ':':<18}{value}")
     if len(lines) > 2:
         click.echo("Copy the password and the key now; they are not shown again.")
+    if not _is_public(origin()):
+        click.echo(
+            f"Okta cannot reach {origin()}: it needs a public https address. Set PERCH_PUBLIC_URL to yours; "
+            "docs/operate.md says how a laptop gets one. Without Okta: flask okta test.",
+            err=True,
+        )
+
+
+def _is_public(address: str) -> bool:
+    """Tell whether an origin can be one that Okta reaches: https, and no name or address of a private network."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    try:
+        reachable = ipaddress.ip_address(host).is_global
+    except ValueError:
+        reachable = "." in host and not host.endswith(PRIVATE_NAMES)
+    return parts.scheme == "https" and reachable
 
 
 @click.command("workspace")

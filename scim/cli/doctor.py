@@ -24,6 +24,7 @@ def examine(as_json: bool) -> None:
         deployment.settings, deployment.database, lambda: deployment.workspace, os.environ
     )
     with Progress() as progress, deployment.database.stepping(lambda: progress("Checking", 0, 0)):
+        progress("Checking", 0, 0)
         findings = list(doctor.examine(checked))
     wrong = any(finding.level == doctor.WRONG for finding in findings)
     if as_json:

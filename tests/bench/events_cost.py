@@ -41,6 +41,7 @@ class TimedWrites:
     def __init__(self, folder: str) -> None:
         settings = {"PERCH_DATABASE": str(Path(folder) / "perch.db"), "PERCH_FUSE": "off", "PERCH_TRAFFIC": "off"}
         app = create_app(settings)
+        app.extensions["perch"].open()
         self.client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "okta"), "okta")
         run_command(app, "roles", "add", "a", "A")
         self.number = 0

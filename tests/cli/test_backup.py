@@ -27,4 +27,4 @@ def test_both_name_the_id_in_the_base_url(make_app: MakeApp, tmp_path: Path, wor
 
 def restorer(make_app: MakeApp, folder: Path, workspace: str) -> Flask:
     """Return an app whose own file is still missing."""
-    return make_app(PERCH_WORKSPACE=workspace, PERCH_DATABASE=str(folder / "restored.db"))
+    return make_app(opened=False, PERCH_WORKSPACE=workspace, PERCH_DATABASE=str(folder / "restored.db"))

@@ -66,13 +66,22 @@ def test_a_wrong_value_is_named(name: str, value: str) -> None:
         read_settings({name: value})
 
 
-@pytest.mark.parametrize("command", ["-m gunicorn app:app --workers 4 --bind 127.0.0.1:0", "-m flask workspace"])
-def test_a_wrong_value_stops_the_start_with_one_line(command: str, tmp_path: Path) -> None:
-    result = run(command, tmp_path, PERCH_FUSE="maybe")
+GUNICORN = "-m gunicorn app:app --workers 4 --bind 127.0.0.1:0"
+
+
+@pytest.mark.parametrize(
+    ("command", "form"),
+    [(GUNICORN, "json"), (GUNICORN, "text"), ("-m flask deliver", "json"), ("-m flask keys list", "json")],
+)
+def test_a_wrong_value_stops_the_start_with_one_line(command: str, form: str, tmp_path: Path) -> None:
+    result = run(command, tmp_path, PERCH_FUSE="maybe", PERCH_LOG_FORMAT=form)
     assert result.returncode == 4
-    assert result.stderr.splitlines() == [
+    (line,) = result.stderr.splitlines()
+    if form == "json" and "keys" not in command:
+        line = json.loads(line)["message"]
+    assert line == (
         "perch: PERCH_FUSE='maybe' must be on or off. Whether mass deactivation is held until an operator releases it."
-    ]
+    )
     assert not (tmp_path / "perch.db").exists()
 
 
@@ -101,7 +110,7 @@ def test_an_unknown_variable_is_a_warning_with_a_suggestion(tmp_path: Path) -> N
         "PERCH_TRAFIC is not a setting of Perch and is ignored; did you mean PERCH_TRAFFIC?",
         "PERCH_ZZZZZZZZ is not a setting of Perch and is ignored.",
     ]
-    result = run_flask(tmp_path / "perch.db", "workspace", "--json", PERCH_TRAFIC="all")
+    result = run_flask(tmp_path / "perch.db", "settings", "--json", PERCH_TRAFIC="all")
     assert result.returncode == 0
     assert result.stderr.count("PERCH_TRAFIC") == 1
     assert json.loads(result.stdout)

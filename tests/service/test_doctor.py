@@ -39,8 +39,8 @@ def test_a_sound_deployment_is_ok(app: Flask, okta: ScimClient) -> None:
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     result = run_flask(tmp_path / "none.db", "doctor")
     assert result.returncode == 1
-    assert "WRONG file: There is no file" in result.stdout
-    assert "-> Run flask init" in result.stdout
+    assert f"WRONG file: The database {tmp_path / 'none.db'} (the value of PERCH_DATABASE)" in result.stdout
+    assert "flask init" in result.stdout
     assert not (tmp_path / "none.db").exists()
 
 

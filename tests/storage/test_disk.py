@@ -71,7 +71,7 @@ NEED_NO_FILE = ("okta", "settings", "doctor")
 
 
 def test_every_command_says_what_is_wrong_in_one_line(make_app: MakeApp, tmp_path: Path) -> None:
-    app = make_app(PERCH_DATABASE=str(tmp_path / "missing" / "perch.db"))
+    app = make_app(opened=False, PERCH_DATABASE=str(tmp_path / "missing" / "perch.db"))
     own = [
         path
         for path, command in leaves(app.cli)

@@ -41,6 +41,7 @@ class OktaWorld:
 
     def __init__(self, app: Flask, dialect: str = CUSTOM) -> None:
         self.app = app
+        app.extensions["perch"].open()
         self.base = ORIGIN + str(self.flask("workspace", "--json")["scimPath"])
         self.key = str(self.flask("keys", "create", "Okta", "--idp", "okta", "--json")["key"])
         self.client = OktaClient(self.base, self.key, wsgi_session(app.wsgi_app, ORIGIN + "/"))
