@@ -61,7 +61,7 @@ def log_removed(path: Path) -> UnusableFile:
     """Return the error of a write-ahead log, or its index, that was removed or replaced while Perch runs."""
     return UnusableFile(
         f"{path}-wal or {path}-shm was removed or replaced while Perch runs; nothing was changed. Put both back, or "
-        "stop Perch and start it again; if the last changes are missing then, restore a backup (flask restore).",
+        "stop Perch (not with kill -9, which loses the last changes) and start it again.",
         LATER,
     )
 

@@ -5,6 +5,7 @@ import logging
 import os
 import pty
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,38 @@ def test_the_whole_log_of_a_server_is_json(make_server: MakeServer) -> None:
     assert messages.count("request") == 1
     assert len([message for message in messages if "PERCH_TRAFIC" in message]) == 1
     assert all({"time", "level", "message"} <= line.keys() for line in found)
+
+
+def test_what_is_printed_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    stream: Any = logs.JsonStream(sys.stderr)
+    print("two", "words", file=stream)
+    stream.write('{"message": "as it is"}\nhalf a line')
+    stream.write(" and the rest\n\nnot yet ended")
+    messages = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["message"] for line in messages] == ["two words", "as it is", "half a line and the rest"]
+    assert messages[0]["level"] == "error"
+    assert stream.isatty() is False
+
+
+@pytest.mark.parametrize("chosen", ["json", "auto"])
+def test_the_log_of_a_start_that_fails_is_json(chosen: str, make_server: MakeServer) -> None:
+    server = make_server(workers=1, settings={"PERCH_LOG_FORMAT": chosen, "PERCH_TRAFIC": "all"})
+    server.application = "tests.support.no_such_module:app"
+    server.start(wait=False)
+    assert server.process is not None and server.process.wait(40) == 3
+    found = [json.loads(line) for line in server.log().splitlines()]
+    assert all({"time", "level", "message"} <= line.keys() for line in found)
+    assert "Starting gunicorn" in found[0]["message"]
+    assert any("no_such_module" in line["message"] for line in found)
+
+
+def test_text_is_text_from_the_first_line_on(make_server: MakeServer) -> None:
+    server = make_server(workers=1, settings={"PERCH_LOG_FORMAT": "text"})
+    server.database.mkdir()
+    server.start(wait=False)
+    assert server.process is not None and server.process.wait(40) == 3
+    assert "{" not in server.log()
+    assert re.search(r"^\d\d:\d\d:\d\d error: Perch cannot start: ", server.log(), re.MULTILINE)
 
 
 def test_an_app_under_test_logs_no_requests(make_app: MakeApp, capfd: pytest.CaptureFixture[str]) -> None:

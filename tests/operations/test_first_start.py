@@ -71,7 +71,7 @@ def test_a_file_that_is_no_database_stops_the_start_with_one_line(make_server: M
     server.start(wait=False)
     assert server.process is not None
     assert server.process.wait(40) != 0
-    lines = [line for line in server.log().splitlines() if line.startswith("Perch cannot start:")]
+    lines = [line for line in server.log().splitlines() if "Perch cannot start:" in line]
     assert len(lines) == 1, server.log()
     assert "Traceback" not in server.log()
     assert server.database.read_bytes().startswith(b"this is no database")
@@ -121,10 +121,13 @@ def test_the_server_prints_no_secret(make_server: MakeServer) -> None:
     assert not PASSWORD.search(server.log())
 
 
-@pytest.mark.skipif(
+can_run_make = pytest.mark.skipif(
     not (ROOT / ".venv" / "run.stamp").exists() or Path(sys.prefix) != ROOT / ".venv",
     reason="`make run` would first install what it needs; `make test` has done so",
 )
+
+
+@can_run_make
 def test_make_run(tmp_path: Path) -> None:
     """`make run` twice: the secrets appear once, both times the server answers."""
     first = make_run(tmp_path, tmp_path / "first.log")
@@ -133,6 +136,20 @@ def test_make_run(tmp_path: Path) -> None:
     second = make_run(tmp_path, tmp_path / "second.log")
     assert not KEY.search(second), second
     assert check_urls(second, port_of(second)) == check_urls(first, port_of(first))
+
+
+@can_run_make
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_make_run_on_a_used_port_says_so(host: str, tmp_path: Path) -> None:
+    with socket.create_server((host, 0)) as used:
+        port = used.getsockname()[1]
+        result = subprocess.run(
+            ["make", "run", f"PORT={port}", f"HOST={host}"], cwd=ROOT, capture_output=True, text=True, timeout=60,
+            env=clean_environment({"PERCH_DATABASE": str(tmp_path / "perch.db")}), check=False,
+        )  # fmt: skip
+    assert result.returncode != 0
+    assert f"Port {port} is in use" in result.stderr and "make run PORT=" in result.stderr
+    assert list(tmp_path.iterdir()) == [] and result.stdout == "", "the secrets are not printed yet"
 
 
 def port_of(text: str) -> int:

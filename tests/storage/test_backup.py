@@ -269,8 +269,54 @@ def test_backup_overwrites_only_with_force_and_never_the_deployment(make_server:
     nowhere = run_flask(server.database, "backup", str(server.folder / "missing" / "backup.db"))
     assert nowhere.returncode != 0 and len(nowhere.stderr.splitlines()) == 1
     missing = run_flask(server.folder / "none.db", "backup", str(server.folder / "b.db"))
-    assert missing.returncode != 0 and "no database" in missing.stderr
+    assert missing.returncode != 0 and "does not exist" in missing.stderr
     assert not (server.folder / "none.db").exists() and not leftovers(server.folder)
+
+
+def zeroed(file: Path, pages: list[int]) -> None:
+    with file.open("r+b") as data:
+        for page in pages:
+            data.seek(page * 4096)
+            data.write(b"\0" * 4096)
+
+
+def cut(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2 // 4096 * 4096)
+
+
+def with_twins(file: Path) -> None:
+    """Put two equal names into the file, whose index knows one: copying makes the index anew and stops there."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        where = "type = 'index' AND name = 'twins'"
+        connection.execute("CREATE TABLE twin (name TEXT)")
+        connection.execute("CREATE INDEX twins ON twin (name)")
+        connection.execute("INSERT INTO twin VALUES ('a'), ('a')")
+        connection.execute(f"UPDATE sqlite_master SET sql = replace(sql, 'INDEX', 'UNIQUE INDEX') WHERE {where}")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        cut,
+        with_twins,
+        dangling,
+        lambda file: zeroed(file, list(range(52, file.stat().st_size // 4096))),
+        lambda file: zeroed(file, [file.stat().st_size // 4096 - 2, file.stat().st_size // 4096 - 1]),
+    ],
+    ids=["cut short", "unique index with twins", "dangling rows", "zeroed pages", "last pages zeroed"],
+)
+def test_the_backup_of_a_damaged_file_says_damaged(spoil: Any, make_server: MakeServer) -> None:
+    server = make_server()
+    server.start()
+    populate(server)
+    assert server.stop() == 0
+    spoil(server.database)
+    result = run_flask(server.database, "backup", str(server.folder / "copy.db"))
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1, result.stderr
+    assert "damaged" in result.stderr and "full" not in result.stderr
+    assert str(server.database) in result.stderr and ".part" not in result.stderr
+    assert not (server.folder / "copy.db").exists() and not leftovers(server.folder)
 
 
 def test_a_deleted_person_is_not_in_the_backup(make_server: MakeServer) -> None:
