@@ -75,7 +75,7 @@ def _hosts(text: str) -> frozenset[str]:
 
 
 SETTINGS = (
-    Setting("PERCH_DATABASE", "perch.db", str, "Path of the SQLite file; a missing one is created."),
+    Setting("PERCH_DATABASE", "perch.db", str, "Path of the SQLite file; flask init and the server create it."),
     Setting("PERCH_WORKSPACE", "", _workspace, "Workspace id in the base URL; empty: generated at the first start."),
     Setting("PERCH_PUBLIC_URL", "", _origin, "Origin at which clients reach Perch; empty: taken from each request."),
     Setting("PERCH_ADMIN_PASSWORD", "", str, "Console password; empty: the one from flask init.", secret=True),

@@ -36,7 +36,7 @@ SHOWN_LEFT = 5
 EXAMPLE = "https://perch.example.com/WORKSPACE_ID/scim/v2"
 FUSE_NOTICE = (
     "The safety fuse counts the test users that this run deactivated ('flask fuse status'). "
-    "To leave this deployment untouched, use another database: PERCH_DATABASE=scratch.db flask okta test"
+    "To leave this deployment untouched, set PERCH_DATABASE=scratch.db and run flask init, then this again."
 )
 
 group = AppGroup("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")

@@ -90,6 +90,7 @@ class RolesMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.app = create_app({"PERCH_DATABASE": str(Path(self.folder.name) / "perch.db")})
+        self.app.extensions["perch"].open()
         self.repository = self.app.extensions["perch"].repository
         self.client = ScimClient(
             wsgi_transport(self.app), scim_path(self.app), create_key(self.app, "m", "--idp", "okta")

@@ -38,7 +38,7 @@ def test_raw_bytes_in_a_query_break_neither_the_answer_nor_the_log(
 
 
 def test_a_database_that_cannot_be_opened_is_503(make_app: MakeApp) -> None:
-    app = make_app(PERCH_DATABASE="/nowhere/at/all/perch.db")
+    app = make_app(opened=False, PERCH_DATABASE="/nowhere/at/all/perch.db")
     for path in ("/x/scim/v2/Users", "/x/events"):
         body, status, _ = run_wsgi_app(app.wsgi_app, environ(path))
         assert status.startswith("503") and b"/nowhere/at/all" in b"".join(body)
