@@ -23,7 +23,7 @@ class Tolerance(Enum):
     SINGLE_VALUE_ARRAY = "an array around the value of a single-valued attribute (RFC 7643 section 2.4)"
     LONE_ELEMENT = "a single element where a multi-valued attribute takes an array (RFC 7643 section 2.4)"
     EMPTY_MANAGER = "an empty `manager.value` to clear the manager (RFC 7643 section 4.3)"
-    ROLE_IN_JSON_TEXT = "a role as JSON inside a string (RFC 7643 section 4.1.2)"
+    JSON_TEXT = "an object or an array as JSON inside a string (RFC 7643 section 2.3)"
     MISPLACED_ATTRIBUTE = "an attribute outside its extension's URN or inside the core URN (RFC 7643 section 3.3)"
     IGNORED_ID = "an `id` in a value, ignored because it is readOnly (RFC 7643 section 3.1)"
     TRAILING_SLASH = "a trailing slash in the URL (RFC 7644 section 3.2)"
@@ -40,7 +40,7 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
     Tolerance.SINGLE_VALUE_ARRAY: InvalidValue,
     Tolerance.LONE_ELEMENT: InvalidValue,
     Tolerance.EMPTY_MANAGER: InvalidValue,
-    Tolerance.ROLE_IN_JSON_TEXT: InvalidValue,
+    Tolerance.JSON_TEXT: InvalidValue,
     Tolerance.CREATED_FROM_FILTER: NoTarget,
     Tolerance.TEXT_BOOLEAN_FILTER: InvalidFilter,
     Tolerance.REACTIVATED: Uniqueness,

@@ -1,12 +1,11 @@
 """The schema of users with the enterprise and the access extension (RFC 7643 sections 4.1 and 4.3)."""
 
-import json
 import re
 from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural
+from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural, read_json_text
 from schemas.resource import Extension, ResourceSchema, ScimSchema
 from schemas.tolerances import Tolerance, note
 
@@ -31,10 +30,8 @@ class Slug(String):
 class Roles(Complex):
     """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send; each slug once."""
 
-    def read_plain(self, value: Any) -> dict[str, Any]:
-        return _role_in_text(value) or super().read_plain(value)
-
     def read_one(self, value: Any) -> dict[str, Any]:
+        value = read_json_text(value, self.name)
         if isinstance(value, dict):
             names = {key.lower(): item for key, item in value.items()}
             value = {**value, **(_role_in_text(names.get("value")) or {})}
@@ -51,15 +48,12 @@ class Roles(Complex):
 
 
 def _role_in_text(value: Any) -> dict[str, Any] | None:
-    """Return the role that a client wrote as JSON inside a string, or None."""
-    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+    """Return the role that Microsoft Entra wrote as JSON text into `value`, or None for other text."""
+    role = read_json_text(value, "roles.value") if isinstance(value, str) and value.lstrip().startswith("{") else None
+    if not isinstance(role, dict):
         return None
-    try:
-        role = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-    note(Tolerance.ROLE_IN_JSON_TEXT, value)
-    named = {"value": role.get("value"), "display": role.get("displayName") or role.get("display")}
+    names = {key.lower(): item for key, item in role.items()}
+    named = {"value": names.get("value"), "display": names.get("displayname") or names.get("display")}
     return {key: item for key, item in named.items() if item}
 
 

@@ -10,7 +10,7 @@ from schemas.group import Members
 from schemas.messages import PatchOperation
 from schemas.resource import ResourceSchema, UnknownAttribute
 from schemas.tolerances import Tolerance, ignore, note
-from schemas.values import read_value
+from schemas.values import read_structure, read_value
 from scim.protocol.patch_members import MemberEdit, member_edits
 from scim.protocol.patch_paths import PatchTarget, read_key, read_target, whole_schema
 from scim.protocol.patch_values import change
@@ -39,7 +39,7 @@ def apply(schema: ResourceSchema, document: Mapping[str, Any], operations: Seque
     """Apply the operations in order to a copy of the document (RFC 7644 section 3.5.2).
 
     A group's document has no members; their changes are returned as edits. The result is to be validated as a whole
-    with `ResourceType.load`.
+    with `ResourceType.load_changed`.
 
     :raises BadRequest: of the kind that section 3.5.2 names for the case; the detail begins with the operation.
     :raises PayloadTooLarge: when many operations visit many values, since other writes wait meanwhile.
@@ -95,9 +95,7 @@ def _is_computed(schema: ResourceSchema, urn: str) -> bool:
 
 def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> None:
     """Apply each attribute of a value without a path, or with a schema's URN as path (RFC 7644 section 3.5.2.1)."""
-    if not isinstance(value, dict):
-        raise InvalidValue(f"value: must be an object of attributes, not {json_type(value)}, unless path names one.")
-    for key, item in value.items():
+    for key, item in _attributes(value).items():
         if urn is None and (whole := whole_schema(draft.schema, key)):
             _change_schema(draft, op, whole, item)
         elif urn is not None or not _is_ignored(key):
@@ -106,6 +104,17 @@ def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> No
                 ignore(urn or key, key if urn else "")
             elif not target.readOnly:
                 _change(draft, op, target, item)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """Return the object of attributes, also from JSON text and from an array around it."""
+    value = read_structure(value, "value")
+    if isinstance(value, list) and len(value) == 1:
+        note(Tolerance.SINGLE_VALUE_ARRAY, "value")
+        value = read_structure(value[0], "value")
+    if not isinstance(value, dict):
+        raise InvalidValue(f"value: must be an object of attributes, not {json_type(value)}, unless path names one.")
+    return value
 
 
 def _is_ignored(key: str) -> bool:
@@ -122,6 +131,7 @@ def _change_schema(draft: _PatchDraft, op: str, urn: str, value: Any) -> None:
     is_core = urn == draft.schema.urn
     if is_core:
         note(Tolerance.MISPLACED_ATTRIBUTE, urn)
+    value = read_structure(value, "value") if op != "remove" else None
     if op != "remove" and not is_unassigned(value):
         _change_keys(draft, op, urn, value)
     elif op == "remove" and is_core:
@@ -132,6 +142,9 @@ def _change_schema(draft: _PatchDraft, op: str, urn: str, value: Any) -> None:
 
 def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> None:
     attribute, extension = target.attribute, target.bound.extension
+    # Of a removal, the value counts only where it lists elements.
+    if target.bound.leaf.is_structured and (op != "remove" or (attribute.multiValued and not target.filter)):
+        value = read_structure(value, target.text)
     if isinstance(attribute, Members):
         draft.member_edits.extend(member_edits(op, target, value))
     elif attribute.returned == "never":

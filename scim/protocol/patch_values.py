@@ -10,7 +10,7 @@ from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
 from schemas.tolerances import Tolerance, note
-from schemas.values import read_element, read_part, read_parts, read_value
+from schemas.values import read_element, read_part, read_parts, read_structure, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
 Element = dict[str, Any]
@@ -27,7 +27,7 @@ def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) 
     :raises NoTarget: when a filter matches nothing and describes no element.
     """
     field = target.attribute
-    if op == "add" and is_unassigned(value):
+    if op == "add" and target.bound.leaf.is_cleared_by(value):
         return
     if field.multiValued and isinstance(field, Complex):
         _change_elements(container, op, target, field, value)
@@ -70,7 +70,7 @@ def _change_object(container: dict[str, Any], op: str, target: PatchTarget, fiel
         _unassign(container, field, op, target)
         return
     else:
-        changed, sent = _merged(held, op, target, field, _unwrapped(field, value))
+        changed, sent = _merged(held, op, target, field, read_structure(_unwrapped(field, value), target.text))
     if "$ref" not in sent and changed.get("value") != held.get("value"):
         # The stored reference belongs to the former value.
         changed.pop("$ref", None)
@@ -99,7 +99,7 @@ def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, fi
     found = elements
     if target.filter is not None:
         found = [element for element in elements if evaluate_element(target.filter, element)]
-    if op == "remove" or is_unassigned(value):
+    if op == "remove" or target.bound.leaf.is_cleared_by(value):
         kept = _removed(elements, found, target, field, value if op == "remove" else None)
     elif target.sub is not None:
         kept = _set_sub(elements, found, target, field, target.sub, value)
@@ -174,7 +174,7 @@ def _one(value: Any, target: PatchTarget) -> Any:
     if len(value) != 1:
         raise InvalidValue(f"{target.text}: takes one object, not an array of {len(value)}.")
     note(Tolerance.SINGLE_VALUE_ARRAY, target.text)
-    return value[0]
+    return read_structure(value[0], target.text)
 
 
 def _with_created(elements: list[Element], parts: Element, target: PatchTarget) -> list[Element]:

@@ -88,7 +88,8 @@ def patch(
         row = _current(write, kind, identifier, conditions)
         before = row.document_with_roles
         patched = patching.apply(kind.schema, before, operations)
-        row = _save(context, write, "patch", row, before, NewState(kind.load(patched.document), patched.member_edits))
+        wanted = NewState(kind.load_changed(patched.document), patched.member_edits)
+        row = _save(context, write, "patch", row, before, wanted)
         if kind.name != "User" and projection.is_default and _is_large(write, row):
             return Answer(204, (), etag(row.version, row.epoch), location(context, kind.name, identifier))
         return _answer(context, write, row, projection, 200)

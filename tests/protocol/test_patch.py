@@ -67,7 +67,7 @@ def test_every_tolerance_of_patch_has_a_case() -> None:
     shown = {name for case in CASES for name in case.get("tolerances", [])}
     assert shown >= {
         "OPERATION_CASE", "DOTTED_KEYS", "TEXT_BOOLEAN", "TEXT_BOOLEAN_FILTER", "CREATED_FROM_FILTER",
-        "REMOVE_WITH_VALUE", "BARE_VALUE", "SINGLE_VALUE_ARRAY", "LONE_ELEMENT", "EMPTY_MANAGER", "ROLE_IN_JSON_TEXT",
+        "REMOVE_WITH_VALUE", "BARE_VALUE", "SINGLE_VALUE_ARRAY", "LONE_ELEMENT", "EMPTY_MANAGER", "JSON_TEXT",
         "MISPLACED_ATTRIBUTE", "IGNORED_ID",
     }  # fmt: skip
 

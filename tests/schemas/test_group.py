@@ -9,7 +9,7 @@ from tests.support.resource_types import GROUP
 
 def test_members_load_without_read_only_sub_attributes() -> None:
     sent = {"value": "7", "$ref": "../Users/7", "display": "Ada", "type": "User"}
-    document = GROUP.load({"displayName": "G", "members": [sent, {}, None]})
+    document = GROUP.load({"displayName": "G", "members": [sent]})
     assert document == {
         "schemas": [URN, ACCESS_URN],
         "displayName": "G",

@@ -48,7 +48,7 @@ DEVIATIONS: dict[str, Request] = {
         "PUT", "/Users/{user}",
         {"schemas": [USER, ENTERPRISE], "userName": "ada", "title": "x", ENTERPRISE: {"manager": {"value": ""}}},
     ),
-    "ROLE_IN_JSON_TEXT": (
+    "JSON_TEXT": (
         "PUT", "/Users/{user}",
         {"schemas": [USER], "userName": "ada", "roles": [{"value": json.dumps({"value": "managed:admin"})}]},
     ),
