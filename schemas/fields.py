@@ -20,6 +20,8 @@ TEXT_BOOLEANS = {"true": True, "false": False}
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 # The largest integer of SQLite, which has 64 bits.
 LARGEST_INTEGER = 2**63 - 1
+# Sub-attributes that describe an element; an element of these alone has no value.
+LABELS = ("type", "primary", "display")
 # Whether a document was in storage before: JSON text that Perch once stored as a value must not block other changes.
 from_storage: ContextVar[bool] = ContextVar("from_storage", default=False)
 
@@ -161,7 +163,7 @@ class Attribute(fields.Field[Any]):
         found, errors = [], {}
         for index, item in enumerate(values):
             try:
-                one = None if is_unassigned(item) and not self.has_required_parts else self.read_one(item)
+                one = None if not self.has_required_parts and self.is_empty(item) else self.read_one(item)
             except ValidationError as error:
                 errors[index] = error.messages
                 continue
@@ -170,6 +172,10 @@ class Attribute(fields.Field[Any]):
         if errors:
             raise ValidationError(errors)
         return found
+
+    def is_empty(self, item: Any) -> bool:
+        """Tell whether an element was sent without a value."""
+        return is_unassigned(item)
 
     def read_one(self, value: Any) -> Any:
         """Return the canonical form of a single value, of one element where there are many."""
@@ -320,6 +326,13 @@ class Complex(Attribute):
             note(Tolerance.SINGLE_VALUE_ARRAY, self.name)
             value = value[0]
         return self.read_one(value)
+
+    def is_empty(self, item: Any) -> bool:
+        """Tell whether an element was sent without a value: OneLogin sends `{"value": "", "type": "work"}`."""
+        if not isinstance(item, dict) or not item:
+            return is_unassigned(item)
+        parts = [part for key, part in item.items() if key.lower() not in LABELS]
+        return bool(parts) and all(is_unassigned(part) for part in parts)
 
     def read_elements(self, values: list[Any]) -> list[Any]:
         found = super().read_elements(values)

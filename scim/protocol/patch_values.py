@@ -7,16 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from schemas.errors import InvalidValue, Mutability, NoTarget
-from schemas.fields import Attribute, Complex, is_unassigned
+from schemas.fields import LABELS, Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
 from schemas.tolerances import Tolerance, note
 from schemas.values import read_element, read_part, read_parts, read_structure, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
 Element = dict[str, Any]
-
-# Sub-attributes that describe an element; an element of these alone has no value.
-LABELS = ("type", "primary", "display")
 
 
 def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) -> None:

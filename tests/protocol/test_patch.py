@@ -37,7 +37,7 @@ def expected_edit(kind: Any, *rest: str) -> MemberEdit:
 
 def loaded(case: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     kind = RESOURCE_TYPES[case.get("resourceType", "User")]
-    return kind.load({"schemas": [kind.schema.urn], **document})
+    return kind.load_changed({"schemas": [kind.schema.urn], **document})
 
 
 def test_there_are_many_cases() -> None:
