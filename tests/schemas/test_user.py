@@ -94,3 +94,50 @@ def test_an_empty_manager_is_left_out(manager: Any) -> None:
 def test_roles_as_strings_dump_as_strings() -> None:
     assert USER.derived.dumps({"roles": ["a"]}) == '{"roles":["a"]}'
     assert list(USER.derived.fields) == ["roles", "groups", "access"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ({"emails": '[{"value":"a@x.org","type":"work"}]'}, {"emails": [{"value": "a@x.org", "type": "work"}]}),
+        ({"emails": '{"value":"a@x.org"}'}, {"emails": [{"value": "a@x.org"}]}),
+        ({"addresses": ['{"locality":"B"}', {"country": "CH"}]}, {"addresses": [{"locality": "B"}, {"country": "CH"}]}),
+        ({"name": ' { "givenName": "A" }'}, {"name": {"givenName": "A"}}),
+        ({"roles": '["a","b"]'}, {"roles": [{"value": "a"}, {"value": "b"}]}),
+        ({ENTERPRISE_URN: '{"division":"D"}', "costCenter": ""}, {ENTERPRISE_URN: {"division": "D"}}),
+        (
+            {"division": "C", ENTERPRISE_URN: '{"costCenter":"D"}'},
+            {ENTERPRISE_URN: {"costCenter": "D", "division": "C"}},
+        ),
+        ({ENTERPRISE_URN: {"manager": '[{"value":"7"}]'}}, {ENTERPRISE_URN: {"manager": {"value": "7"}}}),
+        ({URN: '{"title":"T"}'}, {"title": "T"}),
+        ({"entitlements": ["[VPN] users", "{x}"]}, {"entitlements": [{"value": "[VPN] users"}, {"value": "{x}"}]}),
+        ({"title": '{"a":1}'}, {"title": '{"a":1}'}),
+        ({ENTERPRISE_URN: {"division": "[]"}}, {ENTERPRISE_URN: {"division": "[]"}}),
+        ({"emails": [{"value": "", "type": "work", "primary": True}]}, {}),
+    ],
+)  # fmt: skip
+def test_json_text_is_read_where_an_object_or_array_is_meant(sent: dict[str, Any], found: dict[str, Any]) -> None:
+    document = loaded(**sent)
+    assert {key: value for key, value in document.items() if key not in ("schemas", "userName")} == found
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ({"emails": '[{"value":'}, "emails: is JSON text with an error."),
+        ({"emails": ["a", '{"value":']}, "emails[1]: is JSON text with an error."),
+        ({"emails": [{"value": '[{"value":"a"}]'}]}, "emails[0].value: must be plain text, not JSON text"),
+        ({"name": {"givenName": '["A"]'}}, "name.givenName: must be plain text, not JSON text"),
+        ({"roles": [{"value": '["a"]'}]}, "roles[0].value: must be plain text, not JSON text"),
+        ({"roles": ['{"display":"A"}']}, "roles[0].value: is required."),
+        ({"roles": [{"value": '{"value":"a"'}]}, "roles[0]: is JSON text with an error."),
+        ({ENTERPRISE_URN: '{"department"'}, f"{ENTERPRISE_URN}: is JSON text with an error."),
+        ({URN: '{"title"'}, f"{URN}: is JSON text with an error."),
+        ({"roles": {}}, "roles[0].value: is required."),
+    ],
+)
+def test_json_text_with_an_error_or_at_a_leaf_is_refused(sent: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        loaded(**sent)
+    assert raised.value.detail.startswith(says)
