@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields
 
 from schemas.datetimes import normalise_instant
 from schemas.errors import InvalidSyntax
-from schemas.json import begins_as_json, structure_in
+from schemas.json import STRUCTURE_STARTS, begins_as_json, structure_in
 from schemas.tolerances import Tolerance, ignore, note
 
 SHORT_TEXT = 1024
@@ -206,7 +206,7 @@ class String(Attribute):
             raise ValidationError("contains the character NUL; remove it.")
         if self.required and not value.strip():
             raise ValidationError("must not be blank.")
-        if self.is_part and begins_as_json(value) and not from_storage.get():
+        if self.is_part and value[:1] in STRUCTURE_STARTS and begins_as_json(value) and not from_storage.get():
             raise ValidationError("must be plain text, not JSON text; send an object or an array one level higher.")
         return value
 
@@ -341,7 +341,6 @@ class Complex(Attribute):
         return found
 
     def read_one(self, value: Any) -> dict[str, Any]:
-        value = read_json_text(value, self.name)
         if not isinstance(value, dict):
             value = self.read_plain(value)
         found: dict[str, Any] = {}
@@ -368,7 +367,10 @@ class Complex(Attribute):
         return {name: found[name] for name in self.subAttributes if name in found} if len(found) > 1 else found
 
     def read_plain(self, value: Any) -> dict[str, Any]:
-        """Return the object that a plain value stands for: one with the string as its `value`."""
+        """Return the object that a plain value stands for: the one in JSON text, or one with the string as `value`."""
+        value = read_json_text(value, self.name)
+        if isinstance(value, dict):
+            return value
         if isinstance(value, str) and "value" in self.subAttributes:
             note(Tolerance.BARE_VALUE, self.name)
             return {"value": value}

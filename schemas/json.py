@@ -16,6 +16,8 @@ from schemas.errors import InvalidSyntax
 
 ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 WHITESPACE = " \t\r\n"
+# The characters that JSON text of an object or array begins with.
+STRUCTURE_STARTS = "{[" + WHITESPACE
 STRUCTURE = re.compile(r'\s*(?:\{\s*"|\[\s*["{]|(?:\{\s*\}|\[\s*\])\s*\Z)', re.ASCII)
 
 
@@ -43,8 +45,7 @@ def parse_json(data: bytes) -> Any:
 
 def begins_as_json(text: str) -> bool:
     """Tell whether text begins with `{"`, `[{` or `["`, or is `{}` or `[]`; white space is allowed anywhere."""
-    # Most texts are told apart by their first character, at a fifth of the time.
-    return text[:1] in "{[" + WHITESPACE and STRUCTURE.match(text) is not None
+    return STRUCTURE.match(text) is not None
 
 
 def structure_in(text: str) -> dict[str, Any] | list[Any] | None:
