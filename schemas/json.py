@@ -109,7 +109,7 @@ def _unique_into(objects: list[dict[str, Any]]) -> Callable[[list[tuple[str, Any
 
 
 class _Decoder(threading.local):
-    """A decoder for each thread, and the objects of the text that it decodes; making one takes longer than a POST's."""
+    """A decoder for each thread, since making one takes longer than its use, and the objects of the text it decodes."""
 
     def __init__(self) -> None:
         self.objects: list[dict[str, Any]] = []
