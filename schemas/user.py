@@ -29,7 +29,7 @@ class Slug(String):
 
 
 class Roles(Complex):
-    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send; each slug once."""
+    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send."""
 
     def read_plain(self, value: Any) -> dict[str, Any]:
         return _role_in_text(value) or super().read_plain(value)
@@ -42,12 +42,6 @@ class Roles(Complex):
                 kept = {key: item for key, item in value.items() if key.lower() not in ("displayname", "display")}
                 value = {**kept, "display": names["displayname"]}
         return super().read_one(value)
-
-    def read_elements(self, values: list[Any]) -> list[Any]:
-        unique: dict[str, Any] = {}
-        for role in super().read_elements(values):
-            unique.setdefault(role["value"], role)
-        return list(unique.values())
 
 
 def _role_in_text(value: Any) -> dict[str, Any] | None:
