@@ -13,18 +13,21 @@ from schemas.tolerances import Tolerance, note
 URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 ACCESS_URN = "urn:perch:scim:schemas:extension:access:1.0:User"
-SLUG = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,255}")
+# Clients and proxies resolve . and .. in a URL, so that no request could reach such a role.
+SLUG = re.compile(r"(?!(\.|%2[Ee]){1,2}\Z)[^\s\x00-\x1f\x7f-\x9f]{1,255}")
 PHONES = ["work", "home", "mobile", "fax", "pager", "other"]
 MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
 
 
 class Slug(String):
-    """A role's slug: text of 1 to 255 characters without spaces or control characters."""
+    """A role's slug: text of 1 to 255 characters without spaces or control characters, not `.` or `..`."""
 
     def read_one(self, value: Any) -> str:
         text = super().read_one(value)
         if not SLUG.fullmatch(text):
-            raise ValidationError("must be a role slug: 1 to 255 characters without spaces, such as managed:admin.")
+            raise ValidationError(
+                "must be a role slug: 1 to 255 characters without spaces, not . or .., such as managed:admin."
+            )
         return text
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from schemas.errors import InvalidValue
 from scim.service.context import Context
-from scim.service.roles import check_slug
 from storage import roles
 from storage.database import Connection
 from storage.repository import Transaction
@@ -78,7 +77,6 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
 def _created(write: Transaction, unknown: Roles) -> dict[str, str]:
     """Add roles to the catalogue with the sent `display` as their name; return the names."""
     for role in unknown:
-        check_slug(role["value"])
         write.add_role(role["value"], role.get("display") or role["value"])
     return {role["value"]: role.get("display") or role["value"] for role in unknown}
 
