@@ -18,7 +18,7 @@ from scim.protocol.patch_values import Element, change
 # How many values of one resource the operations of a request may visit: about two seconds of CPU time.
 MOST_VISITED = 250_000
 
-# Adds to the elements of an attribute what GET shows and the document lacks.
+# A function for an attribute, which adds to its elements what GET shows and the document lacks.
 Completion = Callable[[list[dict[str, Any]]], None]
 
 
@@ -48,8 +48,8 @@ def apply(
     """Apply the operations in order to a copy of the document (RFC 7644 section 3.5.2).
 
     A group's document has no members; their changes are returned as edits. The result is to be validated as a whole
-    with `ResourceType.load`. An attribute's elements are completed before each operation on it, so that
-    filters see what GET shows.
+    with `ResourceType.load`. `completions` run before each operation on their attribute, so that filters see what GET
+    shows.
 
     :raises BadRequest: of the kind that section 3.5.2 names for the case; the detail begins with the operation.
     :raises PayloadTooLarge: when many operations visit many values, since other writes wait meanwhile.

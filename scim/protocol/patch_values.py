@@ -160,7 +160,7 @@ def _set_sub(
     """Set a sub-attribute of the matching elements, or of a new one (RFC 7644 section 3.5.2.3)."""
     parts = read_part(field, sub, _unwrapped(sub, value), target.text)
     if not found:
-        return _with_created(elements, parts, target)
+        return _with_created(field, elements, parts, target)
     for element in found:
         _update(field, element, parts)
     return _unique(field, _with_one_primary(elements, found if "primary" in parts else [], target))
@@ -173,7 +173,7 @@ def _set_found(
     value = _one(value, target)
     parts = read_parts(field, value, target.text)
     if not found:
-        return _with_created(elements, parts, target)
+        return _with_created(field, elements, parts, target)
     if op == "replace" and isinstance(value, dict):
         parts = read_element(field, value, target.text)
         for element in found:
@@ -203,7 +203,9 @@ def _one(value: Any, target: PatchTarget) -> Any:
     return value[0]
 
 
-def _with_created(elements: list[Element], parts: Mapping[str, Any], target: PatchTarget) -> list[Element]:
+def _with_created(
+    field: Complex, elements: list[Element], parts: Mapping[str, Any], target: PatchTarget
+) -> list[Element]:
     """Add the element that the filter describes, as clients expect when the path matches nothing yet.
 
     :raises NoTarget: when the filter describes no element, or one that it would not match.
@@ -216,7 +218,7 @@ def _with_created(elements: list[Element], parts: Mapping[str, Any], target: Pat
         note(Tolerance.CREATED_FROM_FILTER, target.text)
     elif all(name in LABELS for name in element):
         raise NoTarget(f"{target.text}: there is no value to set it on; add a value first.")
-    return _with_one_primary([*elements, element], [element], target)
+    return _unique(field, _with_one_primary([*elements, element], [element], target))
 
 
 def _removed(
@@ -235,6 +237,7 @@ def _removed(
     if target.sub is not None and not target.sub.required:
         for element in found:
             element.pop(target.sub.name, None)
+            element.explicit.discard(target.sub.name)
         return elements
     gone = {id(element) for element in found}
     return [element for element in elements if id(element) not in gone]

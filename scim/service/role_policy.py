@@ -76,9 +76,10 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
 
 def _created(write: Transaction, unknown: Roles) -> dict[str, str]:
     """Add roles to the catalogue with the sent `display` as their name; return the names."""
-    for role in unknown:
-        write.add_role(role["value"], role.get("display") or role["value"])
-    return {role["value"]: role.get("display") or role["value"] for role in unknown}
+    names = {role["value"]: role.get("display") or role["value"] for role in unknown}
+    for slug, name in names.items():
+        write.add_role(slug, name)
+    return names
 
 
 def _without_name(role: dict[str, Any], names: Mapping[str, str], own: Mapping[str, str | None]) -> dict[str, Any]:

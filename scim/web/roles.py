@@ -36,5 +36,6 @@ def retrieve(identifier: str) -> Response:
     except NotFound:
         if not identifier.endswith("/"):
             raise
+    answer = resources.retrieve("Role", identifier[:-1])
     note(Tolerance.TRAILING_SLASH, f"/Roles/{identifier}")
-    return resources.retrieve("Role", identifier[:-1])
+    return answer

@@ -163,6 +163,16 @@ def test_a_display_set_before_the_new_slug_stays(entra: ScimClient) -> None:
         assert shown == [{"value": "managed:admin", "display": name, "type": "T", "primary": True}]
 
 
+def test_a_display_that_was_set_and_removed_again_does_not_stay(entra: ScimClient) -> None:
+    path = f"/Users/{user_id(entra, 'ann', roles=[{'value': 'managed:viewer', 'primary': True}])}"
+    body = patch_op(
+        {"op": "add", "path": "roles[primary eq true].display", "value": "Seer"},
+        {"op": "remove", "path": "roles[primary eq true].display"},
+        {"op": "replace", "path": "roles[primary eq true].value", "value": "managed:admin"},
+    )
+    assert entra.patch(path, body).body["roles"] == [{"value": "managed:admin", "display": "Admin", "primary": True}]
+
+
 def test_a_withdrawal_by_value_with_a_type_that_is_not_stored(entra: ScimClient) -> None:
     path = f"/Users/{user_id(entra, 'ann', roles=['managed:viewer', 'managed:admin'])}"
     listed = [{"value": "managed:viewer", "type": "WindowsAzureActiveDirectoryRole", "displayName": "V"}]
