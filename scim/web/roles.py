@@ -1,15 +1,15 @@
 """/Roles: the catalogue of roles for Okta's entitlement discovery; read-only, a write is 405."""
 
 from flask import Blueprint, Response
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import PathConverter
 
 from schemas.errors import NotFound
 from schemas.tolerances import Tolerance, note
 from scim.web import resources
 
 
-class SlugConverter(BaseConverter):
-    """A role's slug in a URL: any text, slashes at its ends and several in a row included."""
+class AnyPathConverter(PathConverter):
+    """Any text in a URL, such as a role's slug; werkzeug's own takes no slash at the start."""
 
     regex = ".+?"
     part_isolating = False
@@ -28,7 +28,7 @@ def search_by_post() -> Response:
     return resources.search_by_post("Role")
 
 
-@blueprint.get("/<slug:identifier>", strict_slashes=False)
+@blueprint.get("/<path:identifier>", strict_slashes=False)
 def retrieve(identifier: str) -> Response:
     """Answer a role by its slug; a final slash that is none of the slug's own is tolerated."""
     try:
