@@ -172,6 +172,10 @@ class Attribute(fields.Field[Any]):
         """Return the JSON value of a canonical value."""
         return value
 
+    def folded(self, value: Any) -> Any:
+        """Return a value in the form in which equal values are the same: text without case, unless caseExact."""
+        return value.casefold() if isinstance(value, str) and not self.caseExact else value
+
 
 class String(Attribute):
     """Text (RFC 7643 section 2.3.1).
@@ -295,6 +299,7 @@ class Complex(Attribute):
         self._by_folded_name = {name.lower(): field for name, field in self.subAttributes.items()}
         self._required = [name for name, field in self.subAttributes.items() if field.required and not field.readOnly]
         self.has_required_parts = self.multiValued and bool(self._required)
+        self.named_by_value = "value" in self._required
 
     def sub(self, name: str) -> Attribute | None:
         """Return the sub-attribute of that name in any case, or None."""
@@ -323,9 +328,43 @@ class Complex(Attribute):
 
     def read_elements(self, values: list[Any]) -> list[Any]:
         found = super().read_elements(values)
-        if len([item for item in found if item.get("primary") is True]) > 1:
-            raise ValidationError("has more than one primary value; mark one only (RFC 7643 section 2.4).")
-        return found
+        # Members have no primary, and may be many; storage keeps each of them once.
+        if len(found) < 2 or "primary" not in self.subAttributes:
+            return found
+        marked = [element for element in found if element.get("primary") is True]
+        for element in marked[1:]:
+            note(Tolerance.SEVERAL_PRIMARIES, self.name)
+            element["primary"] = False
+        return self.distinct(found)
+
+    def distinct(self, elements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return each element once (RFC 7643 section 2.4): of equal ones the first, primary if any of them is."""
+        kept: dict[Any, dict[str, Any]] = {}
+        for element in elements:
+            same = kept.setdefault(self.identity(element), element)
+            if element.get("primary") is True:
+                same["primary"] = True
+        return list(kept.values())
+
+    def identity(self, element: Mapping[str, Any]) -> Any:
+        """Return the key that equal elements share."""
+        names = self.identifying(element)
+        return names, self.comparable(element, names)
+
+    def identifying(self, element: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of the sub-attributes that tell an element from others (RFC 7643 section 2.4).
+
+        That is a required `value` alone, else `type` and `value`; without a `value`, all but `primary`.
+        """
+        if self.named_by_value:
+            return ("value",)
+        if "value" in element:
+            return ("type", "value") if "type" in self.subAttributes else ("value",)
+        return tuple(sorted(element.keys() - {"primary"}))
+
+    def comparable(self, element: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+        """Return the values of some sub-attributes in the form in which equal values are the same."""
+        return tuple(self.subAttributes[name].folded(element.get(name)) for name in names)
 
     def read_one(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):

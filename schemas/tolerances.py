@@ -22,6 +22,7 @@ class Tolerance(Enum):
     BARE_VALUE = "a plain value where an object with `value` is defined (RFC 7643 section 2.4)"
     SINGLE_VALUE_ARRAY = "an array around the value of a single-valued attribute (RFC 7643 section 2.4)"
     LONE_ELEMENT = "a single element where a multi-valued attribute takes an array (RFC 7643 section 2.4)"
+    SEVERAL_PRIMARIES = "several primary values in one list, of which the first counts (RFC 7643 section 2.4)"
     EMPTY_MANAGER = "an empty `manager.value` to clear the manager (RFC 7643 section 4.3)"
     JSON_TEXT = "an object or an array as JSON inside a string (RFC 7643 section 2.3)"
     MISPLACED_ATTRIBUTE = "an attribute outside its extension's URN or inside the core URN (RFC 7643 section 3.3)"
@@ -43,6 +44,7 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
     Tolerance.BARE_VALUE: InvalidValue,
     Tolerance.SINGLE_VALUE_ARRAY: InvalidValue,
     Tolerance.LONE_ELEMENT: InvalidValue,
+    Tolerance.SEVERAL_PRIMARIES: InvalidValue,
     Tolerance.EMPTY_MANAGER: InvalidValue,
     Tolerance.JSON_TEXT: InvalidValue,
     Tolerance.CREATED_FROM_FILTER: NoTarget,

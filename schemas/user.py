@@ -12,23 +12,26 @@ from schemas.tolerances import Tolerance, note
 URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 ACCESS_URN = "urn:perch:scim:schemas:extension:access:1.0:User"
-SLUG = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,255}")
+# Clients and proxies resolve . and .. in a URL, so that no request could reach such a role.
+SLUG = re.compile(r"(?!(\.|%2[Ee]){1,2}\Z)[^\s\x00-\x1f\x7f-\x9f]{1,255}")
 PHONES = ["work", "home", "mobile", "fax", "pager", "other"]
 MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
 
 
 class Slug(String):
-    """A role's slug: text of 1 to 255 characters without spaces or control characters."""
+    """A role's slug: text of 1 to 255 characters without spaces or control characters, not `.` or `..`."""
 
     def read_one(self, value: Any) -> str:
         text = super().read_one(value)
         if not SLUG.fullmatch(text):
-            raise ValidationError("must be a role slug: 1 to 255 characters without spaces, such as managed:admin.")
+            raise ValidationError(
+                "must be a role slug: 1 to 255 characters without spaces, not . or .., such as managed:admin."
+            )
         return text
 
 
 class Roles(Complex):
-    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send; each slug once."""
+    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send."""
 
     def read_one(self, value: Any) -> dict[str, Any]:
         value = read_json_text(value, self.name)
@@ -39,12 +42,6 @@ class Roles(Complex):
                 kept = {key: item for key, item in value.items() if key.lower() not in ("displayname", "display")}
                 value = {**kept, "display": names["displayname"]}
         return super().read_one(value)
-
-    def read_elements(self, values: list[Any]) -> list[Any]:
-        unique: dict[str, Any] = {}
-        for role in super().read_elements(values):
-            unique.setdefault(role["value"], role)
-        return list(unique.values())
 
 
 def _role_in_text(value: Any) -> dict[str, Any] | None:

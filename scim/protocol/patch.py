@@ -1,6 +1,6 @@
 """PATCH: the operations of a PatchOp applied to a document, all or none (RFC 7644 section 3.5.2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +14,13 @@ from schemas.urns import begins_with_uri
 from schemas.values import read_structure, read_value
 from scim.protocol.patch_members import MemberEdit, member_edits
 from scim.protocol.patch_paths import PatchTarget, read_key, read_target, without_filter
-from scim.protocol.patch_values import change
+from scim.protocol.patch_values import Element, change
 
 # How many values of one resource the operations of a request may visit: about two seconds of CPU time.
 MOST_VISITED = 250_000
+
+# A function for an attribute, which adds to its elements what GET shows and the document lacks.
+Completion = Callable[[list[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +35,27 @@ class Patched:
 class _PatchDraft:
     schema: ResourceSchema
     document: dict[str, Any]
+    completions: Mapping[str, Completion]
     member_edits: list[MemberEdit] = field(default_factory=list)
     visited: int = 0
 
 
-def apply(schema: ResourceSchema, document: Mapping[str, Any], operations: Sequence[PatchOperation]) -> Patched:
+def apply(
+    schema: ResourceSchema,
+    document: Mapping[str, Any],
+    operations: Sequence[PatchOperation],
+    completions: Mapping[str, Completion] | None = None,
+) -> Patched:
     """Apply the operations in order to a copy of the document (RFC 7644 section 3.5.2).
 
     A group's document has no members; their changes are returned as edits. The result is to be validated as a whole
-    with `ResourceType.load_changed`.
+    with `ResourceType.load_changed`. `completions` run before each operation on their attribute, so that filters see
+    what GET shows.
 
     :raises BadRequest: of the kind that section 3.5.2 names for the case; the detail begins with the operation.
     :raises PayloadTooLarge: when many operations visit many values, since other writes wait meanwhile.
     """
-    draft = _PatchDraft(schema, _copied(dict(document)))
+    draft = _PatchDraft(schema, _copied(dict(document)), completions or {})
     for operation in operations:
         try:
             _apply(draft, operation)
@@ -59,7 +69,7 @@ def apply(schema: ResourceSchema, document: Mapping[str, Any], operations: Seque
 
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
+        return Element((key, _copied(item)) for key, item in value.items())
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
@@ -159,6 +169,8 @@ def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> Non
             read_value(attribute, value, target.text)
     else:
         container = draft.document.setdefault(extension, {}) if extension else draft.document
+        if (complete := draft.completions.get(target.bound.path[0])) is not None:
+            complete(container.get(attribute.name, []))
         if attribute.multiValued:
             _count(draft, len(container.get(attribute.name, ())))
         change(container, op, target, value)

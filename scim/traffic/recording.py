@@ -56,13 +56,16 @@ class Recording:
     answer_size: int = 0
     keep: bool = False
 
-    def admit(self, key: Key, path: str) -> None:
-        """Note the key of the request; from here on a strict key's tolerances are refused."""
+    def admit(self, key: Key, path: str, identifier: str = "") -> None:
+        """Note the key of the request; from here on a strict key's tolerances are refused.
+
+        `identifier` is that of the resource in the path: the slash at the end of a role's slug is no trailing one.
+        """
         self.key = key
         self.used.strict = bool(key.strict)
         if key.rolesAs == "strings":
             self.used.expected = ROLE_STRINGS
-        if path.endswith("/"):
+        if path.endswith("/") and not identifier.endswith("/"):
             tolerances.note(Tolerance.TRAILING_SLASH, below_base(path))
 
     def stop(self) -> None:

@@ -72,7 +72,7 @@ class RequestHooks:
             key = self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
             actor = f"key:{key.id}"
         if recording is not None:
-            recording.admit(key, sent.path)
+            recording.admit(key, sent.path, identifier_in(sent))
         authorise(key, sent.method, sent.path)
         author = Author(actor, noted.request_id)
         return Context(
@@ -96,7 +96,7 @@ class RequestHooks:
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
         key = recording.key.id if recording is not None and recording.key is not None else ""
-        identifier = sent.view_args.get("identifier", "") if sent.view_args else ""
+        identifier = identifier_in(sent)
         route = sent.url_rule.rule if sent.url_rule is not None else ""
         path = sent_path(sent)
         requests.end(
@@ -129,6 +129,11 @@ def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:
 def current() -> tuple[Request, Any]:
     """Return the request and `g` behind Flask's proxies, since each use of a proxy looks them up again."""
     return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
+
+
+def identifier_in(sent: Request) -> str:
+    """Return the id of the resource that the path names, or ""."""
+    return str(sent.view_args.get("identifier", "")) if sent.view_args else ""
 
 
 def drop_workspace(_: str | None, values: dict[str, Any] | None) -> None:

@@ -80,7 +80,52 @@ def test_roles_load_in_every_shape(sent: Any, found: Any) -> None:
     assert loaded(roles=sent)["roles"] == expected
 
 
-@pytest.mark.parametrize("slug", ["a b", "x" * 256, "a\nb"])
+@pytest.mark.parametrize(
+    ("name", "sent", "found"),
+    [
+        ("emails", [{"value": "a", "type": "work"}, {"value": "A", "type": "Work", "primary": True}],
+         [{"value": "a", "type": "work", "primary": True}]),
+        ("emails", ["a", "A", {"value": "a", "type": "work"}], [{"value": "a"}, {"value": "a", "type": "work"}]),
+        ("phoneNumbers", [{"value": "1", "display": "x"}, {"value": "1", "display": "y"}],
+         [{"value": "1", "display": "x"}]),
+        ("ims", [{"value": "a", "type": "aim"}, {"value": "a", "type": "icq"}, {"value": "b", "type": "aim"}], None),
+        ("photos", [{"value": "https://x/A"}, {"value": "https://x/a"}, {"value": "https://x/A"}],
+         [{"value": "https://x/A"}, {"value": "https://x/a"}]),
+        ("x509Certificates", ["aGVq", "aGVQ", "aGVq"], [{"value": "aGVq"}, {"value": "aGVQ"}]),
+        ("entitlements", [{"type": "t", "value": "e"}, {"value": "E", "type": "T", "display": "d", "primary": False}],
+         [{"value": "e", "type": "t"}]),
+        ("addresses", [{"locality": "L"}, {"locality": "l", "primary": True}, {"locality": "L", "country": "GB"}],
+         [{"locality": "L", "primary": True}, {"locality": "L", "country": "GB"}]),
+        ("roles", [{"value": "a", "type": "t"}, {"value": "a", "type": "u", "primary": True}, "A"],
+         [{"value": "a", "type": "t", "primary": True}, {"value": "A"}]),
+    ],
+)  # fmt: skip
+def test_equal_elements_are_kept_once(name: str, sent: Any, found: Any) -> None:
+    with collect() as used:
+        assert loaded(**{name: sent})[name] == (found or sent)
+    assert set(used) <= {Tolerance.BARE_VALUE}
+
+
+@pytest.mark.parametrize(
+    ("sent", "primary"),
+    [
+        (["a", "b"], [True, False]),
+        (["a", "b", "c"], [True, False, False]),
+        (["a", "A"], [True]),
+        (["a", "b", "B"], [True, False]),
+    ],
+)
+@pytest.mark.parametrize("name", ["emails", "phoneNumbers", "ims", "entitlements"])
+def test_of_several_primaries_the_first_counts(name: str, sent: list[str], primary: list[bool]) -> None:
+    elements = [{"value": value, "type": "t", "primary": True} for value in sent]
+    with collect() as used:
+        assert [element["primary"] for element in loaded(**{name: elements})[name]] == primary
+    assert used == {Tolerance.SEVERAL_PRIMARIES: name}
+    with collect(strict=True), pytest.raises(InvalidValue, match="several primary values"):
+        loaded(**{name: elements})
+
+
+@pytest.mark.parametrize("slug", ["a b", "x" * 256, "a\nb", ".", "..", "%2E", ".%2e"])
 def test_a_role_needs_a_slug(slug: str) -> None:
     with pytest.raises(InvalidValue, match="role slug"):
         loaded(roles=[slug])

@@ -44,6 +44,10 @@ DEVIATIONS: dict[str, Request] = {
     "LONE_ELEMENT": (
         "PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "emails": {"value": "a@example.com"}},
     ),
+    "SEVERAL_PRIMARIES": (
+        "PUT", "/Users/{user}",
+        {"schemas": [USER], "userName": "ada", "emails": [{"value": it, "primary": True} for it in ("a@b.c", "d@b.c")]},
+    ),
     "EMPTY_MANAGER": (
         "PUT", "/Users/{user}",
         {"schemas": [USER, ENTERPRISE], "userName": "ada", "title": "x", ENTERPRISE: {"manager": {"value": ""}}},
