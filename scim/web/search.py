@@ -7,7 +7,7 @@ from scim.web import resources
 blueprint = Blueprint("search", __name__)
 
 
-@blueprint.get("/", strict_slashes=False)
+@blueprint.get("", strict_slashes=False)
 def search() -> Response:
     return resources.search("User", "Group")
 

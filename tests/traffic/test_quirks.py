@@ -147,6 +147,7 @@ def test_a_strict_key_may_do_what_the_rfc_allows(app: Flask, okta: ScimClient) -
     assert created.status == 201
     assert okta.put(f"/Users/{created.body['id']}", created.body).status == 200
     assert okta.get("/Users?filter=active%20eq%20true").status == 200
+    assert (okta.get("").status, okta.get("/").status) == (200, 200)
     assert quirks_of(app) == []
 
 
