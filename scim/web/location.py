@@ -22,7 +22,7 @@ def located(status: int, location: str) -> None:
 def with_locations(application: "WSGIApplication") -> "WSGIApplication":
     """Wrap the application: an answer gets the headers that `located` noted.
 
-    Werkzeug would parse and rewrite both: it takes a fifth of the time of a read, and gives hosts in lower case.
+    Werkzeug would parse and rewrite both, which costs a read 30 us and gives hosts in lower case.
     """
 
     def received(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -37,6 +37,10 @@ DEVIATIONS: dict[str, Request] = {
     "REMOVE_WITH_VALUE": (
         "PATCH", "/Groups/{group}", patch_op({"op": "remove", "path": "members", "value": [{"value": "{user}"}]}),
     ),
+    "REMOVED_REQUIRED": (
+        "PATCH", "/Users/{user}",
+        patch_op({"op": "add", "path": "title", "value": "x"}, {"op": "remove", "path": "roles.value"}),
+    ),
     "BARE_VALUE": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "emails": ["a@example.com"]}),
     "SINGLE_VALUE_ARRAY": (
         "PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "name": [{"givenName": "x"}]},
