@@ -50,7 +50,7 @@ class GroupSchema(ResourceSchema):
     class Meta(ResourceSchema.Meta):
         urn = URN
         name = "Group"
-        description = "A group of people and groups"
+        description = "Group"
         derived = ("members", "access")
 
     displayName = String(

@@ -3,7 +3,16 @@
 from contextvars import ContextVar, Token
 from enum import Enum
 
-from schemas.errors import InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, ScimError, Uniqueness
+from schemas.errors import (
+    InvalidFilter,
+    InvalidPath,
+    InvalidSyntax,
+    InvalidValue,
+    Mutability,
+    NoTarget,
+    ScimError,
+    Uniqueness,
+)
 
 MOST_IGNORED = 100
 LONGEST_NAME = 200
@@ -18,6 +27,7 @@ class Tolerance(Enum):
     TEXT_BOOLEAN = 'a boolean as a string, such as "True" (RFC 7643 section 2.3.2)'
     TEXT_NUMBER = "a number as a string (RFC 7643 section 2.3)"
     CREATED_FROM_FILTER = "a replace whose filter matches nothing, to create the element (RFC 7644 section 3.5.2.3)"
+    REMOVED_REQUIRED = "a remove of a required sub-attribute, to remove its element (RFC 7644 section 3.5.2.2)"
     REMOVE_WITH_VALUE = "a remove that lists the values to remove (RFC 7644 section 3.5.2.2)"
     BARE_VALUE = "a plain value where an object with `value` is defined (RFC 7643 section 2.4)"
     SINGLE_VALUE_ARRAY = "an array around the value of a single-valued attribute (RFC 7643 section 2.4)"
@@ -51,6 +61,7 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
     Tolerance.TEXT_BOOLEAN_FILTER: InvalidFilter,
     Tolerance.LITERAL_CASE: InvalidFilter,
     Tolerance.UNKNOWN_PATH: InvalidPath,
+    Tolerance.REMOVED_REQUIRED: Mutability,
     Tolerance.REACTIVATED: Uniqueness,
 }
 

@@ -70,7 +70,7 @@ class EnterpriseUser(ScimSchema):
     class Meta(ScimSchema.Meta):
         urn = ENTERPRISE_URN
         name = "EnterpriseUser"
-        description = "Attributes of people in organisations"
+        description = "Enterprise User"
 
     employeeNumber = String("The employee's number.")
     costCenter = String("The cost centre.")
@@ -120,7 +120,7 @@ class UserSchema(ResourceSchema):
     class Meta(ResourceSchema.Meta):
         urn = URN
         name = "User"
-        description = "A person"
+        description = "User Account"
         derived = ("roles", "groups", "access")
 
     userName = String(

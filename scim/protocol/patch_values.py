@@ -231,6 +231,8 @@ def _removed(
             return []
         note(Tolerance.REMOVE_WITH_VALUE, target.text)
         return _without_listed(elements, target, field, value)
+    if target.sub is not None and target.sub.required:
+        note(Tolerance.REMOVED_REQUIRED, target.text)
     if target.sub is not None and not target.sub.required:
         for element in found:
             element.pop(target.sub.name, None)

@@ -59,7 +59,7 @@ def retrieve(
         row = snapshot.get(kind.name, identifier)
         check_if_match(conditions.if_match, row.version)
         if not_modified(conditions.if_none_match, row.version, row.epoch):
-            return Answer(304, (), etag(row.version, row.epoch))
+            return Answer(304, (), etag(row.version, row.epoch), location(context, row.type, row.id))
         return _answer(context, snapshot, row, projection, 200)
 
 

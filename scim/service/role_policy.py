@@ -57,7 +57,7 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
     """Check the sent roles against the catalogue, unless they equal those `held`.
 
     The key's `unknownRoles`, else PERCH_UNKNOWN_ROLES, decides whether unknown ones are refused, ignored or added to
-    the catalogue. A `display` that GET shows anyway is not stored, so that the catalogue's name is shown when it changes.
+    the catalogue. A `display` that GET shows anyway is not stored, so that it follows the catalogue's name.
 
     :raises InvalidValue: naming unknown slugs and the nearest known ones, when unknown roles are refused.
     """

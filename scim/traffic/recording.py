@@ -65,8 +65,9 @@ class Recording:
         self.used.strict = bool(key.strict)
         if key.rolesAs == "strings":
             self.used.expected = ROLE_STRINGS
-        if path.endswith("/") and not identifier.endswith("/"):
-            tolerances.note(Tolerance.TRAILING_SLASH, below_base(path))
+        # The base URL itself may end with a slash: there the root of the server is searched.
+        if path.endswith("/") and not identifier.endswith("/") and (below := below_base(path)) != "/":
+            tolerances.note(Tolerance.TRAILING_SLASH, below)
 
     def stop(self) -> None:
         """Stop collecting tolerances; a second call does nothing."""

@@ -37,6 +37,10 @@ DEVIATIONS: dict[str, Request] = {
     "REMOVE_WITH_VALUE": (
         "PATCH", "/Groups/{group}", patch_op({"op": "remove", "path": "members", "value": [{"value": "{user}"}]}),
     ),
+    "REMOVED_REQUIRED": (
+        "PATCH", "/Users/{user}",
+        patch_op({"op": "add", "path": "title", "value": "x"}, {"op": "remove", "path": "roles.value"}),
+    ),
     "BARE_VALUE": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "emails": ["a@example.com"]}),
     "SINGLE_VALUE_ARRAY": (
         "PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "name": [{"givenName": "x"}]},
@@ -158,6 +162,7 @@ def test_a_strict_key_may_do_what_the_rfc_allows(app: Flask, okta: ScimClient) -
     assert created.status == 201
     assert okta.put(f"/Users/{created.body['id']}", created.body).status == 200
     assert okta.get("/Users?filter=active%20eq%20true").status == 200
+    assert (okta.get("").status, okta.get("/").status) == (200, 200)
     assert quirks_of(app) == []
 
 
