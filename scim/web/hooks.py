@@ -15,8 +15,9 @@ from scim.service.retention import Retention
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
+from scim.web import bodies
 from scim.web.auth import READING, Authenticator, authorise
-from scim.web.requests import drop_unread, origin_of, sent_path
+from scim.web.requests import origin_of, sent_path
 from storage.journal import Author
 
 # The endpoints that need no access key.
@@ -35,12 +36,14 @@ class RequestHooks:
         self.authenticator = authenticator
         self.recorder = recorder
         self.retention = retention
+        self.body_watch = bodies.BodyWatch()
 
     def begin(self) -> None:
         """Give the request its id and, under a base URL, begin to record it (before_request)."""
         sent, noted = current()
         # Requests in one application context share `g`, such as one that a hook sends while another is served.
         sent.environ[OUTER] = swapped(noted, {})
+        bodies.watched(sent.environ, self.body_watch)
         noted.began = began = time.perf_counter()
         noted.request_id = request_id = requests.begin(sent.environ.get("HTTP_X_REQUEST_ID"))
         noted.recording = self.recorder.begin(sent, began, request_id)
@@ -71,6 +74,7 @@ class RequestHooks:
         else:
             key = self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
             actor = f"key:{key.id}"
+            bodies.admit(sent.environ)
         if recording is not None:
             recording.admit(key, sent.path)
         authorise(key, sent.method, sent.path)
@@ -91,10 +95,9 @@ class RequestHooks:
         recording: Recording | None = noted.recording
         if recording is not None:
             recording.stop()
-        environ, status = sent.environ, response.status_code
+        bodies.finish(sent.environ, response, self.perch.settings["PERCH_MAX_BODY"])
+        status = response.status_code
         response.headers["X-Request-Id"] = noted.request_id
-        if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
         key = recording.key.id if recording is not None and recording.key is not None else ""
         identifier = sent.view_args.get("identifier", "") if sent.view_args else ""
         route = sent.url_rule.rule if sent.url_rule is not None else ""

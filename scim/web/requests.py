@@ -1,16 +1,12 @@
 """Requests in: JSON bodies, query parameters, conditional headers, the origin that a client names."""
 
 import os
-import time
-from collections.abc import Mapping
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
-from flask import Request, Response, current_app, g, has_request_context, request
+from flask import Request, current_app, g, has_request_context, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, UnsupportedMediaType
+from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.json import parse_json
 from scim.deployment import Perch
 from scim.protocol.etags import Conditions
@@ -18,8 +14,6 @@ from scim.protocol.etags import Conditions
 # Commands have no request; without PERCH_PUBLIC_URL they can only guess the origin.
 LOCAL_ORIGIN = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
-# Limits of dropping an unread body: seconds in total, seconds without a byte, bytes read at once.
-DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
 
 
 def perch() -> Perch:
@@ -78,7 +72,7 @@ def _body(limit: int) -> bytes:
     request.max_content_length = limit + 1
     try:
         data = b"" if announced > limit else request.get_data(cache=True)
-    except RequestEntityTooLarge:
+    except (RequestEntityTooLarge, ScimError):
         raise
     except Exception:
         # Servers raise different errors for a body that is cut short or badly chunked.
@@ -88,26 +82,6 @@ def _body(limit: int) -> bytes:
     if len(data) < announced:
         raise InvalidSyntax("The body did not arrive whole; send it again.")
     return data
-
-
-def drop_unread(sent: Request, response: Response, most: int) -> None:
-    """Drop up to `most` unread bytes of a body after the answer, which a client that still sends would miss."""
-    environ = sent.environ
-    whole = len(g.get("body", b"")) == sent.content_length
-    if "gunicorn.socket" in environ and not whole:
-        response.call_on_close(partial(_drop, environ, most))
-
-
-def _drop(environ: Mapping[str, Any], most: int) -> None:
-    """Read and drop at most `most` bytes that arrive quickly; gunicorn closes a connection that has more."""
-    connection, end = environ["gunicorn.socket"], time.monotonic() + DROP_SECONDS
-    timeout = connection.gettimeout()
-    with suppress(Exception):
-        connection.settimeout(DROP_PAUSE)
-        while most > 0 and time.monotonic() < end and (dropped := environ["wsgi.input"].read(DROP_AT_ONCE)):
-            most -= len(dropped)
-    with suppress(OSError):
-        connection.settimeout(timeout)
 
 
 def parameters() -> dict[str, str]:
