@@ -43,7 +43,7 @@ class Body(io.RawIOBase):
         self._length = int(length) if length.isdecimal() else math.inf
         self._ended = self._length == 0
         self.connection: socket.socket = environ[SOCKET]
-        self.known = self.slow = self.dropped = self.late = False
+        self.known = self.slow = self.dropped = self.cut = False
         self.received, self.most = 0, math.inf
         self.began = self.deadline = 0.0
 
@@ -60,11 +60,11 @@ class Body(io.RawIOBase):
         if self._ended:
             return 0
         with self._watch.reading(self):
-            data = b"" if self.late else self._source.read(min(len(buffer), self.step))
+            data = b"" if self.cut else self._read(min(len(buffer), self.step))
         self.received += len(data)
-        self._ended = self.received >= self._length or not (data or self.late)
-        if not self._ended and (self.late or self.received > self.most):
-            self.late = True
+        self._ended = self.received >= self._length or not (data or self.cut)
+        if not self._ended and (self.cut or self.received > self.most):
+            self.cut = True
             raise self._too_late()
         buffer[: len(data)] = data
         return len(data)
@@ -75,13 +75,23 @@ class Body(io.RawIOBase):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing is read any more: all came, or the time is over."""
-        return self._ended or self.late
+        """Whether nothing is read any more: all came, the time is over, or the client hung up."""
+        return self._ended or self.cut
 
     @property
     def step(self) -> int:
         """The number of bytes that are read at once: few at first, since only bytes of whole steps are counted."""
         return max(STEP, self.received // 4)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return bytes(self._source.read(size))
+        except Exception:
+            # Servers raise different errors for a body that is cut short or badly chunked.
+            if self.cut:
+                return b""
+            self.cut = True
+            raise
 
     def _too_late(self) -> ScimError:
         if self.known:
@@ -96,11 +106,10 @@ class Body(io.RawIOBase):
         self.dropped = True
         if self.known:
             self.began = 0.0
-        # Servers raise different errors for a body that is cut short or badly chunked.
         with suppress(Exception):
             while most > 0 and (data := self.read(DROP_AT_ONCE)):
                 most -= len(data)
-        if self.late or not self._ended:
+        if self.cut or not self._ended:
             stop_reading(self.connection)
             raise ConnectionResetError(errno.ECONNRESET, "the body was not read to its end")
 
@@ -142,9 +151,9 @@ class BodyWatch:
         with self._changed:
             while True:
                 now = time.monotonic()
-                for body in [each for each in self._reading if each.deadline <= now and not each.late]:
+                for body in [each for each in self._reading if each.deadline <= now and not each.cut]:
                     self._decide(body, now)
-                self._wakes = min((each.deadline for each in self._reading if not each.late), default=math.inf)
+                self._wakes = min((each.deadline for each in self._reading if not each.cut), default=math.inf)
                 self._changed.wait(None if self._wakes == math.inf else self._wakes - now)
 
     def _decide(self, body: Body, now: float) -> None:
@@ -156,7 +165,7 @@ class BodyWatch:
             self._slow, body.slow = body, True
             body.deadline, body.most = now + SLOW_SECONDS, body.received + SLOW_BYTES
         else:
-            body.late = True
+            body.cut = True
             stop_reading(body.connection)
 
 

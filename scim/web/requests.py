@@ -1,19 +1,32 @@
 """Requests in: JSON bodies, query parameters, conditional headers, the origin that a client names."""
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Request, current_app, g, has_request_context, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.json import parse_json
+from schemas.json_bounds import check_bounds
 from scim.deployment import Perch
 from scim.protocol.etags import Conditions
 
 # Commands have no request; without PERCH_PUBLIC_URL they can only guess the origin.
 LOCAL_ORIGIN = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
+KIB = 1024
 ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
+
+
+class BodyLimits(NamedTuple):
+    """The bounds of a body: bytes, at most PERCH_MAX_BODY, and JSON values."""
+
+    size: int | None
+    values: int
+
+
+# Of searches and polls; of a user; of groups, whose members are many, and Bulk.
+MESSAGE, SINGLE, LARGE = BodyLimits(256 * KIB, 20_000), BodyLimits(2048 * KIB, 20_000), BodyLimits(None, 1_000_000)
 
 
 def perch() -> Perch:
@@ -49,24 +62,27 @@ def issuer() -> str:
     return f"{origin()}/{perch().workspace}"
 
 
-def read_json(limit: int) -> Any:
-    """Return the JSON body of the request, of `limit` bytes at most (RFC 7644 section 3.1).
+def read_json(limits: BodyLimits) -> Any:
+    """Return the JSON body of the request (RFC 7644 section 3.1).
 
     :raises UnsupportedMediaType: for another type than SCIM's or JSON's.
-    :raises PayloadTooLarge: when the body is larger.
+    :raises PayloadTooLarge: when the body is larger than its limits or PERCH_MAX_BODY.
     :raises InvalidSyntax: when the body is empty, cut short or no JSON.
     """
     if request.mimetype not in ACCEPTED_TYPES:
         raise UnsupportedMediaType(f"Content-Type: send application/scim+json, not {request.mimetype[:100]}.")
     # A body that could not be read to its end must not be read again for the recorder.
     g.body = b""
-    g.body = _body(limit)
+    g.body = _body(limits.size)
     if not g.body:
         raise InvalidSyntax("The request has no body; send a JSON object.")
+    check_bounds(g.body, limits.values)
     return parse_json(g.body)
 
 
-def _body(limit: int) -> bytes:
+def _body(size: int | None) -> bytes:
+    largest = perch().settings["PERCH_MAX_BODY"]
+    limit = largest if size is None else min(size, largest)
     announced = request.content_length or 0
     # werkzeug reads at most this many bytes of a chunked body and leaves the rest unread.
     request.max_content_length = limit + 1
@@ -78,7 +94,8 @@ def _body(limit: int) -> bytes:
         # Servers raise different errors for a body that is cut short or badly chunked.
         raise InvalidSyntax("The body did not arrive whole; send it again.") from None
     if max(announced, len(data)) > limit:
-        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.")
+        reason = " (PERCH_MAX_BODY)" if limit == largest else ""
+        raise PayloadTooLarge(f"The body is larger than {limit} bytes{reason}; send less at once.")
     if len(data) < announced:
         raise InvalidSyntax("The body did not arrive whole; send it again.")
     return data

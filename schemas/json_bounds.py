@@ -1,0 +1,52 @@
+"""Bounds of a JSON text that are checked on its bytes before it is parsed: how deep it nests, how many values it has."""
+
+from collections.abc import Iterator
+
+from schemas.errors import InvalidSyntax, PayloadTooLarge
+
+MAX_NESTING = 32
+CHUNK = 65536
+ONE_KIND = bytes.maketrans(b"{}", b"[]")
+NO_BRACKET_OR_QUOTE = bytes(byte for byte in range(256) if byte not in b'[]{}"')
+NO_BRACKET_OR_COMMA = bytes(byte for byte in range(256) if byte not in b"[]{},")
+
+
+def check_bounds(data: bytes, most_values: int) -> None:
+    """Refuse a JSON text that nests more than MAX_NESTING levels deep, or has more than `most_values` values.
+
+    A comma or an opening bracket counts as a value. Other texts than JSON pass or not; the parser refuses them.
+
+    :raises InvalidSyntax: when it is nested too deeply.
+    :raises PayloadTooLarge: when it has too many values.
+    """
+    opened = data.count(b"[") + data.count(b"{")
+    many = opened + data.count(b",") > most_values
+    if opened <= MAX_NESTING and not many:
+        return
+    if b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if _is_deep(data):
+        raise InvalidSyntax(f"The JSON in the body is nested too deeply; send at most {MAX_NESTING} levels.")
+    if many and sum(piece.count(b",") + piece.count(b"[") for piece in _outside_strings(data)) > most_values:
+        raise PayloadTooLarge(f"The body has more than {most_values} values; send less at once.")
+
+
+def _is_deep(data: bytes) -> bool:
+    brackets = data.translate(ONE_KIND, NO_BRACKET_OR_QUOTE).replace(b'""', b"")
+    if b'"' in brackets:
+        # Some string contains a bracket.
+        brackets = b"".join(_outside_strings(data)).replace(b",", b"")
+    for _ in range(MAX_NESTING):
+        if not brackets:
+            break
+        brackets = brackets.replace(b"[]", b"")
+    return brackets.startswith(b"[" * (MAX_NESTING + 1)) or b"[]" in brackets
+
+
+def _outside_strings(data: bytes) -> Iterator[bytes]:
+    """Yield brackets and commas outside of strings, for text without escaped quotes, a chunk at a time."""
+    inside = 0
+    for at in range(0, len(data), CHUNK):
+        parts = data[at : at + CHUNK].split(b'"')
+        yield b"".join(parts[inside::2]).translate(ONE_KIND, NO_BRACKET_OR_COMMA)
+        inside ^= (len(parts) - 1) & 1
