@@ -8,7 +8,7 @@ from flask import Request, Response, g, request
 
 from schemas.errors import NotFound
 from scim.deployment import Perch
-from scim.observability import requests
+from scim.observability import metrics, requests
 from scim.observability.requests import Seen
 from scim.service.context import Context
 from scim.service.retention import Retention
@@ -17,13 +17,15 @@ from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
 from scim.web import bodies
 from scim.web.auth import READING, Authenticator, authorise
+from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, sent_path
 from storage.journal import Author
+from storage.keys import Key
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = ("began", "request_id", "recording", "base_url", "context", "body")
+NOTES = ("began", "request_id", "recording", "base_url", "context", "body", "quota")
 OUTER = "perch.outer"
 log = logging.getLogger("perch")
 
@@ -37,6 +39,7 @@ class RequestHooks:
         self.recorder = recorder
         self.retention = retention
         self.body_watch = bodies.BodyWatch()
+        self.key_rates = KeyRates(perch.settings["PERCH_KEY_RATE"])
 
     def begin(self) -> None:
         """Give the request its id and, under a base URL, begin to record it (before_request)."""
@@ -77,11 +80,19 @@ class RequestHooks:
             bodies.admit(sent.environ)
         if recording is not None:
             recording.admit(key, sent.path)
+        if self.key_rates.rate and replay is None:
+            self._take_request(key, noted)
         authorise(key, sent.method, sent.path)
         author = Author(actor, noted.request_id)
         return Context(
             perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
         )
+
+    def _take_request(self, key: Key, noted: Any) -> None:
+        admitted, noted.quota = self.key_rates.take(key.id)
+        if not admitted:
+            metrics.limited(key.id)
+            raise self.key_rates.refusal(key.name, noted.quota)
 
     def finish(self, response: Response) -> Response:
         """Log, count and record the request (after_request); a failure here is logged and does not break the answer."""
@@ -98,6 +109,8 @@ class RequestHooks:
         bodies.finish(sent.environ, response, self.perch.settings["PERCH_MAX_BODY"])
         status = response.status_code
         response.headers["X-Request-Id"] = noted.request_id
+        if "quota" in noted:
+            noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""
         identifier = sent.view_args.get("identifier", "") if sent.view_args else ""
         route = sent.url_rule.rule if sent.url_rule is not None else ""
