@@ -142,12 +142,11 @@ def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> Non
     else:
         container = draft.document.setdefault(extension, {}) if extension else draft.document
         if attribute.multiValued:
-            terms = leaf_count(target.filter) if target.filter is not None else 1
-            _count(draft, len(container.get(attribute.name, ())) * terms)
+            _count(draft, len(container.get(attribute.name, ())), leaf_count(target.filter) if target.filter else 1)
         change(container, op, target, value)
 
 
-def _count(draft: _PatchDraft, values: int) -> None:
-    draft.visited += values
+def _count(draft: _PatchDraft, values: int, comparisons: int) -> None:
+    draft.visited += values * comparisons
     if draft.visited - values > MOST_VISITED:
         raise PayloadTooLarge("The operations visit too many values; send fewer operations, or one PUT.")

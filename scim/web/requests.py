@@ -8,7 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.json import parse_json
-from schemas.json_bounds import check_bounds
+from schemas.json_bounds import MOST_LARGE, MOST_VALUES, check_bounds
 from scim.deployment import Perch
 from scim.protocol.etags import Conditions
 
@@ -26,7 +26,8 @@ class BodyLimits(NamedTuple):
 
 
 # Of searches and polls; of a user; of groups, whose members are many, and Bulk.
-MESSAGE, SINGLE, LARGE = BodyLimits(256 * KIB, 20_000), BodyLimits(2048 * KIB, 20_000), BodyLimits(None, 1_000_000)
+MESSAGE, SINGLE = BodyLimits(256 * KIB, MOST_VALUES), BodyLimits(2048 * KIB, MOST_VALUES)
+LARGE = BodyLimits(None, MOST_LARGE)
 
 
 def perch() -> Perch:

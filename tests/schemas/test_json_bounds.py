@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas import json_bounds
 from schemas.errors import InvalidSyntax, PayloadTooLarge
-from schemas.json_bounds import MAX_NESTING, check_bounds
+from schemas.json_bounds import MAX_NESTING, check_bounds, check_values
 
 NASTY_TEXTS = st.text(st.sampled_from('[]{},"\\\\a'), max_size=8)
 trees = st.recursive(
@@ -37,7 +37,10 @@ def test_values_are_counted_outside_of_strings(tree: Any, size: int) -> None:
         if depth_of(tree) > MAX_NESTING:
             return
         check_bounds(data, count)
+        check_values(tree, count)
         if count:
+            with pytest.raises(PayloadTooLarge):
+                check_values(tree, count - 1)
             with pytest.raises(PayloadTooLarge):
                 check_bounds(data, count - 1)
     finally:
@@ -73,6 +76,5 @@ def test_what_is_no_json_is_refused_or_left_to_the_parser(text: str) -> None:
 def test_strings_that_close_brackets_do_not_hide_depth() -> None:
     opened = '["]",' * 40 + "1" + ',"["]' * 40
     assert depth_of(json.loads(opened)) == 40
-    assert json_bounds._is_deep(opened.encode())
     with pytest.raises(InvalidSyntax):
         check_bounds(opened.encode(), 10**6)
