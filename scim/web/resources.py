@@ -39,13 +39,17 @@ def retrieve(type_name: str, identifier: str) -> Response:
 def replace(type_name: str, identifier: str) -> Response:
     """Replace a resource (RFC 7644 section 3.5.1)."""
     kind = _type(type_name)
-    return answer_response(resources.replace(g.context, kind, identifier, _body(type_name), _projection(kind), conditions()))
+    return answer_response(
+        resources.replace(g.context, kind, identifier, _body(type_name), _projection(kind), conditions())
+    )
 
 
 def patch(type_name: str, identifier: str) -> Response:
     """Change a resource by a PatchOp (RFC 7644 section 3.5.2)."""
     kind = _type(type_name)
-    return answer_response(resources.patch(g.context, kind, identifier, _body(type_name), _projection(kind), conditions()))
+    return answer_response(
+        resources.patch(g.context, kind, identifier, _body(type_name), _projection(kind), conditions())
+    )
 
 
 def delete(type_name: str, identifier: str) -> Response:

@@ -322,7 +322,7 @@ def _is_look_up(leaf: Leaf, column: Column) -> bool:
 
 
 def _by_column(node: Or[BoundNode]) -> list[BoundNode]:
-    """Return the terms of an `or`, those that ask for equality with one attribute as one: SQLite makes an IN of them."""
+    """Return the terms of an `or`; those that ask for equality with one attribute are one, which SQLite makes an IN."""
     equal: dict[tuple[str, ...], list[BoundNode]] = {}
     others: list[BoundNode] = []
     for term in node.terms:

@@ -1,6 +1,7 @@
 """PERCH_KEY_RATE: how many requests a key may send, and the headers that tell it."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.resources import refused
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of the clock, which a test moves."""
     now = [1000.0]
-    monkeypatch.setattr(key_rates.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(key_rates, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
