@@ -1,4 +1,4 @@
-"""Bounds of a JSON text that are checked on its bytes before it is parsed: how deep it nests, how many values it has."""
+"""Bounds of a JSON text that are checked on its bytes before it is parsed: nesting, and the number of values."""
 
 from collections.abc import Iterator
 from typing import Any
