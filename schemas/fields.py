@@ -24,19 +24,6 @@ def is_unassigned(value: object) -> bool:
     return not value and (value is None or isinstance(value, (str, list, dict)))
 
 
-def names_schema(body: Mapping[str, Any], urn: str, title: str = "") -> bool:
-    """Tell whether a body names a schema in `schemas`, in any case; one without `schemas` counts as if it did.
-
-    `title` is the example that the tolerance MISSING_SCHEMAS records.
-    """
-    sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
-    if is_unassigned(sent):
-        note(Tolerance.MISSING_SCHEMAS, title)
-        return True
-    named = sent if isinstance(sent, list) else [sent]
-    return any(isinstance(one, str) and one.lower() == urn.lower() for one in named)
-
-
 def whole_number(value: object) -> int | None:
     """Return a whole number that is a JSON number or decimal text, None for anything else.
 

@@ -28,6 +28,10 @@ class Tolerance(Enum):
     IGNORED_ID = "an `id` in a value, ignored because it is readOnly (RFC 7643 section 3.1)"
     TRAILING_SLASH = "a trailing slash in the URL (RFC 7644 section 3.2)"
     TEXT_BOOLEAN_FILTER = "a boolean in quotes in a filter (RFC 7644 section 3.4.2.2)"
+    LITERAL_CASE = "true, false or null in another case in a filter or path (RFC 7644 section 3.4.2.2)"
+    FORMER_URN = "a schema's name from before the RFCs, such as `urn:scim:schemas:core:1.0` (RFC 7643 section 10.4)"
+    UNKNOWN_PATH = "a PATCH path to an unknown schema or its unknown attribute, ignored (RFC 7644 section 3.5.2)"
+    NO_OPERATIONS = "a message whose `Operations` are an empty array (RFC 7644 section 3.5.2)"
     REACTIVATED = "a POST for a deactivated user, to re-activate it (RFC 7644 section 3.3)"
 
 
@@ -43,6 +47,8 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
     Tolerance.ROLE_IN_JSON_TEXT: InvalidValue,
     Tolerance.CREATED_FROM_FILTER: NoTarget,
     Tolerance.TEXT_BOOLEAN_FILTER: InvalidFilter,
+    Tolerance.LITERAL_CASE: InvalidFilter,
+    Tolerance.UNKNOWN_PATH: InvalidPath,
     Tolerance.REACTIVATED: Uniqueness,
 }
 

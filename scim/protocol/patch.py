@@ -11,9 +11,10 @@ from schemas.group import Members
 from schemas.messages import PatchOperation
 from schemas.resource import ResourceSchema, UnknownAttribute
 from schemas.tolerances import Tolerance, ignore, note
+from schemas.urns import begins_with_uri
 from schemas.values import read_value
 from scim.protocol.patch_members import MemberEdit, member_edits
-from scim.protocol.patch_paths import PatchTarget, read_key, read_target, whole_schema
+from scim.protocol.patch_paths import PatchTarget, read_key, read_target, without_filter
 from scim.protocol.patch_values import change
 
 # How many comparisons with values of one resource the operations of a request may need: about a second of CPU time.
@@ -72,19 +73,24 @@ def _apply(draft: _PatchDraft, operation: PatchOperation) -> None:
         raise InvalidValue(f"value: is required for {op}.")
     if not path:
         _change_keys(draft, op, None, value)
-    elif urn := whole_schema(draft.schema, path):
+    elif urn := draft.schema.declared_urn(path):
         if _is_computed(draft.schema, urn):
             raise Mutability(f"path: {urn} is readOnly; clients cannot change it.")
         _change_schema(draft, op, urn, value)
-    else:
-        _change(draft, op, _target(draft.schema, path), value)
+    elif target := _target(draft.schema, path):
+        _change(draft, op, target, value)
 
 
-def _target(schema: ResourceSchema, path: str) -> PatchTarget:
+def _target(schema: ResourceSchema, path: str) -> PatchTarget | None:
+    """Return the target of a path; None for an unknown one with a URN in front, which is ignored as in a POST."""
     try:
         target = read_target(schema, path)
     except UnknownAttribute as error:
-        raise InvalidPath(f"path: {error}; /Schemas lists the attributes.") from None
+        if not begins_with_uri(path):
+            raise InvalidPath(f"path: {error}; /Schemas lists the attributes.") from None
+        note(Tolerance.UNKNOWN_PATH, without_filter(path))
+        ignore(without_filter(path))
+        return None
     if target.readOnly:
         raise Mutability(f"path: '{target.bound.dotted}' is readOnly; clients cannot change it.")
     return target
@@ -99,12 +105,12 @@ def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> No
     if not isinstance(value, dict):
         raise InvalidValue(f"value: must be an object of attributes, not {json_type(value)}, unless path names one.")
     for key, item in value.items():
-        if urn is None and (whole := whole_schema(draft.schema, key)):
+        if urn is None and (whole := draft.schema.declared_urn(key)):
             _change_schema(draft, op, whole, item)
         elif urn is not None or not _is_ignored(key):
             target = read_key(draft.schema, urn, key)
             if target is None:
-                ignore(urn or key, key if urn else "")
+                ignore(without_filter(f"{urn}:{key}" if urn else key))
             elif not target.readOnly:
                 _change(draft, op, target, item)
 

@@ -65,11 +65,9 @@ def _tree(names: Iterable[str], schema: ResourceSchema) -> Tree:
 
 def _paths(name: str, schema: ResourceSchema) -> list[tuple[str, ...]]:
     """Return the paths of keys in a document that a name stands for; none for an unknown one."""
-    if name.lower() == schema.urn.lower():
-        return [(key,) for key in schema.core]
-    extension = schema.extension(name)
-    if extension is not None:
-        return [(extension.name,)]
+    whole = schema.declared_urn(name)
+    if whole is not None:
+        return [(key,) for key in schema.core] if whole == schema.urn else [(whole,)]
     urn, _, attribute = name.rpartition(":")
     attribute, _, sub = attribute.partition(".")
     try:

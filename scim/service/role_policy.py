@@ -7,6 +7,7 @@ from schemas.errors import InvalidValue
 from scim.service.context import Context
 from storage import roles
 from storage.database import Connection
+from storage.keys import Key
 from storage.repository import Transaction
 
 Roles = list[dict[str, Any]]
@@ -14,7 +15,7 @@ Roles = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The sent roles that a user gets, and the unknown slugs that PERCH_UNKNOWN_ROLES=ignore left out."""
+    """The sent roles that a user gets, and the unknown slugs that the policy `ignore` left out."""
 
     roles: Roles
     ignored: tuple[str, ...] = ()
@@ -39,16 +40,16 @@ def with_kept_details(sent: Roles, held: Roles) -> Roles:
 def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None = None) -> Accepted:
     """Check the sent roles against the catalogue, unless they equal those `held`.
 
-    PERCH_UNKNOWN_ROLES decides whether unknown ones are refused, ignored or added to the catalogue.
+    The key's `unknownRoles`, else PERCH_UNKNOWN_ROLES, decides whether unknown ones are refused, ignored or created.
 
     :raises InvalidValue: naming unknown slugs and the nearest known ones, when unknown roles are refused.
     """
     unknown = roles.unknown(write.connection, [role["value"] for role in sent]) if sent and sent != held else []
     if not unknown:
         return Accepted(sent)
-    policy = context.settings["PERCH_UNKNOWN_ROLES"]
+    policy = context.key.unknownRoles or context.settings["PERCH_UNKNOWN_ROLES"]
     if policy == "reject":
-        raise InvalidValue(_refusal(write.connection, unknown))
+        raise InvalidValue(_refusal(write.connection, unknown, context.key))
     if policy == "ignore":
         return Accepted([role for role in sent if role["value"] not in unknown], tuple(unknown))
     for role in sent:
@@ -57,6 +58,10 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
     return Accepted(sent)
 
 
-def _refusal(connection: Connection, unknown: list[str]) -> str:
+def _refusal(connection: Connection, unknown: list[str], key: Key) -> str:
     sentences = [f"roles: there is no role '{slug}'.{roles.suggestion(connection, slug)}" for slug in unknown[:5]]
-    return " ".join([*sentences, "The Roles page of Perch lists the slugs."])
+    sentences.append("The Roles page of Perch lists the slugs.")
+    if key.idp == "entra":
+        way = f"flask keys set {key.id} --unknown-roles create"
+        sentences.append(f"Microsoft's SCIM Validator sends random roles; to accept such roles of this key: {way}.")
+    return " ".join(sentences)

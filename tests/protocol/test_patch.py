@@ -59,6 +59,7 @@ def test_a_case_has_its_result(case: dict[str, Any]) -> None:
     assert patched.document == case["expected"]
     assert list(patched.member_edits) == [expected_edit(*edit) for edit in case.get("members", [])]
     assert sorted(tolerance.name for tolerance in used) == case.get("tolerances", [])
+    assert list(used.ignored) == case.get("ignored", list(used.ignored))
     assert document == before
     assert {**loaded(case, patched.document), "schemas": None} == {**case["expected"], "schemas": None}
 
@@ -68,7 +69,7 @@ def test_every_tolerance_of_patch_has_a_case() -> None:
     assert shown >= {
         "OPERATION_CASE", "DOTTED_KEYS", "TEXT_BOOLEAN", "TEXT_BOOLEAN_FILTER", "CREATED_FROM_FILTER",
         "REMOVE_WITH_VALUE", "BARE_VALUE", "SINGLE_VALUE_ARRAY", "LONE_ELEMENT", "EMPTY_MANAGER", "ROLE_IN_JSON_TEXT",
-        "MISPLACED_ATTRIBUTE", "IGNORED_ID",
+        "MISPLACED_ATTRIBUTE", "IGNORED_ID", "LITERAL_CASE", "FORMER_URN", "UNKNOWN_PATH", "NO_OPERATIONS",
     }  # fmt: skip
 
 
