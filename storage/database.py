@@ -150,7 +150,7 @@ class Database:
             connection.close()
             raise
         register_functions(connection)
-        connection.set_progress_handler(lambda: time.monotonic() > self._thread.deadline, STEPS_BETWEEN_CHECKS)
+        connection.set_progress_handler(lambda: time.thread_time() > self._thread.deadline, STEPS_BETWEEN_CHECKS)
         return connection
 
     @contextmanager
@@ -159,7 +159,7 @@ class Database:
 
         `once` promises one statement at most: a statement is a snapshot by itself, and takes a third of the time.
 
-        :raises TooMany: when the read takes longer than `seconds`.
+        :raises TooMany: when the read takes more than `seconds` of CPU time.
         """
         try:
             connection = self.reading_connection()
@@ -168,7 +168,7 @@ class Database:
                 return
             if not once:
                 connection.execute("BEGIN")
-            self._thread.deadline = time.monotonic() + seconds
+            self._thread.deadline = time.thread_time() + seconds
             try:
                 yield connection
             finally:

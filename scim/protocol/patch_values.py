@@ -179,8 +179,8 @@ def _set_found(
     for element in found:
         _update(field, element, parts)
     kept = _unique(field, elements)
-    touched = [element for element in kept if any(element is one for one in found)]
-    return _with_one_primary(kept, touched if parts.get("primary") else [], target)
+    same = {id(element) for element in found} if parts.get("primary") else ()
+    return _with_one_primary(kept, [element for element in kept if id(element) in same], target)
 
 
 def _update(field: Complex, element: Element, parts: Mapping[str, Any]) -> None:

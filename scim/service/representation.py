@@ -12,6 +12,7 @@
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 from schemas import group, user
 from schemas.datetimes import to_json
+from schemas.errors import TooMany
 from schemas.json import to_text
 from scim.protocol.etags import etag
 from scim.protocol.projection import Projection
@@ -29,6 +31,9 @@ from storage.members import Membership
 from storage.resources import ResourceRow
 from storage.roles import Assignment
 
+# Of all resources of a page: memberships, and reasons for roles, about a second of CPU time; characters.
+MOST_REASONS, MOST_DERIVED, MOST_MEMBERS = 100_000, 24_000_000, 64_000_000
+
 Part = dict[str, Any]
 # In `schemas` of each stored group, since its roles are other rows and change without its document.
 GIVES_ROLES = f',"{group.ACCESS_URN}"'
@@ -36,12 +41,9 @@ GIVES_ROLES = f',"{group.ACCESS_URN}"'
 
 def texts(context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection) -> list[str]:
     """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
-    derived = _derived_texts(context, connection, rows)
+    derived = _derived_texts(context, connection, rows, projection)
     if projection.wants("members"):
-        derived = [
-            "".join([*_members(context, connection, row), text]) if row.type == "Group" else text
-            for row, text in zip(rows, derived, strict=True)
-        ]
+        derived = _with_members(context, connection, rows, derived)
     base = _escaped(context.base)
     found = [_joined(row, base, text) for row, text in zip(rows, derived, strict=True)]
     if projection.is_default:
@@ -53,7 +55,7 @@ def pieces(context: Context, connection: Connection, row: ResourceRow, projectio
     """Return the JSON text of one resource; that of a group in pieces, so that its members are in memory once."""
     if row.type != "Group" or not projection.is_default:
         return [texts(context, connection, [row], projection)[0].encode()]
-    (derived,) = _derived_texts(context, connection, [row])
+    (derived,) = _derived_texts(context, connection, [row], projection)
     # JSON text never has this character, so it can mark the place of the members.
     head, tail = _joined(row, _escaped(context.base), f"\0{derived}").split("\0")
     return [head.encode(), *(text.encode() for text in _members(context, connection, row)), tail.encode()]
@@ -96,10 +98,38 @@ def _members(context: Context, connection: Connection, row: ResourceRow) -> Iter
     yield "]" if before == "," else f"{before}]"
 
 
-def _derived_texts(context: Context, connection: Connection, rows: Sequence[ResourceRow]) -> list[str]:
-    """Return the derived part of each resource with a comma before it; a few statements find all that is not cached."""
-    if not rows:
-        return []
+def _with_members(
+    context: Context, connection: Connection, rows: Sequence[ResourceRow], derived: Sequence[str]
+) -> list[str]:
+    """Put the members of groups before their derived parts."""
+    found, size = [], 0
+    for row, text in zip(rows, derived, strict=True):
+        parts = []
+        for part in _members(context, connection, row) if row.type == "Group" else ():
+            parts.append(part)
+            size += len(part)
+            _refuse_large(rows, size, MOST_MEMBERS)
+        found.append("".join([*parts, text]))
+    return found
+
+
+def _refuse_large(rows: Sequence[ResourceRow], size: int, most: int) -> None:
+    if size > most and len(rows) > 1:
+        raise TooMany(
+            "The answer would be too large; ask for fewer resources at once with count, or leave large attributes out "
+            "with excludedAttributes."
+        )
+
+
+def _derived_texts(
+    context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection
+) -> list[str]:
+    """Return the derived part of each resource with a comma before it; a few statements find all that is not cached.
+
+    :raises TooMany: when the parts of several resources are too many or too long.
+    """
+    if not rows or not any(map(projection.wants, context.resource_types[rows[0].type].derived.by_key)):
+        return [""] * len(rows)
     known = context.derived_cache.of(context.base, context.key.rolesAs)
     sources = [row.derived_from for row in rows]
     found = [known.get(source) for source in sources]
@@ -110,7 +140,9 @@ def _derived_texts(context: Context, connection: Connection, rows: Sequence[Reso
         texts = {source: _derived_text(context, origins, row) for source, row in fresh.items()}
         context.derived_cache.keep(known, texts, committed)
         found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
-    return cast(list[str], found)
+    complete = cast(list[str], found)
+    _refuse_large(rows, sum(map(len, complete)), MOST_DERIVED)
+    return complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +159,16 @@ class Origins:
 
 def _origins(connection: Connection, rows: Sequence[ResourceRow]) -> Origins:
     users = [row.seq for row in rows if row.type == "User" and row.above]
-    groups = members.groups_above(connection, users) if users else {}
+    most = MOST_REASONS if len(rows) > 1 else math.inf
+    groups = members.groups_above(connection, users, most) if users else {}
     above = {each.group: each.id for memberships in groups.values() for each in memberships}
     holders = [*(row.seq for row in rows if row.held), *above]
     assigned = roles.assigned(connection, holders) if holders else {}
     inherited = {
         seq: [_reason(role, identifier) for role in assigned.get(seq, ())] for seq, identifier in above.items()
     }
+    given = sum(len(inherited[each.group]) for memberships in groups.values() for each in memberships)
+    _refuse_large(rows, given, MOST_REASONS)
     return Origins(groups, assigned, inherited)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from schemas import ResourceType
 from schemas.errors import PayloadTooLarge, Uniqueness
 from schemas.filters.evaluation import evaluate_element
+from schemas.filters.nodes import leaf_count
 from schemas.messages import read_patch
 from schemas.tolerances import Tolerance, note
 from scim.protocol import patch as patching
 from scim.protocol.etags import Conditions, check_if_match, check_if_none_match, etag, not_modified
-from scim.protocol.patch import MOST_VISITED
 from scim.protocol.patch_members import MemberEdit
 from scim.protocol.projection import Projection
 from scim.service import fuse
@@ -24,6 +24,8 @@ from storage.repository import Snapshot, Transaction
 from storage.resources import ResourceRow
 
 SMALL_GROUP = 200
+# How many members the filters of a request may visit, and how many comparisons they may make: about a second each.
+MOST_VISITED, MOST_COMPARED = 250_000, 2_000_000
 
 Document = dict[str, Any]
 
@@ -151,8 +153,11 @@ def _member_edits(
 
 def _check_effort(write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]) -> None:
     """Refuse filters that would each read a large group while other writes wait."""
-    filters = sum(edit.kind == "remove-where" for edit in edits)
-    if filters > 1 and filters * members.count(write.connection, group.seq, MOST_VISITED) > MOST_VISITED:
+    filters = [leaf_count(edit.filter) for edit in edits if edit.filter is not None]
+    if not filters or filters == [1]:
+        return
+    size = members.count(write.connection, group.seq, MOST_COMPARED)
+    if (len(filters) > 1 and len(filters) * size > MOST_VISITED) or sum(filters) * size > MOST_COMPARED:
         raise PayloadTooLarge("members: too many filters for a group of this size; send fewer at once, or ids.")
 
 

@@ -10,7 +10,7 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, EventWaiter
-from scim.web.requests import issuer, parameters, perch, read_json
+from scim.web.requests import MESSAGE, issuer, parameters, perch, read_json
 from storage import events
 from storage.database import Database
 from storage.events import BEGINNING, Event
@@ -51,7 +51,7 @@ def follow() -> Response:
 def poll() -> Response:
     """Answer the caller's stream of security event tokens (RFC 8936 section 2)."""
     database, key = perch().database, g.context.key.id
-    asked = streams.read_poll(read_json(perch().settings["PERCH_MAX_BODY"]))
+    asked = streams.read_poll(read_json(MESSAGE))
     found = streams.poll(database, key, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:

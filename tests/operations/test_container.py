@@ -141,6 +141,7 @@ def test_the_container_stops_later_than_gunicorn() -> None:
 
 def test_caddy_forwards_to_perch_and_keeps_monitoring_inside() -> None:
     text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    assert all(line in text for line in ("read_header 10s", "read_body 5m", "request_buffers 256KiB"))
     assert "reverse_proxy perch:8000" in text
     assert "path /metrics /readyz" in text
     assert text.count("{") == text.count("}")
