@@ -74,6 +74,8 @@ class RequestHooks:
         if recording is not None:
             recording.admit(key, sent.path)
         authorise(key, sent.method, sent.path)
+        if recording is not None:
+            recording.admitted = True
         author = Author(actor, noted.request_id)
         return Context(
             perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
@@ -92,7 +94,11 @@ class RequestHooks:
         if recording is not None:
             recording.stop()
         environ, status = sent.environ, response.status_code
-        response.headers["X-Request-Id"] = noted.request_id
+        headers = response.headers
+        headers["X-Request-Id"] = noted.request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        # Pages, static files and the public signing keys have a lifetime of their own.
+        headers.setdefault("Cache-Control", "no-store")
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
         key = recording.key.id if recording is not None and recording.key is not None else ""
