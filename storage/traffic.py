@@ -8,12 +8,12 @@ from datetime import timedelta
 from functools import cache
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote_plus
 
 from schemas.datetimes import now, to_json
 from schemas.errors import NotFound
 from schemas.json import to_text
 from storage import workspace
+from storage.mentions import Mentions
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
@@ -191,25 +191,24 @@ def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
 
 
 def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
-    """Delete every entry that mentions one of the names, whatever the case of ASCII letters; return how many."""
-    found = _with_path_naming(connection, names)
-    for name in names:
-        rows = connection.execute(
-            "SELECT seq FROM traffic, (SELECT ? AS word UNION SELECT ?) WHERE instr(lower(ifnull(request, '')), word) "
-            "OR instr(lower(ifnull(response, '')), word) OR instr(lower(ifnull(reason, '')), word) "
-            "OR instr(lower(tolerances), word)",
-            [json.dumps(name)[1:-1].lower(), json.dumps(name, ensure_ascii=False)[1:-1].lower()],
-        )
-        found.update(seq for (seq,) in rows)
-    connection.executemany("DELETE FROM traffic WHERE seq = ?", [(seq,) for seq in found])
+    """Delete every entry that mentions one of the names as a whole value, in any case; return how many."""
+    mentions = Mentions(names)
+    rows = connection.execute("SELECT seq, path, requestId, request, response, reason, tolerances FROM traffic")
+    found = [(seq,) for seq, *texts in rows if _mentioned(mentions, *texts)]
+    connection.executemany("DELETE FROM traffic WHERE seq = ?", found)
     return len(found)
 
 
-def _with_path_naming(connection: sqlite3.Connection, names: Sequence[str]) -> set[int]:
-    """Return the entries with one of the names in the path, percent-encoded or not."""
-    words = [name.casefold() for name in names]
-    paths = ((seq, unquote_plus(path).casefold()) for seq, path in connection.execute("SELECT seq, path FROM traffic"))
-    return {seq for seq, path in paths if any(word in path for word in words)}
+def _mentioned(
+    mentions: Mentions, path: str, request_id: str, request: str, response: str, reason: str, tolerances: str
+) -> bool:
+    examples = json.loads(tolerances).values() if tolerances else ()
+    return (
+        mentions.in_path(path)
+        or mentions.in_body(request)
+        or mentions.in_body(response)
+        or any(mentions.in_text(text) for text in (request_id, reason, *examples))
+    )
 
 
 def _entry(found: Sequence[Any]) -> TrafficEntry:
