@@ -36,11 +36,7 @@ def test_failures_and_planned_faults_are_not_cached(
     app = make_app(PERCH_FAULTS="on")
     client = make_client(app=app)
     run_command(app, "faults", "add", "GET /Users", "--status", "503", "--times", "1")
-    answers = [
-        client.get("/Users"),
-        client.get("/Users", {"Host": "a b"}),
-        client.get("/Users", {"Authorization": "x"}),
-    ]
+    answers = [client.get("/Users"), client.get("/Users", {"Authorization": "x"})]
     monkeypatch.setattr("storage.resources.get", lambda *_: 1 / 0)
     answers.append(client.get("/Users/x"))
     assert [answer.status for answer in answers] == [503, 401, 500]
