@@ -272,6 +272,24 @@ def _bad_server(listener: socket.socket, behaviour: str, stop: threading.Event) 
                 return
 
 
+def test_the_text_of_a_receiver_is_one_printable_line() -> None:
+    class Hostile(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(410)
+            self.end_headers()
+            self.wfile.write("gone\n\x1b[2Jpaused\u202e\x9b1m\u2028FORGED Zoë".encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sender = WebhookSender(f"http://127.0.0.1:{server.server_port}/", AddressPolicy(True, frozenset()), 5)
+    assert sender.send(b"{}", {}).text == "gone \ufffd[2Jpaused\ufffd\ufffd1m FORGED Zoë"
+    server.shutdown()
+    server.server_close()
+
+
 def test_redirects_are_not_followed(receiver: Receiver) -> None:
     class Redirecting(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

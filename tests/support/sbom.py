@@ -31,9 +31,7 @@ def bill_of_materials(requirements: str) -> dict[str, Any]:
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, f'{OURSELVES} {VERSION} {requirements}')}",
         "version": 1,
-        "metadata": {
-            "component": {"type": "application", "bom-ref": OURSELVES, "name": OURSELVES, "version": VERSION}
-        },
+        "metadata": {"component": {"type": "application", "bom-ref": OURSELVES, "name": OURSELVES, "version": VERSION}},
         "components": [each.component() for each in found],
         "dependencies": [{"ref": reference, "dependsOn": sorted(others)} for reference, others in needs.items()],
     }
