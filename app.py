@@ -11,6 +11,7 @@ from scim.deployment import Perch
 from scim.observability.printable import printable
 from scim.settings import WrongSetting, read_settings, unknown_settings
 from scim.web import proxy
+from scim.web.location import with_locations
 from storage.database import Database
 
 
@@ -25,7 +26,8 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     web.register(app, perch)
     console.register(app)
     cli.register(app)
-    app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[assignment,method-assign]
+    served = with_locations(app.wsgi_app)
+    app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], served)  # type: ignore[assignment,method-assign]
     return app
 
 

@@ -7,8 +7,9 @@ from typing import Any, cast
 from marshmallow import ValidationError
 
 from schemas.errors import InvalidSyntax, InvalidValue, ScimError
-from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type, names_schema
+from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type
 from schemas.tolerances import Tolerance, note
+from schemas.urns import names_schema
 from schemas.values import read_value, sentences
 
 API = "urn:ietf:params:scim:api:messages:2.0:"
@@ -47,8 +48,10 @@ class Message(Complex):
         if isinstance(sent, dict) and sent:
             note(Tolerance.LONE_ELEMENT, "Operations")
             sent = [sent]
-        if not isinstance(sent, list) or not sent:
-            raise InvalidSyntax("Operations: must be an array of at least one operation.")
+        if not isinstance(sent, list):
+            raise InvalidSyntax("Operations: must be an array of operations.")
+        if not sent:
+            note(Tolerance.NO_OPERATIONS, self.title)
         for position, item in enumerate(sent):
             path = f"Operations[{position}]"
             if not isinstance(item, dict):

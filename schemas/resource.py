@@ -6,9 +6,19 @@ from typing import Any, ClassVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, post_load, pre_dump, pre_load
 
-from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned, names_schema
+from schemas.fields import (
+    SHORT_TEXT,
+    Attribute,
+    Complex,
+    DateTime,
+    Reference,
+    String,
+    is_unassigned,
+    read_json_text,
+)
 from schemas.json import CompactJson
 from schemas.tolerances import Tolerance, ignore, note
+from schemas.urns import former_names, names_schema, note_former
 
 Document = dict[str, Any]
 
@@ -60,6 +70,8 @@ class Extension(Complex):
 
     def __init__(self, schema: type[ScimSchema]) -> None:
         super().__init__(cast(dict[str, Attribute], schema().fields), schema.Meta.description)
+        for field in self.subAttributes.values():
+            field.is_part = False
         self.title = schema.Meta.name
         self.name = self.data_key = schema.Meta.urn
         # Whether Perch computes all its attributes; every resource has such an extension.
@@ -110,6 +122,9 @@ class ResourceSchema(ScimSchema):
         self.extensions = {key: field for key, field in self.by_key.items() if isinstance(field, Extension)}
         self.attributes = {key: field for key, field in self.by_key.items() if key not in self.extensions}
         self._by_folded_key = {key.lower(): field for key, field in self.by_key.items()}
+        declared_urns = (self.urn, *self.extensions)
+        self._urns = {former: urn for urn in declared_urns for former in former_names(urn)}
+        self._urns |= {urn.lower(): urn for urn in declared_urns}
         self._identifiers = {field.name: name for name, field in declared.items() if field.name in self.extensions}
 
     @property
@@ -157,11 +172,10 @@ class ResourceSchema(ScimSchema):
 
         :raises UnknownAttribute: when the schema and its extensions have no such attribute.
         """
-        extension = None
-        if urn and urn.lower() != self.urn.lower():
-            extension = self.extension(urn)
-            if extension is None:
-                raise UnknownAttribute(f"{self.Meta.name} has no schema '{urn}'")
+        declared = self._urns.get(urn.lower()) if urn else self.urn
+        if declared is None:
+            raise UnknownAttribute(f"{self.Meta.name} has no schema '{urn}'")
+        extension = self.extensions.get(declared)
         field = extension.sub(name) if extension else self._by_folded_key.get(name.lower())
         if field is None or isinstance(field, Extension):
             raise UnknownAttribute(f"{self.Meta.name} has no attribute '{name}'" + (f" in {urn}" if urn else ""))
@@ -170,12 +184,20 @@ class ResourceSchema(ScimSchema):
             inner = field.sub(sub) if isinstance(field, Complex) else None
             if inner is None:
                 raise UnknownAttribute(f"'{field.name}' has no sub-attribute '{sub}'")
+        if urn:
+            note_former(urn, declared)
         return Bound(extension.name if extension else None, field, inner)
 
+    def declared_urn(self, urn: str) -> str | None:
+        """Return the declared URN of the schema or extension that a URN, in any case, or a former name means."""
+        declared = self._urns.get(urn.lower())
+        if declared is not None:
+            note_former(urn, declared)
+        return declared
+
     def extension(self, urn: str) -> Extension | None:
-        """Return the extension of that URN in any case, or None."""
-        field = self._by_folded_key.get(urn.lower())
-        return field if isinstance(field, Extension) else None
+        """Return the extension of that URN in any case, or by a former name, or None."""
+        return self.extensions.get(self.declared_urn(urn) or "")
 
     def extension_with(self, name: str) -> Extension | None:
         """Return the extension that has a writable attribute of that name in any case, or None."""
@@ -196,15 +218,18 @@ class ResourceSchema(ScimSchema):
 
     def _named(self, body: Mapping[str, Any]) -> Document:
         found: Document = {}
-        for key, value in {key: value for key, value in body.items() if not is_unassigned(value)}.items():
+        for key, value in body.items():
             field = self.by_key.get(key) or self._by_folded_key.get(key.lower())
+            if is_unassigned(value) and (field is None or field.is_cleared_by(value)):
+                continue
+            field = field or self.extension(key)
             if isinstance(field, Extension):
-                self._place(found, field, value)
+                self._place(found, field, _read_text(key, value))
             elif field is not None:
                 found[field.name] = value
-            elif key.lower() == self.urn.lower() and isinstance(value, dict):
+            elif self.declared_urn(key) == self.urn and isinstance(inner := _read_text(key, value), dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
-                found |= self._named(value)
+                found |= self._named(inner)
             elif extension := self.extension_with(key):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
                 self._place(found, extension, {key: value})
@@ -218,6 +243,14 @@ class ResourceSchema(ScimSchema):
         if isinstance(kept, dict) and isinstance(value, dict):
             value = {**kept, **value}
         found[extension.name] = value
+
+
+def _read_text(key: str, value: Any) -> Any:
+    """Return the object that JSON text under a schema's URN stands for, any other value as it is."""
+    try:
+        return read_json_text(value, key)
+    except ValidationError as error:
+        raise ValidationError(error.messages, key) from None
 
 
 COMMON = frozenset(ResourceSchema().fields)

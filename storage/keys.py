@@ -14,7 +14,10 @@ from storage.sql.tables import columns, table, update
 # Not frozen: a frozen dataclass takes five times as long to make, and each request makes one.
 @dataclass(slots=True)
 class Key:
-    """An access key; instants are stored text, None when they never come."""
+    """An access key; instants are stored text, None when they never come.
+
+    `unknownRoles` is what happens to role slugs that the catalogue lacks; None means the setting PERCH_UNKNOWN_ROLES.
+    """
 
     id: str
     name: str
@@ -27,6 +30,7 @@ class Key:
     expires: str | None
     revoked: str | None
     lastUsed: str | None
+    unknownRoles: str | None = None
 
     @property
     def live(self) -> bool:

@@ -10,6 +10,7 @@ import re
 from schemas.errors import InvalidFilter, InvalidPath, ScimError
 from schemas.fields import LARGEST_INTEGER
 from schemas.filters.nodes import And, AttrPath, Comparison, FilterNode, LiteralValue, Not, Or, PatchPath, ValuePath
+from schemas.tolerances import Tolerance, note
 
 MAX_LENGTH = 16 * 1024
 MAX_NESTING = 32
@@ -174,15 +175,15 @@ class _Parser:
         if self.at('"'):
             return self.string()
         word = self.word()
-        if word in LITERALS:
+        if (literal := word.lower()) in LITERALS:
+            if literal != word:
+                note(Tolerance.LITERAL_CASE, f"{path.text} {operator} {word}")
             self.position += len(word)
-            return LITERALS[word]
+            return LITERALS[literal]
         if _NUMBER.fullmatch(word):
             return self.number(word)
         if not word:
             raise self.expected(f"a value after '{operator}', such as \"text\", true, 42 or null")
-        if word.lower() in LITERALS:
-            raise self.expected(f"{word.lower()} in lower case, without quotes, not '{word}'")
         quoted = f'{path.text} {operator} "{self.unquoted()}"'
         raise self.expected(f"a value in double quotes; write {_shortened(quoted, 200)}")
 

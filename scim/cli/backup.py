@@ -36,4 +36,6 @@ def restore(file: Path, force: bool, discard: bool) -> None:
 
 
 def _described(contents: backup.Contents) -> str:
-    return f"workspace {contents.workspace}, {contents.users} users, {contents.groups} groups"
+    # PERCH_WORKSPACE, where it is set, is the id in the base URL, whatever the file says.
+    workspace = perch().settings["PERCH_WORKSPACE"] or contents.workspace
+    return f"workspace {workspace}, {contents.users} users, {contents.groups} groups"

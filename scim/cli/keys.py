@@ -14,6 +14,10 @@ from storage.keys import Key
 group = Group("keys", help="Access keys, with which identity providers and applications authenticate.")
 
 shape_option = click.option("--roles-as", type=click.Choice(["strings", "objects"]), help="Shape of roles in answers.")
+unknown_option = click.option(
+    "--unknown-roles", type=click.Choice(["reject", "create", "ignore", "default"]),
+    help="What to do with unknown role slugs; default: as PERCH_UNKNOWN_ROLES says.",
+)  # fmt: skip
 
 
 @group.command("create")
@@ -21,14 +25,18 @@ shape_option = click.option("--roles-as", type=click.Choice(["strings", "objects
 @click.option("--idp", type=click.Choice(["okta", "entra", "generic"]), default="okta", show_default=True)
 @click.option("--access", type=click.Choice(["provision", "read"]), default="provision", show_default=True)
 @shape_option
+@unknown_option
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now; default: never.")
 @json_option
 @command
-def create(name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, as_json: bool) -> None:
+def create(
+    name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, expires_in: float | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Create an access key and print it once."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
-    key, text = make_key(name, idp, access, roles_as, expires_in)
+    key, text = make_key(name, idp, access, roles_as, expires_in, _own_policy(unknown_roles))
     with perch().database.write() as connection:
         keys.insert(connection, key)
     if as_json:
@@ -45,7 +53,7 @@ def show(as_json: bool) -> None:
     """List the keys without their secrets."""
     with perch().database.read() as connection:
         found = [described(key) for key in keys.list_all(connection)]
-    columns = ("id", "name", "idp", "access", "rolesAs", "state", "expires", "lastUsed")
+    columns = ("id", "name", "idp", "access", "rolesAs", "unknownRoles", "state", "expires", "lastUsed")
     print_list(as_json, found, [name.upper() for name in columns], [[key[name] for name in columns] for key in found])
 
 
@@ -54,16 +62,22 @@ def show(as_json: bool) -> None:
 @click.option("--name")
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now.")
 @shape_option
+@unknown_option
 @click.option("--strict/--no-strict", default=None, help="Refuse or tolerate deviations (see flask quirks).")
 @command
 def change(
-    identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, strict: bool | None
-) -> None:
-    """Change a key's name, expiry, shape of roles, or whether its requests must follow the RFCs strictly."""
+    identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, unknown_roles: str | None,
+    strict: bool | None,
+) -> None:  # fmt: skip
+    """Change a key's name, expiry, roles, or whether its requests must follow the RFCs strictly."""
     values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "strict": strict}
-    given = {column: value for column, value in values.items() if value is not None}
+    given: dict[str, Any] = {column: value for column, value in values.items() if value is not None}
+    if unknown_roles is not None:
+        given["unknownRoles"] = _own_policy(unknown_roles)
     if not given:
-        raise click.UsageError("Nothing to change; give --name, --expires-in, --roles-as, --strict or --no-strict.")
+        raise click.UsageError(
+            "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --strict or --no-strict."
+        )
     with perch().database.write() as connection:
         key = keys.change(connection, identifier, **given)
     echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
@@ -79,6 +93,11 @@ def revoke(identifier: str) -> None:
     echo(f"{key.id} {key.name}: revoked.")
 
 
+def _own_policy(unknown_roles: str | None) -> str | None:
+    """Return the policy to store with a key; None for that of the setting."""
+    return None if unknown_roles == "default" else unknown_roles
+
+
 def described(key: Key) -> dict[str, Any]:
     """Return a key without its secret's digest as a JSON document."""
     return {
@@ -87,6 +106,7 @@ def described(key: Key) -> dict[str, Any]:
         "idp": key.idp,
         "access": key.access,
         "rolesAs": key.rolesAs,
+        "unknownRoles": key.unknownRoles,
         "strict": bool(key.strict),
         "state": "live" if key.live else "revoked" if key.revoked else "expired",
         "created": to_json(key.created),

@@ -62,17 +62,19 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
     )  # fmt: skip
 
 
-def _read_form() -> tuple[str, str, str, str | None, float | None]:
-    """Return name, provider, access, shape of roles and days of the form.
+def _read_form() -> tuple[str, str, str, str | None, float | None, str | None]:
+    """Return name, provider, access, shape of roles, days and policy for unknown roles of the form.
 
     :raises InvalidValue: naming the field that is wrong.
     """
     name, idp, access = field("name"), field("idp"), field("access")
-    shape, days = field("rolesAs"), field("days")
+    shape, unknown, days = field("rolesAs"), field("unknownRoles"), field("days")
     if not name or len(name) > LONGEST_NAME:
         raise InvalidValue(f"Give the key a name of 1 to {LONGEST_NAME} characters by which you recognise it later.")
     if idp not in words.PROVIDERS or access not in words.ACCESS or shape not in ("", *words.SHAPES):
         raise InvalidValue("Choose the provider, the access and the shape of roles from the lists.")
+    if unknown not in ("", *words.UNKNOWN_ROLES):
+        raise InvalidValue("Choose what happens to unknown roles from the list.")
     if days and not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MOST_DAYS):
         raise InvalidValue(f"Expires after (days): enter a whole number from 1 to {MOST_DAYS}, or nothing for never.")
-    return name, idp, access, shape or None, float(days) if days else None
+    return name, idp, access, shape or None, float(days) if days else None, unknown or None

@@ -45,6 +45,7 @@ SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}
 SHAPES = {"strings": "Strings", "objects": "Objects"}
+UNKNOWN_ROLES = {"reject": "Refuse the request", "create": "Create the role", "ignore": "Leave the role out"}
 WEBHOOK_FORMATS = {"standard": "Standard Webhooks", "set": "Security event tokens"}
 
 

@@ -10,6 +10,7 @@ from schemas.filters.nodes import And, BoundNode, Comparison, FilterNode
 from schemas.filters.parser import parse_path
 from schemas.resource import Bound, ResourceSchema, UnknownAttribute
 from schemas.tolerances import Tolerance, note
+from schemas.urns import begins_with_uri
 from schemas.values import read_part
 
 
@@ -38,14 +39,6 @@ class PatchTarget:
         return self.attribute.readOnly or (self.sub is not None and self.sub.readOnly)
 
 
-def whole_schema(schema: ResourceSchema, text: str) -> str | None:
-    """Return the URN as declared when the text is the core URN or an extension's in any case, else None."""
-    if text.lower() == schema.urn.lower():
-        return schema.urn
-    extension = schema.extension(text)
-    return extension.name if extension is not None else None
-
-
 def read_target(schema: ResourceSchema, text: str) -> PatchTarget:
     """Return the target of a path (RFC 7644 section 3.5.2).
 
@@ -56,6 +49,8 @@ def read_target(schema: ResourceSchema, text: str) -> PatchTarget:
     plain = schema.attributes.get(text)
     if plain is not None:
         return PatchTarget(text, Bound(None, plain))
+    if begins_with_uri(text):
+        _check_known(schema, without_filter(text))
     path = parse_path(text)
     bound = _resolve(schema, path.path.urn, path.path.name, path.sub)
     if path.filter is None:
@@ -83,6 +78,22 @@ def read_key(schema: ResourceSchema, urn: str | None, key: str) -> PatchTarget |
     if any(mark in key for mark in ".:["):
         note(Tolerance.DOTTED_KEYS, key)
     return target
+
+
+def without_filter(text: str) -> str:
+    """Return a path without its filter in brackets: filters hold personal data, and grow without bound."""
+    before, _, rest = text.partition("[")
+    return before + (rest.rpartition("]")[2] if "]" in rest else "")
+
+
+def _check_known(schema: ResourceSchema, text: str) -> None:
+    """Look a path with a URN up before it is parsed: unknown schemas need not keep to the names of SCIM.
+
+    :raises UnknownAttribute: as `read_target` does.
+    """
+    urn, _, attribute = text.rpartition(":")
+    name, _, sub = attribute.partition(".")
+    schema.resolve(urn, name, sub or None)
 
 
 def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None) -> Bound:

@@ -65,11 +65,9 @@ def _tree(names: Iterable[str], schema: ResourceSchema) -> Tree:
 
 def _paths(name: str, schema: ResourceSchema) -> list[tuple[str, ...]]:
     """Return the paths of keys in a document that a name stands for; none for an unknown one."""
-    if name.lower() == schema.urn.lower():
-        return [(key,) for key in schema.core]
-    extension = schema.extension(name)
-    if extension is not None:
-        return [(extension.name,)]
+    whole = schema.declared_urn(name)
+    if whole is not None:
+        return [(key,) for key in schema.core] if whole == schema.urn else [(whole,)]
     urn, _, attribute = name.rpartition(":")
     attribute, _, sub = attribute.partition(".")
     try:
@@ -96,7 +94,8 @@ def _chosen(values: Mapping[str, Any], tree: Tree, fields: Mapping[str, Attribut
             found[key] = _inside(value, field, {}, True)
         elif isinstance(node, dict):
             inner = _inside(value, field, node, excluding)
-            if not is_unassigned(inner):
+            # Nothing is left of a value of which no part is wanted; the empty list of a group's members stays.
+            if not is_unassigned(inner) or value == []:
                 found[key] = inner
     return found
 

@@ -92,7 +92,7 @@ class BulkRun:
             path: str = resolve(operation.path, self.ids)
         except ScimError:
             return None
-        return self.context.base + path
+        return f"{self.context.base}/{path.strip('/')}"
 
     def _operate(self, operation: BulkOperation, step: BulkStep) -> Answer:
         endpoint, identifier = split_path(operation, self.kinds)

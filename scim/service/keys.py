@@ -10,12 +10,15 @@ from storage.keys import Key
 PREFIX = "perch"
 
 
-def make_key(name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None) -> tuple[Key, str]:
+def make_key(
+    name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, unknown_roles: str | None = None
+) -> tuple[Key, str]:
     """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days."""
     identifier, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
     shape = roles_as or roles_shape(idp)
     key = Key(
-        identifier, name, digest(secret), idp, access, shape, 0, now(), keys.expiry(expires_in), None, None
+        identifier, name, digest(secret), idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
+        unknown_roles,
     )  # fmt: skip
     return key, f"{PREFIX}_{identifier}_{secret}"
 

@@ -7,7 +7,7 @@
 
 1. `dumps` of the resource's schema wrote the document when the resource was last written.
 2. `dumps` of the schema of derived attributes writes this part once for each entry of the derived cache: users with the
-   same groups and roles share an entry. A group's members come before it, written by SQL.
+   same groups and roles share an entry. A group's members come before it, written by SQL; an empty group has `[]`.
 3. Numbers and instants of the row.
 """
 
@@ -30,6 +30,8 @@ from storage.resources import ResourceRow
 from storage.roles import Assignment
 
 Part = dict[str, Any]
+# In `schemas` of each stored group, since its roles are other rows and change without its document.
+GIVES_ROLES = f',"{group.ACCESS_URN}"'
 
 
 def texts(context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection) -> list[str]:
@@ -65,9 +67,11 @@ def location(context: Context, type_name: str, identifier: str) -> str:
 
 
 def _joined(row: ResourceRow, base: str, derived: str) -> str:
-    _, identifier, version, created, modified, document, kind, _, epoch, _, _ = row
+    _, identifier, version, created, modified, document, kind, _, epoch, _, held = row
     name = identifier
-    if kind == "Role":
+    if kind == "Group" and held is None:
+        document = document.replace(GIVES_ROLES, "", 1)
+    elif kind == "Role":
         identifier, name = _escaped(identifier), _escaped(quote(identifier, safe=":"))
     made = to_json(created)
     changed = made if modified == created else to_json(modified)
@@ -84,13 +88,12 @@ def _escaped(text: str) -> str:
 
 
 def _members(context: Context, connection: Connection, row: ResourceRow) -> Iterator[str]:
-    """Yield a group's `members` as text with a comma before it, nothing when there are none."""
+    """Yield a group's `members` as text with a comma before it; `[]` tells a client that there are none."""
     before = ',"members":['
     for text in members.texts(connection, row.seq, context.base):
         yield f"{before}{text}"
         before = ","
-    if before == ",":
-        yield "]"
+    yield "]" if before == "," else f"{before}]"
 
 
 def _derived_texts(context: Context, connection: Connection, rows: Sequence[ResourceRow]) -> list[str]:
@@ -138,8 +141,7 @@ def _derived_text(context: Context, origins: Origins, row: ResourceRow) -> str:
     if row.type == "Role":
         return ""
     part = _of_user(context, origins, row) if row.type == "User" else _of_group(origins, row)
-    text = context.resource_types[row.type].derived.dumps(part)
-    return f",{text[1:-1]}"
+    return f",{context.resource_types[row.type].derived.dumps(part)[1:-1]}" if part else ""
 
 
 def _of_user(context: Context, origins: Origins, row: ResourceRow) -> Part:
@@ -156,12 +158,12 @@ def _of_user(context: Context, origins: Origins, row: ResourceRow) -> Part:
 
 
 def _of_group(origins: Origins, row: ResourceRow) -> Part:
-    """Return a group's access extension."""
+    """Return the access extension of a group that gives roles."""
     given = [{"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())]
-    return {group.ACCESS_URN: _assigned("roles", given)}
+    return _assigned(group.ACCESS_URN, _assigned("roles", given))
 
 
-def _assigned(name: str, values: Sequence[Any]) -> Part:
+def _assigned(name: str, values: Sequence[Any] | Part) -> Part:
     """Return an attribute unless it has no values (RFC 7643 section 2.5)."""
     return {name: values} if values else {}
 

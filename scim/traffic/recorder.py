@@ -53,7 +53,7 @@ class Recorder:
             return False
         if response.status_code >= 400 or recording.fault is not None:
             return True
-        return sent.path.endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
+        return sent.path.rstrip("/").endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
 
 
 def _complete(recording: Recording, sent: Request, response: Response, read: bytes | None) -> None:

@@ -79,12 +79,14 @@ class Authenticator:
             self._written[key.id] = moment - WRITE_EVERY + RETRY_AFTER
 
 
-def authorise(key: Key, method: str, path: str) -> None:
+def authorise(key: Key, method: str, route: str) -> None:
     """Refuse a request that its key does not allow: a `read` key may GET, search and poll.
+
+    `route` is the rule that matched, the same for all spellings of a path; "" if none did.
 
     :raises Forbidden: naming the key.
     """
-    if key.access == "read" and method not in READING and not (method == "POST" and path.endswith(READING_POSTS)):
+    if key.access == "read" and method not in READING and not (method == "POST" and route.endswith(READING_POSTS)):
         raise Forbidden(f"The access key '{key.name}' may only read; use a key with provision access.")
 
 

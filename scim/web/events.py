@@ -63,7 +63,7 @@ def poll() -> Response:
     return Response(body, headers=headers, content_type="application/json")
 
 
-@blueprint.get("/jwks.json")
+@blueprint.get("/jwks.json", strict_slashes=False)
 def jwks() -> Response:
     """Answer the public signing keys of the deployment (RFC 7517 section 5); public."""
     body = json.dumps(tokens.published(perch().database))

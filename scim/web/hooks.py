@@ -16,13 +16,13 @@ from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
 from scim.web.auth import READING, Authenticator, authorise
-from scim.web.requests import drop_unread, origin_of, sent_path
+from scim.web.requests import drop_unread, origin_of, route_of, sent_path
 from storage.journal import Author
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = ("began", "request_id", "recording", "base_url", "context", "body")
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body"))
 OUTER = "perch.outer"
 log = logging.getLogger("perch")
 
@@ -72,8 +72,8 @@ class RequestHooks:
             key = self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
             actor = f"key:{key.id}"
         if recording is not None:
-            recording.admit(key, sent.path)
-        authorise(key, sent.method, sent.path)
+            recording.admit(key, sent.path, identifier_in(sent))
+        authorise(key, sent.method, route_of(sent))
         if recording is not None:
             recording.admitted = True
         author = Author(actor, noted.request_id)
@@ -102,9 +102,8 @@ class RequestHooks:
         if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
             drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
         key = recording.key.id if recording is not None and recording.key is not None else ""
-        identifier = sent.view_args.get("identifier", "") if sent.view_args else ""
-        route = sent.url_rule.rule if sent.url_rule is not None else ""
-        path = sent_path(sent)
+        identifier = identifier_in(sent)
+        path, route = sent_path(sent), route_of(sent)
         requests.end(
             Seen(noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier)
         )
@@ -126,7 +125,7 @@ class RequestHooks:
 
 def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:
     """Put the notes of another request into `g`, and return those that were there."""
-    found = {name: noted.pop(name) for name in NOTES if name in noted}
+    found = {name: noted.pop(name) for name in tuple(noted) if name in NOTES}
     for name, value in notes.items():
         setattr(noted, name, value)
     return found
@@ -135,6 +134,11 @@ def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:
 def current() -> tuple[Request, Any]:
     """Return the request and `g` behind Flask's proxies, since each use of a proxy looks them up again."""
     return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
+
+
+def identifier_in(sent: Request) -> str:
+    """Return the id of the resource that the path names, or ""."""
+    return str(sent.view_args.get("identifier", "")) if sent.view_args else ""
 
 
 def drop_workspace(_: str | None, values: dict[str, Any] | None) -> None:

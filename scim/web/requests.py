@@ -34,6 +34,11 @@ def sent_path(sent: Request) -> str:
     return raw or sent.full_path.removesuffix("?")
 
 
+def route_of(sent: Request) -> str:
+    """Return the rule of the route that a request takes, whatever spelling its path has; "" without a route."""
+    return sent.url_rule.rule if sent.url_rule is not None else ""
+
+
 def origin_of(sent: Request) -> str:
     """Return the origin that a request names: its scheme, and its Host header or else the server's address."""
     scheme = "https" if sent.scheme == "https" else "http"
@@ -58,18 +63,30 @@ def issuer() -> str:
 def read_json(limit: int) -> Any:
     """Return the JSON body of the request, of `limit` bytes at most (RFC 7644 section 3.1).
 
-    :raises UnsupportedMediaType: for another type than SCIM's or JSON's.
+    :raises UnsupportedMediaType: for another type than SCIM's or JSON's, or a compressed body.
     :raises PayloadTooLarge: when the body is larger.
     :raises InvalidSyntax: when the body is empty, cut short or no JSON.
     """
     if request.mimetype not in ACCEPTED_TYPES:
         raise UnsupportedMediaType(f"Content-Type: send application/scim+json, not {request.mimetype[:100]}.")
+    _refuse_encoding(request.environ.get("HTTP_CONTENT_ENCODING", ""))
     # A body that could not be read to its end must not be read again for the recorder.
     g.body = b""
     g.body = _body(limit)
     if not g.body:
         raise InvalidSyntax("The request has no body; send a JSON object.")
     return parse_json(g.body)
+
+
+def _refuse_encoding(header: str) -> None:
+    """Refuse a `Content-Encoding` other than identity, naming the one that is accepted (RFC 9110 section 15.5.16)."""
+    codings = [coding.strip() for coding in header.split(",")]
+    unknown = [coding for coding in codings if coding.lower() not in ("", "identity")]
+    if unknown:
+        raise UnsupportedMediaType(
+            f"Content-Encoding: send the body as it is, not encoded as {unknown[0][:100]}.",
+            {"Accept-Encoding": "identity"},
+        )
 
 
 def _body(limit: int) -> bytes:

@@ -13,9 +13,10 @@ from scim.web.requests import conditions, parameters, read_json
 from scim.web.responses import answer_response
 
 
-def search(type_name: str) -> Response:
-    """Answer the resources that the URL's parameters ask for (RFC 7644 section 3.4.2)."""
-    return answer_response(search_resources(g.context, [_type(type_name)], read_query(parameters())))
+def search(*type_names: str) -> Response:
+    """Answer the resources of one or more types that the URL's parameters ask for (RFC 7644 section 3.4.2)."""
+    asked = read_query(parameters())
+    return answer_response(search_resources(g.context, [_type(name) for name in type_names], asked))
 
 
 def search_by_post(*type_names: str) -> Response:

@@ -1,7 +1,7 @@
 """Where attributes are in the file: in a column of `resources r`, in rows of a side table, or in the document."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas import group, user
@@ -116,6 +116,8 @@ def rows(bound: Bound, base: str, used: frozenset[str]) -> ElementRows:
             return _groups(base)
         case ("members",):
             return _members(base)
+        case ("schemas",):
+            return _schemas(bound)
     return _json_rows(bound)
 
 
@@ -214,6 +216,13 @@ def _members(base: str) -> ElementRows:
         first=f'(SELECT {CONDITION} {joined} m."group" = r.seq ORDER BY m.member LIMIT 1)',
         owners=f'SELECT m."group" {joined} {CONDITION}',
     )
+
+
+def _schemas(bound: Bound) -> ElementRows:
+    """Return the URNs in the document that GET shows: a group's access extension only if the group gives roles."""
+    found = _json_rows(bound)
+    shown = f"(e.value <> '{group.ACCESS_URN}' OR EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq))"
+    return replace(found, each=found.each.replace(CONDITION, f"{shown} AND {CONDITION}"))
 
 
 def _json_rows(bound: Bound) -> ElementRows:

@@ -21,7 +21,8 @@ def test_a_bulk_request_is_read_in_any_case() -> None:
     ("body", "error", "says"),
     [
         ({}, InvalidSyntax, "Operations"),
-        ({"Operations": []}, InvalidSyntax, "Operations"),
+        ({"Operations": {}}, InvalidSyntax, "Operations"),
+        ({"Operations": None}, InvalidSyntax, "Operations"),
         ({"schemas": ["urn:x"], "Operations": [POST]}, InvalidSyntax, "schemas"),
         ({"Operations": [POST, {"path": "/Users"}]}, InvalidSyntax, "Operations[1].method"),
         ({"Operations": [POST, {"method": "POST"}]}, InvalidSyntax, "Operations[1].path"),

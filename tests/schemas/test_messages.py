@@ -16,7 +16,8 @@ from tests.support.tolerances import collect
     [
         ([], "PatchOp"),
         ({}, "Operations"),
-        ({"Operations": []}, "Operations"),
+        ({"Operations": {}}, "Operations"),
+        ({"Operations": ""}, "Operations"),
         ({"Operations": None}, "Operations"),
         ({"Operations": "x"}, "Operations"),
         ({"Operations": [{"op": "add"}, "x"]}, "Operations[1]"),

@@ -100,12 +100,13 @@ def test_a_refused_request_is_recorded_with_its_reason(watched: Flask, client: S
     assert entry.reason == answer.body["detail"]
 
 
-def test_failed_bulk_operations_are_recorded_as_errors(make_app: MakeApp, make_client: MakeClient) -> None:
+@pytest.mark.parametrize("path", ["/Bulk", "/Bulk/", "//Bulk", "/Bulk?x=/Users", "/Bulk/?x"])
+def test_failed_bulk_operations_are_recorded_as_errors(make_app: MakeApp, make_client: MakeClient, path: str) -> None:
     app = make_app()
     operations = [
         {"method": "POST", "path": "/Users", "bulkId": name, "data": person("same", password=PASSWORD)} for name in "ab"
     ]
-    answer = make_client("generic", app=app).post("/Bulk", {"schemas": [], "Operations": operations})
+    answer = make_client("generic", app=app).post(path, {"schemas": [], "Operations": operations})
     assert answer.status == 200
     (entry,) = kept(app, errors=True)
     assert (entry.reason or "").startswith("1 of 2 operations failed; the first: userName: ")
