@@ -8,6 +8,7 @@ from flask import Flask
 
 from scim import cli, console, web
 from scim.deployment import Perch
+from scim.observability.printable import printable
 from scim.settings import WrongSetting, read_settings, unknown_settings
 from scim.web import proxy
 from scim.web.location import with_locations
@@ -34,11 +35,11 @@ def _start() -> Flask:
     # Under gunicorn the master has printed these lines already.
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
         for line in unknown_settings(os.environ):
-            print(f"perch: {line}", file=sys.stderr)
+            print(f"perch: {printable(line)}", file=sys.stderr)
     try:
         return create_app()
     except WrongSetting as error:
-        print(f"perch: {error}", file=sys.stderr)
+        print(f"perch: {printable(str(error))}", file=sys.stderr)
         # gunicorn restarts a worker that ends with any other code.
         sys.exit(4)
 

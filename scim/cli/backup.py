@@ -4,24 +4,24 @@ from pathlib import Path
 
 import click
 
-from scim.cli.common import command
+from scim.cli.common import Command, command, echo
 from scim.web.requests import perch
 from storage import backup
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 
-@click.command("backup")
+@click.command("backup", cls=Command)
 @file_argument
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 @command
 def create(file: Path, force: bool) -> None:
     """Write a copy of the database to FILE; the server may run."""
     contents = backup.backup(perch().database, file, force=force)
-    click.echo(f"{file}: {_described(contents)}.")
+    echo(f"{file}: {_described(contents)}.")
 
 
-@click.command("restore")
+@click.command("restore", cls=Command)
 @file_argument
 @click.option("--force", is_flag=True, help="Replace the existing database.")
 @click.option("--discard", is_flag=True, help="Delete the replaced database instead of keeping it.")
@@ -29,10 +29,10 @@ def create(file: Path, force: bool) -> None:
 def restore(file: Path, force: bool, discard: bool) -> None:
     """Replace the database with FILE; the server must be stopped."""
     contents, kept = backup.restore(perch().database, file, force=force, keep=not discard)
-    click.echo(f"{perch().database.path}: {_described(contents)}.")
+    echo(f"{perch().database.path}: {_described(contents)}.")
     if kept:
-        click.echo(f"The replaced database is kept as {kept}.")
-    click.echo("Access keys revoked since the backup work again; check them with flask keys list.", err=True)
+        echo(f"The replaced database is kept as {kept}.")
+    echo("Access keys revoked since the backup work again; check them with flask keys list.", err=True)
 
 
 def _described(contents: backup.Contents) -> str:

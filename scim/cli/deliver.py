@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from scim.cli.common import command
+from scim.cli.common import Command, command, echo
 from scim.events.worker import DeliveryWorker, take_turn
 from scim.web.requests import issuer, perch
 
 
-@click.command("deliver")
+@click.command("deliver", cls=Command)
 @click.option("--once", is_flag=True, help="Deliver the waiting events and exit.")
 @click.option("--interval", type=click.FloatRange(0.01, 60), default=0.25, show_default=True, metavar="SECONDS",
               help="Time between two looks for new events.")  # fmt: skip
@@ -35,7 +35,7 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
         if once:
             raise click.ClickException("Another `flask deliver` uses this database; stop it first.")
         return
-    click.echo("Delivering events to webhooks.", err=True)
+    echo("Delivering events to webhooks.", err=True)
     if once:
         worker.run_once()
     else:

@@ -4,14 +4,14 @@ import os
 
 import click
 
-from scim.cli.common import command, json_option, print_json
+from scim.cli.common import Command, command, echo, json_option, print_json
 from scim.service import passwords
 from scim.service.keys import make_key
 from scim.web.requests import base_url, origin, perch
 from storage import keys
 
 
-@click.command("init")
+@click.command("init", cls=Command)
 @command
 def init() -> None:
     """Create the database if it does not exist; print the URLs, and the first password and key once."""
@@ -26,12 +26,12 @@ def init() -> None:
             keys.insert(connection, key)
             lines.append(("Okta access key", text))
     for name, value in lines:
-        click.echo(f"{name + ':':<18}{value}")
+        echo(f"{name + ':':<18}{value}")
     if len(lines) > 2:
-        click.echo("Copy the password and the key now; they are not shown again.")
+        echo("Copy the password and the key now; they are not shown again.")
 
 
-@click.command("workspace")
+@click.command("workspace", cls=Command)
 @json_option
 @command
 def show_workspace(as_json: bool) -> None:
@@ -41,14 +41,14 @@ def show_workspace(as_json: bool) -> None:
         print_json(found)
     else:
         for name, value in found.items():
-            click.echo(f"{name + ':':<10}{value}")
+            echo(f"{name + ':':<10}{value}")
 
 
-@click.command("admin-password")
+@click.command("admin-password", cls=Command)
 @command
 def admin_password() -> None:
     """Set a new random console password and print it once."""
     with perch().database.write() as connection:
-        click.echo(passwords.make(connection))
+        echo(passwords.make(connection))
     if perch().settings["PERCH_ADMIN_PASSWORD"]:
-        click.echo("PERCH_ADMIN_PASSWORD is set and takes precedence; unset it to use the new password.", err=True)
+        echo("PERCH_ADMIN_PASSWORD is set and takes precedence; unset it to use the new password.", err=True)

@@ -45,7 +45,7 @@ class Recorder:
         if recording.keep or (recording.used or recording.used.ignored) and recording.key is not None:
             recording.path = path
             _complete(recording, sent, response, body)
-            self.writer.put(recording, len(recording.body) + len(recording.answer))
+            self.writer.put(recording, len(recording.body) + len(recording.answer), recording.key is None)
 
     def _is_kept(self, recording: Recording, sent: Request, response: Response) -> bool:
         if self.mode == "all" or recording.replay is not None:

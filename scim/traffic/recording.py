@@ -33,7 +33,8 @@ class Recording:
     """A request while it is served, and afterwards all that the batch writer needs.
 
     `started` is of `time.perf_counter`, `at` in seconds since 1970, `duration` in milliseconds; `dropped` says that a
-    fault closed the connection, `keep` that the request itself is kept and not only its quirks.
+    fault closed the connection, `keep` that the request itself is kept and not only its quirks, `admitted` that its key
+    allows it.
     """
 
     started: float
@@ -55,6 +56,7 @@ class Recording:
     answer: bytes = b""
     answer_size: int = 0
     keep: bool = False
+    admitted: bool = False
 
     def admit(self, key: Key, path: str, identifier: str = "") -> None:
         """Note the key of the request; from here on a strict key's tolerances are refused.

@@ -27,10 +27,10 @@ WRITE_EVERY, RETRY_AFTER = 60, 5
 
 
 class Authenticator:
-    """Admits callers with a live key, counts refused keys per address, and writes when each key was last used."""
+    """Admits callers with a live key, counts refused ones per address, and writes when each key was last used."""
 
     def __init__(self, database: Database, failed_keys: int) -> None:
-        """Allow each address `failed_keys` refused keys per minute; further ones are answered 429."""
+        """Allow each address `failed_keys` requests without a valid key per minute; further ones are answered 429."""
         self.database = database
         self.failures = FailedKeys(f"{database.path}.failures", failed_keys)
         self._written: dict[str, float] = {}
@@ -39,10 +39,8 @@ class Authenticator:
         """Return the live key of an Authorization header: Bearer, bare, or the password of Basic.
 
         :raises Unauthorized: saying what to put into the header.
-        :raises TooManyRequests: when the address sent too many refused keys; a valid key always passes.
+        :raises TooManyRequests: when the address sent too many requests without one; a valid key always passes.
         """
-        if not authorization:
-            raise Unauthorized("Send an access key in the header Authorization: Bearer perch_…", CHALLENGE)
         try:
             key = self._find(_sent_key(authorization))
         except Unauthorized:
@@ -92,7 +90,9 @@ def authorise(key: Key, method: str, route: str) -> None:
         raise Forbidden(f"The access key '{key.name}' may only read; use a key with provision access.")
 
 
-def _sent_key(authorization: str) -> str:
+def _sent_key(authorization: str | None) -> str:
+    if not authorization:
+        raise _unauthorised("Send an access key in the header Authorization: Bearer perch_…")
     if usual := USUAL.fullmatch(authorization):
         return usual[1]
     # Okta's form puts "Bearer " before the pasted key, which may begin with "Bearer " itself.

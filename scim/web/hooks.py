@@ -83,6 +83,8 @@ class RequestHooks:
         if self.key_rates.rate and replay is None:
             self._take_request(key, noted)
         authorise(key, sent.method, route_of(sent))
+        if recording is not None:
+            recording.admitted = True
         author = Author(actor, noted.request_id)
         return Context(
             perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
@@ -107,8 +109,11 @@ class RequestHooks:
         if recording is not None:
             recording.stop()
         bodies.finish(sent.environ, response, self.perch.settings["PERCH_MAX_BODY"])
-        status = response.status_code
-        response.headers["X-Request-Id"] = noted.request_id
+        status, headers = response.status_code, response.headers
+        headers["X-Request-Id"] = noted.request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        # Pages, static files and the public signing keys have a lifetime of their own.
+        headers.setdefault("Cache-Control", "no-store")
         if "quota" in noted:
             noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""

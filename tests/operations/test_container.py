@@ -37,7 +37,8 @@ def test_hadolint_finds_nothing() -> None:
 
 
 def test_the_image_is_slim_and_runs_without_privileges() -> None:
-    assert re.fullmatch(r"python:3\.\d+-slim-\w+", one("FROM"))
+    assert one("FROM") == "${BASE}"
+    assert re.fullmatch(r"BASE=python:3\.\d+-slim-\w+", one("ARG"))
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", one("USER"))
     assert one("VOLUME") == "/data"
     assert one("STOPSIGNAL") == "SIGTERM"
