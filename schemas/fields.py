@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, ClassVar
@@ -10,16 +9,14 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, fields
 
 from schemas.datetimes import normalise_instant
-from schemas.errors import InvalidSyntax
-from schemas.json import STRUCTURE_STARTS, begins_as_json, structure_in
+from schemas.json import STRUCTURE_STARTS, begins_as_json
+from schemas.json_text import read_json_text
+from schemas.numbers import LARGEST_INTEGER, whole_number
 from schemas.tolerances import Tolerance, ignore, note
 
 SHORT_TEXT = 1024
 LONG_TEXT = 64 * 1024
 TEXT_BOOLEANS = {"true": True, "false": False}
-WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
-# The largest integer of SQLite, which has 64 bits.
-LARGEST_INTEGER = 2**63 - 1
 # Sub-attributes that describe an element; an element of these alone has no value.
 LABELS = ("type", "primary", "display")
 # Whether a document was in storage before: JSON text that Perch once stored as a value must not block other changes.
@@ -29,37 +26,6 @@ from_storage: ContextVar[bool] = ContextVar("from_storage", default=False)
 def is_unassigned(value: object) -> bool:
     """Tell whether a JSON value means "unassigned" (RFC 7643 section 2.5): null, "", [] or {}."""
     return not value and (value is None or isinstance(value, (str, list, dict)))
-
-
-def read_json_text(value: Any, name: str) -> Any:
-    """Return the object or array that JSON text stands for; any other value, other text too, as it is.
-
-    For values that are meant to be an object or an array. `[VPN] users` is other text; `name` is for the tolerance.
-
-    :raises ValidationError: for text that begins with `{"`, `[{` or `["` and is no valid JSON.
-    """
-    try:
-        found = structure_in(value) if isinstance(value, str) else None
-    except InvalidSyntax as error:
-        raise ValidationError(f"is JSON text with an error. {error.detail} Send JSON itself, not as text.") from None
-    if found is None:
-        return value
-    note(Tolerance.JSON_TEXT, name)
-    return found
-
-
-def whole_number(value: object) -> int | None:
-    """Return a whole number that is a JSON number or decimal text, None for anything else.
-
-    Text of 20 digits and more gives the largest or smallest integer of 64 bits.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    text = value.strip() if isinstance(value, str) else ""
-    if not WHOLE_NUMBER.fullmatch(text):
-        return None
-    # Python refuses to convert thousands of digits.
-    return int(text) if len(text) < 20 else -LARGEST_INTEGER if text.startswith("-") else LARGEST_INTEGER
 
 
 def json_type(value: object) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.fields import SHORT_TEXT, Complex, Reference, String, json_type, read_json_text
+from schemas.fields import SHORT_TEXT, Complex, Reference, String, json_type
+from schemas.json_text import read_json_text
 from schemas.resource import Extension, ResourceSchema, ScimSchema
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:Group"

@@ -14,9 +14,9 @@ from schemas.fields import (
     Reference,
     String,
     is_unassigned,
-    read_json_text,
 )
 from schemas.json import CompactJson
+from schemas.json_text import read_json_text
 from schemas.tolerances import Tolerance, ignore, note
 from schemas.urns import former_names, names_schema, note_former
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural, read_json_text
+from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural
+from schemas.json_text import read_json_text
 from schemas.resource import Extension, ResourceSchema, ScimSchema
 from schemas.tolerances import Tolerance, note
 

@@ -6,7 +6,8 @@ from typing import Any
 from marshmallow import ValidationError
 
 from schemas.errors import InvalidValue
-from schemas.fields import Attribute, Complex, is_unassigned, read_json_text
+from schemas.fields import Attribute, Complex, is_unassigned
+from schemas.json_text import read_json_text
 
 MOST_SENTENCES = 10
 

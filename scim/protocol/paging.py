@@ -10,8 +10,8 @@ from typing import Any
 
 from schemas.discovery import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
-from schemas.fields import LARGEST_INTEGER, whole_number
 from schemas.messages import SearchRequest
+from schemas.numbers import LARGEST_INTEGER, whole_number
 
 CURSOR_VERSION = 1
 MAC_BYTES = 16

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.discovery import CURSOR_TIMEOUT
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue
-from schemas.fields import LARGEST_INTEGER
 from schemas.messages import read_query, read_search
+from schemas.numbers import LARGEST_INTEGER
 from scim.protocol.paging import (
     CursorPage,
     IndexPage,

@@ -14,8 +14,8 @@ from schemas.fields import (
     Integer,
     String,
     is_unassigned,
-    whole_number,
 )
+from schemas.numbers import whole_number
 from schemas.tolerances import Tolerance
 from tests.support.tolerances import collect
 
