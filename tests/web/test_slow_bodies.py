@@ -24,7 +24,9 @@ ATTACK_SECONDS = 11.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerchServer]:
     """One server with two workers for all tests of this module."""
-    made = PerchServer(tmp_path_factory.mktemp("slow"), 2, {"PERCH_ADMIN_PASSWORD": PASSWORD})
+    # The tests send many requests without a key.
+    settings = {"PERCH_ADMIN_PASSWORD": PASSWORD, "PERCH_FAILED_KEYS": "100000"}
+    made = PerchServer(tmp_path_factory.mktemp("slow"), 2, settings)
     made.start()
     assert made.key
     yield made
