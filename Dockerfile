@@ -1,7 +1,9 @@
 # Perch in one container: gunicorn as process 1, an unprivileged user, one volume with one file.
 # docker build -t perch . && docker run -d --name perch -p 8000:8000 -v perch-data:/data perch
 # Then once: docker exec perch flask init (prints the URLs, the console password and a first access key).
-FROM python:3.11-slim-bookworm
+# --build-arg BASE=python:3.11-slim-bookworm@sha256:DIGEST pins the base image; docs/operate.md says how.
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE}
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

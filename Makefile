@@ -1,12 +1,14 @@
 # make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
-# make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables).
+# make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables),
+# sbom (bill of materials).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python $(INSTALL) --require-hashes
 
 TOOLS := $(VENV)-tools
 MINIMUM := $(VENV)-min
@@ -24,7 +26,7 @@ except (OSError, ValueError, OverflowError) as error:
 endef
 export PORT_IS_FREE
 
-.PHONY: run test test-long test-min bench check lint types format readme requirements audit clean
+.PHONY: run test test-long test-min bench check lint types format readme requirements audit sbom clean
 .NOTPARALLEL:
 
 # Settings for a laptop; the environment overrides them. The delivery worker ends with its parent, which becomes
@@ -65,10 +67,15 @@ bench: $(VENV)/dev.stamp
 requirements: $(TOOLS)/stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-tools.txt requirements-tools.in
 
 # Asks a service for known vulnerabilities of the pinned versions; a package that it does not know is a failure, too.
 audit: $(TOOLS)/stamp
 	$(TOOLS)/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
+
+# What a deployment installs, with versions, hashes and dependencies, as CycloneDX JSON; needs no network.
+sbom: $(VENV)/run.stamp
+	$(BIN)/python -m tests.support.sbom > perch.cdx.json
 
 readme: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.support.readme
@@ -97,12 +104,12 @@ $(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
 # requirements.txt first: it brings a pip that can check the hashes of the other one.
 $(MINIMUM)/stamp: requirements-min.txt requirements-dev.txt requirements.txt
 	$(PYTHON) -m venv $(MINIMUM)
-	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
-	$(MINIMUM)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-min.txt
+	$(MINIMUM)/bin/python $(INSTALL) --require-hashes --requirement requirements.txt
+	$(MINIMUM)/bin/python $(INSTALL) --require-hashes --requirement requirements-dev.txt
+	$(MINIMUM)/bin/python $(INSTALL) --requirement requirements-min.txt
 	@touch $@
 
-$(TOOLS)/stamp:
+$(TOOLS)/stamp: requirements-tools.txt requirements.txt
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 pip-tools==7.6.2
+	$(TOOLS)/bin/python $(INSTALL) --require-hashes --requirement requirements-tools.txt
 	@touch $@

@@ -10,8 +10,10 @@ from flask import Flask
 from scim import cli, console, web
 from scim.deployment import Perch
 from scim.observability import logs
+from scim.observability.printable import printable
 from scim.settings import Settings, WrongSetting, read_settings, unknown_settings
 from scim.web import proxy
+from scim.web.location import with_locations
 from storage.database import Database
 
 
@@ -26,7 +28,8 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     web.register(app, perch)
     console.register(app)
     cli.register(app)
-    app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], app.wsgi_app)  # type: ignore[assignment,method-assign]
+    served = with_locations(app.wsgi_app)
+    app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], served)  # type: ignore[assignment,method-assign]
     return app
 
 
@@ -41,11 +44,11 @@ def _start() -> Flask:
         if "deliver" in sys.argv:
             logs.start_service(os.environ)
         for line in unknown_settings(os.environ):
-            logging.getLogger("perch").warning("%s", line)
+            logging.getLogger("perch").warning("%s", printable(line))
     try:
         return create_app()
     except WrongSetting as error:
-        print(f"perch: {error}", file=sys.stderr)
+        print(f"perch: {printable(str(error))}", file=sys.stderr)
         # gunicorn restarts a worker that ends with any other code.
         sys.exit(4)
 

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from schemas.errors import InvalidSyntax
-from schemas.fields import json_type
+from schemas.fields import from_storage, json_type
 from schemas.group import GroupSchema
 from schemas.resource import Document, ResourceSchema
 from schemas.role import RoleSchema
@@ -39,6 +39,19 @@ class ResourceType:
         except ValidationError as error:
             raise invalid_value(error) from None
         return document
+
+    def load_changed(self, document: Document) -> Document:
+        """Return a stored document that a PATCH has changed, validated as a whole (RFC 7644 section 3.5.2).
+
+        JSON text that was stored before it was refused stays, so that it blocks no change of another attribute.
+
+        :raises InvalidValue: naming each attribute that is wrong.
+        """
+        token = from_storage.set(True)
+        try:
+            return self.load(document)
+        finally:
+            from_storage.reset(token)
 
 
 class ResourceTypes(dict[str, ResourceType]):

@@ -78,6 +78,10 @@ class MethodNotAllowed(ScimError):
     status = 405
 
 
+class RequestTimeout(ScimError):
+    status = 408
+
+
 class Uniqueness(ScimError):
     status = 409
     scimType = "uniqueness"

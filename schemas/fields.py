@@ -2,40 +2,30 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
 from schemas.datetimes import normalise_instant
+from schemas.json import STRUCTURE_STARTS, begins_as_json
+from schemas.json_text import read_json_text
+from schemas.numbers import LARGEST_INTEGER, whole_number
 from schemas.tolerances import Tolerance, ignore, note
 
 SHORT_TEXT = 1024
 LONG_TEXT = 64 * 1024
 TEXT_BOOLEANS = {"true": True, "false": False}
-WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
-# The largest integer of SQLite, which has 64 bits.
-LARGEST_INTEGER = 2**63 - 1
+# Sub-attributes that describe an element; an element of these alone has no value.
+LABELS = ("type", "primary", "display")
+# Whether a document was in storage before: JSON text that Perch once stored as a value must not block other changes.
+from_storage: ContextVar[bool] = ContextVar("from_storage", default=False)
 
 
 def is_unassigned(value: object) -> bool:
     """Tell whether a JSON value means "unassigned" (RFC 7643 section 2.5): null, "", [] or {}."""
     return not value and (value is None or isinstance(value, (str, list, dict)))
-
-
-def whole_number(value: object) -> int | None:
-    """Return a whole number that is a JSON number or decimal text, None for anything else.
-
-    Text of 20 digits and more gives the largest or smallest integer of 64 bits.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    text = value.strip() if isinstance(value, str) else ""
-    if not WHOLE_NUMBER.fullmatch(text):
-        return None
-    # Python refuses to convert thousands of digits.
-    return int(text) if len(text) < 20 else -LARGEST_INTEGER if text.startswith("-") else LARGEST_INTEGER
 
 
 def json_type(value: object) -> str:
@@ -54,6 +44,10 @@ class Attribute(fields.Field[Any]):
     type: ClassVar[str] = "string"
     kind: ClassVar[str] = "text"
     always_exact: ClassVar[bool] = False
+    # Whether each element of a multi-valued attribute needs a sub-attribute, such as `value`.
+    has_required_parts = False
+    # Whether it is a sub-attribute.
+    is_part = False
     name: str
 
     def __init__(
@@ -89,6 +83,18 @@ class Attribute(fields.Field[Any]):
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return self.write(value)
 
+    @property
+    def is_structured(self) -> bool:
+        """Whether its values are objects or arrays, which some clients send as JSON text."""
+        return self.multiValued or self.kind == "complex"
+
+    def is_cleared_by(self, value: object) -> bool:
+        """Tell whether a value leaves the attribute unassigned (RFC 7643 section 2.5).
+
+        An empty object does not where elements have required parts: it is an element without them.
+        """
+        return is_unassigned(value) and not (self.has_required_parts and isinstance(value, dict))
+
     def read(self, value: Any) -> Any:
         """Return the canonical form of a client's value.
 
@@ -96,17 +102,21 @@ class Attribute(fields.Field[Any]):
         """
         if not self.multiValued:
             return self.read_one(value)
+        value = read_json_text(value, self.name)
         if not isinstance(value, list):
             note(Tolerance.LONE_ELEMENT, self.name)
             value = [value]
         return self.read_elements(value)
 
     def read_elements(self, values: list[Any]) -> list[Any]:
-        """Return the canonical form of the assigned elements; errors are keyed by the element's 0-based index."""
+        """Return the canonical form of the elements; errors are keyed by the element's 0-based index.
+
+        Empty elements are left out, unless elements have required parts.
+        """
         found, errors = [], {}
         for index, item in enumerate(values):
             try:
-                one = None if is_unassigned(item) else self.read_one(item)
+                one = None if not self.has_required_parts and self.is_empty(item) else self.read_one(item)
             except ValidationError as error:
                 errors[index] = error.messages
                 continue
@@ -116,6 +126,10 @@ class Attribute(fields.Field[Any]):
             raise ValidationError(errors)
         return found
 
+    def is_empty(self, item: Any) -> bool:
+        """Tell whether an element was sent without a value."""
+        return is_unassigned(item)
+
     def read_one(self, value: Any) -> Any:
         """Return the canonical form of a single value, of one element where there are many."""
         return value
@@ -124,9 +138,17 @@ class Attribute(fields.Field[Any]):
         """Return the JSON value of a canonical value."""
         return value
 
+    def folded(self, value: Any) -> Any:
+        """Return a value in the form in which equal values are the same: text without case, unless caseExact."""
+        return value.casefold() if isinstance(value, str) and not self.caseExact else value
+
 
 class String(Attribute):
-    """Text (RFC 7643 section 2.3.1)."""
+    """Text (RFC 7643 section 2.3.1).
+
+    JSON text (see `begins_as_json`) is refused in a sub-attribute: the client meant the attribute's object or array.
+    A top-level attribute, an extension's too, keeps it as text, since organisations store JSON in attributes of theirs.
+    """
 
     def read_one(self, value: Any) -> str:
         if not isinstance(value, str):
@@ -141,6 +163,8 @@ class String(Attribute):
             raise ValidationError("contains the character NUL; remove it.")
         if self.required and not value.strip():
             raise ValidationError("must not be blank.")
+        if self.is_part and value[:1] in STRUCTURE_STARTS and begins_as_json(value) and not from_storage.get():
+            raise ValidationError("must be plain text, not JSON text; send an object or an array one level higher.")
         return value
 
 
@@ -152,15 +176,17 @@ class Reference(String):
 
 
 class Binary(String):
-    """Base64 text (RFC 7643 section 2.3.6)."""
+    """Base64 text; the padding at its end may be missing (RFC 7643 section 2.3.6)."""
 
     type = "binary"
     always_exact = True
 
     def read_one(self, value: Any) -> str:
         text = super().read_one(value)
+        data = "".join(text.split())
+        padding = "" if data.endswith("=") else "=" * (-len(data) % 4)
         try:
-            base64.b64decode("".join(text.split()), validate=True)
+            base64.b64decode(data + padding, validate=True)
         except (binascii.Error, ValueError):
             raise ValidationError("must be base64 text.") from None
         return text
@@ -233,11 +259,13 @@ class Complex(Attribute):
         super().__init__(description, **characteristics)
         self.subAttributes = dict(subAttributes)
         for name, field in self.subAttributes.items():
-            field.name = name
+            field.name, field.is_part = name, True
             if self.readOnly:
                 field.readOnly, field.mutability = True, self.mutability
         self._by_folded_name = {name.lower(): field for name, field in self.subAttributes.items()}
         self._required = [name for name, field in self.subAttributes.items() if field.required and not field.readOnly]
+        self.has_required_parts = self.multiValued and bool(self._required)
+        self.named_by_value = "value" in self._required
 
     def sub(self, name: str) -> Attribute | None:
         """Return the sub-attribute of that name in any case, or None."""
@@ -249,16 +277,60 @@ class Complex(Attribute):
         return {sub.name: item for sub, item in found if sub is not None}
 
     def read(self, value: Any) -> Any:
-        if isinstance(value, list) and not self.multiValued and len(value) == 1:
+        if self.multiValued:
+            return super().read(value)
+        value = read_json_text(value, self.name)
+        if isinstance(value, list) and len(value) == 1:
             note(Tolerance.SINGLE_VALUE_ARRAY, self.name)
             value = value[0]
-        return super().read(value)
+        return self.read_one(value)
+
+    def is_empty(self, item: Any) -> bool:
+        """Tell whether an element was sent without a value: OneLogin sends `{"value": "", "type": "work"}`."""
+        if not isinstance(item, dict) or not item:
+            return is_unassigned(item)
+        parts = [part for key, part in item.items() if key.lower() not in LABELS]
+        return bool(parts) and all(is_unassigned(part) for part in parts)
 
     def read_elements(self, values: list[Any]) -> list[Any]:
         found = super().read_elements(values)
-        if len([item for item in found if item.get("primary") is True]) > 1:
-            raise ValidationError("has more than one primary value; mark one only (RFC 7643 section 2.4).")
-        return found
+        # Members have no primary, and may be many; storage keeps each of them once.
+        if len(found) < 2 or "primary" not in self.subAttributes:
+            return found
+        marked = [element for element in found if element.get("primary") is True]
+        for element in marked[1:]:
+            note(Tolerance.SEVERAL_PRIMARIES, self.name)
+            element["primary"] = False
+        return self.distinct(found)
+
+    def distinct(self, elements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return each element once (RFC 7643 section 2.4): of equal ones the first, primary if any of them is."""
+        kept: dict[Any, dict[str, Any]] = {}
+        for element in elements:
+            same = kept.setdefault(self.identity(element), element)
+            if element.get("primary") is True:
+                same["primary"] = True
+        return list(kept.values())
+
+    def identity(self, element: Mapping[str, Any]) -> Any:
+        """Return the key that equal elements share."""
+        names = self.identifying(element)
+        return names, self.comparable(element, names)
+
+    def identifying(self, element: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of the sub-attributes that tell an element from others (RFC 7643 section 2.4).
+
+        That is a required `value` alone, else `type` and `value`; without a `value`, all but `primary`.
+        """
+        if self.named_by_value:
+            return ("value",)
+        if "value" in element:
+            return ("type", "value") if "type" in self.subAttributes else ("value",)
+        return tuple(sorted(element.keys() - {"primary"}))
+
+    def comparable(self, element: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+        """Return the values of some sub-attributes in the form in which equal values are the same."""
+        return tuple(self.subAttributes[name].folded(element.get(name)) for name in names)
 
     def read_one(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -266,9 +338,9 @@ class Complex(Attribute):
         found: dict[str, Any] = {}
         errors: dict[str, Any] = {}
         for key, item in value.items():
-            if is_unassigned(item):
-                continue
             field = self.sub(key)
+            if is_unassigned(item) and (field is None or field.is_cleared_by(item)):
+                continue
             if field is None:
                 ignore(self.name, key)
             elif not field.readOnly:
@@ -287,7 +359,10 @@ class Complex(Attribute):
         return {name: found[name] for name in self.subAttributes if name in found} if len(found) > 1 else found
 
     def read_plain(self, value: Any) -> dict[str, Any]:
-        """Return the object that a plain value stands for: one with the string as its `value`."""
+        """Return the object that a plain value stands for: the one in JSON text, or one with the string as `value`."""
+        value = read_json_text(value, self.name)
+        if isinstance(value, dict):
+            return value
         if isinstance(value, str) and "value" in self.subAttributes:
             note(Tolerance.BARE_VALUE, self.name)
             return {"value": value}

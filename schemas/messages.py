@@ -17,6 +17,8 @@ LIST_RESPONSE_URN = f"{API}ListResponse"
 ERROR_URN = f"{API}Error"
 OPERATIONS = ("add", "replace", "remove")
 ORDERS = ("ascending", "descending")
+# Names in `attributes` or `excludedAttributes`.
+MAX_NAMES = 200
 
 
 class Message(Complex):
@@ -191,7 +193,10 @@ def _names(raw: Mapping[str, Any], name: str) -> list[str] | None:
     value = value.split(",") if isinstance(value, str) else value
     sent = read_value(SEARCH_REQUEST.subAttributes[name], value, name)
     parts = (part.strip() for item in sent for part in item.split(","))
-    return [part for part in parts if part] or None
+    names = [part for part in parts if part]
+    if len(names) > MAX_NAMES:
+        raise InvalidValue(f"{name}: has {len(names)} names; send at most {MAX_NAMES}.")
+    return names or None
 
 
 def error_document(error: ScimError) -> dict[str, Any]:

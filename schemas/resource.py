@@ -6,8 +6,17 @@ from typing import Any, ClassVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, post_load, pre_dump, pre_load
 
-from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned
+from schemas.fields import (
+    SHORT_TEXT,
+    Attribute,
+    Complex,
+    DateTime,
+    Reference,
+    String,
+    is_unassigned,
+)
 from schemas.json import CompactJson
+from schemas.json_text import read_json_text
 from schemas.tolerances import Tolerance, ignore, note
 from schemas.urns import former_names, names_schema, note_former
 
@@ -61,6 +70,8 @@ class Extension(Complex):
 
     def __init__(self, schema: type[ScimSchema]) -> None:
         super().__init__(cast(dict[str, Attribute], schema().fields), schema.Meta.description)
+        for field in self.subAttributes.values():
+            field.is_part = False
         self.title = schema.Meta.name
         self.name = self.data_key = schema.Meta.urn
         # Whether Perch computes all its attributes; every resource has such an extension.
@@ -207,15 +218,18 @@ class ResourceSchema(ScimSchema):
 
     def _named(self, body: Mapping[str, Any]) -> Document:
         found: Document = {}
-        for key, value in {key: value for key, value in body.items() if not is_unassigned(value)}.items():
-            field = self.by_key.get(key) or self._by_folded_key.get(key.lower()) or self.extension(key)
+        for key, value in body.items():
+            field = self.by_key.get(key) or self._by_folded_key.get(key.lower())
+            if is_unassigned(value) and (field is None or field.is_cleared_by(value)):
+                continue
+            field = field or self.extension(key)
             if isinstance(field, Extension):
-                self._place(found, field, value)
+                self._place(found, field, _read_text(key, value))
             elif field is not None:
                 found[field.name] = value
-            elif self.declared_urn(key) == self.urn and isinstance(value, dict):
+            elif self.declared_urn(key) == self.urn and isinstance(inner := _read_text(key, value), dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
-                found |= self._named(value)
+                found |= self._named(inner)
             elif extension := self.extension_with(key):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
                 self._place(found, extension, {key: value})
@@ -229,6 +243,14 @@ class ResourceSchema(ScimSchema):
         if isinstance(kept, dict) and isinstance(value, dict):
             value = {**kept, **value}
         found[extension.name] = value
+
+
+def _read_text(key: str, value: Any) -> Any:
+    """Return the object that JSON text under a schema's URN stands for, any other value as it is."""
+    try:
+        return read_json_text(value, key)
+    except ValidationError as error:
+        raise ValidationError(error.messages, key) from None
 
 
 COMMON = frozenset(ResourceSchema().fields)

@@ -3,7 +3,16 @@
 from contextvars import ContextVar, Token
 from enum import Enum
 
-from schemas.errors import InvalidFilter, InvalidPath, InvalidSyntax, InvalidValue, NoTarget, ScimError, Uniqueness
+from schemas.errors import (
+    InvalidFilter,
+    InvalidPath,
+    InvalidSyntax,
+    InvalidValue,
+    Mutability,
+    NoTarget,
+    ScimError,
+    Uniqueness,
+)
 
 MOST_IGNORED = 100
 LONGEST_NAME = 200
@@ -18,12 +27,14 @@ class Tolerance(Enum):
     TEXT_BOOLEAN = 'a boolean as a string, such as "True" (RFC 7643 section 2.3.2)'
     TEXT_NUMBER = "a number as a string (RFC 7643 section 2.3)"
     CREATED_FROM_FILTER = "a replace whose filter matches nothing, to create the element (RFC 7644 section 3.5.2.3)"
+    REMOVED_REQUIRED = "a remove of a required sub-attribute, to remove its element (RFC 7644 section 3.5.2.2)"
     REMOVE_WITH_VALUE = "a remove that lists the values to remove (RFC 7644 section 3.5.2.2)"
     BARE_VALUE = "a plain value where an object with `value` is defined (RFC 7643 section 2.4)"
     SINGLE_VALUE_ARRAY = "an array around the value of a single-valued attribute (RFC 7643 section 2.4)"
     LONE_ELEMENT = "a single element where a multi-valued attribute takes an array (RFC 7643 section 2.4)"
+    SEVERAL_PRIMARIES = "several primary values in one list, of which the first counts (RFC 7643 section 2.4)"
     EMPTY_MANAGER = "an empty `manager.value` to clear the manager (RFC 7643 section 4.3)"
-    ROLE_IN_JSON_TEXT = "a role as JSON inside a string (RFC 7643 section 4.1.2)"
+    JSON_TEXT = "an object or an array as JSON inside a string (RFC 7643 section 2.3)"
     MISPLACED_ATTRIBUTE = "an attribute outside its extension's URN or inside the core URN (RFC 7643 section 3.3)"
     IGNORED_ID = "an `id` in a value, ignored because it is readOnly (RFC 7643 section 3.1)"
     TRAILING_SLASH = "a trailing slash in the URL (RFC 7644 section 3.2)"
@@ -43,12 +54,14 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
     Tolerance.BARE_VALUE: InvalidValue,
     Tolerance.SINGLE_VALUE_ARRAY: InvalidValue,
     Tolerance.LONE_ELEMENT: InvalidValue,
+    Tolerance.SEVERAL_PRIMARIES: InvalidValue,
     Tolerance.EMPTY_MANAGER: InvalidValue,
-    Tolerance.ROLE_IN_JSON_TEXT: InvalidValue,
+    Tolerance.JSON_TEXT: InvalidValue,
     Tolerance.CREATED_FROM_FILTER: NoTarget,
     Tolerance.TEXT_BOOLEAN_FILTER: InvalidFilter,
     Tolerance.LITERAL_CASE: InvalidFilter,
     Tolerance.UNKNOWN_PATH: InvalidPath,
+    Tolerance.REMOVED_REQUIRED: Mutability,
     Tolerance.REACTIVATED: Uniqueness,
 }
 

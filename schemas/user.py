@@ -1,40 +1,41 @@
 """The schema of users with the enterprise and the access extension (RFC 7643 sections 4.1 and 4.3)."""
 
-import json
 import re
 from typing import Any
 
 from marshmallow import ValidationError
 
 from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural
+from schemas.json_text import read_json_text
 from schemas.resource import Extension, ResourceSchema, ScimSchema
 from schemas.tolerances import Tolerance, note
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 ACCESS_URN = "urn:perch:scim:schemas:extension:access:1.0:User"
-SLUG = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,255}")
+# Clients and proxies resolve . and .. in a URL, so that no request could reach such a role.
+SLUG = re.compile(r"(?!(\.|%2[Ee]){1,2}\Z)[^\s\x00-\x1f\x7f-\x9f]{1,255}")
 PHONES = ["work", "home", "mobile", "fax", "pager", "other"]
 MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
 
 
 class Slug(String):
-    """A role's slug: text of 1 to 255 characters without spaces or control characters."""
+    """A role's slug: text of 1 to 255 characters without spaces or control characters, not `.` or `..`."""
 
     def read_one(self, value: Any) -> str:
         text = super().read_one(value)
         if not SLUG.fullmatch(text):
-            raise ValidationError("must be a role slug: 1 to 255 characters without spaces, such as managed:admin.")
+            raise ValidationError(
+                "must be a role slug: 1 to 255 characters without spaces, not . or .., such as managed:admin."
+            )
         return text
 
 
 class Roles(Complex):
-    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send; each slug once."""
-
-    def read_plain(self, value: Any) -> dict[str, Any]:
-        return _role_in_text(value) or super().read_plain(value)
+    """The `roles` attribute (RFC 7643 section 4.1.2), in the shapes that real clients send."""
 
     def read_one(self, value: Any) -> dict[str, Any]:
+        value = read_json_text(value, self.name)
         if isinstance(value, dict):
             names = {key.lower(): item for key, item in value.items()}
             value = {**value, **(_role_in_text(names.get("value")) or {})}
@@ -43,23 +44,14 @@ class Roles(Complex):
                 value = {**kept, "display": names["displayname"]}
         return super().read_one(value)
 
-    def read_elements(self, values: list[Any]) -> list[Any]:
-        unique: dict[str, Any] = {}
-        for role in super().read_elements(values):
-            unique.setdefault(role["value"], role)
-        return list(unique.values())
-
 
 def _role_in_text(value: Any) -> dict[str, Any] | None:
-    """Return the role that a client wrote as JSON inside a string, or None."""
-    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+    """Return the role that Microsoft Entra wrote as JSON text into `value`, or None for other text."""
+    role = read_json_text(value, "roles.value") if isinstance(value, str) and value.lstrip().startswith("{") else None
+    if not isinstance(role, dict):
         return None
-    try:
-        role = json.loads(value)
-    except (ValueError, RecursionError):
-        return None
-    note(Tolerance.ROLE_IN_JSON_TEXT, value)
-    named = {"value": role.get("value"), "display": role.get("displayName") or role.get("display")}
+    names = {key.lower(): item for key, item in role.items()}
+    named = {"value": names.get("value"), "display": names.get("displayname") or names.get("display")}
     return {key: item for key, item in named.items() if item}
 
 
@@ -79,7 +71,7 @@ class EnterpriseUser(ScimSchema):
     class Meta(ScimSchema.Meta):
         urn = ENTERPRISE_URN
         name = "EnterpriseUser"
-        description = "Attributes of people in organisations"
+        description = "Enterprise User"
 
     employeeNumber = String("The employee's number.")
     costCenter = String("The cost centre.")
@@ -129,7 +121,7 @@ class UserSchema(ResourceSchema):
     class Meta(ResourceSchema.Meta):
         urn = URN
         name = "User"
-        description = "A person"
+        description = "User Account"
         derived = ("roles", "groups", "access")
 
     userName = String(

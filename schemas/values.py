@@ -7,6 +7,7 @@ from marshmallow import ValidationError
 
 from schemas.errors import InvalidValue
 from schemas.fields import Attribute, Complex, is_unassigned
+from schemas.json_text import read_json_text
 
 MOST_SENTENCES = 10
 
@@ -59,13 +60,21 @@ def _read(read: Callable[[Any], Any], value: Any, path: str) -> Any:
         raise invalid_value(error, path) from None
 
 
+def read_structure(value: Any, path: str) -> Any:
+    """Return the object or array that JSON text stands for, any other value as it is (see `read_json_text`).
+
+    :raises InvalidValue: that names `path`, for JSON text with an error.
+    """
+    return _read(lambda text: read_json_text(text, path), value, path)
+
+
 def read_part(field: Complex, sub: Attribute, value: Any, path: str) -> dict[str, Any]:
     """Return the sub-attributes that setting `sub` sets; more than one for a role written as JSON text.
 
     :raises InvalidValue: that names `path` and what is wrong.
     """
     if sub.name == "value" and isinstance(value, str):
-        element = read_element(field, {"value": value}, path)
+        element = read_element(field, {"value": value}, path.removesuffix(".value"))
         return dict(element)
     return {sub.name: read_value(sub, value, path)}
 
@@ -75,6 +84,7 @@ def read_parts(field: Complex, value: Any, path: str) -> dict[str, Any]:
 
     :raises InvalidValue: that names `path` and what is wrong.
     """
+    value = read_structure(value, path)
     parts = field.named(value) if isinstance(value, dict) else {}
     if not parts or "value" in parts:
         return dict(read_element(field, value, path))

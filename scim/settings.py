@@ -89,7 +89,10 @@ SETTINGS = (
         "PERCH_TRAFFIC", "errors", _choice("off", "errors", "all"),
         "Which requests are recorded for people to inspect.",
     ),
-    Setting("PERCH_TRAFFIC_KEEP", "10000", _whole(1), "Number of recorded requests that are kept at most."),
+    Setting(
+        "PERCH_TRAFFIC_KEEP", "10000", _whole(1),
+        "Number of recorded requests that are kept at most; 500 more for callers without a valid key.",
+    ),
     Setting("PERCH_TRAFFIC_DAYS", "7", _whole(1), "Days that recorded requests are kept at most."),
     Setting("PERCH_FUSE", "on", _switch, "Whether mass deactivation is held until an operator releases it."),
     Setting(
@@ -98,7 +101,14 @@ SETTINGS = (
     ),
     Setting("PERCH_FUSE_MINIMUM", "10", _whole(1), "The fuse never blows below this number of users."),
     Setting("PERCH_FUSE_MINUTES", "10", _whole(1, 1440), "The fuse's window in minutes."),
-    Setting("PERCH_FAILED_KEYS", "120", _whole(1), "Failed keys per minute and address before the answer is 429."),
+    Setting(
+        "PERCH_FAILED_KEYS", "120", _whole(1),
+        "Failed or missing keys per minute and address before the answer is 429.",
+    ),
+    Setting(
+        "PERCH_KEY_RATE", "0", _whole(0, 10_000),
+        "Requests per second of one key to one worker, four times as many in any 4 s; 0: any number.",
+    ),
     Setting("PERCH_TRUSTED_PROXIES", "0", _whole(0, 16), "Number of proxies whose X-Forwarded-* are trusted."),
     Setting("PERCH_JOURNAL_DAYS", "365", _whole(1, 36500), "Days that journal entries are kept."),
     Setting("PERCH_EVENTS_DAYS", "30", _whole(1, 3650), "Days that events for applications are kept."),

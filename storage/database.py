@@ -227,7 +227,7 @@ class Database:
     def _step(self) -> bool:
         """Return whether SQLite is to stop what it does for this thread."""
         self._on_step()
-        return time.monotonic() > self._thread.deadline
+        return time.thread_time() > self._thread.deadline
 
     @contextmanager
     def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[sqlite3.Connection]:
@@ -235,7 +235,7 @@ class Database:
 
         `once` promises one statement at most: a statement is a snapshot by itself, and takes a third of the time.
 
-        :raises TooMany: when the read takes longer than `seconds`.
+        :raises TooMany: when the read takes more than `seconds` of CPU time.
         """
         try:
             connection = self.reading_connection()
@@ -244,7 +244,7 @@ class Database:
                 return
             if not once:
                 connection.execute("BEGIN")
-            self._thread.deadline = time.monotonic() + seconds
+            self._thread.deadline = time.thread_time() + seconds
             try:
                 yield connection
             finally:

@@ -1,12 +1,13 @@
 """The members of groups, one row each: adding one member to a group of any size writes one row."""
 
 import json
+import math
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from schemas.errors import InvalidValue
+from schemas.errors import InvalidValue, TooMany
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
@@ -170,26 +171,81 @@ def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str
             yield text[1:-1]
 
 
-def groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Membership]]:
-    """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2)."""
+def groups_above(
+    connection: sqlite3.Connection, seqs: Sequence[int], most: float = math.inf
+) -> dict[int, list[Membership]]:
+    """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2).
+
+    :raises TooMany: when there are more than `most` in all.
+    """
     listed = in_list(seqs)
     pairs = connection.execute(
         f'SELECT member, "group" FROM members WHERE member IN {listed.text} ORDER BY member, "group"', listed.parameters
     ).fetchall()
-    groups = _named(connection, {group for _, group in pairs}) if pairs else {}
+    direct: dict[int, list[int]] = {}
+    for below, group in pairs:
+        direct.setdefault(below, []).append(group)
+    groups = _named(connection, {group for _, group in pairs})
+    # Few groups are nested; without one, no recursion with its temporary tables is needed.
+    around = _groups_around(connection, list(groups)) if any(nested for _, nested in groups.values()) else {}
+    groups |= _named(connection, {group for found in around.values() for group in found} - groups.keys())
+    return _memberships(direct, around, {seq: membership for seq, (membership, _) in groups.items()}, most)
+
+
+def _groups_around(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, list[int]]:
+    """Return the groups directly around each of some groups, and around each of those."""
+    rows = connection.execute(
+        """
+        WITH RECURSIVE above (grp) AS (
+            SELECT value FROM json_each(?)
+            UNION
+            SELECT m."group" FROM above a JOIN members m ON m.member = a.grp
+        )
+        SELECT m.member, m."group" FROM above a JOIN members m ON m.member = a.grp
+        """,
+        (json.dumps(groups),),
+    )
+    around: dict[int, list[int]] = {}
+    for below, group in rows:
+        around.setdefault(below, []).append(group)
+    return around
+
+
+def _memberships(
+    direct: Mapping[int, Sequence[int]],
+    around: Mapping[int, Sequence[int]],
+    groups: Mapping[int, Membership],
+    most: float,
+) -> dict[int, list[Membership]]:
+    """Return the memberships of each resource: direct ones first, then those through other groups."""
+    indirect = {seq: membership._replace(direct=0) for seq, membership in groups.items()} if around else {}
+    above: dict[int, set[int]] = {}
     found: dict[int, list[Membership]] = {}
-    if any(nested for _, nested in groups.values()):
-        for below, *membership in _nested_groups_above(connection, seqs):
-            found.setdefault(below, []).append(Membership(*membership))
-    else:
-        # Few groups are nested; without one, no recursion with its temporary tables is needed.
-        for below, group in pairs:
-            found.setdefault(below, []).append(groups[group][0])
+    for below, own in direct.items():
+        for group in own:
+            if group not in above:
+                above[group] = _reached(around, group)
+        through = set[int]().union(*(above[group] for group in own)) - {below, *own}
+        found[below] = [groups[group] for group in own if group != below] + [indirect[one] for one in sorted(through)]
+        most -= len(found[below])
+        if most < 0:
+            raise TooMany("The resources have too many memberships for one answer; ask for fewer at once with count.")
     return found
+
+
+def _reached(around: Mapping[int, Sequence[int]], group: int) -> set[int]:
+    """Return all groups around a group."""
+    reached, waiting = set[int](), set(around.get(group, ()))
+    while waiting:
+        reached |= waiting
+        waiting = {outer for one in waiting for outer in around.get(one, ())} - reached
+    return reached
 
 
 def _named(connection: sqlite3.Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:
     """Return, for each group, a direct membership of it, and whether the group is inside another one."""
+    if not groups:
+        return {}
     listed = in_list(sorted(groups))
     rows = connection.execute(
         "SELECT g.seq, g.id, g.document ->> '$.displayName', EXISTS (SELECT 1 FROM members m WHERE m.member = g.seq) "
@@ -197,22 +253,6 @@ def _named(connection: sqlite3.Connection, groups: Collection[int]) -> dict[int,
         listed.parameters,
     )
     return {seq: (Membership(seq, identifier, display, 1), bool(nested)) for seq, identifier, display, nested in rows}
-
-
-def _nested_groups_above(connection: sqlite3.Connection, seqs: Sequence[int]) -> Iterable[tuple[Any, ...]]:
-    return connection.execute(
-        """
-        WITH RECURSIVE above (below, grp, direct) AS (
-            SELECT m.member, m."group", 1 FROM json_each(?) s JOIN members m ON m.member = s.value
-            UNION
-            SELECT a.below, m."group", 0 FROM above a JOIN members m ON m.member = a.grp
-        )
-        SELECT a.below, a.grp, g.id, g.document ->> '$.displayName', max(a.direct)
-        FROM above a JOIN resources g ON g.seq = a.grp
-        WHERE a.below <> a.grp GROUP BY a.below, a.grp ORDER BY a.below, max(a.direct) DESC, a.grp
-        """,
-        (json.dumps(seqs),),
-    )
 
 
 def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str, ...]]:

@@ -1,10 +1,10 @@
 """The quirk report: per key, which tolerances its requests needed and which attributes Perch ignored."""
 
-import json
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
+from storage.mentions import Mentions
 from storage.sql.fragments import where
 from storage.sql.tables import columns
 
@@ -44,8 +44,9 @@ def report(connection: sqlite3.Connection, key: str | None = None) -> list[Quirk
     return [Quirk(*row) for row in connection.execute(sql, chosen.parameters)]
 
 
-def forget(connection: sqlite3.Connection, words: Iterable[str]) -> None:
-    """Remove every example that has one of the words, plain or as JSON writes it."""
-    for word in words:
-        for text in (word, json.dumps(word)[1:-1]):
-            connection.execute("UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (text,))
+def forget(connection: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Remove every example that mentions one of the names as a whole value."""
+    mentions = Mentions(names)
+    rows = connection.execute("SELECT key, kind, name, example FROM quirks").fetchall()
+    found = [(key, kind, name) for key, kind, name, example in rows if mentions.in_text(example)]
+    connection.executemany("UPDATE quirks SET example = '' WHERE key = ? AND kind = ? AND name = ?", found)

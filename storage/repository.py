@@ -34,7 +34,7 @@ class Repository:
     def reading(self, seconds: float = math.inf) -> Iterator["Snapshot"]:
         """Read one snapshot; inside `writing`, the state written so far.
 
-        :raises TooMany: when a read takes longer than `seconds`.
+        :raises TooMany: when a read takes more than `seconds` of CPU time.
         """
         with self.database.read(seconds=seconds) as connection:
             yield Snapshot(connection)

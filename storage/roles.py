@@ -129,10 +129,10 @@ def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int
     return found
 
 
-def unknown(connection: sqlite3.Connection, slugs: Iterable[str]) -> list[str]:
-    """Return those slugs that the catalogue does not have."""
-    sql = "SELECT j.value FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM roles WHERE slug = j.value)"
-    return [slug for (slug,) in connection.execute(sql, (json.dumps(list(slugs)),))]
+def names(connection: sqlite3.Connection, slugs: Iterable[str]) -> dict[str, str]:
+    """Return the catalogue's names of those slugs that it has."""
+    sql = "SELECT slug, name FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
+    return dict(connection.execute(sql, (json.dumps(list(slugs)),)).fetchall())
 
 
 def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:

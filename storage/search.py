@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas import role
-from schemas.errors import NotFound
+from schemas.errors import NotFound, TooMany
 from storage.migrations.directory import BLOCK_SHIFT
 from storage.migrations.scale import WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, ResourceRow
@@ -16,6 +16,9 @@ from storage.sql.ordering import SEQUENCE, Order, order_by
 CREATION = order_by(None)
 # The orders of the console's lists; each has an index (type, column, seq), so that no page is sorted.
 ORDERS = {"name": "displayName", "userName": "userName", "created": "seq", "changed": "lastModified"}
+
+# Characters of the documents of one page; rows that are fetched at once; the place of a row's document.
+MOST_DOCUMENTS, FETCHED, DOCUMENT = 24_000_000, 100, ResourceRow._fields.index("document")
 
 # Where a resource stands in an order: its key and its sequence number.
 Place = tuple[Any, int]
@@ -34,7 +37,7 @@ ROLES = f"""(
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The resources of one type that a condition on `r` picks; all of the type without a condition.
+    """The resources of one type; `condition` on `r` picks some of them, and includes the type.
 
     `total` gives a SELECT that counts them without looking at `r`, where there is one.
     """
@@ -48,7 +51,7 @@ class Selection:
         """The whole condition."""
         if self.condition is None:
             return Sql(OF_TYPE[self.type])
-        return Sql(f"{OF_TYPE[self.type]} AND ({self.condition.text})", self.condition.parameters)
+        return Sql("(") + self.condition + ")"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,7 @@ def after(
     keyed = order.key != SEQUENCE
     sql = Sql(f"SELECT {query.columns}{f', {order.key}' if keyed else ''} FROM {query.source} r WHERE (") + query.where
     sql = sql + ") AND " + beyond + Sql(f" ORDER BY {query.order_by} LIMIT ?", (count + 1,))
-    found = connection.execute(sql.text, sql.parameters).fetchall()
+    found = _fetched(connection, sql)
     page = found[:count]
     rows = list(map(ResourceRow._make, [row[:-1] for row in page] if keyed else page))
     if not rows or len(found) == len(rows):
@@ -239,7 +242,21 @@ def list_total(connection: sqlite3.Connection, listing: Listing) -> int:
 
 
 def _rows(connection: sqlite3.Connection, sql: Sql) -> list[ResourceRow]:
-    return list(map(ResourceRow._make, connection.execute(sql.text, sql.parameters).fetchall()))
+    return list(map(ResourceRow._make, _fetched(connection, sql)))
+
+
+def _fetched(connection: sqlite3.Connection, sql: Sql) -> list[Any]:
+    """Return the rows of a page.
+
+    :raises TooMany: when their documents are too large together.
+    """
+    cursor, found, size = connection.execute(sql.text, sql.parameters), list[Any](), 0
+    while rows := cursor.fetchmany(FETCHED):
+        found += rows
+        size += sum([len(row[DOCUMENT]) for row in rows])
+        if size > MOST_DOCUMENTS and len(found) > 1:
+            raise TooMany("The resources are too large for one answer; ask for fewer at once with count.")
+    return found
 
 
 def _number(connection: sqlite3.Connection, sql: Sql) -> int:

@@ -8,16 +8,21 @@ from datetime import timedelta
 from functools import cache
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote_plus
 
 from schemas.datetimes import now, to_json
 from schemas.errors import NotFound
 from schemas.json import to_text
+from storage import workspace
+from storage.mentions import Mentions
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
 FAILED = "(status >= 400 OR status = 0 OR reason IS NOT NULL)"
 PRUNED_AT_ONCE = 1000
+# How many entries without a valid key are kept at most.
+STRANGERS = 500
+# The value of the workspace that counts the entries with a key; triggers keep it.
+OF_KEYS = "traffic_of_keys"
 ROWS_AT_ONCE = (50, 10, 1)
 
 # The values of an entry without its sequence number, as they are stored.
@@ -30,7 +35,8 @@ class TrafficEntry:
 
     `duration` is in milliseconds, sizes are in bytes, status 0 means that no answer was sent; `tolerances` maps the
     names of schemas.tolerances to examples; `reason` says why it failed. A body is None when there was none or when it
-    was not kept, and shorter than its size when only its beginning was kept or something in it was redacted.
+    was not kept, and shorter than its size when only its beginning was kept or something in it was redacted. `admitted`
+    tells whether its key allowed it; `key` is None for a caller without a valid key.
     """
 
     at: str
@@ -52,6 +58,7 @@ class TrafficEntry:
     reason: str | None = None
     fault: str | None = None
     replayOf: int | None = None
+    admitted: bool = False
     seq: int = 0
 
     @property
@@ -107,6 +114,7 @@ def row_of(entry: TrafficEntry) -> TrafficRow:
         entry.at, entry.key, entry.keyName, entry.idp, entry.method, entry.path, entry.status, entry.duration,
         _text(entry.headers), entry.request, entry.requestSize, entry.response, entry.responseSize, entry.requestId,
         _text(entry.tolerances), _text(entry.ignored), entry.reason, entry.fault, entry.replayOf,
+        entry.admitted,
     )  # fmt: skip
 
 
@@ -164,44 +172,48 @@ def count_per_key(connection: sqlite3.Connection, since: str) -> dict[str, int]:
 
 
 def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
-    """Delete the oldest entries beyond a number and those older than some days, a bounded share at once."""
-    (newest,) = connection.execute("SELECT max(seq) FROM traffic").fetchone()
-    if newest is None:
-        return
+    """Delete the oldest entries beyond a number and those older than some days, a bounded share at once.
+
+    Entries without a key have a number of their own, so that strangers cannot push out the requests of clients.
+    """
     found = connection.execute(
         "SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1", (now(-timedelta(days=days)),)
     ).fetchone()
-    first_kept = max(newest - keep + 1, found[0] if found else newest + 1)
-    connection.execute(
-        "DELETE FROM traffic WHERE seq IN (SELECT seq FROM traffic WHERE seq < ? ORDER BY seq LIMIT ?)",
-        (first_kept, PRUNED_AT_ONCE),
-    )
+    young = found[0] if found else last(connection) + 1
+    surplus = int(workspace.get(connection, OF_KEYS) or 0) - keep
+    for chosen, values in (
+        ("seq < ? ORDER BY seq LIMIT ?", (young, PRUNED_AT_ONCE)),
+        # A plus sign keeps SQLite from sorting what the index on `key` finds.
+        ("+key IS NOT NULL ORDER BY seq LIMIT ?", (max(0, min(surplus, PRUNED_AT_ONCE)),)),
+        ("key IS NULL ORDER BY seq DESC LIMIT ? OFFSET ?", (PRUNED_AT_ONCE, min(STRANGERS, keep))),
+    ):
+        connection.execute(f"DELETE FROM traffic WHERE seq IN (SELECT seq FROM traffic WHERE {chosen})", values)
 
 
 def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
-    """Delete every entry that mentions one of the names, whatever the case of ASCII letters; return how many."""
-    found = _with_path_naming(connection, names)
-    for name in names:
-        rows = connection.execute(
-            "SELECT seq FROM traffic, (SELECT ? AS word UNION SELECT ?) WHERE instr(lower(ifnull(request, '')), word) "
-            "OR instr(lower(ifnull(response, '')), word) OR instr(lower(ifnull(reason, '')), word) "
-            "OR instr(lower(tolerances), word)",
-            [json.dumps(name)[1:-1].lower(), json.dumps(name, ensure_ascii=False)[1:-1].lower()],
-        )
-        found.update(seq for (seq,) in rows)
-    connection.executemany("DELETE FROM traffic WHERE seq = ?", [(seq,) for seq in found])
+    """Delete every entry that mentions one of the names as a whole value, in any case; return how many."""
+    mentions = Mentions(names)
+    rows = connection.execute("SELECT seq, path, requestId, request, response, reason, tolerances FROM traffic")
+    found = [(seq,) for seq, *texts in rows if _mentioned(mentions, *texts)]
+    connection.executemany("DELETE FROM traffic WHERE seq = ?", found)
     return len(found)
 
 
-def _with_path_naming(connection: sqlite3.Connection, names: Sequence[str]) -> set[int]:
-    """Return the entries with one of the names in the path, percent-encoded or not."""
-    words = [name.casefold() for name in names]
-    paths = ((seq, unquote_plus(path).casefold()) for seq, path in connection.execute("SELECT seq, path FROM traffic"))
-    return {seq for seq, path in paths if any(word in path for word in words)}
+def _mentioned(
+    mentions: Mentions, path: str, request_id: str, request: str, response: str, reason: str, tolerances: str
+) -> bool:
+    examples = json.loads(tolerances).values() if tolerances else ()
+    return (
+        mentions.in_path(path)
+        or mentions.in_body(request)
+        or mentions.in_body(response)
+        or any(mentions.in_text(text) for text in (request_id, reason, *examples))
+    )
 
 
 def _entry(found: Sequence[Any]) -> TrafficEntry:
     values = dict(zip((column.name for column in fields(TrafficEntry)), found, strict=True))
     for name, empty in (("headers", {}), ("tolerances", {}), ("ignored", [])):
         values[name] = json.loads(values[name]) if values[name] else empty
+    values["admitted"] = bool(values["admitted"])
     return TrafficEntry(**values)

@@ -112,3 +112,10 @@ class Constant:
 
 
 BoundNode: TypeAlias = Leaf | Elements | Constant | And["BoundNode"] | Or["BoundNode"] | Not["BoundNode"]
+
+
+def leaf_count(node: "BoundNode") -> int:
+    """Return how many comparisons a filter has."""
+    if isinstance(node, And | Or):
+        return sum(map(leaf_count, node.terms))
+    return leaf_count(node.term) if isinstance(node, Not) else 1

@@ -8,8 +8,8 @@ import json
 import re
 
 from schemas.errors import InvalidFilter, InvalidPath, ScimError
-from schemas.fields import LARGEST_INTEGER
 from schemas.filters.nodes import And, AttrPath, Comparison, FilterNode, LiteralValue, Not, Or, PatchPath, ValuePath
+from schemas.numbers import LARGEST_INTEGER
 from schemas.tolerances import Tolerance, note
 
 MAX_LENGTH = 16 * 1024

@@ -1,17 +1,18 @@
-"""Shared by the commands: the author of journal entries, errors on one line, JSON and tables."""
+"""Shared by the commands: the author of journal entries, and the one door for all that they print."""
 
 import getpass
-import json
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from flask.cli import with_appcontext
+from flask.cli import AppGroup, with_appcontext
 
 from schemas.errors import ScimError
+from scim.observability.printable import json_text, printable
 from scim.web.requests import perch
 from storage.journal import Author
 
@@ -32,6 +33,49 @@ def _os_user() -> str:
     except (KeyError, OSError):
         # The user of a container often has only a number.
         return str(os.getuid())
+
+
+class Mistakes(click.ClickException):
+    """An error of several lines."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+@contextmanager
+def printable_errors() -> Iterator[None]:
+    """Make the message of an error printable; only Mistakes have more than one line."""
+    try:
+        yield
+    except click.UsageError as error:
+        # Recent versions of click raise the help of a group without a command.
+        if error.ctx is not None and error.message == error.ctx.get_help():
+            raise
+        raise click.UsageError(printable(error.format_message()), error.ctx) from None
+    except click.ClickException as error:
+        lines = error.lines if isinstance(error, Mistakes) else (error.format_message(),)
+        raise Mistakes(*map(printable, lines)) from None
+
+
+class Command(click.Command):
+    """A command whose errors, those of wrong usage too, are printable."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments."""
+        with printable_errors():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with printable_errors():
+            return super().invoke(ctx)
+
+
+class Group(Command, AppGroup):
+    """A group of such commands."""
+
+    command_class = Command
 
 
 def command(run: Callable[P, T]) -> Callable[P, T]:
@@ -67,9 +111,15 @@ def command_without_database(run: Callable[P, T]) -> Callable[P, T]:
     return with_appcontext(run_with_context)
 
 
-def print_json(document: Any) -> None:
+def echo(*lines: str, err: bool = False) -> None:
+    """Print lines, each made printable, so that a value can neither begin a line of its own nor steer the terminal."""
+    for line in lines or ("",):
+        click.echo(printable(line), err=err)
+
+
+def print_json(document: Any, indent: int | None = 2) -> None:
     """Print a JSON document."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    click.echo(json_text(document, indent))
 
 
 def print_list(as_json: bool, documents: Sequence[Any], heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -82,7 +132,7 @@ def print_list(as_json: bool, documents: Sequence[Any], heads: Sequence[str], ro
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table, each column as wide as its longest cell."""
-    cells = [[str("" if cell is None else cell) for cell in row] for row in (heads, *rows)]
+    cells = [[printable("" if cell is None else str(cell)) for cell in row] for row in (heads, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

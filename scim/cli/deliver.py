@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from scim.cli.common import command_without_database
+from scim.cli.common import Command, command_without_database
 from scim.events.worker import DeliveryWorker, take_turn
 from scim.observability import logs
 from scim.web.requests import issuer, perch
@@ -22,7 +22,7 @@ LOOK, NOTICE = 0.5, 10.0
 log = logging.getLogger("perch")
 
 
-@click.command("deliver")
+@click.command("deliver", cls=Command)
 @click.option("--once", is_flag=True, help="Deliver the waiting events and exit.")
 @click.option("--interval", type=click.FloatRange(0.01, 60), default=0.25, show_default=True, metavar="SECONDS",
               help="Time between two looks for new events.")  # fmt: skip

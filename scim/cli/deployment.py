@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from scim.cli.common import command, command_without_database, json_option, print_json
+from scim.cli.common import Command, command, command_without_database, echo, json_option, print_json
 from scim.service import passwords
 from scim.service.keys import make_key
 from scim.web.requests import base_url, origin, perch
@@ -16,7 +16,7 @@ from storage import keys
 PRIVATE_NAMES = (".localhost", ".test", ".local", ".alt", ".internal")
 
 
-@click.command("init")
+@click.command("init", cls=Command)
 @command_without_database
 def init() -> None:
     """Create the database if it does not exist; print the URLs, and the first password and key once."""
@@ -31,11 +31,11 @@ def init() -> None:
             keys.insert(connection, key)
             lines.append(("Okta access key", text))
     for name, value in lines:
-        click.echo(f"{name + ':':<18}{value}")
+        echo(f"{name + ':':<18}{value}")
     if len(lines) > 2:
-        click.echo("Copy the password and the key now; they are not shown again.")
+        echo("Copy the password and the key now; they are not shown again.")
     if not _is_public(origin()):
-        click.echo(
+        echo(
             f"Okta cannot reach {origin()}: it needs a public https address. Set PERCH_PUBLIC_URL to yours; "
             "docs/operate.md says how a laptop gets one. Without Okta: flask okta test.",
             err=True,
@@ -53,7 +53,7 @@ def _is_public(address: str) -> bool:
     return parts.scheme == "https" and reachable
 
 
-@click.command("workspace")
+@click.command("workspace", cls=Command)
 @json_option
 @command
 def show_workspace(as_json: bool) -> None:
@@ -63,14 +63,14 @@ def show_workspace(as_json: bool) -> None:
         print_json(found)
     else:
         for name, value in found.items():
-            click.echo(f"{name + ':':<10}{value}")
+            echo(f"{name + ':':<10}{value}")
 
 
-@click.command("admin-password")
+@click.command("admin-password", cls=Command)
 @command
 def admin_password() -> None:
     """Set a new random console password and print it once."""
     with perch().database.write() as connection:
-        click.echo(passwords.make(connection))
+        echo(passwords.make(connection))
     if perch().settings["PERCH_ADMIN_PASSWORD"]:
-        click.echo("PERCH_ADMIN_PASSWORD is set and takes precedence; unset it to use the new password.", err=True)
+        echo("PERCH_ADMIN_PASSWORD is set and takes precedence; unset it to use the new password.", err=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from scim.cli.common import command_without_database, json_option, print_json
+from scim.cli.common import Command, command_without_database, echo, json_option, print_json
 from scim.cli.progress import Progress
 from scim.service import doctor
 from scim.settings import VERSION
@@ -14,7 +14,7 @@ from scim.web.requests import perch
 MARKS = {doctor.OK: "ok", doctor.LOOK: "look", doctor.WRONG: "WRONG"}
 
 
-@click.command("doctor")
+@click.command("doctor", cls=Command)
 @json_option
 @command_without_database
 def examine(as_json: bool) -> None:
@@ -31,8 +31,8 @@ def examine(as_json: bool) -> None:
         print_json({"version": VERSION, "wrong": wrong, "findings": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
-            click.echo(f"{MARKS[finding.level]:<6}{finding.check}: {finding.text}")
+            echo(f"{MARKS[finding.level]:<6}{finding.check}: {finding.text}")
             if finding.remedy:
-                click.echo(f"      -> {finding.remedy}")
+                echo(f"      -> {finding.remedy}")
     if wrong:
         raise click.exceptions.Exit(1)

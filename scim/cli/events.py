@@ -3,13 +3,13 @@
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_list
+from scim.cli.common import Command, command, json_option, print_list
 from scim.events.documents import document
 from scim.web.requests import perch
 from storage import events
 
 
-@click.command("events")
+@click.command("events", cls=Command)
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Number of events.")
 @click.option("--after", metavar="CURSOR", help="Show the events after this cursor; default: the newest ones.")
 @json_option

@@ -4,10 +4,9 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_json, print_list
+from scim.cli.common import Group, command, echo, json_option, print_json, print_list
 from scim.traffic.faults import LONGEST_DELAY, described, read_target
 from scim.web.requests import perch
 from storage import faults, keys
@@ -16,7 +15,7 @@ from storage.faults import Fault
 OFF = "PERCH_FAULTS is off here, so no request fails on purpose; set PERCH_FAULTS=on for the server and for this."
 HEADS = ("ID", "REQUESTS", "KEY", "FAULT", "HIT", "LEFT")
 
-group = AppGroup("faults", help="Planned faults, to test clients; only with PERCH_FAULTS=on.")
+group = Group("faults", help="Planned faults, to test clients; only with PERCH_FAULTS=on.")
 
 
 @group.command("add")
@@ -47,7 +46,7 @@ def add(target: str, key: str | None, as_json: bool, **effect: Any) -> None:
     if as_json:
         print_json(_document(fault))
     else:
-        click.echo(f"{described(fault)}, for {fault.method} {fault.path}.")
+        echo(f"{described(fault)}, for {fault.method} {fault.path}.")
 
 
 @group.command("list")
@@ -56,7 +55,7 @@ def add(target: str, key: str | None, as_json: bool, **effect: Any) -> None:
 def show(as_json: bool) -> None:
     """List the planned faults, including used-up ones."""
     if not perch().settings["PERCH_FAULTS"]:
-        click.echo(OFF, err=True)
+        echo(OFF, err=True)
     with perch().database.read() as connection:
         found = faults.list_all(connection)
     print_list(as_json, [_document(fault) for fault in found], HEADS, [_row(fault) for fault in found])
@@ -69,7 +68,7 @@ def clear(identifier: int | None) -> None:
     """Remove one planned fault, or all."""
     with perch().database.write() as connection:
         count = faults.clear(connection, identifier)
-    click.echo(f"{count} fault{'' if count == 1 else 's'} cleared.")
+    echo(f"{count} fault{'' if count == 1 else 's'} cleared.")
 
 
 def _document(fault: Fault) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 import click
 
-from scim.cli.common import author, command
+from scim.cli.common import Command, author, command, echo
 from scim.web.requests import perch
 from storage import retention
 
 
-@click.command("forget")
+@click.command("forget", cls=Command)
 @click.argument("username")
 @command
 def forget(username: str) -> None:
@@ -15,11 +15,11 @@ def forget(username: str) -> None:
     with perch().repository.writing(author()) as write:
         erased = write.forget(username)
     if not erased:
-        click.echo("Perch has no entries under that name.")
+        echo("Perch has no entries under that name.")
         return
-    click.echo(
+    echo(
         f"Erased {erased.journal} journal entries and {erased.traffic} requests, and the mentions in {erased.mentions} "
         "other entries. Older backups still contain them."
     )
     if not retention.overwrite(perch().database.connection):
-        click.echo("A reader is active: erased data stays in the write-ahead log until the next checkpoint.", err=True)
+        echo("A reader is active: erased data stays in the write-ahead log until the next checkpoint.", err=True)

@@ -4,16 +4,15 @@ import time
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 
 from schemas.datetimes import from_seconds
-from scim.cli.common import author, command, json_option, print_json
+from scim.cli.common import Group, author, command, echo, json_option, print_json
 from scim.service import fuse
 from scim.settings import Settings
 from scim.web.requests import perch
 from storage.fuse import FuseState
 
-group = AppGroup("fuse", help="The safety fuse: it stops a provider that deactivates too many users at once.")
+group = Group("fuse", help="The safety fuse: it stops a provider that deactivates too many users at once.")
 
 STATES = {
     "off": "The fuse is off (PERCH_FUSE).",
@@ -34,13 +33,13 @@ def status(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(STATES[found["state"]].format(**found))
-    click.echo(
+    echo(STATES[found["state"]].format(**found))
+    echo(
         f"{found['lost']} of {found['active']} active users were deactivated or deleted in the last "
         f"{found['minutes']} minutes; it blows at {found['limit']}."
     )
     if found["blown"]:
-        click.echo("It blew at {at}, at {lost} of {active}.".format(**found["blown"]))
+        echo("It blew at {at}, at {lost} of {active}.".format(**found["blown"]))
 
 
 @group.command("release")
@@ -49,7 +48,7 @@ def status(as_json: bool) -> None:
 def release(minutes: int) -> None:
     """Accept all deactivations and deletions for some minutes; afterwards the fuse counts from 0."""
     until = fuse.release(perch().repository, author(), minutes)
-    click.echo(f"Perch accepts all deactivations and deletions until {until}.")
+    echo(f"Perch accepts all deactivations and deletions until {until}.")
 
 
 def described(settings: Settings, found: FuseState) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_list
+from scim.cli.common import Command, command, json_option, print_list
 from scim.web.requests import perch
 from storage import journal, keys
 from storage.journal import JournalEntry, JournalQuery
@@ -14,7 +14,7 @@ from storage.journal import JournalEntry, JournalQuery
 HEADS = ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES")
 
 
-@click.command("journal")
+@click.command("journal", cls=Command)
 @click.option("--user", metavar="USERNAME", help="Only entries about this person, who may be deleted.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Number of entries at most.")
 @json_option

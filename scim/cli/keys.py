@@ -3,16 +3,15 @@
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_json, print_list
+from scim.cli.common import Group, command, echo, json_option, print_json, print_list
 from scim.service.keys import make_key
 from scim.web.requests import perch
 from storage import keys
 from storage.keys import Key
 
-group = AppGroup("keys", help="Access keys, with which identity providers and applications authenticate.")
+group = Group("keys", help="Access keys, with which identity providers and applications authenticate.")
 
 shape_option = click.option("--roles-as", type=click.Choice(["strings", "objects"]), help="Shape of roles in answers.")
 unknown_option = click.option(
@@ -43,8 +42,8 @@ def create(
     if as_json:
         print_json({"id": key.id, "name": key.name, "key": text})
     else:
-        click.echo(text)
-        click.echo("Copy the key now; it is not shown again.", err=True)
+        echo(text)
+        echo("Copy the key now; it is not shown again.", err=True)
 
 
 @group.command("list")
@@ -81,7 +80,7 @@ def change(
         )
     with perch().database.write() as connection:
         key = keys.change(connection, identifier, **given)
-    click.echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
+    echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
 
 
 @group.command("revoke")
@@ -91,7 +90,7 @@ def revoke(identifier: str) -> None:
     """Revoke a key; Perch refuses it at once."""
     with perch().database.write() as connection:
         key = keys.revoke(connection, identifier)
-    click.echo(f"{key.id} {key.name}: revoked.")
+    echo(f"{key.id} {key.name}: revoked.")
 
 
 def _own_policy(unknown_roles: str | None) -> str | None:

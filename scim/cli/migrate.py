@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import click
 
-from scim.cli.common import command_without_database, json_option, print_json
+from scim.cli.common import Command, command_without_database, echo, json_option, print_json
 from scim.cli.progress import Progress
 from scim.web.requests import perch
 from storage.errors import OutdatedFile
@@ -13,7 +13,7 @@ from storage.integrity import Applied
 PENDING = 3
 
 
-@click.command("migrate")
+@click.command("migrate", cls=Command)
 @click.option("--check", is_flag=True, help="Change nothing; exit 3 if migrations are pending.")
 @json_option
 @command_without_database
@@ -35,10 +35,10 @@ def migrate(check: bool, as_json: bool) -> None:
 
 def _show(applied: list[Applied]) -> None:
     for each in applied:
-        click.echo(f"{each.name}: {each.seconds:.1f} s")
+        echo(f"{each.name}: {each.seconds:.1f} s")
     seconds = sum(each.seconds for each in applied)
     done = f"{len(applied)} migrations applied in {seconds:.1f} s" if applied else "nothing to do"
-    click.echo(f"{perch().database.path}: {done}; the schema is current.")
+    echo(f"{perch().database.path}: {done}; the schema is current.")
 
 
 def _check(as_json: bool) -> None:
@@ -50,8 +50,8 @@ def _check(as_json: bool) -> None:
     if as_json:
         print_json({"applied": [], "pending": pending})
     elif pending:
-        click.echo(f"{perch().database.path}: {len(pending)} migrations are pending: {', '.join(pending)}.")
+        echo(f"{perch().database.path}: {len(pending)} migrations are pending: {', '.join(pending)}.")
     else:
-        click.echo(f"{perch().database.path}: nothing to do; the schema is current.")
+        echo(f"{perch().database.path}: nothing to do; the schema is current.")
     if pending:
         raise click.exceptions.Exit(PENDING)

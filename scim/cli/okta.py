@@ -11,9 +11,18 @@ from typing import Any
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
 
-from scim.cli.common import command_without_database, has_database, json_option, print_json, print_list, print_table
+from scim.cli.common import (
+    Group,
+    Mistakes,
+    command_without_database,
+    echo,
+    has_database,
+    json_option,
+    print_json,
+    print_list,
+    print_table,
+)
 from scim.emulator import report
 from scim.emulator.checks import STEPS
 from scim.emulator.client import OktaClient
@@ -39,7 +48,7 @@ FUSE_NOTICE = (
     "To leave this deployment untouched, set PERCH_DATABASE=scratch.db and run flask init, then this again."
 )
 
-group = AppGroup("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")
+group = Group("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")
 app_option = click.option(
     "--app",
     "dialect",
@@ -107,7 +116,7 @@ def test(connect: Connect, base: str, dialect: str, roles_: tuple[str, ...], as_
     The run creates test users and groups with unique names and deletes them at the end. Without --url it does so
     in this deployment.
     """
-    table = report.ResultTable(click.echo, sys.stdout.encoding)
+    table = report.ResultTable(echo, sys.stdout.encoding)
     results: list[Result] = []
     error = None
     with fuse_off(), connect() as client:
@@ -126,20 +135,20 @@ def test(connect: Connect, base: str, dialect: str, roles_: tuple[str, ...], as_
         head = {"base": base, "app": dialect, "passed": passed, "error": error, "counts": report.counts(results)}
         print_json({**head, "leftOver": left, "results": [asdict(result) for result in results]})
     else:
-        click.echo(f"\n{dialect} app, {base}: {report.in_words(results)}")
+        echo("", f"{dialect} app, {base}: {report.in_words(results)}")
         _show_problems(error or report.connection_hint(results), left)
     if perch().settings["PERCH_FUSE"] and has_database() and base == base_url():
-        click.echo(FUSE_NOTICE, err=True)
+        echo(FUSE_NOTICE, err=True)
     raise SystemExit(0 if passed else 1)
 
 
 def _show_problems(error: str | None, left: list[str]) -> None:
     if error:
-        click.echo(error, err=True)
+        echo(error, err=True)
     for resource in left[:SHOWN_LEFT]:
-        click.echo(f"could not be deleted: {resource}", err=True)
+        echo(f"could not be deleted: {resource}", err=True)
     if len(left) > SHOWN_LEFT:
-        click.echo(f"and {len(left) - SHOWN_LEFT} more", err=True)
+        echo(f"and {len(left) - SHOWN_LEFT} more", err=True)
 
 
 @group.command("sync")
@@ -166,7 +175,7 @@ def sync(
         return
     stopped = None
     with connect() as client:
-        retrying = RetryingClient(client, notify=lambda message: click.echo(message, err=True))
+        retrying = RetryingClient(client, notify=lambda message: echo(message, err=True))
         sync_ = Sync(organisation, Flows(retrying, dialect), state)
         try:
             sync_.run(_with_progress)
@@ -189,7 +198,7 @@ def _organisation(file: str) -> Organisation:
     try:
         return read_organisation(json.loads(Path(file).read_text(encoding="utf-8")))
     except InvalidOrganisation as error:
-        raise click.ClickException(f"{file} is not an organisation:\n{error}") from None
+        raise Mistakes(f"{file} is not an organisation:", *error.mistakes) from None
     except ValueError as error:
         raise click.ClickException(f"{file} is not JSON: {error}") from None
 
@@ -204,7 +213,7 @@ def _show_plan(sync_: Sync, as_json: bool) -> None:
     documents = [{"kind": task.kind, "key": task.id, "title": task.title} for task in tasks]
     print_list(as_json, documents, ("TASK", "NAME"), [(task.kind, task.title) for task in tasks])
     if not as_json:
-        click.echo(f"{len(tasks)} tasks; groups are written again when their members have ids.", err=True)
+        echo(f"{len(tasks)} tasks; groups are written again when their members have ids.", err=True)
 
 
 def _show_summary(summary: Summary, requests: int, stopped: str | None, as_json: bool) -> None:
@@ -216,12 +225,12 @@ def _show_summary(summary: Summary, requests: int, stopped: str | None, as_json:
         print_json({"done": dict(summary.done), "requests": requests, "stopped": stopped, "failures": failures})
         return
     done = ", ".join(f"{count} × {kind}" for kind, count in sorted(summary.done.items())) or "nothing to do"
-    click.echo(f"{done}; {requests} requests, {len(failures)} failures.")
+    echo(f"{done}; {requests} requests, {len(failures)} failures.")
     for failure in failures:
         cause = f"{failure['request']}: {failure['status'] or 'no answer'} {failure['detail']}"
-        click.echo(f"{failure['task']} {failure['title']}: {cause}")
+        echo(f"{failure['task']} {failure['title']}: {cause}")
     if stopped:
-        click.echo(
+        echo(
             f"Stopped, since no other task can succeed; correct the cause, then run it again: {stopped}",
             err=True,
         )
@@ -234,7 +243,7 @@ def _show_summary(summary: Summary, requests: int, stopped: str | None, as_json:
 def import_(connect: Connect, base: str, as_json: bool, save: str | None) -> None:
     """Read users and groups in pages of 100, and show the users and groups that Okta would import."""
     with connect() as client:
-        retrying = RetryingClient(client, notify=lambda message: click.echo(message, err=True))
+        retrying = RetryingClient(client, notify=lambda message: echo(message, err=True))
         try:
             found = {"base": base, **import_preview(Flows(retrying))}
         except ProvisioningError as error:
@@ -246,14 +255,14 @@ def import_(connect: Connect, base: str, as_json: bool, save: str | None) -> Non
     elif not save:
         _show_import(found)
     counted = f"{len(found['users'])} users, {len(found['groups'])} groups, {len(found['problems'])} problems"
-    click.echo(counted + (f", saved to {save}" if save else ""), err=True)
+    echo(counted + (f", saved to {save}" if save else ""), err=True)
 
 
 def _show_import(found: dict[str, Any]) -> None:
     names = ("userName", "firstName", "lastName", "email", "active", "roles", "problem")
     rows = [[_role_names(user[name]) if name == "roles" else user[name] for name in names] for user in found["users"]]
     print_table([name.upper() for name in names], rows)
-    click.echo()
+    echo()
     print_table(("GROUP", "MEMBERS"), [(group_["name"], len(group_["members"])) for group_ in found["groups"]])
 
 

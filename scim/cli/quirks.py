@@ -5,13 +5,13 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_json, print_table
+from scim.cli.common import Command, command, echo, json_option, print_json, print_table
 from scim.traffic.quirks import KeyReport, meaning, report
 from scim.web.requests import perch
 from storage.quirks import Quirk
 
 
-@click.command("quirks")
+@click.command("quirks", cls=Command)
 @click.option("--key", metavar="ID", help="Only this key.")
 @json_option
 @command
@@ -23,13 +23,13 @@ def show(key: str | None, as_json: bool) -> None:
         print_json([described(key_report) for key_report in found])
         return
     for key_report in found:
-        click.echo(f"{key_report.name} ({key_report.key}){', strict' if key_report.strict else ''}")
+        echo(f"{key_report.name} ({key_report.key}){', strict' if key_report.strict else ''}")
         rows = [(q.count, meaning(q.name), q.example, to_json(q.last)) for q in key_report.tolerances]
         rows += [(q.count, f"ignored attribute {q.name}", q.example, to_json(q.last)) for q in key_report.ignored]
         print_table(("TIMES", "WHAT", "EXAMPLE", "LAST"), rows)
-        click.echo()
+        echo()
     if not found:
-        click.echo("No key has needed a tolerance, and no attribute was ignored.", err=True)
+        echo("No key has needed a tolerance, and no attribute was ignored.", err=True)
 
 
 def described(key_report: KeyReport) -> dict[str, Any]:

@@ -5,16 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import author, command, json_option, print_list
+from scim.cli.common import Group, author, command, echo, json_option, print_list
 from scim.service import roles as role_service
 from scim.web.requests import perch
 from storage import roles
 from storage.resources import ResourceRow
 
-group = AppGroup("roles", help="The catalogue of roles, and their assignments.")
+group = Group("roles", help="The catalogue of roles, and their assignments.")
 
 
 def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,7 +30,7 @@ def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
 def add(slug: str, name: str, description: str | None) -> None:
     """Add a role to the catalogue."""
     role = role_service.add(perch().repository, author(), slug, name, description)
-    click.echo(f"{role.slug}: {role.name}")
+    echo(f"{role.slug}: {role.name}")
 
 
 @group.command("list")
@@ -55,7 +54,7 @@ def edit(slug: str, name: str | None, description: str | None) -> None:
     if name is None and description is None:
         raise click.UsageError("Nothing to change; give --name or --description.")
     role = role_service.edit(perch().repository, author(), slug, name, description)
-    click.echo(f"{role.slug}: {role.name}")
+    echo(f"{role.slug}: {role.name}")
 
 
 @group.command("remove")
@@ -66,7 +65,7 @@ def remove(slug: str, force: bool) -> None:
     """Remove a role from the catalogue."""
     with perch().repository.writing(author()) as write:
         write.remove_role(slug, force=force)
-    click.echo(f"{slug}: removed.")
+    echo(f"{slug}: removed.")
 
 
 @group.command("assign")
@@ -78,7 +77,7 @@ def assign(user: str | None, group_name: str | None, slug: str) -> None:
     row = _holder(user, group_name)
     with perch().repository.writing(author()) as write:
         done = write.assign(row, slug)
-    click.echo(f"{row.name}: {slug} {'assigned' if done else 'was already assigned'}.")
+    echo(f"{row.name}: {slug} {'assigned' if done else 'was already assigned'}.")
 
 
 @group.command("unassign")
@@ -90,7 +89,7 @@ def unassign(user: str | None, group_name: str | None, slug: str) -> None:
     row = _holder(user, group_name)
     with perch().repository.writing(author()) as write:
         done = write.unassign(row, slug)
-    click.echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned manually'}.")
+    echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned manually'}.")
 
 
 @group.command("explain")
@@ -107,9 +106,9 @@ def explain(username: str, as_json: bool) -> None:
     if as_json:
         return
     if not reasons:
-        click.echo(f"{username} has no role and may not log in.", err=True)
+        echo(f"{username} has no role and may not log in.", err=True)
     elif not user.active:
-        click.echo(f"{username} is deactivated and may not log in.", err=True)
+        echo(f"{username} is deactivated and may not log in.", err=True)
 
 
 def _holder(user: str | None, group_name: str | None) -> ResourceRow:

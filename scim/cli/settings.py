@@ -1,15 +1,16 @@
 """`flask settings`: every setting with its value, source, default and help."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from scim.cli.common import command_without_database, json_option, print_json
+from scim.cli.common import Command, command_without_database, echo, json_option, print_json
 from scim.settings import VERSION, described
 from scim.web.requests import perch
 
 
-@click.command("settings")
+@click.command("settings", cls=Command)
 @json_option
 @click.option("--markdown", is_flag=True, help="Print names, defaults and help as a Markdown table.")
 @command_without_database
@@ -19,26 +20,25 @@ def settings(as_json: bool, markdown: bool) -> None:
     if as_json:
         print_json({"version": VERSION, "settings": found})
     elif markdown:
-        click.echo(_table(found))
+        echo(*_table(found))
     else:
-        click.echo(f"Perch {VERSION}; settings are environment variables.")
+        echo(f"Perch {VERSION}; settings are environment variables.")
         for setting in found:
-            click.echo(_paragraph(setting))
+            echo("", *_paragraph(setting))
 
 
-def _paragraph(setting: dict[str, Any]) -> str:
+def _paragraph(setting: dict[str, Any]) -> tuple[str, str]:
     value = setting["value"] or "(empty)"
     source = f"default {setting['default'] or '(empty)'}" if setting["source"] == "environment" else "the default"
     place = "from the environment, " if setting["source"] == "environment" else ""
-    return f"\n{setting['name']}={value}  ({place}{source})\n    {setting['help']} Takes {setting['takes']}."
+    return f"{setting['name']}={value}  ({place}{source})", f"    {setting['help']} Takes {setting['takes']}."
 
 
-def _table(found: list[dict[str, Any]]) -> str:
-    """Return the settings as the table in the README."""
-    rows = (
-        f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |" for each in found
-    )
-    return "\n".join(["| variable | default | what it does |", "|---|---|---|", *rows])
+def _table(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the lines of the table in the README."""
+    yield from ("| variable | default | what it does |", "|---|---|---|")
+    for each in found:
+        yield f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |"
 
 
 def _cell(text: str) -> str:

@@ -1,19 +1,17 @@
 """`flask traffic`: the recorded requests as a list, live, or one in full."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_json, print_table
+from scim.cli.common import Group, command, echo, json_option, print_json, print_table
 from scim.traffic.quirks import meaning
-from scim.traffic.replay import as_curl, pretty
+from scim.traffic.replay import as_curl, pretty_lines
 from scim.traffic.summaries import below_base, of_entry
 from scim.web.requests import base_url, perch
 from storage import traffic
@@ -24,7 +22,7 @@ BATCH = 500
 HEADS = ("NO", "WHEN", "KEY", "STATUS", "MS", "WHAT", "REQUEST", "NOTE")
 
 
-@click.group("traffic", cls=AppGroup, invoke_without_command=True)
+@click.group("traffic", cls=Group, invoke_without_command=True)
 @click.option("--follow", is_flag=True, help="Keep running and show new requests until Ctrl-C.")
 @click.option("--errors", is_flag=True, help="Only failed requests.")
 @click.option("--key", metavar="ID", help="Only requests with this key.")
@@ -48,7 +46,7 @@ def group(context: click.Context, follow: bool, errors: bool, key: str | None, l
     else:
         print_table(HEADS, [_cells(entry) for entry in found])
         if not found:
-            click.echo(f"No recorded request matches; PERCH_TRAFFIC is {perch().settings['PERCH_TRAFFIC']}.", err=True)
+            echo(f"No recorded request matches; PERCH_TRAFFIC is {perch().settings['PERCH_TRAFFIC']}.", err=True)
 
 
 @group.command("show")
@@ -64,16 +62,17 @@ def show(number: int, as_json: bool) -> None:
         print_json({**described(entry), "curl": curl})
         return
     for name, value in _facts(entry):
-        click.echo(f"{name + ':':<12}{value}")
+        echo(f"{name + ':':<12}{value}")
     _show_body("Request", entry.request, entry.requestSize)
     _show_body("Answer", entry.response, entry.responseSize)
-    click.echo(f"\nTo send it again, set KEY to the access key and run:\n{curl}")
+    # The command itself has the line breaks; those of values are quoted in it.
+    echo("", "To send it again, set KEY to the access key and run:", *curl.split("\n"))
 
 
 def _show_body(title: str, body: str | None, size: int) -> None:
-    click.echo(f"\n{title}, {size} bytes" + (", not recorded" if size and body is None else ""))
+    echo("", f"{title}, {size} bytes" + (", not recorded" if size and body is None else ""))
     if body:
-        click.echo(pretty(body))
+        echo(*pretty_lines(body))
 
 
 def described(entry: TrafficEntry) -> dict[str, Any]:
@@ -97,11 +96,11 @@ def _follow(first: Iterator[TrafficEntry], query: TrafficQuery, newest: int, as_
 
 def _print_line(entry: TrafficEntry, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(described(entry), ensure_ascii=False))
+        print_json(described(entry), indent=None)
         return
     number, when, key, status, milliseconds, doing, sent, note = _cells(entry)
     line = f"{number:>5}  {when[11:]}  {key:<14}  {status:<7}  {milliseconds:>7}  {doing}: {sent}"
-    click.echo(line + (f"\n{'':<7}{note}" if note else ""))
+    echo(*([line, f"{'':<7}{note}"] if note else [line]))
 
 
 def _cells(entry: TrafficEntry) -> tuple[str, ...]:

@@ -1,15 +1,14 @@
 """`flask webhooks`: the addresses that receive events."""
 
 import click
-from flask.cli import AppGroup
 
 from schemas.events import KINDS
-from scim.cli.common import command, json_option, print_json, print_list, print_table
+from scim.cli.common import Group, command, echo, json_option, print_json, print_list, print_table
 from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, WebhookService, described
 from scim.web.requests import issuer, perch
 from storage.webhooks import Webhook
 
-group = AppGroup("webhooks", help="Webhooks: the addresses to which `flask deliver` pushes events.")
+group = Group("webhooks", help="Webhooks: the addresses to which `flask deliver` pushes events.")
 identifier_argument = click.argument("identifier", metavar="ID")
 
 
@@ -54,7 +53,7 @@ def list_kinds() -> None:
 @command
 def remove(identifier: str) -> None:
     """Remove a webhook."""
-    click.echo(f"{identifier} {service().remove(identifier).url}: removed.")
+    echo(f"{identifier} {service().remove(identifier).url}: removed.")
 
 
 @group.command("test")
@@ -65,7 +64,7 @@ def test(identifier: str) -> None:
     result = service().test(identifier)
     if not result.delivered:
         raise click.ClickException(str(result))
-    click.echo(str(result))
+    echo(str(result))
 
 
 @group.command("replay")
@@ -74,7 +73,7 @@ def test(identifier: str) -> None:
 @command
 def replay(identifier: str, begin: str) -> None:
     """Send all events again from an event on; `--from latest` skips the waiting events."""
-    click.echo(f"{identifier}: {service().replay(identifier, begin)} events to send.")
+    echo(f"{identifier}: {service().replay(identifier, begin)} events to send.")
 
 
 @group.command("rotate")
@@ -93,7 +92,7 @@ def rotate(identifier: str, overlap: float, as_json: bool) -> None:
 @command
 def pause(identifier: str) -> None:
     """Pause a webhook; its events wait until it is resumed."""
-    click.echo(f"{identifier} {service().pause(identifier).url}: paused.")
+    echo(f"{identifier} {service().pause(identifier).url}: paused.")
 
 
 @group.command("resume")
@@ -101,7 +100,7 @@ def pause(identifier: str) -> None:
 @command
 def resume(identifier: str) -> None:
     """Resume a paused webhook, or retry a failing one at once."""
-    click.echo(f"{identifier} {service().resume(identifier).url}: resumed.")
+    echo(f"{identifier} {service().resume(identifier).url}: resumed.")
 
 
 def _show_secret(found: Webhook, as_json: bool) -> None:
@@ -109,7 +108,7 @@ def _show_secret(found: Webhook, as_json: bool) -> None:
     if as_json:
         print_json({**described(found, 0), **secret})
         return
-    click.echo(f"{found.id} {found.url}")
-    click.echo("".join(secret.values()))
+    echo(f"{found.id} {found.url}")
+    echo("".join(secret.values()))
     if found.format == STANDARD:
-        click.echo("Copy the secret into the receiver now; it is not shown again.", err=True)
+        echo("Copy the secret into the receiver now; it is not shown again.", err=True)

@@ -14,6 +14,7 @@ from schemas.errors import Forbidden
 from scim.console.web import COOKIE_PATH, mac, read_cookie, set_cookie
 from scim.service import passwords
 from scim.traffic.recording import is_scim
+from scim.web import bodies
 from scim.web.errors import answer_error, stray
 from scim.web.requests import origin, perch
 from storage import sessions, workspace
@@ -67,6 +68,8 @@ def admit() -> Response | None:
         g.console_secret = hmac.digest(bytes.fromhex(str(workspace.get(connection, "secret"))), b"console", "sha256")
         session = Visit(read_cookie(SESSION))
         g.signed_in = bool(session.token) and sessions.is_open(connection, session.digest, fingerprint(connection))
+    if g.signed_in:
+        bodies.admit(request.environ)
     g.visit = session if g.signed_in else Visit(read_cookie(SIGNING_IN) or secrets.token_urlsafe(32))
     if not g.signed_in and request.endpoint not in OPEN:
         wanted = request.full_path.rstrip("?") if request.method in SAFE else None

@@ -8,7 +8,7 @@ from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
 from scim.traffic.quirks import meaning
-from scim.traffic.replay import as_curl, pretty, replay
+from scim.traffic.replay import as_curl, pretty_lines, replay, sender
 from scim.traffic.summaries import below_base, of_entry
 from scim.web.requests import base_url, origin, perch
 from storage import keys, quirks, traffic
@@ -69,15 +69,25 @@ def one_request(seq: int) -> Response:
     with perch().database.read() as connection:
         entry = traffic.get(connection, seq)
         replays = traffic.entries(connection, TrafficQuery(replay_of=seq), limit=20)
+        refusal = _refusal(connection, entry)
     return page(
         "request.html", entry=entry, doing=of_entry(entry), curl=as_curl(entry, base_url()), replays=replays,
-        below_base=below_base, pretty=pretty, meaning=meaning,
+        below_base=below_base, pretty_lines=pretty_lines, meaning=meaning, refusal=refusal,
     )  # fmt: skip
+
+
+def _refusal(connection: Connection, entry: TrafficEntry) -> str:
+    """Return why a request cannot be sent again, "" when it can."""
+    try:
+        sender(connection, entry)
+    except ScimError as error:
+        return error.detail
+    return ""
 
 
 @console.post("/requests/<int:seq>/replay")
 def send_again(seq: int) -> Response:
-    """Send a request again, with the rights of its key."""
+    """Send a request again, with the rights that its key has now."""
     with perch().database.read() as connection:
         entry = traffic.get(connection, seq)
     try:

@@ -12,7 +12,11 @@ STATUSES = (ACTIVE, "deactivated")
 
 
 class InvalidOrganisation(ValueError):
-    """The file does not describe an organisation; the message has a line for each mistake, with its place."""
+    """The file does not describe an organisation; `mistakes` has a line for each mistake, with its place."""
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +138,11 @@ def read_organisation(document: Any) -> Organisation:
     try:
         found = _OrganisationSchema().load(document)
     except ValidationError as error:
-        raise InvalidOrganisation("\n".join(_lines("", error.messages))) from None
+        raise InvalidOrganisation(*_lines("", error.messages)) from None
     app = found["app"]
     mistakes = list(_contradictions(found["people"], found["groups"], app))
     if mistakes:
-        raise InvalidOrganisation("\n".join(mistakes))
+        raise InvalidOrganisation(*mistakes)
     return Organisation(
         found["people"],
         found["groups"],

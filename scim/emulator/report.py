@@ -28,7 +28,8 @@ class ResultTable:
         if result.step != self.step:
             self.step = result.step
             heads = _row(("CHECK", "REQUEST", "EXPECTED"), "GOT")
-            self._line(f"\n{self.step}\n{'':<{self.width}} {heads}")
+            for line in ("", self.step, f"{'':<{self.width}} {heads}"):
+                self._line(line)
         cells = (result.title, result.request, result.expected)
         self._line(f"{self.marks[result.outcome]:<{self.width}} {_row(cells, result.got)}")
         if result.otherwise:

@@ -140,7 +140,9 @@ def _shut_down(connected: socket.socket | None) -> None:
 
 
 def _one_line(data: bytes) -> str:
-    return " ".join(data.decode("utf-8", "replace").split())[:MAX_TEXT]
+    # The text reaches terminals by the log of `flask deliver`.
+    text = " ".join(data.decode("utf-8", "replace").split())[:MAX_TEXT]
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _seconds(text: str | None) -> float:

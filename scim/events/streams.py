@@ -14,6 +14,8 @@ from storage.events import CURSOR, Event
 DEFAULT_EVENTS, MAX_EVENTS = 100, 1000
 # At most this many events are read behind a stream's position, acknowledged ones included.
 MAX_AHEAD = 10_000
+# How many tokens a request may acknowledge or refuse; how many refused ones are logged one by one.
+MAX_JTIS, LOGGED = 10_000, 10
 log = logging.getLogger("perch")
 
 
@@ -56,6 +58,8 @@ def read_poll(document: Any) -> PollRequest:
         raise InvalidSyntax("ack: must be an array of the tokens' jti values.")
     if not isinstance(refused, dict) or not all(isinstance(error, dict) for error in refused.values()):
         raise InvalidSyntax("setErrs: must be an object with a jti value as each name and an error object as value.")
+    if len(acknowledged) + len(refused) > MAX_JTIS:
+        raise InvalidSyntax(f"ack and setErrs: send at most {MAX_JTIS} jti values in one request.")
     errors = tuple((jti, f"{error.get('err')}: {error.get('description')}"[:300]) for jti, error in refused.items())
     return PollRequest(min(most, MAX_EVENTS), document.get("returnImmediately", False), tuple(acknowledged), errors)
 
@@ -82,13 +86,19 @@ def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
         stream.acknowledge(_known(connection, [*asked.acknowledged, *(jti for jti, _ in asked.refused)]))
         event_streams.put(connection, stream)
         found = _next_events(connection, stream, asked.max_events)
-    for jti, error in asked.refused:
-        log.warning("The receiver with the key %s refused the event %r: %r", key, jti[:100], error)
+    _log_refused(key, asked.refused)
     if lost:
         raise Gone(
             "Events were pruned before they were acknowledged. Read /Users again, then poll: the stream restarts now."
         )
     return found
+
+
+def _log_refused(key: str, refused: Sequence[tuple[str, str]]) -> None:
+    for jti, error in refused[:LOGGED]:
+        log.warning("The receiver with the key %s refused the event %r: %r", key, jti[:100], error)
+    if len(refused) > LOGGED:
+        log.warning("The receiver with the key %s refused %d more events", key, len(refused) - LOGGED)
 
 
 def _is_lost(connection: Connection, stream: EventStream) -> bool:

@@ -10,6 +10,14 @@ from scim.settings import Settings
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Not public, whatever the version of Python says: IPv6's former site-local and NAT64's local networks, documentation,
+# segment routing, IPv4's protocol assignments (Oracle's metadata), the former 6to4 relays, Azure's metadata.
+NOT_PUBLIC = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "fec0::/10", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32",
+    )
+)  # fmt: skip
 LONGEST = 2000
 
 
@@ -56,8 +64,8 @@ class AddressPolicy:
         host = (parts.hostname or "").lower()
         if parts.scheme not in ("http", "https") or not host or len(url) > LONGEST or not url.isascii():
             raise InvalidValue("Webhooks need an http(s) URL in ASCII. Send one such as https://app.example.com/path.")
-        if parts.username is not None or parts.fragment or any(character <= " " for character in url):
-            raise InvalidValue("A webhook's URL has no user, fragment or spaces. Send it without them.")
+        if parts.username is not None or parts.fragment or " " in url or not url.isprintable():
+            raise InvalidValue("A webhook's URL has no user, fragment, spaces or control characters; send none.")
         if parts.scheme == "http" and not self.trusts(host):
             raise InvalidValue(
                 "Webhooks need https. For plain http to a test receiver, set PERCH_WEBHOOKS_ALLOW_PRIVATE=on, or name "
@@ -90,4 +98,5 @@ def is_public(address: IPAddress) -> bool:
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    special = address.is_multicast or address.is_reserved or any(address in network for network in NOT_PUBLIC)
+    return address.is_global and not special

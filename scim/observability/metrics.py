@@ -30,6 +30,9 @@ _seconds = Histogram(
 _waits = Histogram(
     "perch_writer_wait_seconds", "Seconds that writes waited for their turn.", buckets=SECONDS, registry=_registry
 )  # fmt: skip
+_limited = Counter(
+    "perch_rate_limited_requests", "Requests answered 429 because of PERCH_KEY_RATE.", ("key",), registry=_registry
+)
 _children: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
 
 
@@ -45,6 +48,11 @@ def count(route: str, method: str, status: int, key: str, seconds: float) -> Non
         _children[labels] = found
     found[0].inc()
     found[1].observe(seconds)
+
+
+def limited(key: str) -> None:
+    """Count a request that was refused because its key sent too many."""
+    _limited.labels(key).inc()
 
 
 def waited(seconds: float) -> None:

@@ -162,8 +162,8 @@ def without(data: Any, withheld: Collection[str]) -> Any:
         inner = {name: without(item, withheld) for name, item in data.items() if not _names_one(name, item, withheld)}
         return {name: item for name, item in inner.items() if item is not None or data[name] is None}
     if isinstance(data, list):
-        kept = (without(item, withheld) for item in data if not _names_one("", item, withheld))
-        return [item for item in kept if item is not None]
+        kept = ((item, without(item, withheld)) for item in data if not _names_one("", item, withheld))
+        return [inner for item, inner in kept if inner is not None or item is None]
     return data
 
 

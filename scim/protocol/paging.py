@@ -10,8 +10,8 @@ from typing import Any
 
 from schemas.discovery import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
-from schemas.fields import LARGEST_INTEGER, whole_number
 from schemas.messages import SearchRequest
+from schemas.numbers import LARGEST_INTEGER, whole_number
 
 CURSOR_VERSION = 1
 MAC_BYTES = 16
@@ -44,8 +44,10 @@ class Position:
 def read_page(search: SearchRequest) -> IndexPage | CursorPage:
     """Read which page a query asks for (RFC 7644 section 3.4.2.4, RFC 9865 section 2).
 
+    A `count` above the maximum gets pages of the maximum, by either method.
+
     :raises InvalidValue: for a `startIndex` or `count` that is no whole number, or `startIndex` beside `cursor`.
-    :raises InvalidCount: for a `count` beside `cursor` that is no whole number from 0.
+    :raises InvalidCount: for a `count` beside `cursor` that is no whole number from 1.
     """
     if search.cursor is None:
         start = _number("startIndex", search.startIndex, 1, InvalidValue)
@@ -56,8 +58,11 @@ def read_page(search: SearchRequest) -> IndexPage | CursorPage:
     if search.startIndex not in (None, ""):
         raise InvalidValue("startIndex: cannot be combined with cursor; send one of them.")
     count = _number("count", search.count, DEFAULT_RESULTS, InvalidCount)
-    if count < 0:
-        raise InvalidCount(f"count: must be between 0 and {MAX_RESULTS}.")
+    # A page of none would have no `nextCursor`, which says that nothing follows.
+    if count < 1:
+        raise InvalidCount(
+            f"count: must be from 1 to {MAX_RESULTS} beside cursor; leave out cursor to ask with count=0 for the total."
+        )
     return CursorPage(search.cursor or None, min(count, MAX_RESULTS))
 
 

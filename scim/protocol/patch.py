@@ -1,23 +1,27 @@
 """PATCH: the operations of a PatchOp applied to a document, all or none (RFC 7644 section 3.5.2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget, PayloadTooLarge
 from schemas.fields import is_unassigned, json_type
+from schemas.filters.nodes import leaf_count
 from schemas.group import Members
 from schemas.messages import PatchOperation
 from schemas.resource import ResourceSchema, UnknownAttribute
 from schemas.tolerances import Tolerance, ignore, note
 from schemas.urns import begins_with_uri
-from schemas.values import read_value
+from schemas.values import read_structure, read_value
 from scim.protocol.patch_members import MemberEdit, member_edits
 from scim.protocol.patch_paths import PatchTarget, read_key, read_target, without_filter
-from scim.protocol.patch_values import change
+from scim.protocol.patch_values import Element, change
 
-# How many values of one resource the operations of a request may visit: about two seconds of CPU time.
-MOST_VISITED = 250_000
+# How many comparisons with values of one resource the operations of a request may need: about a second of CPU time.
+MOST_VISITED = 150_000
+
+# A function for an attribute, which adds to its elements what GET shows and the document lacks.
+Completion = Callable[[list[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +36,27 @@ class Patched:
 class _PatchDraft:
     schema: ResourceSchema
     document: dict[str, Any]
+    completions: Mapping[str, Completion]
     member_edits: list[MemberEdit] = field(default_factory=list)
     visited: int = 0
 
 
-def apply(schema: ResourceSchema, document: Mapping[str, Any], operations: Sequence[PatchOperation]) -> Patched:
+def apply(
+    schema: ResourceSchema,
+    document: Mapping[str, Any],
+    operations: Sequence[PatchOperation],
+    completions: Mapping[str, Completion] | None = None,
+) -> Patched:
     """Apply the operations in order to a copy of the document (RFC 7644 section 3.5.2).
 
     A group's document has no members; their changes are returned as edits. The result is to be validated as a whole
-    with `ResourceType.load`.
+    with `ResourceType.load_changed`. `completions` run before each operation on their attribute, so that filters see
+    what GET shows.
 
     :raises BadRequest: of the kind that section 3.5.2 names for the case; the detail begins with the operation.
     :raises PayloadTooLarge: when many operations visit many values, since other writes wait meanwhile.
     """
-    draft = _PatchDraft(schema, _copied(dict(document)))
+    draft = _PatchDraft(schema, _copied(dict(document)), completions or {})
     for operation in operations:
         try:
             _apply(draft, operation)
@@ -59,7 +70,7 @@ def apply(schema: ResourceSchema, document: Mapping[str, Any], operations: Seque
 
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
+        return Element((key, _copied(item)) for key, item in value.items())
     return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
@@ -101,9 +112,7 @@ def _is_computed(schema: ResourceSchema, urn: str) -> bool:
 
 def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> None:
     """Apply each attribute of a value without a path, or with a schema's URN as path (RFC 7644 section 3.5.2.1)."""
-    if not isinstance(value, dict):
-        raise InvalidValue(f"value: must be an object of attributes, not {json_type(value)}, unless path names one.")
-    for key, item in value.items():
+    for key, item in _attributes(value).items():
         if urn is None and (whole := draft.schema.declared_urn(key)):
             _change_schema(draft, op, whole, item)
         elif urn is not None or not _is_ignored(key):
@@ -112,6 +121,17 @@ def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> No
                 ignore(without_filter(f"{urn}:{key}" if urn else key))
             elif not target.readOnly:
                 _change(draft, op, target, item)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """Return the object of attributes, also from JSON text and from an array around it."""
+    value = read_structure(value, "value")
+    if isinstance(value, list) and len(value) == 1:
+        note(Tolerance.SINGLE_VALUE_ARRAY, "value")
+        value = read_structure(value[0], "value")
+    if not isinstance(value, dict):
+        raise InvalidValue(f"value: must be an object of attributes, not {json_type(value)}, unless path names one.")
+    return value
 
 
 def _is_ignored(key: str) -> bool:
@@ -128,6 +148,7 @@ def _change_schema(draft: _PatchDraft, op: str, urn: str, value: Any) -> None:
     is_core = urn == draft.schema.urn
     if is_core:
         note(Tolerance.MISPLACED_ATTRIBUTE, urn)
+    value = read_structure(value, "value") if op != "remove" else None
     if op != "remove" and not is_unassigned(value):
         _change_keys(draft, op, urn, value)
     elif op == "remove" and is_core:
@@ -138,6 +159,9 @@ def _change_schema(draft: _PatchDraft, op: str, urn: str, value: Any) -> None:
 
 def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> None:
     attribute, extension = target.attribute, target.bound.extension
+    # Of a removal, the value counts only where it lists elements.
+    if target.bound.leaf.is_structured and (op != "remove" or (attribute.multiValued and not target.filter)):
+        value = read_structure(value, target.text)
     if isinstance(attribute, Members):
         draft.member_edits.extend(member_edits(op, target, value))
     elif attribute.returned == "never":
@@ -146,12 +170,14 @@ def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> Non
             read_value(attribute, value, target.text)
     else:
         container = draft.document.setdefault(extension, {}) if extension else draft.document
+        if (complete := draft.completions.get(target.bound.path[0])) is not None:
+            complete(container.get(attribute.name, []))
         if attribute.multiValued:
-            _count(draft, len(container.get(attribute.name, ())))
+            _count(draft, len(container.get(attribute.name, ())), leaf_count(target.filter) if target.filter else 1)
         change(container, op, target, value)
 
 
-def _count(draft: _PatchDraft, values: int) -> None:
-    draft.visited += values
+def _count(draft: _PatchDraft, values: int, comparisons: int) -> None:
+    draft.visited += values * comparisons
     if draft.visited - values > MOST_VISITED:
         raise PayloadTooLarge("The operations visit too many values; send fewer operations, or one PUT.")

@@ -32,7 +32,7 @@ def member_edits(op: str, target: PatchTarget, value: Any) -> list[MemberEdit]:
         return _filtered(op, target, target.filter, target.written, value)
     if op == "remove":
         return _removed(target, value)
-    if is_unassigned(value):
+    if target.attribute.is_cleared_by(value):
         return [MemberEdit("clear")] if op == "replace" else []
     ids = _ids(target, value)
     if op == "add":
@@ -41,18 +41,21 @@ def member_edits(op: str, target: PatchTarget, value: Any) -> list[MemberEdit]:
 
 
 def _filtered(op: str, target: PatchTarget, bound: BoundNode, written: FilterNode, value: Any) -> list[MemberEdit]:
-    if op == "add" or (op == "replace" and not is_unassigned(value)):
+    if op == "add" or (op == "replace" and not target.attribute.is_cleared_by(value)):
         raise Mutability(f"{target.text}: a member cannot change; use the path members to add or replace members.")
     ids = _named(written)
     return [MemberEdit("remove-where", filter=bound)] if ids is None else [MemberEdit("remove", ids)]
 
 
 def _removed(target: PatchTarget, value: Any) -> list[MemberEdit]:
-    """Remove the listed members, as Microsoft Entra expects; without a list remove all."""
+    """Remove the listed members, as Microsoft Entra expects; without a list remove all, with an empty one nobody."""
     if value is None or value == "":
         return [MemberEdit("clear")]
     note(Tolerance.REMOVE_WITH_VALUE, target.text)
-    ids = _ids(target, value)
+    if not isinstance(value, list):
+        note(Tolerance.LONE_ELEMENT, target.attribute.name)
+        value = [value]
+    ids = _ids(target, [item for item in value if not is_unassigned(item)])
     return [MemberEdit("remove", ids)] if ids else []
 
 

@@ -3,20 +3,31 @@
 The functions change their arguments in place; `scim.protocol.patch` passes a copy of the document.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.errors import InvalidValue, Mutability, NoTarget
-from schemas.fields import Attribute, Complex, is_unassigned
+from schemas.fields import LABELS, Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
 from schemas.tolerances import Tolerance, note
-from schemas.values import read_element, read_part, read_parts, read_value
+from schemas.values import read_element, read_part, read_parts, read_structure, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
-Element = dict[str, Any]
 
-# Sub-attributes that describe an element; an element of these alone has no value.
-LABELS = ("type", "primary", "display")
+class Element(dict[str, Any]):
+    """A complex value of the document; `explicit` names the sub-attributes that operations of the request have set.
+
+    No later operation drops those as a consequence; it may name them itself (RFC 7644 section 3.5.2).
+    """
+
+    def __init__(self, found: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__(found)
+        self.explicit: set[str] = set(found.explicit) if isinstance(found, Element) else set()
+
+    def assign(self, parts: Mapping[str, Any]) -> None:
+        """Set sub-attributes as an operation says."""
+        self.update(parts)
+        self.explicit.update(parts)
 
 
 def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) -> None:
@@ -27,7 +38,7 @@ def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) 
     :raises NoTarget: when a filter matches nothing and describes no element.
     """
     field = target.attribute
-    if op == "add" and is_unassigned(value):
+    if op == "add" and target.bound.leaf.is_cleared_by(value):
         return
     if field.multiValued and isinstance(field, Complex):
         _change_elements(container, op, target, field, value)
@@ -58,9 +69,9 @@ def _unwrapped(field: Attribute, value: Any) -> Any:
 
 def _change_object(container: dict[str, Any], op: str, target: PatchTarget, field: Complex, value: Any) -> None:
     """Change a single-valued complex attribute; sub-attributes that are not named stay (RFC 7644 section 3.5.2.3)."""
-    held = container.get(field.name, {})
+    held = container.get(field.name) or Element()
     if target.sub is not None:
-        changed = dict(held)
+        changed = Element(held)
         if op == "remove" or is_unassigned(value):
             _unassign(changed, target.sub, op, target)
         else:
@@ -70,8 +81,9 @@ def _change_object(container: dict[str, Any], op: str, target: PatchTarget, fiel
         _unassign(container, field, op, target)
         return
     else:
-        changed, sent = _merged(held, op, target, field, _unwrapped(field, value))
-    if "$ref" not in sent and changed.get("value") != held.get("value"):
+        changed, sent = _merged(held, op, target, field, read_structure(_unwrapped(field, value), target.text))
+    changed.explicit = held.explicit | sent
+    if "$ref" not in changed.explicit and changed.get("value") != held.get("value"):
         # The stored reference belongs to the former value.
         changed.pop("$ref", None)
     _store(container, field, changed)
@@ -82,9 +94,9 @@ def _merged(held: Element, op: str, target: PatchTarget, field: Complex, value: 
     parts = read_value(field, value, target.text)
     sent = field.named(value) if isinstance(value, dict) else parts
     if not parts and sent.get("value") == "":
-        return {}, set(sent)
+        return Element(), set(sent)
     cleared = {name for name, item in sent.items() if op == "replace" and is_unassigned(item)}
-    return {name: item for name, item in {**held, **parts}.items() if name not in cleared}, set(sent)
+    return Element({name: item for name, item in {**held, **parts}.items() if name not in cleared}), set(sent)
 
 
 def _store(container: dict[str, Any], field: Attribute, value: Any) -> None:
@@ -99,7 +111,7 @@ def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, fi
     found = elements
     if target.filter is not None:
         found = [element for element in elements if evaluate_element(target.filter, element)]
-    if op == "remove" or is_unassigned(value):
+    if op == "remove" or target.bound.leaf.is_cleared_by(value):
         kept = _removed(elements, found, target, field, value if op == "remove" else None)
     elif target.sub is not None:
         kept = _set_sub(elements, found, target, field, target.sub, value)
@@ -113,20 +125,30 @@ def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, fi
 def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Complex, value: Any) -> list[Element]:
     """Add elements, none twice, or replace all of them (RFC 7644 sections 3.5.2.1 and 3.5.2.3)."""
     sent = read_value(field, value, target.text)
-    held = {_identity(field, element): element for element in elements}
+    held = {field.identity(element): element for element in reversed(elements)}
     if op == "replace":
         plain = not isinstance(value, list) or all(isinstance(item, str) for item in value)
-        return [{**held.get(_identity(field, element), {}), **element} if plain else element for element in sent]
+        return [_made(held.get(field.identity(element)) if plain else None, element) for element in sent]
     kept, touched = list(elements), []
     for element in sent:
-        same = held.setdefault(_identity(field, element), element)
-        if same is element:
-            kept.append(element)
-        # Text that differs in case only is the same value, and stays as it is (RFC 7644 section 3.5.2.1).
-        same.update(element if _is_named_by_value(field) else _primary_of(element))
+        same, parts = held.get(field.identity(element)), element
+        if same is None:
+            kept.append(same := Element())
+        else:
+            # Text that differs in case only is the same value, and stays as it is (RFC 7644 section 3.5.2.1).
+            parts = {name: item for name, item in element.items() if name not in field.identifying(element)}
+        same.assign(parts)
         if element.get("primary"):
             touched.append(same)
     return _with_one_primary(kept, touched, target)
+
+
+def _made(held: Element | None, *parts: Mapping[str, Any]) -> Element:
+    """Return a new element: a copy of the held one, if any, with the parts assigned."""
+    element = Element(held or ())
+    for part in parts:
+        element.assign(part)
+    return element
 
 
 def _set_sub(
@@ -135,7 +157,7 @@ def _set_sub(
     """Set a sub-attribute of the matching elements, or of a new one (RFC 7644 section 3.5.2.3)."""
     parts = read_part(field, sub, _unwrapped(sub, value), target.text)
     if not found:
-        return _with_created(elements, parts, target)
+        return _with_created(field, elements, parts, target)
     for element in found:
         _update(field, element, parts)
     return _unique(field, _with_one_primary(elements, found if "primary" in parts else [], target))
@@ -148,24 +170,25 @@ def _set_found(
     value = _one(value, target)
     parts = read_parts(field, value, target.text)
     if not found:
-        return _with_created(elements, parts, target)
+        return _with_created(field, elements, parts, target)
     if op == "replace" and isinstance(value, dict):
         parts = read_element(field, value, target.text)
         for element in found:
             element.clear()
+            element.explicit.clear()
     for element in found:
         _update(field, element, parts)
     kept = _unique(field, elements)
-    touched = [element for element in kept if any(element is one for one in found)]
-    return _with_one_primary(kept, touched if parts.get("primary") else [], target)
+    same = {id(element) for element in found} if parts.get("primary") else ()
+    return _with_one_primary(kept, [element for element in kept if id(element) in same], target)
 
 
-def _update(field: Complex, element: Element, parts: Element) -> None:
+def _update(field: Complex, element: Element, parts: Mapping[str, Any]) -> None:
     """Merge sub-attributes into an element; a new role drops the `display` of the former one."""
     renamed = "value" in parts and parts["value"] != element.get("value")
-    if renamed and _is_named_by_value(field) and element.get("value"):
+    if renamed and field.named_by_value and element.get("value") and "display" not in element.explicit:
         element.pop("display", None)
-    element.update(parts)
+    element.assign(parts)
 
 
 def _one(value: Any, target: PatchTarget) -> Any:
@@ -174,23 +197,25 @@ def _one(value: Any, target: PatchTarget) -> Any:
     if len(value) != 1:
         raise InvalidValue(f"{target.text}: takes one object, not an array of {len(value)}.")
     note(Tolerance.SINGLE_VALUE_ARRAY, target.text)
-    return value[0]
+    return read_structure(value[0], target.text)
 
 
-def _with_created(elements: list[Element], parts: Element, target: PatchTarget) -> list[Element]:
+def _with_created(
+    field: Complex, elements: list[Element], parts: Mapping[str, Any], target: PatchTarget
+) -> list[Element]:
     """Add the element that the filter describes, as clients expect when the path matches nothing yet.
 
     :raises NoTarget: when the filter describes no element, or one that it would not match.
     """
     described = element_of(target)
-    element = {**(described or {}), **parts}
+    element = _made(None, described or {}, parts)
     if described is None or (target.filter is not None and not evaluate_element(target.filter, element)):
         raise NoTarget(f"{target.text}: no value matches the filter; correct the filter, or add the value first.")
     if target.filter is not None:
         note(Tolerance.CREATED_FROM_FILTER, target.text)
     elif all(name in LABELS for name in element):
         raise NoTarget(f"{target.text}: there is no value to set it on; add a value first.")
-    return _with_one_primary([*elements, element], [element], target)
+    return _unique(field, _with_one_primary([*elements, element], [element], target))
 
 
 def _removed(
@@ -206,9 +231,12 @@ def _removed(
             return []
         note(Tolerance.REMOVE_WITH_VALUE, target.text)
         return _without_listed(elements, target, field, value)
+    if target.sub is not None and target.sub.required:
+        note(Tolerance.REMOVED_REQUIRED, target.text)
     if target.sub is not None and not target.sub.required:
         for element in found:
             element.pop(target.sub.name, None)
+            element.explicit.discard(target.sub.name)
         return elements
     gone = {id(element) for element in found}
     return [element for element in elements if id(element) not in gone]
@@ -219,44 +247,33 @@ def _without_listed(elements: list[Element], target: PatchTarget, field: Complex
     parts = [read_parts(field, item, target.text) for item in listed if not is_unassigned(item)]
     wanted: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
     for part in parts:
-        names = tuple(name for name in sorted(part) if name not in ("primary", "display", "$ref")) or tuple(part)
-        if names:
-            wanted.setdefault(names, set()).add(_comparable(field, part, names))
+        if names := _telling(field, part):
+            wanted.setdefault(names, set()).add(field.comparable(part, names))
     return [
         element
         for element in elements
-        if not any(_comparable(field, element, names) in values for names, values in wanted.items())
+        if not any(field.comparable(element, names) in values for names, values in wanted.items())
     ]
 
 
-def _comparable(field: Complex, element: Element, names: Iterable[str]) -> tuple[Any, ...]:
-    """Return the values of the names, text folded unless the sub-attribute is caseExact."""
-    values = ((element.get(name), field.subAttributes[name].caseExact) for name in names)
-    return tuple(value.casefold() if isinstance(value, str) and not exact else value for value, exact in values)
-
-
-def _identity(field: Complex, element: Element) -> Any:
-    """Return the key that equal elements share: a required `value` alone, else all sub-attributes but `primary`."""
-    if _is_named_by_value(field):
-        return element.get("value")
-    names = sorted(element.keys() - {"primary"})
-    return tuple(zip(names, _comparable(field, element, names), strict=True))
-
-
-def _primary_of(element: Element) -> Element:
-    return {"primary": element["primary"]} if "primary" in element else {}
-
-
-def _is_named_by_value(field: Complex) -> bool:
-    value = field.sub("value")
-    return value is not None and value.required
+def _telling(field: Complex, part: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the sub-attributes by which a listed part tells which elements to remove."""
+    if field.named_by_value and "value" in part:
+        return field.identifying(part)
+    return tuple(name for name in sorted(part) if name not in ("primary", "display", "$ref")) or tuple(part)
 
 
 def _unique(field: Complex, elements: list[Element]) -> list[Element]:
-    """Return the elements without duplicates, which an operation on a sub-attribute may have made."""
+    """Return each element once, since an operation on a sub-attribute may have made two equal.
+
+    The first one stays, with what operations of the request have set on the others.
+    """
     kept: dict[Any, Element] = {}
     for element in elements:
-        same = kept.setdefault(_identity(field, element), element)
+        same = kept.setdefault(field.identity(element), element)
+        if same is not element:
+            known = {*same.explicit, *field.identifying(same), "primary"}
+            same.assign({name: item for name, item in element.items() if name in element.explicit - known})
         if element.get("primary") is True:
             same["primary"] = True
     return list(kept.values())

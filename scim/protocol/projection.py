@@ -94,7 +94,8 @@ def _chosen(values: Mapping[str, Any], tree: Tree, fields: Mapping[str, Attribut
             found[key] = _inside(value, field, {}, True)
         elif isinstance(node, dict):
             inner = _inside(value, field, node, excluding)
-            if not is_unassigned(inner):
+            # Nothing is left of a value of which no part is wanted; the empty list of a group's members stays.
+            if not is_unassigned(inner) or value == []:
                 found[key] = inner
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.bulk import BulkOperation, BulkRequest, bulk_result
 from schemas.errors import ScimError
+from schemas.json_bounds import MOST_VALUES, check_values
 from schemas.messages import error_document
 from scim.protocol.bulk_plan import BulkPlan, BulkStep, plan, resolve, should_stop, split_path, without
 from scim.protocol.etags import Conditions
@@ -92,7 +93,7 @@ class BulkRun:
             path: str = resolve(operation.path, self.ids)
         except ScimError:
             return None
-        return self.context.base + path
+        return f"{self.context.base}/{path.strip('/')}"
 
     def _operate(self, operation: BulkOperation, step: BulkStep) -> Answer:
         endpoint, identifier = split_path(operation, self.kinds)
@@ -101,6 +102,8 @@ class BulkRun:
         identifier = resolve(identifier, self.ids) if identifier else None
         if operation.method == "DELETE":
             return resources.delete(self.context, kind, identifier or "", conditions)
+        if kind.name != "Group":
+            check_values(operation.data, MOST_VALUES)
         data = resolve(without(operation.data, step.withheld), self.ids)
         if operation.method == "POST":
             answer = resources.create(self.context, kind, data, projection)

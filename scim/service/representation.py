@@ -7,11 +7,12 @@
 
 1. `dumps` of the resource's schema wrote the document when the resource was last written.
 2. `dumps` of the schema of derived attributes writes this part once for each entry of the derived cache: users with the
-   same groups and roles share an entry. A group's members come before it, written by SQL.
+   same groups and roles share an entry. A group's members come before it, written by SQL; an empty group has `[]`.
 3. Numbers and instants of the row.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 from schemas import group, user
 from schemas.datetimes import to_json
+from schemas.errors import TooMany
 from schemas.json import to_text
 from scim.protocol.etags import etag
 from scim.protocol.projection import Projection
@@ -29,17 +31,19 @@ from storage.members import Membership
 from storage.resources import ResourceRow
 from storage.roles import Assignment
 
+# Of all resources of a page: memberships, and reasons for roles, about a second of CPU time; characters.
+MOST_REASONS, MOST_DERIVED, MOST_MEMBERS = 100_000, 24_000_000, 64_000_000
+
 Part = dict[str, Any]
+# In `schemas` of each stored group, since its roles are other rows and change without its document.
+GIVES_ROLES = f',"{group.ACCESS_URN}"'
 
 
 def texts(context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection) -> list[str]:
     """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
-    derived = _derived_texts(context, connection, rows)
+    derived = _derived_texts(context, connection, rows, projection)
     if projection.wants("members"):
-        derived = [
-            "".join([*_members(context, connection, row), text]) if row.type == "Group" else text
-            for row, text in zip(rows, derived, strict=True)
-        ]
+        derived = _with_members(context, connection, rows, derived)
     base = _escaped(context.base)
     found = [_joined(row, base, text) for row, text in zip(rows, derived, strict=True)]
     if projection.is_default:
@@ -51,7 +55,7 @@ def pieces(context: Context, connection: Connection, row: ResourceRow, projectio
     """Return the JSON text of one resource; that of a group in pieces, so that its members are in memory once."""
     if row.type != "Group" or not projection.is_default:
         return [texts(context, connection, [row], projection)[0].encode()]
-    (derived,) = _derived_texts(context, connection, [row])
+    (derived,) = _derived_texts(context, connection, [row], projection)
     # JSON text never has this character, so it can mark the place of the members.
     head, tail = _joined(row, _escaped(context.base), f"\0{derived}").split("\0")
     return [head.encode(), *(text.encode() for text in _members(context, connection, row)), tail.encode()]
@@ -65,9 +69,11 @@ def location(context: Context, type_name: str, identifier: str) -> str:
 
 
 def _joined(row: ResourceRow, base: str, derived: str) -> str:
-    _, identifier, version, created, modified, document, kind, _, epoch, _, _ = row
+    _, identifier, version, created, modified, document, kind, _, epoch, _, held = row
     name = identifier
-    if kind == "Role":
+    if kind == "Group" and held is None:
+        document = document.replace(GIVES_ROLES, "", 1)
+    elif kind == "Role":
         identifier, name = _escaped(identifier), _escaped(quote(identifier, safe=":"))
     made = to_json(created)
     changed = made if modified == created else to_json(modified)
@@ -84,19 +90,46 @@ def _escaped(text: str) -> str:
 
 
 def _members(context: Context, connection: Connection, row: ResourceRow) -> Iterator[str]:
-    """Yield a group's `members` as text with a comma before it, nothing when there are none."""
+    """Yield a group's `members` as text with a comma before it; `[]` tells a client that there are none."""
     before = ',"members":['
     for text in members.texts(connection, row.seq, context.base):
         yield f"{before}{text}"
         before = ","
-    if before == ",":
-        yield "]"
+    yield "]" if before == "," else f"{before}]"
 
 
-def _derived_texts(context: Context, connection: Connection, rows: Sequence[ResourceRow]) -> list[str]:
-    """Return the derived part of each resource with a comma before it; a few statements find all that is not cached."""
-    if not rows:
-        return []
+def _with_members(
+    context: Context, connection: Connection, rows: Sequence[ResourceRow], derived: Sequence[str]
+) -> list[str]:
+    """Put the members of groups before their derived parts."""
+    found, size = [], 0
+    for row, text in zip(rows, derived, strict=True):
+        parts = []
+        for part in _members(context, connection, row) if row.type == "Group" else ():
+            parts.append(part)
+            size += len(part)
+            _refuse_large(rows, size, MOST_MEMBERS)
+        found.append("".join([*parts, text]))
+    return found
+
+
+def _refuse_large(rows: Sequence[ResourceRow], size: int, most: int) -> None:
+    if size > most and len(rows) > 1:
+        raise TooMany(
+            "The answer would be too large; ask for fewer resources at once with count, or leave large attributes out "
+            "with excludedAttributes."
+        )
+
+
+def _derived_texts(
+    context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection
+) -> list[str]:
+    """Return the derived part of each resource with a comma before it; a few statements find all that is not cached.
+
+    :raises TooMany: when the parts of several resources are too many or too long.
+    """
+    if not rows or not any(map(projection.wants, context.resource_types[rows[0].type].derived.by_key)):
+        return [""] * len(rows)
     known = context.derived_cache.of(context.base, context.key.rolesAs)
     sources = [row.derived_from for row in rows]
     found = [known.get(source) for source in sources]
@@ -107,7 +140,9 @@ def _derived_texts(context: Context, connection: Connection, rows: Sequence[Reso
         texts = {source: _derived_text(context, origins, row) for source, row in fresh.items()}
         context.derived_cache.keep(known, texts, committed)
         found = [texts[source] if text is None else text for source, text in zip(sources, found, strict=True)]
-    return cast(list[str], found)
+    complete = cast(list[str], found)
+    _refuse_large(rows, sum(map(len, complete)), MOST_DERIVED)
+    return complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +159,16 @@ class Origins:
 
 def _origins(connection: Connection, rows: Sequence[ResourceRow]) -> Origins:
     users = [row.seq for row in rows if row.type == "User" and row.above]
-    groups = members.groups_above(connection, users) if users else {}
+    most = MOST_REASONS if len(rows) > 1 else math.inf
+    groups = members.groups_above(connection, users, most) if users else {}
     above = {each.group: each.id for memberships in groups.values() for each in memberships}
     holders = [*(row.seq for row in rows if row.held), *above]
     assigned = roles.assigned(connection, holders) if holders else {}
     inherited = {
         seq: [_reason(role, identifier) for role in assigned.get(seq, ())] for seq, identifier in above.items()
     }
+    given = sum(len(inherited[each.group]) for memberships in groups.values() for each in memberships)
+    _refuse_large(rows, given, MOST_REASONS)
     return Origins(groups, assigned, inherited)
 
 
@@ -138,8 +176,7 @@ def _derived_text(context: Context, origins: Origins, row: ResourceRow) -> str:
     if row.type == "Role":
         return ""
     part = _of_user(context, origins, row) if row.type == "User" else _of_group(origins, row)
-    text = context.resource_types[row.type].derived.dumps(part)
-    return f",{text[1:-1]}"
+    return f",{context.resource_types[row.type].derived.dumps(part)[1:-1]}" if part else ""
 
 
 def _of_user(context: Context, origins: Origins, row: ResourceRow) -> Part:
@@ -156,12 +193,12 @@ def _of_user(context: Context, origins: Origins, row: ResourceRow) -> Part:
 
 
 def _of_group(origins: Origins, row: ResourceRow) -> Part:
-    """Return a group's access extension."""
+    """Return the access extension of a group that gives roles."""
     given = [{"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())]
-    return {group.ACCESS_URN: _assigned("roles", given)}
+    return _assigned(group.ACCESS_URN, _assigned("roles", given))
 
 
-def _assigned(name: str, values: Sequence[Any]) -> Part:
+def _assigned(name: str, values: Sequence[Any] | Part) -> Part:
     """Return an attribute unless it has no values (RFC 7643 section 2.5)."""
     return {name: values} if values else {}
 

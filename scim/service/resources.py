@@ -7,23 +7,25 @@ from typing import Any
 from schemas import ResourceType
 from schemas.errors import PayloadTooLarge, Uniqueness
 from schemas.filters.evaluation import evaluate_element
+from schemas.filters.nodes import leaf_count
 from schemas.messages import read_patch
 from schemas.tolerances import Tolerance, note
 from scim.protocol import patch as patching
 from scim.protocol.etags import Conditions, check_if_match, check_if_none_match, etag, not_modified
-from scim.protocol.patch import MOST_VISITED
 from scim.protocol.patch_members import MemberEdit
 from scim.protocol.projection import Projection
 from scim.service import fuse
 from scim.service.context import Answer, Context
 from scim.service.representation import location, pieces
-from scim.service.role_policy import accept, with_kept_details
+from scim.service.role_policy import accept, naming, with_kept_details
 from storage import members
 from storage.members import Edit
 from storage.repository import Snapshot, Transaction
 from storage.resources import ResourceRow
 
 SMALL_GROUP = 200
+# How many members the filters of a request may visit, and how many comparisons they may make: about a second each.
+MOST_VISITED, MOST_COMPARED = 250_000, 2_000_000
 
 Document = dict[str, Any]
 
@@ -59,7 +61,7 @@ def retrieve(
         row = snapshot.get(kind.name, identifier)
         check_if_match(conditions.if_match, row.version)
         if not_modified(conditions.if_none_match, row.version, row.epoch):
-            return Answer(304, (), etag(row.version, row.epoch))
+            return Answer(304, (), etag(row.version, row.epoch), location(context, row.type, row.id))
         return _answer(context, snapshot, row, projection, 200)
 
 
@@ -74,7 +76,7 @@ def replace(
         before = row.document_with_roles
         if kind.name == "User" and "active" in before:
             wanted.document.setdefault("active", before["active"])
-        row = _save(context, write, "replace", row, before, wanted)
+        row = _save(context, write, "replace", row, before, _detailed(wanted, before))
         return _answer(context, write, row, projection, 200)
 
 
@@ -87,8 +89,9 @@ def patch(
     with context.repository.writing(context.author, kind.name) as write:
         row = _current(write, kind, identifier, conditions)
         before = row.document_with_roles
-        patched = patching.apply(kind.schema, before, operations)
-        row = _save(context, write, "patch", row, before, NewState(kind.load(patched.document), patched.member_edits))
+        patched = patching.apply(kind.schema, before, operations, {"roles": naming(write.connection)})
+        wanted = NewState(kind.load_changed(patched.document), patched.member_edits)
+        row = _save(context, write, "patch", row, before, wanted)
         if kind.name != "User" and projection.is_default and _is_large(write, row):
             return Answer(204, (), etag(row.version, row.epoch), location(context, kind.name, identifier))
         return _answer(context, write, row, projection, 200)
@@ -112,6 +115,14 @@ def _new_state(kind: ResourceType, document: Document) -> NewState:
     return NewState(document, [MemberEdit("replace", ids)])
 
 
+def _detailed(wanted: NewState, before: Document) -> NewState:
+    """Return the state with what is stored of the roles that were sent as bare slugs."""
+    sent, held = wanted.document.get("roles"), before.get("roles")
+    if not sent or not held:
+        return wanted
+    return NewState({**wanted.document, "roles": with_kept_details(sent, held)}, wanted.edits)
+
+
 def _current(write: Transaction, kind: ResourceType, identifier: str, conditions: Conditions) -> ResourceRow:
     row = write.get(kind.name, identifier)
     check_if_match(conditions.if_match, row.version)
@@ -124,9 +135,7 @@ def _save(
 ) -> ResourceRow:
     """Write the difference between a resource and its wanted state; return the row."""
     fuse.guard(context, write, row, wanted.document.get("active") is True)
-    held = before.get("roles", [])
-    sent = with_kept_details(wanted.document.get("roles", []), held)
-    accepted = accept(context, write, sent, held)
+    accepted = accept(context, write, wanted.document.get("roles", []), before.get("roles", []))
     _check_effort(write, row, wanted.edits)
     edits = _member_edits(context, write, row, wanted.edits)
     kind, after = context.resource_types[row.type], accepted.of(wanted.document)
@@ -144,8 +153,11 @@ def _member_edits(
 
 def _check_effort(write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]) -> None:
     """Refuse filters that would each read a large group while other writes wait."""
-    filters = sum(edit.kind == "remove-where" for edit in edits)
-    if filters > 1 and filters * members.count(write.connection, group.seq, MOST_VISITED) > MOST_VISITED:
+    filters = [leaf_count(edit.filter) for edit in edits if edit.filter is not None]
+    if not filters or filters == [1]:
+        return
+    size = members.count(write.connection, group.seq, MOST_COMPARED)
+    if (len(filters) > 1 and len(filters) * size > MOST_VISITED) or sum(filters) * size > MOST_COMPARED:
         raise PayloadTooLarge("members: too many filters for a group of this size; send fewer at once, or ids.")
 
 
@@ -171,7 +183,8 @@ def _reactivate(
     if row is None or row.active:
         raise taken
     note(Tolerance.REACTIVATED, row.id)
-    return _save(context, write, "reactivate", row, row.document_with_roles, NewState(document))
+    before = row.document_with_roles
+    return _save(context, write, "reactivate", row, before, _detailed(NewState(document), before))
 
 
 def _is_large(write: Transaction, group: ResourceRow) -> bool:

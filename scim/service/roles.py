@@ -17,7 +17,9 @@ def add(repository: Repository, author: Author, slug: str, name: str, descriptio
     :raises InvalidValue: when the slug is malformed or the name empty; :raises Uniqueness: when the slug exists.
     """
     if not SLUG.fullmatch(slug):
-        raise InvalidValue("A slug is 1 to 255 characters without spaces, such as managed:inbox_agent.")
+        raise InvalidValue(
+            "A slug is 1 to 255 characters without spaces, such as managed:inbox_agent, not '.' or '..'."
+        )
     if not name.strip():
         raise InvalidValue("A role needs a name.")
     with repository.writing(author) as write:

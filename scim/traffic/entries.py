@@ -46,6 +46,7 @@ def _entry(recording: Recording, at: str) -> TrafficEntry:
         reason=_reason(recording),
         fault=recording.fault,
         replayOf=recording.replay.seq if recording.replay else None,
+        admitted=recording.admitted,
     )
 
 

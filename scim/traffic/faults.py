@@ -36,9 +36,8 @@ def matches(pattern: str, path: str) -> bool:
     """Tell whether a path below the base URL matches `*`, `/Users` (exactly) or `/Users/*` (all below)."""
     if pattern == "*":
         return True
-    if pattern.endswith("*"):
-        return path.startswith(pattern[:-1])
-    return (path.rstrip("/") or "/") == pattern
+    path = path.rstrip("/") or "/"
+    return path.startswith(pattern[:-1]) if pattern.endswith("*") else path == pattern
 
 
 def described(fault: Fault) -> str:

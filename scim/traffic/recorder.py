@@ -5,6 +5,7 @@ import time
 from flask import Request, Response
 
 from schemas import tolerances
+from schemas.errors import ScimError
 from scim.observability.redaction import KEPT_BYTES, PARSED_BYTES
 from scim.settings import Settings
 from scim.traffic.entries import FAILED_OPERATION, prepared
@@ -44,7 +45,7 @@ class Recorder:
         if recording.keep or (recording.used or recording.used.ignored) and recording.key is not None:
             recording.path = path
             _complete(recording, sent, response, body)
-            self.writer.put(recording, len(recording.body) + len(recording.answer))
+            self.writer.put(recording, len(recording.body) + len(recording.answer), recording.key is None)
 
     def _is_kept(self, recording: Recording, sent: Request, response: Response) -> bool:
         if self.mode == "all" or recording.replay is not None:
@@ -53,7 +54,7 @@ class Recorder:
             return False
         if response.status_code >= 400 or recording.fault is not None:
             return True
-        return sent.path.endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
+        return sent.path.rstrip("/").endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
 
 
 def _complete(recording: Recording, sent: Request, response: Response, read: bytes | None) -> None:
@@ -79,7 +80,11 @@ def _body_of(sent: Request, recording: Recording, read: bytes | None) -> bytes:
     most = min(KEPT_BYTES, sent.max_content_length or KEPT_BYTES)
     if recording.key is None or not 0 < (sent.content_length or 0) <= most:
         return b""
-    return sent.get_data(cache=True)
+    try:
+        return sent.get_data(cache=True)
+    except ScimError:
+        # It came too slowly; the request is answered already.
+        return b""
 
 
 def _answer_of(response: Response) -> bytes:

@@ -33,7 +33,8 @@ class Recording:
     """A request while it is served, and afterwards all that the batch writer needs.
 
     `started` is of `time.perf_counter`, `at` in seconds since 1970, `duration` in milliseconds; `dropped` says that a
-    fault closed the connection, `keep` that the request itself is kept and not only its quirks.
+    fault closed the connection, `keep` that the request itself is kept and not only its quirks, `admitted` that its key
+    allows it.
     """
 
     started: float
@@ -55,15 +56,20 @@ class Recording:
     answer: bytes = b""
     answer_size: int = 0
     keep: bool = False
+    admitted: bool = False
 
-    def admit(self, key: Key, path: str) -> None:
-        """Note the key of the request; from here on a strict key's tolerances are refused."""
+    def admit(self, key: Key, path: str, identifier: str = "") -> None:
+        """Note the key of the request; from here on a strict key's tolerances are refused.
+
+        `identifier` is that of the resource in the path: the slash at the end of a role's slug is no trailing one.
+        """
         self.key = key
         self.used.strict = bool(key.strict)
         if key.rolesAs == "strings":
             self.used.expected = ROLE_STRINGS
-        if path.endswith("/"):
-            tolerances.note(Tolerance.TRAILING_SLASH, below_base(path))
+        # The base URL itself may end with a slash: there the root of the server is searched.
+        if path.endswith("/") and not identifier.endswith("/") and (below := below_base(path)) != "/":
+            tolerances.note(Tolerance.TRAILING_SLASH, below)
 
     def stop(self) -> None:
         """Stop collecting tolerances; a second call does nothing."""

@@ -7,10 +7,9 @@ from functools import partial
 
 from flask import Flask
 
-from schemas.datetimes import now
-from schemas.errors import Conflict, InvalidValue, NotFound
+from schemas.errors import Conflict, NotFound
+from scim.observability.printable import UNPRINTABLE
 from scim.observability.redaction import KEPT_BYTES, WITHHELD
-from scim.service.keys import roles_shape
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import REPLAY, Replay
 from scim.traffic.summaries import below_base
@@ -20,40 +19,52 @@ from storage.keys import Key
 from storage.traffic import TrafficEntry, TrafficQuery
 
 
-def pretty(text: str | None) -> str:
-    """Return a body with its JSON indented."""
+def pretty_lines(text: str | None) -> list[str]:
+    """Return the lines of a body, its JSON indented; one line where it is no JSON."""
     if not text:
-        return ""
+        return []
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2).split("\n")
     except (ValueError, RecursionError):
-        return text
+        return [text]
 
 
 def as_curl(entry: TrafficEntry, base: str) -> str:
     """Return an entry as a curl command against a base URL, with $KEY in place of the access key."""
-    parts = [f"curl -X {entry.method} {shlex.quote(base + below_base(entry.path))}", '-H "Authorization: Bearer $KEY"']
-    parts += [f"-H {shlex.quote(f'{name}: {text}')}" for name, text in entry.headers.items() if name != "User-Agent"]
+    url = _quoted(base + below_base(entry.path))
+    parts = [f"curl -X {_quoted(entry.method)} {url}", '-H "Authorization: Bearer $KEY"']
+    parts += [f"-H {_quoted(f'{name}: {text}')}" for name, text in entry.headers.items() if name != "User-Agent"]
     if entry.request is not None:
-        parts.append(f"--data-binary {shlex.quote(entry.request)}")
+        parts.append(f"--data-binary {_quoted(entry.request)}")
     return " \\\n  ".join(parts)
 
 
+def _quoted(text: str) -> str:
+    """Return text as one word for a shell, printable: unprintable characters as in `$'\\x1b'`, byte by byte."""
+    if not UNPRINTABLE.search(text):
+        return shlex.quote(text)
+    plain = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
+    escaped = UNPRINTABLE.sub(lambda found: "".join(f"\\x{byte:02x}" for byte in _bytes(found[0])), plain)
+    return f"$'{escaped}'"
+
+
+def _bytes(character: str) -> bytes:
+    return character.encode("utf-8", "surrogatepass")
+
+
 def replay(app: Flask, entry: TrafficEntry, origin: str | None = None) -> TrafficEntry:
-    """Send the request of an entry again inside this process, with the rights of its key; return the new entry.
+    """Send the request of an entry again inside this process, with the rights that its key has now.
 
-    `origin` is this server's, for the locations in the answer. The journal names the console as the author.
+    `origin` is this server's, for the locations in the answer. The journal names the console as the author. The entry
+    of the new request is returned.
 
-    :raises InvalidValue: when only a part of the body was kept.
-    :raises Conflict: when the traffic could not be written.
+    :raises Conflict: when it cannot be sent again, and when the traffic could not be written.
     """
-    if entry.requestSize > KEPT_BYTES or entry.request == WITHHELD or (entry.requestSize and entry.request is None):
-        raise InvalidValue(f"Only a part of the body of request {entry.seq} was kept; it cannot be sent again.")
     seen: Recorder = app.extensions["perch.traffic"]
     database = app.extensions["perch"].database
     with database.read() as connection:
         before = traffic.last(connection)
-        mark = Replay(entry.seq, _key_of(connection, entry))
+        mark = Replay(entry.seq, sender(connection, entry))
     client = app.test_client(use_cookies=False)
     send = partial(
         client.open, entry.path, base_url=origin, method=entry.method, headers=list(entry.headers.items()),
@@ -69,10 +80,22 @@ def replay(app: Flask, entry: TrafficEntry, origin: str | None = None) -> Traffi
     return found[0]
 
 
-def _key_of(connection: Connection, entry: TrafficEntry) -> Key:
-    """Return the key of an entry; one with the same rights where the key is gone."""
+def sender(connection: Connection, entry: TrafficEntry) -> Key:
+    """Return the key, as it is now, with which a request can be sent again.
+
+    :raises Conflict: when it cannot: it was never admitted, its key is not live any more, or its body is incomplete.
+    """
+    if entry.key is None:
+        raise Conflict("This request came without a valid access key, so it cannot be sent again.")
+    if not entry.admitted:
+        raise Conflict("Perch did not admit this request with its access key, so it cannot be sent again.")
     try:
-        return keys.get(connection, entry.key or "")
+        key = keys.get(connection, entry.key)
     except NotFound:
-        idp = entry.idp or "generic"
-        return Key("console", "Console", b"", idp, "provision", roles_shape(idp), 0, now(), None, None, None)
+        raise Conflict("The access key of this request no longer exists, so it cannot be sent again.") from None
+    if not key.live:
+        state = "was revoked" if key.revoked else "has expired"
+        raise Conflict(f"The access key '{key.name}' {state}, so this request cannot be sent again.")
+    if entry.requestSize > KEPT_BYTES or entry.request == WITHHELD or (entry.requestSize and entry.request is None):
+        raise Conflict("Only a part of this request's body was kept, so it cannot be sent again.")
+    return key

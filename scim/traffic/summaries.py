@@ -20,6 +20,7 @@ PLAIN = {
     ("GET", "resourcetypes"): "reads the resource types",
     ("GET", "me"): "asks for /Me, which Perch does not have",
     ("POST", ".search"): "searches users and groups",
+    ("GET", ""): "searches users and groups",
 }
 KINDS = {"users": "user", "groups": "group", "roles": "role"}
 LOOKUPS = {

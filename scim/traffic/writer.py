@@ -38,8 +38,8 @@ class BatchWriter:
 
     def _reset(self) -> None:
         self._process = os.getpid()
-        self._items: deque[tuple[Any, int]] = deque()
-        self._bytes = 0
+        self._items: deque[tuple[Any, int, bool]] = deque()
+        self._bytes = self._strangers = 0
         self._some, self._many = threading.Event(), threading.Event()
         self._flushing = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -61,15 +61,21 @@ class BatchWriter:
             weakref.finalize(self, self._some.set)
             atexit.register(_flush_at_exit, itself)
 
-    def put(self, item: Any, size: int) -> None:
-        """Add an item of about `size` bytes to the queue; never waits."""
+    def put(self, item: Any, size: int, stranger: bool = False) -> None:
+        """Add an item of about `size` bytes to the queue; never waits.
+
+        Strangers, callers without a valid key, may fill only a share of the queue; what is beyond it is not kept.
+        """
         if self._thread is None or self._process != os.getpid():
             self.start()
+        if stranger and self._strangers >= traffic.STRANGERS:
+            return
         if len(self._items) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             self.dropped += 1
             return
         self._bytes += size
-        self._items.append((item, size))
+        self._strangers += stranger
+        self._items.append((item, size, stranger))
         if not self._some.is_set():
             self._some.set()
         elif len(self._items) >= BATCH and not self._many.is_set():
@@ -104,8 +110,9 @@ class BatchWriter:
         rows: list[traffic.TrafficRow] = []
         quirks_seen: dict[tuple[str, str, str], Quirk] = {}
         while self._items and len(rows) < BATCH:
-            item, size = self._items.popleft()
+            item, size, stranger = self._items.popleft()
             self._bytes -= size
+            self._strangers -= stranger
             try:
                 row, found = self.prepare(item)
             except Exception:
@@ -116,7 +123,7 @@ class BatchWriter:
             for quirk in found:
                 _add(quirks_seen, quirk)
         if not self._items:
-            self._bytes = 0
+            self._bytes = self._strangers = 0
         return rows, list(quirks_seen.values())
 
     def _write(self, rows: list[traffic.TrafficRow], seen: list[Quirk], prune: bool) -> None:

@@ -25,6 +25,7 @@ def register(app: Flask, perch: Perch) -> None:
     app.after_request(hooks.finish)
     app.teardown_request(hooks.close)
     errors.register(app, hooks.admit)
+    app.url_map.converters["path"] = roles.AnyPathConverter
     app.register_blueprint(workspace_blueprint(hooks))
     health.register(app, settings, database, authenticator)
 

@@ -1,4 +1,4 @@
-"""Counts refused access keys by the address of the caller."""
+"""Counts requests without a valid access key by the address of the caller."""
 
 import ipaddress
 
@@ -23,14 +23,14 @@ def counted(address: str | None) -> str:
 
 
 def count_refused(failures: FailedKeys, address: str | None) -> None:
-    """Count a refused access key.
+    """Count a request without a valid access key.
 
     :raises TooManyRequests: when the address has failed more often than PERCH_FAILED_KEYS within a minute.
     """
     seconds = failures.add(counted(address))
     if seconds:
         raise TooManyRequests(
-            f"More than {failures.limit} access keys from {counted(address) or 'this address'} were refused within a "
+            f"More than {failures.limit} requests from {counted(address) or 'this address'} had no valid key within a "
             "minute; put a valid key into the provider's settings. Valid keys still work.",
             seconds,
         )

@@ -27,10 +27,10 @@ WRITE_EVERY, RETRY_AFTER = 60, 5
 
 
 class Authenticator:
-    """Admits callers with a live key, counts refused keys per address, and writes when each key was last used."""
+    """Admits callers with a live key, counts refused ones per address, and writes when each key was last used."""
 
     def __init__(self, database: Database, failed_keys: int) -> None:
-        """Allow each address `failed_keys` refused keys per minute; further ones are answered 429."""
+        """Allow each address `failed_keys` requests without a valid key per minute; further ones are answered 429."""
         self.database = database
         self.failures = FailedKeys(f"{database.path}.failures", failed_keys)
         self._written: dict[str, float] = {}
@@ -39,10 +39,8 @@ class Authenticator:
         """Return the live key of an Authorization header: Bearer, bare, or the password of Basic.
 
         :raises Unauthorized: saying what to put into the header.
-        :raises TooManyRequests: when the address sent too many refused keys; a valid key always passes.
+        :raises TooManyRequests: when the address sent too many requests without one; a valid key always passes.
         """
-        if not authorization:
-            raise Unauthorized("Send an access key in the header Authorization: Bearer perch_…", CHALLENGE)
         try:
             key = self._find(_sent_key(authorization))
         except Unauthorized:
@@ -81,16 +79,20 @@ class Authenticator:
             self._written[key.id] = moment - WRITE_EVERY + RETRY_AFTER
 
 
-def authorise(key: Key, method: str, path: str) -> None:
+def authorise(key: Key, method: str, route: str) -> None:
     """Refuse a request that its key does not allow: a `read` key may GET, search and poll.
+
+    `route` is the rule that matched, the same for all spellings of a path; "" if none did.
 
     :raises Forbidden: naming the key.
     """
-    if key.access == "read" and method not in READING and not (method == "POST" and path.endswith(READING_POSTS)):
+    if key.access == "read" and method not in READING and not (method == "POST" and route.endswith(READING_POSTS)):
         raise Forbidden(f"The access key '{key.name}' may only read; use a key with provision access.")
 
 
-def _sent_key(authorization: str) -> str:
+def _sent_key(authorization: str | None) -> str:
+    if not authorization:
+        raise _unauthorised("Send an access key in the header Authorization: Bearer perch_…")
     if usual := USUAL.fullmatch(authorization):
         return usual[1]
     # Okta's form puts "Bearer " before the pasted key, which may begin with "Bearer " itself.

@@ -7,7 +7,7 @@ from schemas.discovery import MAX_OPERATIONS
 from schemas.errors import ScimError
 from scim.service.bulk import BulkRun
 from scim.web.errors import as_scim_error
-from scim.web.requests import read_json
+from scim.web.requests import LARGE, read_json
 from scim.web.responses import document_response
 
 blueprint = Blueprint("bulk", __name__)
@@ -15,7 +15,7 @@ blueprint = Blueprint("bulk", __name__)
 
 @blueprint.post("/Bulk", strict_slashes=False)
 def bulk() -> Response:
-    request = read_bulk(read_json(g.context.settings["PERCH_MAX_BODY"]), MAX_OPERATIONS)
+    request = read_bulk(read_json(LARGE), MAX_OPERATIONS)
     return document_response(bulk_response(BulkRun(g.context, request, explain).results()))
 
 

@@ -11,7 +11,7 @@ from schemas.json import to_text
 from scim.service.context import Answer, Context
 from scim.service.search import list_text
 from scim.web.requests import parameters, perch
-from scim.web.responses import answer_response, document_response
+from scim.web.responses import answer_response, resource_response
 from storage import roles, signing_keys
 
 blueprint = Blueprint("discovery", __name__)
@@ -24,7 +24,7 @@ def service_provider_config() -> Response:
     with perch().database.read() as connection:
         security_events = signing_keys.exist(connection)
     limit = perch().settings["PERCH_MAX_BODY"]
-    return document_response(discovery.service_provider_config(g.base_url, limit, security_events))
+    return resource_response(discovery.service_provider_config(g.base_url, limit, security_events))
 
 
 @blueprint.get("/ResourceTypes", strict_slashes=False)
@@ -67,7 +67,7 @@ def _list(found: Sequence[dict[str, Any]]) -> Response:
 def _one(found: Sequence[dict[str, Any]], identifier: str) -> Response:
     for document in found:
         if document["id"].lower() == identifier.lower():
-            return document_response(document)
+            return resource_response(document)
     raise NotFound(f"There is no schema or resource type '{identifier[:100]}'.")
 
 

@@ -12,7 +12,7 @@ from scim.observability.redaction import KEY, MARK
 from scim.traffic.recording import is_scim
 from scim.web.responses import error_response
 
-EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json$)")
+EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json(/|$))")
 # A provider asks for such a path when its base URL lacks a part, most often the workspace's id.
 STRAY_PATH = re.compile(
     r"/(?!console/)(.*/)?(scim|Users|Groups|Roles|Schemas|ResourceTypes|ServiceProviderConfig)(/|$)"

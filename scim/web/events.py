@@ -10,7 +10,7 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, streams, tokens
 from scim.events.waiting import LONGEST, EventWaiter
-from scim.web.requests import issuer, parameters, perch, read_json
+from scim.web.requests import MESSAGE, issuer, parameters, perch, read_json
 from storage import events
 from storage.database import Database
 from storage.events import BEGINNING, Event
@@ -51,7 +51,7 @@ def follow() -> Response:
 def poll() -> Response:
     """Answer the caller's stream of security event tokens (RFC 8936 section 2)."""
     database, key = perch().database, g.context.key.id
-    asked = streams.read_poll(read_json(perch().settings["PERCH_MAX_BODY"]))
+    asked = streams.read_poll(read_json(MESSAGE))
     found = streams.poll(database, key, asked)
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
@@ -63,7 +63,7 @@ def poll() -> Response:
     return Response(body, headers=headers, content_type="application/json")
 
 
-@blueprint.get("/jwks.json")
+@blueprint.get("/jwks.json", strict_slashes=False)
 def jwks() -> Response:
     """Answer the public signing keys of the deployment (RFC 7517 section 5); public."""
     body = json.dumps(tokens.published(perch().database))

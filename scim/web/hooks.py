@@ -8,21 +8,24 @@ from flask import Request, Response, g, request
 
 from schemas.errors import NotFound
 from scim.deployment import Perch
-from scim.observability import requests
+from scim.observability import metrics, requests
 from scim.observability.requests import Seen
 from scim.service.context import Context
 from scim.service.retention import Retention
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
+from scim.web import bodies
 from scim.web.auth import READING, Authenticator, authorise
-from scim.web.requests import drop_unread, origin_of, sent_path
+from scim.web.key_rates import KeyRates
+from scim.web.requests import origin_of, route_of, sent_path
 from storage.journal import Author
+from storage.keys import Key
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = ("began", "request_id", "recording", "base_url", "context", "body")
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota"))
 OUTER = "perch.outer"
 log = logging.getLogger("perch")
 
@@ -35,12 +38,15 @@ class RequestHooks:
         self.authenticator = authenticator
         self.recorder = recorder
         self.retention = retention
+        self.body_watch = bodies.BodyWatch()
+        self.key_rates = KeyRates(perch.settings["PERCH_KEY_RATE"])
 
     def begin(self) -> None:
         """Give the request its id and, under a base URL, begin to record it (before_request)."""
         sent, noted = current()
         # Requests in one application context share `g`, such as one that a hook sends while another is served.
         sent.environ[OUTER] = swapped(noted, {})
+        bodies.watched(sent.environ, self.body_watch)
         noted.began = began = time.perf_counter()
         noted.request_id = request_id = requests.begin(sent.environ.get("HTTP_X_REQUEST_ID"))
         noted.recording = self.recorder.begin(sent, began, request_id)
@@ -71,13 +77,24 @@ class RequestHooks:
         else:
             key = self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
             actor = f"key:{key.id}"
+            bodies.admit(sent.environ)
         if recording is not None:
-            recording.admit(key, sent.path)
-        authorise(key, sent.method, sent.path)
+            recording.admit(key, sent.path, identifier_in(sent))
+        if self.key_rates.rate and replay is None:
+            self._take_request(key, noted)
+        authorise(key, sent.method, route_of(sent))
+        if recording is not None:
+            recording.admitted = True
         author = Author(actor, noted.request_id)
         return Context(
             perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
         )
+
+    def _take_request(self, key: Key, noted: Any) -> None:
+        admitted, noted.quota = self.key_rates.take(key.id)
+        if not admitted:
+            metrics.limited(key.id)
+            raise self.key_rates.refusal(key.name, noted.quota)
 
     def finish(self, response: Response) -> Response:
         """Log, count and record the request (after_request); a failure here is logged and does not break the answer."""
@@ -91,14 +108,17 @@ class RequestHooks:
         recording: Recording | None = noted.recording
         if recording is not None:
             recording.stop()
-        environ, status = sent.environ, response.status_code
-        response.headers["X-Request-Id"] = noted.request_id
-        if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
-            drop_unread(sent, response, self.perch.settings["PERCH_MAX_BODY"])
+        bodies.finish(sent.environ, response, self.perch.settings["PERCH_MAX_BODY"])
+        status, headers = response.status_code, response.headers
+        headers["X-Request-Id"] = noted.request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        # Pages, static files and the public signing keys have a lifetime of their own.
+        headers.setdefault("Cache-Control", "no-store")
+        if "quota" in noted:
+            noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""
-        identifier = sent.view_args.get("identifier", "") if sent.view_args else ""
-        route = sent.url_rule.rule if sent.url_rule is not None else ""
-        path = sent_path(sent)
+        identifier = identifier_in(sent)
+        path, route = sent_path(sent), route_of(sent)
         requests.end(
             Seen(noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier)
         )
@@ -120,7 +140,7 @@ class RequestHooks:
 
 def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:
     """Put the notes of another request into `g`, and return those that were there."""
-    found = {name: noted.pop(name) for name in NOTES if name in noted}
+    found = {name: noted.pop(name) for name in tuple(noted) if name in NOTES}
     for name, value in notes.items():
         setattr(noted, name, value)
     return found
@@ -129,6 +149,11 @@ def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:
 def current() -> tuple[Request, Any]:
     """Return the request and `g` behind Flask's proxies, since each use of a proxy looks them up again."""
     return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
+
+
+def identifier_in(sent: Request) -> str:
+    """Return the id of the resource that the path names, or ""."""
+    return str(sent.view_args.get("identifier", "")) if sent.view_args else ""
 
 
 def drop_workspace(_: str | None, values: dict[str, Any] | None) -> None:

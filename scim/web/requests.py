@@ -1,25 +1,33 @@
 """Requests in: JSON bodies, query parameters, conditional headers, the origin that a client names."""
 
 import os
-import time
-from collections.abc import Mapping
-from contextlib import suppress
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Request, Response, current_app, g, has_request_context, request
+from flask import Request, current_app, g, has_request_context, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, UnsupportedMediaType
+from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.json import parse_json
+from schemas.json_bounds import MOST_LARGE, MOST_VALUES, check_bounds
 from scim.deployment import Perch
 from scim.protocol.etags import Conditions
 
 # Commands have no request; without PERCH_PUBLIC_URL they can only guess the origin.
 LOCAL_ORIGIN = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
+KIB = 1024
 ACCEPTED_TYPES = ("", "application/scim+json", "application/json")
-# Limits of dropping an unread body: seconds in total, seconds without a byte, bytes read at once.
-DROP_SECONDS, DROP_PAUSE, DROP_AT_ONCE = 15.0, 2.0, 65536
+
+
+class BodyLimits(NamedTuple):
+    """The bounds of a body: bytes, at most PERCH_MAX_BODY, and JSON values."""
+
+    size: int | None
+    values: int
+
+
+# Of searches and polls; of a user; of groups, whose members are many, and Bulk.
+MESSAGE, SINGLE = BodyLimits(256 * KIB, MOST_VALUES), BodyLimits(2048 * KIB, MOST_VALUES)
+LARGE = BodyLimits(None, MOST_LARGE)
 
 
 def perch() -> Perch:
@@ -32,6 +40,11 @@ def sent_path(sent: Request) -> str:
     """Return the path as the client sent it, with its query; decoded where the server does not keep the original."""
     raw: str | None = sent.environ.get("RAW_URI") or sent.environ.get("REQUEST_URI")
     return raw or sent.full_path.removesuffix("?")
+
+
+def route_of(sent: Request) -> str:
+    """Return the rule of the route that a request takes, whatever spelling its path has; "" without a route."""
+    return sent.url_rule.rule if sent.url_rule is not None else ""
 
 
 def origin_of(sent: Request) -> str:
@@ -55,59 +68,55 @@ def issuer() -> str:
     return f"{origin()}/{perch().workspace}"
 
 
-def read_json(limit: int) -> Any:
-    """Return the JSON body of the request, of `limit` bytes at most (RFC 7644 section 3.1).
+def read_json(limits: BodyLimits) -> Any:
+    """Return the JSON body of the request (RFC 7644 section 3.1).
 
-    :raises UnsupportedMediaType: for another type than SCIM's or JSON's.
-    :raises PayloadTooLarge: when the body is larger.
+    :raises UnsupportedMediaType: for another type than SCIM's or JSON's, or a compressed body.
+    :raises PayloadTooLarge: when the body is larger than its limits or PERCH_MAX_BODY.
     :raises InvalidSyntax: when the body is empty, cut short or no JSON.
     """
     if request.mimetype not in ACCEPTED_TYPES:
         raise UnsupportedMediaType(f"Content-Type: send application/scim+json, not {request.mimetype[:100]}.")
+    _refuse_encoding(request.environ.get("HTTP_CONTENT_ENCODING", ""))
     # A body that could not be read to its end must not be read again for the recorder.
     g.body = b""
-    g.body = _body(limit)
+    g.body = _body(limits.size)
     if not g.body:
         raise InvalidSyntax("The request has no body; send a JSON object.")
+    check_bounds(g.body, limits.values)
     return parse_json(g.body)
 
 
-def _body(limit: int) -> bytes:
+def _refuse_encoding(header: str) -> None:
+    """Refuse a `Content-Encoding` other than identity, naming the one that is accepted (RFC 9110 section 15.5.16)."""
+    codings = [coding.strip() for coding in header.split(",")]
+    unknown = [coding for coding in codings if coding.lower() not in ("", "identity")]
+    if unknown:
+        raise UnsupportedMediaType(
+            f"Content-Encoding: send the body as it is, not encoded as {unknown[0][:100]}.",
+            {"Accept-Encoding": "identity"},
+        )
+
+
+def _body(size: int | None) -> bytes:
+    largest = perch().settings["PERCH_MAX_BODY"]
+    limit = largest if size is None else min(size, largest)
     announced = request.content_length or 0
     # werkzeug reads at most this many bytes of a chunked body and leaves the rest unread.
     request.max_content_length = limit + 1
     try:
         data = b"" if announced > limit else request.get_data(cache=True)
-    except RequestEntityTooLarge:
+    except (RequestEntityTooLarge, ScimError):
         raise
     except Exception:
         # Servers raise different errors for a body that is cut short or badly chunked.
         raise InvalidSyntax("The body did not arrive whole; send it again.") from None
     if max(announced, len(data)) > limit:
-        raise PayloadTooLarge(f"The body is larger than {limit} bytes (PERCH_MAX_BODY); send less at once.")
+        reason = " (PERCH_MAX_BODY)" if limit == largest else ""
+        raise PayloadTooLarge(f"The body is larger than {limit} bytes{reason}; send less at once.")
     if len(data) < announced:
         raise InvalidSyntax("The body did not arrive whole; send it again.")
     return data
-
-
-def drop_unread(sent: Request, response: Response, most: int) -> None:
-    """Drop up to `most` unread bytes of a body after the answer, which a client that still sends would miss."""
-    environ = sent.environ
-    whole = len(g.get("body", b"")) == sent.content_length
-    if "gunicorn.socket" in environ and not whole:
-        response.call_on_close(partial(_drop, environ, most))
-
-
-def _drop(environ: Mapping[str, Any], most: int) -> None:
-    """Read and drop at most `most` bytes that arrive quickly; gunicorn closes a connection that has more."""
-    connection, end = environ["gunicorn.socket"], time.monotonic() + DROP_SECONDS
-    timeout = connection.gettimeout()
-    with suppress(Exception):
-        connection.settimeout(DROP_PAUSE)
-        while most > 0 and time.monotonic() < end and (dropped := environ["wsgi.input"].read(DROP_AT_ONCE)):
-            most -= len(dropped)
-    with suppress(OSError):
-        connection.settimeout(timeout)
 
 
 def parameters() -> dict[str, str]:

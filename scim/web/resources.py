@@ -9,25 +9,26 @@ from schemas.messages import SearchRequest, read_query, read_search
 from scim.protocol.projection import Projection
 from scim.service import resources
 from scim.service.search import search as search_resources
-from scim.web.requests import conditions, parameters, read_json
+from scim.web.requests import LARGE, MESSAGE, SINGLE, conditions, parameters, read_json
 from scim.web.responses import answer_response
 
 
-def search(type_name: str) -> Response:
-    """Answer the resources that the URL's parameters ask for (RFC 7644 section 3.4.2)."""
-    return answer_response(search_resources(g.context, [_type(type_name)], read_query(parameters())))
+def search(*type_names: str) -> Response:
+    """Answer the resources of one or more types that the URL's parameters ask for (RFC 7644 section 3.4.2)."""
+    asked = read_query(parameters())
+    return answer_response(search_resources(g.context, [_type(name) for name in type_names], asked))
 
 
 def search_by_post(*type_names: str) -> Response:
     """Answer the resources of one or more types that a SearchRequest asks for (RFC 7644 section 3.4.3)."""
-    asked = read_search(_body())
+    asked = read_search(read_json(MESSAGE))
     return answer_response(search_resources(g.context, [_type(name) for name in type_names], asked))
 
 
 def create(type_name: str) -> Response:
     """Create a resource (RFC 7644 section 3.3)."""
     kind = _type(type_name)
-    return answer_response(resources.create(g.context, kind, _body(), _projection(kind)))
+    return answer_response(resources.create(g.context, kind, _body(type_name), _projection(kind)))
 
 
 def retrieve(type_name: str, identifier: str) -> Response:
@@ -39,13 +40,17 @@ def retrieve(type_name: str, identifier: str) -> Response:
 def replace(type_name: str, identifier: str) -> Response:
     """Replace a resource (RFC 7644 section 3.5.1)."""
     kind = _type(type_name)
-    return answer_response(resources.replace(g.context, kind, identifier, _body(), _projection(kind), conditions()))
+    return answer_response(
+        resources.replace(g.context, kind, identifier, _body(type_name), _projection(kind), conditions())
+    )
 
 
 def patch(type_name: str, identifier: str) -> Response:
     """Change a resource by a PatchOp (RFC 7644 section 3.5.2)."""
     kind = _type(type_name)
-    return answer_response(resources.patch(g.context, kind, identifier, _body(), _projection(kind), conditions()))
+    return answer_response(
+        resources.patch(g.context, kind, identifier, _body(type_name), _projection(kind), conditions())
+    )
 
 
 def delete(type_name: str, identifier: str) -> Response:
@@ -58,8 +63,8 @@ def _type(name: str) -> ResourceType:
     return found
 
 
-def _body() -> Any:
-    return read_json(g.context.settings["PERCH_MAX_BODY"])
+def _body(type_name: str) -> Any:
+    return read_json(LARGE if type_name == "Group" else SINGLE)
 
 
 def _projection(kind: ResourceType) -> Projection:

@@ -9,16 +9,23 @@ from schemas.errors import ScimError
 from schemas.json import to_text
 from schemas.messages import error_document
 from scim.service.context import Answer
+from scim.web.location import located
 
 MEDIA_TYPE = "application/scim+json"
 
 
 def answer_response(answer: Answer) -> Response:
-    """Return an answer of the service, with its entity tag and, for a created resource, its location."""
+    """Return an answer of the service; that of a single resource has its entity tag and its location."""
     headers = {"ETag": answer.etag} if answer.etag else {}
-    if answer.status == 201 and answer.location:
-        headers["Location"] = answer.location
+    if answer.location and answer.status != 204:
+        located(answer.status, answer.location)
     return _response(answer.pieces, answer.status, headers)
+
+
+def resource_response(document: Mapping[str, Any]) -> Response:
+    """Return a resource that is no stored row, such as a schema, with its location."""
+    located(200, document["meta"]["location"])
+    return document_response(document)
 
 
 def document_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -32,4 +39,8 @@ def error_response(error: ScimError) -> Response:
 
 
 def _response(pieces: Sequence[bytes], status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(pieces, status, headers, content_type=MEDIA_TYPE if pieces else None)
+    response = Response(pieces, status, headers, content_type=MEDIA_TYPE)
+    if not pieces:
+        # Without a type of our own, Flask would give an answer without content the type text/html.
+        del response.headers["Content-Type"]
+    return response

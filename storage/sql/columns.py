@@ -1,7 +1,7 @@
 """Where attributes are in the file: in a column of `resources r`, in rows of a side table, or in the document."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas import group, user
@@ -30,7 +30,8 @@ class ElementRows:
 
     `each` tests for one row of `r` whether an element matches. `owners` selects the owners of all matching elements at
     once, some of them twice; it cannot serve filters that use a sub-attribute of `only_each`. `everyone` tells that
-    `owners` is faster even without an index, unless another condition leaves few rows of `r`. `first` selects a column
+    `owners` is faster even without an index, unless another condition leaves few rows of `r`; `few` that a value has
+    few owners. `first` selects a column
     of the primary element, else of the first one.
     """
 
@@ -39,6 +40,7 @@ class ElementRows:
     first: str
     owners: str = ""
     everyone: bool = False
+    few: bool = False
     only_each: frozenset[str] = frozenset()
 
 
@@ -116,6 +118,8 @@ def rows(bound: Bound, base: str, used: frozenset[str]) -> ElementRows:
             return _groups(base)
         case ("members",):
             return _members(base)
+        case ("schemas",):
+            return _schemas(bound)
     return _json_rows(bound)
 
 
@@ -128,6 +132,7 @@ EMAILS = ElementRows(
     each="EXISTS (SELECT 1 FROM emails e WHERE e.resource = r.seq AND {})",
     first='(SELECT {} FROM emails e WHERE e.resource = r.seq ORDER BY e."primary" IS 1 DESC, e.position LIMIT 1)',
     owners="SELECT e.resource FROM emails e WHERE {}",
+    few=True,
 )
 ROLES = ElementRows(
     {
@@ -213,7 +218,15 @@ def _members(base: str) -> ElementRows:
         each=f'EXISTS (SELECT 1 {joined} m."group" = r.seq AND {CONDITION})',
         first=f'(SELECT {CONDITION} {joined} m."group" = r.seq ORDER BY m.member LIMIT 1)',
         owners=f'SELECT m."group" {joined} {CONDITION}',
+        few=True,
     )
+
+
+def _schemas(bound: Bound) -> ElementRows:
+    """Return the URNs in the document that GET shows: a group's access extension only if the group gives roles."""
+    found = _json_rows(bound)
+    shown = f"(e.value <> '{group.ACCESS_URN}' OR EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq))"
+    return replace(found, each=found.each.replace(CONDITION, f"{shown} AND {CONDITION}"))
 
 
 def _json_rows(bound: Bound) -> ElementRows:

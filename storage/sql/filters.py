@@ -9,6 +9,7 @@ from urllib.parse import quote
 from schemas.datetimes import normalise_instant
 from schemas.filters.nodes import And, BoundNode, Constant, Elements, Leaf, Not, Or
 from schemas.resource import Bound
+from storage.resources import OF_TYPE
 from storage.sql.columns import CONDITION, Column, ElementRows, rows, scalar
 from storage.sql.fragments import Sql
 
@@ -20,14 +21,15 @@ NARROW = {("id",), ("userName",), ("externalId",)}
 LAST_CHARACTER = "\U0010ffff"
 
 
-def compile_filter(bound: BoundNode, base: str) -> Sql:
-    """Return a filter as a condition for `SELECT … FROM resources r WHERE r.type = '…' AND (<text>)`.
+def compile_filter(bound: BoundNode, base: str, type_name: str = "") -> Sql:
+    """Return a filter as a condition for `SELECT … FROM resources r WHERE (<text>)`; of one type if it is given.
 
     `base` is the base URL of resources, such as https://host/workspace/scim/v2, for `$ref` and `meta.location`. Any
     source with the columns of `resources` can be `r`, such as the catalogue. The connection needs
     `register_functions`.
     """
-    return _Compiler(base).condition(_normal(bound, True), False)
+    node, compiler = _normal(bound, True), _Compiler(base)
+    return compiler.of_type(node, OF_TYPE[type_name]) if type_name else compiler.condition(node, False)
 
 
 def compile_total(bound: BoundNode, base: str) -> Sql | None:
@@ -124,6 +126,37 @@ class _Compiler:
 
     def __init__(self, base: str) -> None:
         self.base = base
+
+    def of_type(self, node: BoundNode, of_type: str) -> Sql:
+        """Compile a filter with a condition on the type.
+
+        Where each alternative of an `or` has an index, the type stands in each of them instead of before all: else
+        SQLite walks the index on the type.
+        """
+        terms = node.terms if isinstance(node, And) else (node,)
+        driving = [term for term in terms if self._is_driven(term)]
+        chosen = driving[0] if driving else None
+        if not isinstance(chosen, Or) or any(not isinstance(term, Or) for term in driving):
+            return Sql(f"{of_type} AND (") + self.condition(node, False) + ")"
+        # With `=`, SQLite takes the type out of two alternatives as a condition of its own, and walks its index again.
+        of_type = of_type.replace(" = ", " IS ")
+        each = [Sql(f"({of_type} AND ") + self.condition(term, False) + ")" for term in _by_column(chosen)]
+        rest = [self.condition(term, False) for term in terms if term is not chosen]
+        return _joined([_joined(each, " OR "), *rest], " AND ")
+
+    def _is_driven(self, node: BoundNode) -> bool:
+        """Tell whether an index finds the few rows of `r` that match."""
+        match node:
+            case And():
+                return any(map(self._is_driven, node.terms))
+            case Or():
+                return all(map(self._is_driven, node.terms))
+            case Leaf():
+                return _is_look_up(node, scalar(node.path, node.attribute, self.base))
+            case Elements():
+                kept = rows(node.bound, self.base, _names(node.filter))
+                return kept.few and _drives(node.filter, kept)
+        return False
 
     def condition(self, node: BoundNode, narrowed: bool) -> Sql:
         """Compile a node over `r`."""
@@ -280,9 +313,22 @@ def _drives(node: BoundNode, kept: ElementRows) -> bool:
         case Or():
             return all(_drives(term, kept) for term in node.terms)
         case Leaf():
-            finds = node.operator == "eq" or (node.operator == "sw" and node.value != "")
-            return finds and kept.columns[node.path[0]].indexed
+            return _is_look_up(node, kept.columns[node.path[0]])
     return False
+
+
+def _is_look_up(leaf: Leaf, column: Column) -> bool:
+    return column.indexed and (leaf.operator == "eq" or (leaf.operator == "sw" and leaf.value != ""))
+
+
+def _by_column(node: Or[BoundNode]) -> list[BoundNode]:
+    """Return the terms of an `or`; those that ask for equality with one attribute are one, which SQLite makes an IN."""
+    equal: dict[tuple[str, ...], list[BoundNode]] = {}
+    others: list[BoundNode] = []
+    for term in node.terms:
+        is_equality = isinstance(term, Leaf) and term.operator == "eq"
+        (equal.setdefault(term.path, []) if is_equality else others).append(term)  # type: ignore[union-attr]
+    return [*(Or(tuple(terms)) if len(terms) > 1 else terms[0] for terms in equal.values()), *others]
 
 
 def _terms_without(node: BoundNode, names: frozenset[str]) -> BoundNode | None:

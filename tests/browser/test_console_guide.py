@@ -147,7 +147,7 @@ def test_search_as_you_type_and_requests_as_they_come(visitors: Visitors, server
     failed.get_by_role("link").click()
     expect(page.get_by_text("nobody-of-that-id").first).to_be_visible()
     expect(page.get_by_text("curl -X GET")).to_be_visible()
-    page.get_by_role("button", name="Replay").click()
+    page.get_by_role("button", name="Send again").click()
     expect(page.get_by_text("Sent again; the answer was 404.")).to_be_visible()
 
 

@@ -15,6 +15,8 @@ WRONG = [
     ("PERCH_FUSE", "maybe"),
     ("PERCH_TRAFFIC", "some"),
     ("PERCH_MAX_BODY", "0"),
+    ("PERCH_KEY_RATE", "-1"),
+    ("PERCH_KEY_RATE", "2.5"),
     ("PERCH_WORKSPACE", "a/b"),
     ("PERCH_PUBLIC_URL", "perch.example.com"),
     ("PERCH_FUSE_SHARE", "101"),

@@ -153,7 +153,7 @@ def test_a_replay_that_cannot_be_done_says_why(make_admin: MakeAdmin) -> None:
     okta = client(app)
     okta.post("/Users", {"userName": "ada@x.example", "title": "x" * 20_000})
     flush(app)
-    assert "was kept; it cannot be sent again" in text_of(admin.post("/requests/1/replay"))
+    assert "was kept, so it cannot be sent again" in text_of(admin.post("/requests/1/replay"))
 
 
 def test_requests_have_pages(make_admin: MakeAdmin) -> None:

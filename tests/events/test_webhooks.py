@@ -272,6 +272,24 @@ def _bad_server(listener: socket.socket, behaviour: str, stop: threading.Event) 
                 return
 
 
+def test_the_text_of_a_receiver_is_one_printable_line() -> None:
+    class Hostile(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(410)
+            self.end_headers()
+            self.wfile.write("gone\n\x1b[2Jpaused\u202e\x9b1m\u2028FORGED Zoë".encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sender = WebhookSender(f"http://127.0.0.1:{server.server_port}/", AddressPolicy(True, frozenset()), 5)
+    assert sender.send(b"{}", {}).text == "gone \ufffd[2Jpaused\ufffd\ufffd1m FORGED Zoë"
+    server.shutdown()
+    server.server_close()
+
+
 def test_redirects_are_not_followed(receiver: Receiver) -> None:
     class Redirecting(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -297,6 +315,9 @@ def test_redirects_are_not_followed(receiver: Receiver) -> None:
     [
         "http://app.example.com/", "ftp://app.example.com/", "https://user:pw@app.example.com/", "https:///x",
         "nonsense", "https://app.example.com/#x", "https://app.example.com/a b", "https://app.example.com:99999/", "",
+        "https://app.example.com/\x7f", "https://app.example.com/\x00", "https://app.example.com/a\r\nHost: x",
+        "https://app.exam\tple.com/", "\x1bhttps://app.example.com/", "https://app.example.com/?a=\x1f",
+        "https://app.example.com/\x9b", "https://app.example.com/\u202e", "https://app.exam\x7fple.com/",
     ],
 )  # fmt: skip
 def test_urls_that_webhooks_may_not_have(url: str) -> None:
@@ -310,13 +331,23 @@ def test_urls_that_webhooks_may_not_have(url: str) -> None:
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
         "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::",
         "64:ff9b::7f00:1", "64:ff9b::a00:1", "ff02::1", "2001:db8::1", "192.0.2.1",
+        "fec0::1", "feff:ffff::1", "3fff::1", "3fff:fff:ffff::1", "5f00::1", "64:ff9b:1::a00:1",
+        "192.0.0.192", "192.0.0.9", "192.88.99.1", "168.63.129.16",
+        "::ffff:168.63.129.16", "2002:a83f:8110::1", "64:ff9b::a83f:8110", "::ffff:192.0.0.192", "2002:c000:c0::",
+        "64:ff9b::c000:c0", "::ffff:192.88.99.1", "2002:c058:6301::1", "64:ff9b::c058:6301",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::5db8:d822"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "64:ff9b::5db8:d822", "168.63.129.15", "168.63.129.17",
+        "192.0.1.1", "192.88.98.1", "::ffff:168.63.129.17", "2002:5db8:d822::1", "2a00:3fff::1", "2600::fec0",
+    ],
+)  # fmt: skip
 def test_addresses_that_are_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 

@@ -37,7 +37,8 @@ def test_hadolint_finds_nothing() -> None:
 
 
 def test_the_image_is_slim_and_runs_without_privileges() -> None:
-    assert re.fullmatch(r"python:3\.\d+-slim-\w+", one("FROM"))
+    assert one("FROM") == "${BASE}"
+    assert re.fullmatch(r"BASE=python:3\.\d+-slim-\w+", one("ARG"))
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", one("USER"))
     assert one("VOLUME") == "/data"
     assert one("STOPSIGNAL") == "SIGTERM"
@@ -141,6 +142,7 @@ def test_the_container_stops_later_than_gunicorn() -> None:
 
 def test_caddy_forwards_to_perch_and_keeps_monitoring_inside() -> None:
     text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    assert all(line in text for line in ("read_header 10s", "read_body 5m", "request_buffers 256KiB"))
     assert "reverse_proxy perch:8000" in text
     assert "path /metrics /readyz" in text
     assert text.count("{") == text.count("}")

@@ -143,6 +143,7 @@ def test_withheld_references_leave_nothing_behind() -> None:
         "count": 3,
     }
     assert without({"members": ["bulkId:a"], "title": None}, {"a"}) == {"members": [], "title": None}
+    assert without({"members": [None, {"value": "bulkId:a"}, {}]}, {"a"}) == {"members": [None, {}]}
 
 
 def test_a_chain_of_a_thousand_is_planned() -> None:

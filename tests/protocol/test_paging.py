@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.discovery import CURSOR_TIMEOUT
 from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue
-from schemas.fields import LARGEST_INTEGER
 from schemas.messages import read_query, read_search
+from schemas.numbers import LARGEST_INTEGER
 from scim.protocol.paging import (
     CursorPage,
     IndexPage,
@@ -45,7 +45,8 @@ DIGEST = query_digest(type="User", filter=None, sortBy=None, sortOrder="ascendin
         ({"cursor": ""}, CursorPage(None, 100)),
         ({"cursor": "", "count": "10"}, CursorPage(None, 10)),
         ({"Cursor": "abc", "count": "5000"}, CursorPage("abc", 1000)),
-        ({"cursor": "abc", "count": "0"}, CursorPage("abc", 0)),
+        ({"cursor": "abc", "count": "1"}, CursorPage("abc", 1)),
+        ({"cursor": "abc", "count": ""}, CursorPage("abc", 100)),
         ({"cursor": "", "startIndex": ""}, CursorPage(None, 100)),
     ],
 )
@@ -64,6 +65,8 @@ def test_parameters_give_a_page(parameters: dict[str, str], expected: IndexPage 
         ({"startIndex": "first"}, InvalidValue),
         ({"cursor": "", "count": "ten"}, InvalidCount),
         ({"cursor": "", "count": "-1"}, InvalidCount),
+        ({"cursor": "", "count": "0"}, InvalidCount),
+        ({"cursor": "abc", "count": " 00 "}, InvalidCount),
         ({"cursor": "", "startIndex": "1"}, InvalidValue),
     ],
 )
@@ -96,6 +99,7 @@ def test_a_search_request_gives_a_page(body: dict[str, Any], expected: IndexPage
         ({"startIndex": []}, InvalidValue),
         ({"cursor": 7}, InvalidCursor),
         ({"cursor": "", "count": {}}, InvalidCount),
+        ({"cursor": "", "count": 0}, InvalidCount),
         ({"cursor": "", "startIndex": 1}, InvalidValue),
     ],
 )

@@ -40,7 +40,7 @@ def by_field(kind: ResourceType, body: dict[str, Any]) -> tuple[dict[str, Any], 
         value = body.get(key)
         if field.readOnly:
             continue
-        if is_unassigned(value):
+        if field.is_cleared_by(value):
             if field.required:
                 errors[key] = ["is required."]
             continue

@@ -31,8 +31,14 @@ LOOK_UPS = {
         'userName eq "ann"', 'externalId eq "x"', 'emails.value eq "ann@example.com"', 'emails eq "ann@example.com"',
         'emails[type eq "work"].value eq "ann@example.com"', 'id eq "x"', 'userName sw "an"',
         'userName eq "ann" and active eq true',
+        'userName eq "ann" or externalId eq "x"', 'userName eq "ann" or emails.value eq "x" or id eq "y"',
+        'userName eq "ann" or (externalId eq "x" and active eq true)',
+        'emails eq "x" or emails sw "y" or userName sw "z"',
+        '(userName eq "ann" or userName eq "bob" or displayName eq "x") and active eq true',
+        'not (userName ne "ann" and externalId ne "x")',
     ],
-    "/Groups": ['displayName eq "all"', 'externalId eq "x"', 'members.value eq "x"', 'displayName sw "a"'],
+    "/Groups": ['displayName eq "all"', 'externalId eq "x"', 'members.value eq "x"', 'displayName sw "a"',
+                'displayName eq "a" or members.value eq "x"'],
 }  # fmt: skip
 PAGES = ["/Users", "/Users?startIndex=1&count=100", "/Users?startIndex=1030&count=10", "/Users?cursor=&count=10",
          "/Groups?excludedAttributes=members", "/Groups?startIndex=5"]  # fmt: skip

@@ -154,6 +154,30 @@ def test_a_person_is_forgotten_by_a_former_name(watched: Flask, client: ScimClie
     assert [mark for mark in MARKS if mark in left] == []
 
 
+def test_people_whose_names_contain_the_name_are_not_forgotten(watched: Flask, client: ScimClient) -> None:
+    made = client.post("/Users", {"userName": "ann@x.org", "externalId": "7", "name": {"givenName": "A"}}).body
+    client.get('/Users?filter=userName%20eq%20"ANN%40x.org"')
+    client.post("/Groups", {"displayName": "made", "members": [{"value": made["id"]}]})
+    client.get(f"/Users/{made['id']}")
+    client.post("/Users", {"userName": "ann@x.org"})
+    client.delete(f"/Users/{made['id']}")
+    settle(watched)
+    erased = {entry["seq"] for entry in run_json(watched, "traffic")}
+    for name in ("joann@x.org", "jo.ann@x.org", "ann@x.org.uk", "ann"):
+        other = client.post("/Users", {"userName": name, "displayName": f"Not {name}", "active": "true"}).body
+        client.get(f"/Users?filter=userName eq %22{name}%22&startIndex=1&count=7")
+        client.get(f"/Users/{other['id']}")
+        client.get(f"/Users/{name}")
+        client.post("/Users", {"userName": name})
+    client.get("/Groups?count=7")
+    settle(watched)
+    before = {entry["seq"] for entry in run_json(watched, "traffic")}
+    quirks = run_json(watched, "quirks")
+    run_command(watched, "forget", "Ann@X.org")
+    assert before - {entry["seq"] for entry in run_json(watched, "traffic")} == erased
+    assert run_json(watched, "quirks") == quirks
+
+
 def test_forgetting_an_unknown_name_changes_nothing(watched: Flask) -> None:
     assert "no entries" in run_command(watched, "forget", "nobody")
     assert run_json(watched, "journal") == []

@@ -1,25 +1,40 @@
 """The SQL statements that the application runs, for tests of the cost of a request."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flask import Flask
+
+from storage.database import Database
 
 
 @contextmanager
 def traced(app: Flask) -> Iterator[list[str]]:
     """Collect the statements that this thread runs inside the block."""
     database = app.extensions["perch"].database
-    with database.write() as writing:
-        pass
     statements: list[str] = []
-    for connection in (writing, database.connection):
-        connection.set_trace_callback(statements.append)
+    own: int | None = None
+
+    def collect(text: str) -> None:
+        # The threads of a process share the connection for writing.
+        if threading.get_ident() == own:
+            statements.append(text)
+
+    _trace(database, collect)
+    own = threading.get_ident()
     try:
         yield statements
     finally:
-        for connection in (writing, database.connection):
-            connection.set_trace_callback(None)
+        own = None
+        _trace(database, None)
+
+
+def _trace(database: Database, callback: Callable[[str], None] | None) -> None:
+    # Only who writes may touch the connection for writing; SQLite would wait for another thread for ever.
+    with database.write() as writing:
+        writing.set_trace_callback(callback)
+    database.reading_connection().set_trace_callback(callback)
 
 
 def about_resources(statements: list[str]) -> list[str]:

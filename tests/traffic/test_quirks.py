@@ -37,6 +37,10 @@ DEVIATIONS: dict[str, Request] = {
     "REMOVE_WITH_VALUE": (
         "PATCH", "/Groups/{group}", patch_op({"op": "remove", "path": "members", "value": [{"value": "{user}"}]}),
     ),
+    "REMOVED_REQUIRED": (
+        "PATCH", "/Users/{user}",
+        patch_op({"op": "add", "path": "title", "value": "x"}, {"op": "remove", "path": "roles.value"}),
+    ),
     "BARE_VALUE": ("PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "emails": ["a@example.com"]}),
     "SINGLE_VALUE_ARRAY": (
         "PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "name": [{"givenName": "x"}]},
@@ -44,11 +48,15 @@ DEVIATIONS: dict[str, Request] = {
     "LONE_ELEMENT": (
         "PUT", "/Users/{user}", {"schemas": [USER], "userName": "ada", "emails": {"value": "a@example.com"}},
     ),
+    "SEVERAL_PRIMARIES": (
+        "PUT", "/Users/{user}",
+        {"schemas": [USER], "userName": "ada", "emails": [{"value": it, "primary": True} for it in ("a@b.c", "d@b.c")]},
+    ),
     "EMPTY_MANAGER": (
         "PUT", "/Users/{user}",
         {"schemas": [USER, ENTERPRISE], "userName": "ada", "title": "x", ENTERPRISE: {"manager": {"value": ""}}},
     ),
-    "ROLE_IN_JSON_TEXT": (
+    "JSON_TEXT": (
         "PUT", "/Users/{user}",
         {"schemas": [USER], "userName": "ada", "roles": [{"value": json.dumps({"value": "managed:admin"})}]},
     ),
@@ -154,6 +162,7 @@ def test_a_strict_key_may_do_what_the_rfc_allows(app: Flask, okta: ScimClient) -
     assert created.status == 201
     assert okta.put(f"/Users/{created.body['id']}", created.body).status == 200
     assert okta.get("/Users?filter=active%20eq%20true").status == 200
+    assert (okta.get("").status, okta.get("/").status) == (200, 200)
     assert quirks_of(app) == []
 
 

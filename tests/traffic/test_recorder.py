@@ -14,9 +14,9 @@ import pytest
 from flask import Flask
 
 from schemas.datetimes import now
-from schemas.errors import InvalidValue, NotFound
+from schemas.errors import NotFound
 from scim.traffic import writer as traffic_writer
-from scim.traffic.replay import as_curl, replay
+from scim.traffic.replay import as_curl
 from scim.traffic.summaries import of_entry
 from scim.traffic.writer import BatchWriter
 from storage import traffic
@@ -100,12 +100,13 @@ def test_a_refused_request_is_recorded_with_its_reason(watched: Flask, client: S
     assert entry.reason == answer.body["detail"]
 
 
-def test_failed_bulk_operations_are_recorded_as_errors(make_app: MakeApp, make_client: MakeClient) -> None:
+@pytest.mark.parametrize("path", ["/Bulk", "/Bulk/", "//Bulk", "/Bulk?x=/Users", "/Bulk/?x"])
+def test_failed_bulk_operations_are_recorded_as_errors(make_app: MakeApp, make_client: MakeClient, path: str) -> None:
     app = make_app()
     operations = [
         {"method": "POST", "path": "/Users", "bulkId": name, "data": person("same", password=PASSWORD)} for name in "ab"
     ]
-    answer = make_client("generic", app=app).post("/Bulk", {"schemas": [], "Operations": operations})
+    answer = make_client("generic", app=app).post(path, {"schemas": [], "Operations": operations})
     assert answer.status == 200
     (entry,) = kept(app, errors=True)
     assert (entry.reason or "").startswith("1 of 2 operations failed; the first: userName: ")
@@ -171,6 +172,59 @@ def test_the_number_of_entries_is_bounded(make_app: MakeApp, make_client: MakeCl
     app.extensions["perch.traffic"].writer.flush()
     app.extensions["perch.traffic"].writer.flush(prune=True)
     assert [entry.path[-2:] for entry in kept(app)] == ["12", "11", "10", "=9", "=8"]
+
+
+STRANGER = {"Authorization": None}
+
+
+def test_strangers_have_a_quota_of_their_own(
+    make_app: MakeApp, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traffic, "STRANGERS", 4)
+    app = make_app(PERCH_TRAFFIC="all", PERCH_TRAFFIC_KEEP="6", PERCH_FAILED_KEYS="5")
+    client = make_client("okta", app=app)
+    sent = ({"Authorization": None}, {"Authorization": "wrong"}, {"Authorization": client.key[:-1]})
+    writer = app.extensions["perch.traffic"].writer
+    for number in range(9):
+        client.get(f"/Users?n={number}")
+        for header in sent:
+            client.get(f"/Users?stranger={number}", header)
+            client.get(f"/ServiceProviderConfig?stranger={number}", header)
+        writer.flush(prune=True)
+    entries = kept(app)
+    assert [entry.path[-1] for entry in entries if entry.key] == ["8", "7", "6", "5", "4", "3"]
+    assert [entry.path[-10:] for entry in entries if not entry.key] == ["stranger=8"] * 4
+    assert {entry.status for entry in entries if not entry.key} == {200, 429}
+
+
+def test_a_flood_of_strangers_takes_only_a_share_of_the_queue(
+    watched: Flask, client: ScimClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(traffic_writer, "MOST_WAITING", 20)
+    monkeypatch.setattr(traffic, "STRANGERS", 5)
+    writer = watched.extensions["perch.traffic"].writer
+    writer._thread = threading.current_thread()
+    for _ in range(3):
+        for number in range(30):
+            client.get(f"/Users?stranger={number}", STRANGER)
+        for number in range(10):
+            client.get(f"/Users?n={number}")
+        writer.flush()
+    assert (len(kept(watched)), writer.dropped, caplog.text) == (3 * (5 + 10), 0, "")
+
+
+def test_pruning_takes_the_same_time_however_many_are_kept(tmp_path: Path) -> None:
+    database = Database(tmp_path / "perch.db")
+    row = traffic.row_of(TrafficEntry(now(), "k", None, None, "GET", "/", 200, 1.0))
+    with database.write() as connection:
+        traffic.append(connection, [row] * 5000)
+        steps = [0]
+        connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
+        traffic.prune(connection, 5000, 7)
+        traffic.prune(connection, 4999, 7)
+        connection.set_progress_handler(None, 0)
+        assert traffic.entries(connection, limit=10_000)[-1].seq == 2
+        assert steps[0] < 20
 
 
 def test_old_entries_are_pruned(tmp_path: Path) -> None:
@@ -278,41 +332,6 @@ def test_a_curl_command_holds_no_secret(watched: Flask, client: ScimClient) -> N
     assert '-H "Authorization: Bearer $KEY"' in shown
     assert "O'\"'\"'Ada" in shown
     assert client.key not in shown and PASSWORD not in shown
-
-
-def test_a_replay_sends_the_request_again(watched: Flask, client: ScimClient) -> None:
-    client.post("/Users", person("Ada"))
-    first = kept(watched)[0]
-    again = replay(watched, first, "https://perch.example.com")
-    assert (again.status, again.replayOf, again.key) == (409, first.seq, first.key)
-    client.get("/Users")
-    listed = replay(watched, kept(watched)[0], "https://perch.example.com")
-    assert listed.status == 200
-    assert f"https://perch.example.com{client.base_path}/Users/" in (listed.response or "")
-
-
-def test_a_replay_needs_no_key(watched: Flask, client: ScimClient) -> None:
-    ScimClient(wsgi_transport(watched), client.base_path, "wrong", "okta").get("/Users")
-    assert replay(watched, kept(watched)[0]).status == 200
-
-
-def test_a_replay_works_in_every_mode_and_is_journalled_as_the_console(
-    make_app: MakeApp, make_client: MakeClient
-) -> None:
-    app = make_app(PERCH_TRAFFIC="off")
-    client = make_client("okta", app=app)
-    path = f"{client.base_path}/Users"
-    entry = TrafficEntry(now(), None, None, None, "POST", path, 201, 1.0, request=json.dumps(person("Eve")), seq=7,
-                  headers={"Content-Type": "application/scim+json"})  # fmt: skip
-    assert replay(app, entry).status == 201
-    (journalled,) = run_json(app, "journal")
-    assert journalled["actor"] == "console"
-
-
-def test_a_request_with_a_cut_body_is_not_replayed(watched: Flask, client: ScimClient) -> None:
-    client.post("/Users", person("Ada", displayName="x" * 20_000))
-    with pytest.raises(InvalidValue):
-        replay(watched, kept(watched)[0])
 
 
 def test_no_header_turns_a_request_into_a_replay(app: Flask, make_client: MakeClient) -> None:

@@ -117,7 +117,12 @@ def test_a_read_key_reads_and_searches_only(make_client: MakeClient, generic: Sc
         assert reader.get(path).status == 200
         assert reader.request("HEAD", path).status == 200
     for path in ("/.search", "/Users/.search", "/Groups/.search", "/Roles/.search"):
-        assert reader.post(path, SEARCH).status == 200
+        for spelling in (path, f"{path}/", f"/{path}", path.replace(".", "%2E")):
+            assert reader.post(spelling, SEARCH).status == 200, spelling
+    for path in ("", "/", "?count=1", "/?filter=id%20pr"):
+        assert (reader.get(path).status, reader.request("HEAD", path).status) == (200, 200), path
+    for path in ("/events/poll", "/events/poll/"):
+        assert reader.beside_scim().post(path, {"returnImmediately": True}).status == 200, path
     for method, path in [
         ("POST", "/Users"),
         ("PUT", f"/Users/{person['id']}"),
@@ -126,6 +131,11 @@ def test_a_read_key_reads_and_searches_only(make_client: MakeClient, generic: Sc
         ("POST", "/Groups"),
         ("POST", "/Bulk"),
         ("POST", "/Nothing"),
+        ("POST", "/Nothing/.search"),
+        ("POST", "/Users/"),
+        ("POST", "/Bulk/"),
+        ("POST", "/"),
+        ("PUT", ""),
         ("DELETE", "/Users/.search"),
         ("PUT", "/.search"),
     ]:

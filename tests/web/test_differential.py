@@ -54,8 +54,8 @@ def is_first_of_several_errors(operation: Operation, outcome: Outcome) -> bool:
     return len(patches(operation)) > 1 and outcome.statuses == (400, 400)
 
 
-def is_same_but_for_primary(operation: Operation, outcome: Outcome) -> bool:
-    """Tell whether the elements are the same, apart from the oracle's copies with and without `primary`."""
+def is_pair_held_once(operation: Operation, outcome: Outcome) -> bool:
+    """Tell whether the elements are the same, apart from the oracle's copies with another `primary` or `display`."""
     if not any(op["op"] == "add" for op in patches(operation)) or None in outcome.documents:
         return False
     perch, oracle = (
@@ -66,7 +66,9 @@ def is_same_but_for_primary(operation: Operation, outcome: Outcome) -> bool:
 
 
 def distinct(elements: list[Any]) -> list[Any]:
-    without = [{k: v for k, v in e.items() if k != "primary"} if isinstance(e, dict) else e for e in elements]
+    without = [
+        {k: v for k, v in e.items() if k not in ("primary", "display")} if isinstance(e, dict) else e for e in elements
+    ]
     return [element for place, element in enumerate(without) if element not in without[:place]]
 
 
@@ -125,10 +127,10 @@ DIFFERENCES = [
         is_first_of_several_errors,
     ),
     Difference(
-        "An added element that differs from an existing one in primary only is the same element.",
+        "An added element with the type and value of an existing one is the same element.",
         "RFC 7643 section 2.4: a multi-valued attribute should not hold the same (type, value) twice; "
         "RFC 7644 section 3.5.2.1: adding a value that exists changes nothing.",
-        is_same_but_for_primary,
+        is_pair_held_once,
     ),
     Difference(
         "A replace through a filter replaces the whole element; the oracle merges.",

@@ -118,9 +118,13 @@ def test_bad_keys_over_the_limit_get_429_and_valid_keys_pass(make_app: MakeApp, 
     assert client.get("/Users").status == 200
 
 
-def test_a_missing_key_is_not_counted(make_app: MakeApp, make_client: MakeClient) -> None:
+@pytest.mark.parametrize("sent", [None, "", "Bearer", "Basic", "Basic !!!", "secret"])
+def test_a_missing_key_counts_like_a_wrong_one(sent: str | None, make_app: MakeApp, make_client: MakeClient) -> None:
     client = make_client(app=make_app(PERCH_FAILED_KEYS="2"))
-    assert [client.get("/Users", {"Authorization": None}).status for _ in range(5)] == [401] * 5
+    answers = [client.get(path, {"Authorization": sent}).status for path in ("/Users", "/nothing", "/Users", "/x")]
+    assert answers == [401, 401, 429, 429]
+    assert client.get("/ServiceProviderConfig", {"Authorization": None}).status == 200
+    assert client.get("/Users").status == 200
 
 
 def test_workers_count_together(make_server: MakeServer) -> None:

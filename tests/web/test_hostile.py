@@ -119,7 +119,8 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "deep objects": (b'{"a":' * DEEP + b"1" + b"}" * DEEP, 400),
     "deep and never closed": (b'{"userName":' + b"[" * DEEP, 400),
     "deep in an attribute": (b'{"userName":"deep","emails":' + b"[" * 900 + b"]" * 900 + b"}", 400),
-    "deep in an unknown attribute": (b'{"userName":"deep2","x":' + b"[" * 500 + b"]" * 500 + b"}", 201),
+    "deep in an unknown attribute": (b'{"userName":"deep2","x":' + b"[" * 31 + b"]" * 31 + b"}", 201),
+    "too deep in an unknown attribute": (b'{"userName":"deep3","x":' + b"[" * 32 + b"]" * 32 + b"}", 400),
     "NUL": (b'{"userName":"a\\u0000b"}', 400),
     "a raw NUL": (b'{"userName":"a\0b"}', 400),
     "half a surrogate pair": (b'{"userName":"\\ud800"}', 400),
@@ -152,14 +153,18 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "a form": (b"userName=x23", 400),
     "XML": (b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY y SYSTEM 'file:///etc/passwd'>]><x>&y;</x>", 400),
     "gzip": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", 400),
-    "two hundred thousand unknown keys": (
-        json.dumps({"userName": "x24", **{str(n): n for n in range(200_000)}}).encode(),
+    "nineteen thousand unknown keys": (
+        json.dumps({"userName": "x24", **{str(n): n for n in range(19_000)}}).encode(),
         201,
     ),
-    "twenty thousand emails": (
-        json.dumps({"userName": "x25", "emails": [{"value": f"{n}@example.com"} for n in range(20_000)]}).encode(),
+    "nine thousand emails": (
+        json.dumps({"userName": "x25", "emails": [{"value": f"{n}@example.com"} for n in range(9000)]}).encode(),
         201,
     ),
+    "twenty thousand unknown keys": (json.dumps({str(n): n for n in range(20_001)}).encode(), 413),
+    "ten million empty addresses": (b'{"userName":"x28","addresses":[' + b"{}," * 650_000 + b"{}]}", 413),
+    "twenty thousand commas in a text": (json.dumps({"userName": "x29", "title": ",[{" * 20_000}).encode(), 201),
+    "more than two mebibytes": (b'{"userName":"x30","nonsense":"' + b"x" * 2_097_152 + b'"}', 413),
     "a long name": (json.dumps({"userName": "x" * 1025}).encode(), 400),
     "the longest name": (json.dumps({"userName": "x" * 1024}).encode(), 201),
     "a long text": (json.dumps({"userName": "x26", "title": "x" * 65_537}).encode(), 400),

@@ -199,6 +199,7 @@ def test_a_cursor_is_valid_for_its_query_only(client: ScimClient, monkeypatch: p
         ({**good, "sortBy": "title"}, "invalidCursor"),
         ({**good, "count": "x"}, "invalidCount"),
         ({**good, "count": "-1"}, "invalidCount"),
+        ({**good, "count": "0"}, "invalidCount"),
     ]
     for query, kind in wrong:
         answer = client.get(f"/Users?{urlencode(query)}")
@@ -255,6 +256,44 @@ def test_a_root_search_covers_all_types_by_cursor(mixed: ScimClient) -> None:
             cursor = body.get("nextCursor")
         assert found == names_of(search(mixed, **order))
         assert sorted(found) == ALL
+
+
+@pytest.mark.parametrize("root", ["", "/"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"filter": 'displayName gt "n3"'},
+        {"filter": 'title eq "T"', "sortBy": "displayName", "sortOrder": "descending"},
+        {"startIndex": 3, "count": 4},
+        {"count": 0},
+        {"attributes": "displayName"},
+        {"excludedAttributes": "meta,members"},
+        {"cursor": "", "count": 2, "filter": 'meta.resourceType eq "Group"'},
+        {"filter": 'noSuchThing eq "x"'},
+        {"sortBy": "noSuchThing"},
+        {"count": "ten"},
+        {"cursor": "", "count": 0},
+        {"cursor": "changed"},
+    ],
+)
+def test_a_get_of_the_base_url_is_a_root_search(mixed: ScimClient, root: str, asked: dict[str, Any]) -> None:
+    message = {name: value.split(",") if name.endswith("ttributes") else value for name, value in asked.items()}
+    found, searched = mixed.get(f"{root}?{urlencode(asked)}"), mixed.post("/.search", message)
+    assert (found.status, found.body) == (searched.status, searched.body)
+    head = mixed.request("HEAD", f"{root}?{urlencode(asked)}")
+    assert (head.status, head.body) == (found.status, None)
+    if "nextCursor" in (found.body or {}):
+        following = {**asked, "cursor": found.body["nextCursor"]}
+        assert mixed.get(f"{root}?{urlencode(following)}").body == mixed.post("/.search", following).body
+
+
+@pytest.mark.parametrize("root", ["", "/"])
+def test_only_get_is_possible_at_the_base_url(mixed: ScimClient, root: str) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = mixed.request(method, root, {})
+        assert (answer.status, "GET" in answer.headers["Allow"]) == (405, True)
+    assert mixed.get(root, {"Authorization": None}).status == 401
 
 
 def test_an_attribute_of_one_type_is_unassigned_in_the_other(mixed: ScimClient) -> None:

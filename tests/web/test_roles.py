@@ -1,11 +1,15 @@
 """/Roles: the catalogue as Okta's entitlement discovery reads it; read-only over SCIM."""
 
+from urllib.parse import urlencode
+
 import pytest
 from flask import Flask
 
-from tests.support.client import ScimClient
+from tests.conftest import MakeServer
+from tests.support.client import ScimClient, http_transport
 from tests.support.commands import run_command
-from tests.support.resources import refused
+from tests.support.proxy import normalising_proxy
+from tests.support.resources import refused, user
 
 ROLE = "urn:okta:scim:schemas:core:1.0:Role"
 SLUGS = ["managed:admin", "managed:editor", "managed:viewer", "managed:inbox_agent", "managed:analyst"]
@@ -32,6 +36,57 @@ def test_a_role_is_found_by_its_slug_and_its_location_leads_to_it(app: Flask, ok
     assert (role.status, role.body["id"], role.body["description"]) == (200, slug, "What it is for.")
     path = role.body["meta"]["location"].partition("/scim/v2")[2]
     assert okta.get(path).body == role.body
+
+
+# Slugs that a client, a proxy or a router could take for another path.
+ODD_SLUGS = [
+    "/x/lead", "//x", "x/", "x//", "/", "//", "a//b", "https://app.example/roles/admin", "https://app.example/",
+    "urn:x:roles/a", "...", "..a", "a/../b", "../b", "./b", "b/..", "%2E%2Fa", "%2F", "a%2Fb", "a?b#c&d=e", ".search",
+    "a;b", "a\\b", "~", "caf\u00e9/\u00fc",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("slug", ODD_SLUGS)
+def test_the_location_of_an_odd_slug_leads_to_it(app: Flask, okta: ScimClient, slug: str) -> None:
+    run_command(app, "roles", "add", "--", slug, "A role")
+    run_command(app, "keys", "set", okta.key.split("_")[1], "--strict")
+    (role,) = okta.get("/Roles?" + urlencode({"filter": 'displayName eq "A role"'})).body["Resources"]
+    answer = okta.get(role["meta"]["location"].partition("/scim/v2")[2])
+    assert (answer.status, answer.body) == (200, role)
+    assert role["id"] == slug
+
+
+def test_no_slash_behind_roles_is_collapsed(app: Flask, okta: ScimClient) -> None:
+    for slug in ("x/lead", "/y/lead", "z//lead"):
+        run_command(app, "roles", "add", slug, "A role")
+    found = ["/Roles/x/lead", "//Roles/x/lead", "/Roles//y/lead", "//Roles//y/lead", "/Roles/z//lead"]
+    assert [okta.get(path).status for path in found] == [200] * len(found)
+    missed = ["/Roles//x/lead", "/Roles/x//lead", "/Roles/y/lead", "/Roles///y/lead", "/Roles/z/lead"]
+    assert [okta.get(path).status for path in missed] == [404] * len(missed)
+    assert okta.get("//Users//").body["totalResults"] == 0
+
+
+def test_a_final_slash_that_is_none_of_the_slugs_is_tolerated(app: Flask, okta: ScimClient) -> None:
+    for slug in ("a", "b", "b/"):
+        run_command(app, "roles", "add", slug, "A role")
+    assert [okta.get(f"/Roles/{slug}").body["id"] for slug in ("a/", "b", "b/", "b//")] == ["a", "b", "b/", "b/"]
+    refused(okta.get("/Roles/c/"), 404)
+    run_command(app, "keys", "set", okta.key.split("_")[1], "--strict")
+    assert okta.get("/Roles/b/").body["id"] == "b/"
+    refused(okta.get("/Roles/a/"), 400, "invalidSyntax", "a trailing slash in the URL")
+
+
+def test_locations_lead_to_roles_through_gunicorn_and_a_proxy(make_server: MakeServer) -> None:
+    server = make_server(settings={"PERCH_UNKNOWN_ROLES": "create"})
+    server.start()
+    client = server.client("generic", server.key)
+    assert user(client, "ann", roles=ODD_SLUGS)["roles"][0]["value"] == ODD_SLUGS[0]
+    with normalising_proxy(server.origin) as origin:
+        through = ScimClient(http_transport(origin), client.base_path, client.key)
+        for role in client.get("/Roles?count=100").body["Resources"]:
+            path = role["meta"]["location"].partition("/scim/v2")[2]
+            assert client.get(path).body == role, path
+            assert through.get(path).body["id"] == role["id"], path
 
 
 def test_roles_can_be_searched(okta: ScimClient) -> None:

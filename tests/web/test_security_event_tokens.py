@@ -159,3 +159,25 @@ def test_discovery_names_the_events_once_tokens_are_in_use(app: Flask, generic: 
     found = generic.get("/ServiceProviderConfig").body["securityEvents"]
     assert found["asyncRequest"] == "none"
     assert f"{PROV}:create:notice" in found["eventUris"] and len(found["eventUris"]) == 6
+
+
+def test_many_refused_tokens_are_a_few_lines_of_the_log(
+    generic: ScimClient, poller: Poller, caplog: pytest.LogCaptureFixture
+) -> None:
+    generic.post("/Users", {"userName": "ann"})
+    (token,) = poller.poll()
+    many = {f"evt_{number}_00000000": {"err": "e"} for number in range(5000)}
+    with caplog.at_level("WARNING", "perch"):
+        assert poller.poll(setErrs={**dict(list(many.items())[:-1]), token["jti"]: {"err": "e"}}) == []
+    lines = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
+    assert len(lines) == 11
+    assert "4990 more" in lines[-1]
+
+
+@pytest.mark.parametrize(("acknowledged", "refused"), [(10_001, 0), (9000, 1001), (5001, 5000)])
+def test_a_poll_acknowledges_at_most_ten_thousand_tokens(acknowledged: int, refused: int, poller: Poller) -> None:
+    answer = poller.ask(
+        ack=[f"a{number}" for number in range(acknowledged)], setErrs={f"b{number}": {} for number in range(refused)}
+    )
+    assert (answer.status, answer.body["scimType"]) == (400, "invalidSyntax")
+    assert "10000" in answer.body["detail"]

@@ -244,6 +244,9 @@ def test_evaluator_and_sql_agree(corpus, data):
             statement = f"SELECT r.id FROM resources r WHERE r.type = ? AND ({sql.text}) ORDER BY r.seq"
             found = [key for (key,) in connection.execute(statement, (name, *sql.parameters))]
             assert found == expected, (text, sql)
+            sql = compile_filter(bound, BASE, name)
+            statement = f"SELECT r.id FROM resources r WHERE {sql.text} ORDER BY r.seq"
+            assert [key for (key,) in connection.execute(statement, sql.parameters)] == expected, (text, sql)
             if counting := compile_total(bound, BASE):
                 assert connection.execute(counting.text, counting.parameters).fetchone() == (len(expected),), text
     connection.close()
