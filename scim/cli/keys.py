@@ -6,8 +6,8 @@ import click
 from flask.cli import AppGroup
 
 from schemas.datetimes import to_json
-from scim.cli.common import command, json_option, print_json, print_list
-from scim.service.keys import make_key
+from scim.cli.common import author, command, json_option, print_json, print_list
+from scim.service import keys as key_service
 from scim.web.requests import perch
 from storage import keys
 from storage.keys import Key
@@ -29,9 +29,9 @@ def create(name: str, idp: str, access: str, roles_as: str | None, expires_in: f
     """Create an access key and print it once."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
-    key, text = make_key(name, idp, access, roles_as, expires_in)
-    with perch().database.write() as connection:
-        keys.insert(connection, key)
+    key, text = key_service.make_key(name, idp, access, roles_as, expires_in)
+    with perch().repository.writing(author()) as write:
+        key_service.add(write, key)
     if as_json:
         print_json({"id": key.id, "name": key.name, "key": text})
     else:
@@ -65,8 +65,8 @@ def change(
     given = {column: value for column, value in values.items() if value is not None}
     if not given:
         raise click.UsageError("Nothing to change; give --name, --expires-in, --roles-as, --strict or --no-strict.")
-    with perch().database.write() as connection:
-        key = keys.change(connection, identifier, **given)
+    with perch().repository.writing(author()) as write:
+        key = key_service.change(write, identifier, **given)
     click.echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
 
 
@@ -75,8 +75,8 @@ def change(
 @command
 def revoke(identifier: str) -> None:
     """Revoke a key; Perch refuses it at once."""
-    with perch().database.write() as connection:
-        key = keys.revoke(connection, identifier)
+    with perch().repository.writing(author()) as write:
+        key = key_service.revoke(write, identifier)
     click.echo(f"{key.id} {key.name}: revoked.")
 
 

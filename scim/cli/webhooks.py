@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from schemas.events import KINDS
-from scim.cli.common import command, json_option, print_json, print_list, print_table
+from scim.cli.common import author, command, json_option, print_json, print_list, print_table
 from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, WebhookService, described
 from scim.web.requests import issuer, perch
 from storage.webhooks import Webhook
@@ -15,7 +15,7 @@ identifier_argument = click.argument("identifier", metavar="ID")
 
 def service() -> WebhookService:
     """Return the service for the deployment's webhooks."""
-    return WebhookService(perch().database, perch().settings, issuer())
+    return WebhookService(perch().repository, perch().settings, issuer(), author())
 
 
 @group.command("add")

@@ -21,6 +21,7 @@ from scim.events.sender import WebhookSender
 from scim.events.urls import AddressPolicy, AddressRefused, is_public
 from scim.events.webhooks import WebhookService
 from storage import webhooks
+from storage.journal import Author
 from storage.webhooks import Webhook
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
@@ -41,7 +42,7 @@ class WebhookSite:
         self.id = added["id"]
         receiver.secret = added.get("secret", "")
         settings, issuer = self.perch.settings, "http://perch/ws"
-        self.delivery = WebhookDelivery(self.perch.database, settings, issuer, self.id, lambda: True)
+        self.delivery = WebhookDelivery(self.perch.repository, settings, issuer, self.id, lambda: True)
 
     def deliver(self, times: int = 50) -> None:
         for _ in range(times):
@@ -359,7 +360,7 @@ def test_the_connection_goes_to_the_checked_address_and_is_not_reopened(
 
 def test_private_addresses_need_a_setting(app: Flask) -> None:
     perch = app.extensions["perch"]
-    service = WebhookService(perch.database, perch.settings, "http://perch/ws")
+    service = WebhookService(perch.repository, perch.settings, "http://perch/ws", Author("tests", ""))
     with pytest.raises(InvalidValue, match="https"):
         service.add("http://127.0.0.1:1/hook")
     found = service.add("https://127.0.0.1:1/hook")

@@ -140,7 +140,7 @@ def test_tokens_are_pushed_to_a_webhook(make_app: MakeApp) -> None:
     client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "generic"))
     client.post("/Users", {"userName": "ann"})
     issuer = f"http://perch/{perch.workspace}"
-    delivery = WebhookDelivery(perch.database, perch.settings, issuer, added["id"], lambda: True)
+    delivery = WebhookDelivery(perch.repository, perch.settings, issuer, added["id"], lambda: True)
     delivery.step()
     ((headers, body),) = receiver.raw
     assert headers["Content-Type"] == "application/secevent+jwt" and headers["Accept"] == "application/json"
