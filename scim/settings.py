@@ -209,7 +209,7 @@ def described(settings: Settings) -> list[dict[str, str]]:
             "source": _source(setting, settings),
             "default": setting.default,
             "takes": _takes(setting),
-            "help": setting.help,
+            "help": setting.help + (f" {setting.file_variable} may name a file with it instead." if setting.secret else ""),
         }
         for setting in SETTINGS
     ]

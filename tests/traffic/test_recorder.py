@@ -305,7 +305,7 @@ def test_a_replay_works_in_every_mode_and_is_journalled_as_the_console(
     entry = TrafficEntry(now(), None, None, None, "POST", path, 201, 1.0, request=json.dumps(person("Eve")), seq=7,
                   headers={"Content-Type": "application/scim+json"})  # fmt: skip
     assert replay(app, entry).status == 201
-    (journalled,) = run_json(app, "journal")
+    journalled = run_json(app, "journal")[0]
     assert journalled["actor"] == "console"
 
 
