@@ -209,10 +209,14 @@ def described(settings: Settings) -> list[dict[str, str]]:
             "source": _source(setting, settings),
             "default": setting.default,
             "takes": _takes(setting),
-            "help": setting.help + (f" {setting.file_variable} may name a file with it instead." if setting.secret else ""),
+            "help": _help(setting),
         }
         for setting in SETTINGS
     ]
+
+
+def _help(setting: Setting) -> str:
+    return f"{setting.help} Or name a file with it in {setting.file_variable}." if setting.secret else setting.help
 
 
 def _source(setting: Setting, settings: Settings) -> str:

@@ -23,10 +23,11 @@ from storage.repository import Transaction
 from storage.sessions import LIFETIME_S, Session
 
 SESSION, SIGNING_IN = "perch_console", "perch_signing_in"
-# A page that refreshes itself sends this header: nobody uses the session then.
+# A page that refreshes itself sends this header: nobody uses the session then. A static file is no use, either.
 REFRESH = "Perch-Refresh"
 MAX_FORM = 256 * 1024
-OPEN = {"console.sign_in", "console.sign_in_form", "console.static"}
+STATIC = "console.static"
+OPEN = {"console.sign_in", "console.sign_in_form", STATIC}
 CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
@@ -73,7 +74,7 @@ def admit() -> Response | None:
         g.session = sessions.get(connection, visit.digest, fingerprint(connection)) if visit.token else None
     g.signed_in = g.session is not None
     g.visit = visit if g.signed_in else Visit(read_cookie(SIGNING_IN) or secrets.token_urlsafe(32))
-    if g.signed_in and REFRESH not in request.headers:
+    if g.session is not None and request.endpoint != STATIC and REFRESH not in request.headers:
         # The next request writes it when the writer is busy or the disk full.
         with suppress(ScimError):
             sessions.note_use(perch().database, g.session)
@@ -130,7 +131,7 @@ def remember_visit(response: Response) -> None:
 def protect(response: Response) -> Response:
     """Add the security headers; only static files may be cached."""
     response.headers.update(HEADERS)
-    if request.endpoint != "console.static":
+    if request.endpoint != STATIC:
         response.headers["Cache-Control"] = "no-store"
     elif "v" in request.args and response.status_code == 200:
         response.headers["Cache-Control"] = CACHED_FOR_A_YEAR

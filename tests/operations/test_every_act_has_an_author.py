@@ -283,8 +283,7 @@ def test_no_page_and_no_get_changes_anything(world: Flask) -> None:
             for identifier in ids:
                 path = re.sub(r"<workspace>", base.split("/")[1], rule.rule)
                 path = re.sub(r"<[^>]+>", identifier, path)
-                headers = {"Authorization": scim.key}
-                watch.check(path, lambda p=path: console.client.get(p, headers=headers), [])
+                watch.check(path, lambda p=path: console.client.get(p, headers={"Authorization": scim.key}), [])
     assert watch.faults == []
 
 
@@ -322,7 +321,9 @@ def test_every_command_that_changes_something_leaves_an_entry(make_app: MakeApp,
         for word, kind in (("KEY", "keys"), ("HOOK", "webhooks")):
             if f" {word}" in line:
                 values[word] = run_json(app, kind, "list")[-1]["id"]
-        arguments = [re.sub("|".join(values), lambda found: values[found[0]], word) for word in line.split()]
+        arguments = line.split()
+        for word, value in values.items():
+            arguments = [argument.replace(word, value) for argument in arguments]
         watch.check(line, lambda words=arguments: run_command(app, *words), expected)
     assert watch.faults == []
     assert all(entry[2].startswith(("command:", "key:")) for entry in entries(app))
@@ -348,6 +349,7 @@ def test_a_restore_is_in_the_journal_of_the_restored_file_and_ends_all_sessions(
 def test_an_act_that_fails_leaves_no_entry(world: Flask) -> None:
     before = len(entries(world))
     for line in ("keys revoke nobody", "keys set nobody --name x", "webhooks pause nobody", "faults clear 77",
-                 "webhooks add ftp://x", "restore nothing.db", "faults add /Users --status 500 --key nobody"):  # fmt: skip
+                 "webhooks add ftp://x", "restore nothing.db",
+                 "faults add /Users --status 500 --key nobody"):  # fmt: skip
         assert world.test_cli_runner().invoke(args=line.split()).exit_code != 0, line
     assert len(entries(world)) == before
