@@ -112,7 +112,8 @@ def test_a_password_of_twelve_characters_is_accepted(password: str) -> None:
 @pytest.mark.parametrize(
     ("content", "read"),
     [(b"right horse 1", "right horse 1"), (b"right horse 1\n", "right horse 1"),
-     (b"right horse 1\r\n", "right horse 1"), (b" right horse 1 \n", " right horse 1 "), ("zw\u00f6lf Zeichen!".encode(), "zw\u00f6lf Zeichen!")],
+     (b"right horse 1\r\n", "right horse 1"),
+     (b" right horse 1 \n", " right horse 1 "), ("zw\u00f6lf Zeichen!".encode(), "zw\u00f6lf Zeichen!")],
 )  # fmt: skip
 def test_a_secret_comes_from_a_file(content: bytes, read: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"

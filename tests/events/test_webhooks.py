@@ -179,6 +179,9 @@ def test_a_receiver_that_is_gone_is_paused_at_once(site: WebhookSite) -> None:
     site.user("ann")
     site.deliver()
     assert site.webhook.paused is not None and site.waiting == 1
+    entry = run_json(site.app, "journal")[0]
+    assert (entry["type"], entry["action"], entry["actor"]) == ("Webhook", "pause", "delivery")
+    assert entry["changes"]["paused"]["before"] is None
 
 
 def test_pause_and_replay(site: WebhookSite) -> None:
@@ -216,6 +219,7 @@ def test_lost_events_pause_the_webhook_and_say_so(site: WebhookSite) -> None:
     run_command(site.app, "webhooks", "resume", site.id)
     site.deliver()
     assert site.receiver.seen == [] and site.webhook.reason == delivery.PRUNED
+    assert run_json(site.app, "journal")[0]["actor"] == "delivery"
     run_command(site.app, "webhooks", "resume", site.id)
     site.deliver()
     assert site.names == ["bob"]

@@ -303,7 +303,7 @@ def name_of(line: str, names: set[str]) -> str:
 
 
 def test_every_command_is_classified(app: Flask) -> None:
-    names = set(commands(app.cli, click.Context(app.cli)))  # type: ignore[arg-type]
+    names = set(commands(app.cli, click.Context(app.cli)))
     assert {name_of(line, names) for line, _ in COMMANDS} | ELSEWHERE.keys() == names
 
 
