@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.datetimes import now
 from schemas.errors import Conflict
-from storage import events, quirks, traffic
+from storage import events, quirks, sessions, traffic
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
@@ -40,6 +40,8 @@ def prune(connection: sqlite3.Connection, days: int) -> bool:
 def forget(connection: sqlite3.Connection, name: str) -> Erased:
     """Erase a deleted person, by any userName that they had, in any case, from journal, traffic and quirks.
 
+    An address from which people signed in to the console, or tried to, is erased likewise.
+
     :raises Conflict: while the person exists, under this or another name.
     """
     held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (name.casefold(),)).fetchone()
@@ -56,7 +58,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     words = sorted({name, *ids, *_words(connection, ids)})
     events.forget(connection, ids)
     entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
-    mentions = sum(_blank(connection, word) for word in words)
+    mentions = _forget_address(connection, name) + sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)
     quirks.forget(connection, words)
     return Erased(entries, mentions, seen)
@@ -89,6 +91,18 @@ def _blank(connection: sqlite3.Connection, word: str) -> int:
     return connection.execute(
         "UPDATE journal SET changes = replace(changes, ?1, ?2) WHERE instr(changes, ?1)",
         (value, json.dumps(FORGOTTEN)),
+    ).rowcount
+
+
+def _forget_address(connection: sqlite3.Connection, address: str) -> int:
+    """Erase an address from the sessions of the console and from the journal; return from how many entries."""
+    sessions.forget_address(connection, address, FORGOTTEN)
+    return connection.execute(
+        "UPDATE journal SET actor = replace(actor, 'address:' || :address, 'address:' || :instead), "
+        "resource = replace(resource, :address, :instead), name = replace(name, :address, :instead), "
+        "folded = replace(folded, lower(:address), :instead), changes = replace(changes, :value, :mark) "
+        "WHERE type = 'Console' AND (actor = 'address:' || :address OR resource = :address OR instr(changes, :value))",
+        {"address": address, "instead": FORGOTTEN, "value": json.dumps(address), "mark": json.dumps(FORGOTTEN)},
     ).rowcount
 
 

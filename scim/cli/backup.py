@@ -1,12 +1,14 @@
 """`flask backup` and `flask restore`."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from scim.cli.common import Command, command, echo
+from schemas.errors import ScimError
+from scim.cli.common import Command, author, command, echo
 from scim.web.requests import perch
-from storage import backup
+from storage import backup, sessions
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -18,6 +20,7 @@ file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=
 def create(file: Path, force: bool) -> None:
     """Write a copy of the database to FILE; the server may run."""
     contents = backup.backup(perch().database, file, force=force)
+    _note("backup", file, contents)
     echo(f"{file}: {_described(contents)}.")
 
 
@@ -30,9 +33,25 @@ def restore(file: Path, force: bool, discard: bool) -> None:
     """Replace the database with FILE; the server must be stopped."""
     contents, kept = backup.restore(perch().database, file, force=force, keep=not discard)
     echo(f"{perch().database.path}: {_described(contents)}.")
+    _note("restore", file, contents)
     if kept:
         echo(f"The replaced database is kept as {kept}.")
     echo("Access keys revoked since the backup work again; check them with flask keys list.", err=True)
+
+
+def _note(action: str, file: Path, contents: backup.Contents) -> None:
+    """Journal a backup or restore that is done; a full disk must not prevent a backup to another one."""
+    values = {"file": str(file.absolute()), **asdict(contents)}
+    changes = {name: {"before": None, "after": value} for name, value in values.items()}
+    try:
+        with perch().repository.writing(author()) as write:
+            if action == "restore":
+                # A session that was signed out since the backup must not come back.
+                sessions.close_all(write.connection)
+            write.note(action, ("Workspace", action, file.name), changes)
+    except ScimError as error:
+        echo(f"The {action} is done, but the journal could not be written: {error.detail}", err=True)
+    perch().database.close()
 
 
 def _described(contents: backup.Contents) -> str:

@@ -21,7 +21,7 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
     """Push events to webhooks until stopped; a second `flask deliver` waits until the first has exited."""
     deployment, parent = perch(), os.getppid()
     deployment.open()
-    worker = DeliveryWorker(deployment.database, deployment.settings, issuer(), interval)
+    worker = DeliveryWorker(deployment.repository, deployment.settings, issuer(), interval)
 
     def stop(*_: Any) -> None:
         worker.stopping.set()
