@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 
 from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural
 from schemas.resource import Extension, ResourceSchema, ScimSchema
+from schemas.text import compose
 from schemas.tolerances import Tolerance, note
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -19,10 +20,10 @@ MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
 
 
 class Slug(String):
-    """A role's slug: text of 1 to 255 characters without spaces or control characters."""
+    """A role's slug: text of 1 to 255 characters without spaces or control characters, composed as in the catalogue."""
 
     def read_one(self, value: Any) -> str:
-        text = super().read_one(value)
+        text = compose(super().read_one(value))
         if not SLUG.fullmatch(text):
             raise ValidationError("must be a role slug: 1 to 255 characters without spaces, such as managed:admin.")
         return text

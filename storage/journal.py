@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas.datetimes import now
 from schemas.json import to_text
+from schemas.text import fold
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
@@ -58,8 +59,8 @@ class JournalQuery:
         """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
         chosen = where(
             ("resource = ?", self.resource),
-            ("folded = ?", self.name.casefold()),
-            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", self.user.casefold()),
+            ("folded = ?", fold(self.name)),
+            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", fold(self.user)),
             ("+type = ?", self.type),
             ("+action = ?", self.action),
             ("seq < ?", self.before),
@@ -78,7 +79,7 @@ def append(
     connection.execute(
         "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (now(), author.actor, author.request, action, *subject, subject[2].casefold(), to_text(changes)),
+        (now(), author.actor, author.request, action, *subject, fold(subject[2]), to_text(changes)),
     )
 
 

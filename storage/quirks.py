@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
+from schemas.text import fold
 from storage.sql.fragments import where
 from storage.sql.tables import columns
 
@@ -48,4 +49,4 @@ def forget(connection: sqlite3.Connection, words: Iterable[str]) -> None:
     """Remove every example that has one of the words, plain or as JSON writes it."""
     for word in words:
         for text in (word, json.dumps(word)[1:-1]):
-            connection.execute("UPDATE quirks SET example = '' WHERE instr(lower(example), lower(?))", (text,))
+            connection.execute("UPDATE quirks SET example = '' WHERE instr(fold(example), ?)", (fold(text),))

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from functools import cache
@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 from schemas.datetimes import now, to_json
 from schemas.errors import NotFound
 from schemas.json import to_text
+from schemas.text import fold
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
@@ -178,26 +179,23 @@ def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
     )
 
 
-def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
-    """Delete every entry that mentions one of the names, whatever the case of ASCII letters; return how many."""
-    found = _with_path_naming(connection, names)
-    for name in names:
-        rows = connection.execute(
-            "SELECT seq FROM traffic, (SELECT ? AS word UNION SELECT ?) WHERE instr(lower(ifnull(request, '')), word) "
-            "OR instr(lower(ifnull(response, '')), word) OR instr(lower(ifnull(reason, '')), word) "
-            "OR instr(lower(tolerances), word)",
-            [json.dumps(name)[1:-1].lower(), json.dumps(name, ensure_ascii=False)[1:-1].lower()],
-        )
-        found.update(seq for (seq,) in rows)
-    connection.executemany("DELETE FROM traffic WHERE seq = ?", [(seq,) for seq in found])
+def forget(connection: sqlite3.Connection, names: Iterable[str]) -> int:
+    """Delete every entry that mentions one of the names, in any case; return how many."""
+    words = {fold(text) for name in names for text in (name, *_in_json(name))}
+    sql = "SELECT seq, path, request, response, reason, tolerances FROM traffic"
+    found = [(seq,) for seq, path, *texts in connection.execute(sql) if _mentions(words, unquote_plus(path), *texts)]
+    connection.executemany("DELETE FROM traffic WHERE seq = ?", found)
     return len(found)
 
 
-def _with_path_naming(connection: sqlite3.Connection, names: Sequence[str]) -> set[int]:
-    """Return the entries with one of the names in the path, percent-encoded or not."""
-    words = [name.casefold() for name in names]
-    paths = ((seq, unquote_plus(path).casefold()) for seq, path in connection.execute("SELECT seq, path FROM traffic"))
-    return {seq for seq, path in paths if any(word in path for word in words)}
+def _in_json(name: str) -> tuple[str, str]:
+    """Return a name as it stands in JSON text, with and without escapes."""
+    return json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]
+
+
+def _mentions(words: Iterable[str], *texts: str | None) -> bool:
+    seen = fold("\n".join(text for text in texts if text))
+    return any(word in seen for word in words)
 
 
 def _entry(found: Sequence[Any]) -> TrafficEntry:

@@ -6,6 +6,7 @@ from typing import Any
 from schemas.datetimes import normalise_instant
 from schemas.fields import Attribute, is_unassigned
 from schemas.filters.nodes import And, BoundNode, Elements, Leaf, Not, Or
+from schemas.text import compose, fold
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda value, literal: value == literal,
@@ -42,11 +43,11 @@ def evaluate_element(bound: BoundNode, element: Any) -> bool:
 
 
 def comparable(attribute: Attribute, value: Any) -> Any:
-    """Return a value in the form that comparisons use: folded unless caseExact, instants normalised."""
+    """Return a value in the form that comparisons use: text folded or, if caseExact, composed; instants normalised."""
     if attribute.kind == "instant":
         return normalise_instant(value)
-    if attribute.kind == "text" and not attribute.caseExact:
-        return value.casefold()
+    if attribute.kind == "text":
+        return compose(value) if attribute.caseExact else fold(value)
     return value
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import Attribute, Complex, is_unassigned
-from schemas.filters.evaluation import evaluate_element
+from schemas.filters.evaluation import comparable, evaluate_element
 from schemas.tolerances import Tolerance, note
 from schemas.values import read_element, read_part, read_parts, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
@@ -230,15 +230,15 @@ def _without_listed(elements: list[Element], target: PatchTarget, field: Complex
 
 
 def _comparable(field: Complex, element: Element, names: Iterable[str]) -> tuple[Any, ...]:
-    """Return the values of the names, text folded unless the sub-attribute is caseExact."""
-    values = ((element.get(name), field.subAttributes[name].caseExact) for name in names)
-    return tuple(value.casefold() if isinstance(value, str) and not exact else value for value, exact in values)
+    """Return the values of the names in the form that filters compare."""
+    values = ((field.subAttributes[name], element.get(name)) for name in names)
+    return tuple(comparable(sub, value) if isinstance(value, str) else value for sub, value in values)
 
 
 def _identity(field: Complex, element: Element) -> Any:
     """Return the key that equal elements share: a required `value` alone, else all sub-attributes but `primary`."""
     if _is_named_by_value(field):
-        return element.get("value")
+        return _comparable(field, element, ("value",))
     names = sorted(element.keys() - {"primary"})
     return tuple(zip(names, _comparable(field, element, names), strict=True))
 

@@ -9,10 +9,10 @@ from functools import cache
 from sqlite_utils import Database as SqliteUtils
 from sqlite_utils import Migrations
 
-from storage.migrations import access, console, directory, events, scale, traffic
+from storage.migrations import access, console, directory, events, scale, text, traffic
 
 MIGRATIONS = Migrations("perch")
-for _chapter in (directory, access, console, traffic, events, scale):
+for _chapter in (directory, access, console, traffic, events, scale, text):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
 
