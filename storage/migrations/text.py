@@ -16,24 +16,13 @@ NAMESAKES = script("""
             name TEXT NOT NULL
         );
         CREATE INDEX namesakes_name ON namesakes (type, name)""")
-
-# An index of a column is read for these conditions, not the table; ASCII text is its own folded form already.
-NOT_ASCII = "length(CAST({0} AS BLOB)) <> length({0})"
-OF_RESOURCES = (
-    "SELECT document ->> '$.{0}', {0}, seq FROM resources WHERE seq IN "
-    f"(SELECT seq FROM resources WHERE type = '{{1}}' AND {NOT_ASCII}) ORDER BY seq"
-)
-OF_EMAILS = (
-    "SELECT r.document ->> ('$.emails[' || e.position || '].{0}'), e.{0}, e.resource, e.position "
-    f"FROM emails e JOIN resources r ON r.seq = e.resource WHERE {NOT_ASCII.format('e.{0}')}"
-)
-
-# A new value, and the key of its row.
-Changed = list[tuple[Any, ...]]
+# ASCII text has its form already. No document is read: to fold a text that casefold gave is to fold the text itself,
+# save for the Greek iota subscript before another accent, an order in which nobody writes them.
+NOT_ASCII = "{0} IS NOT NULL AND length(CAST({0} AS BLOB)) <> length({0})"
 
 
 def normalised(db: SqliteUtils) -> None:
-    """Fold the columns that are compared anew from the values as they were sent.
+    """Fold the columns that are compared anew.
 
     Of resources whose names are now the same the oldest gets the folded name; the others wait in `namesakes`.
     """
@@ -41,30 +30,43 @@ def normalised(db: SqliteUtils) -> None:
     connection: sqlite3.Connection = db.conn
     for type_name, name in (("User", "userName"), ("Group", "displayName")):
         _names(connection, type_name, name)
-        found = _changed(connection, OF_RESOURCES.format("externalId", type_name), compose)
-        connection.executemany("UPDATE resources SET externalId = ? WHERE seq = ?", found)
-    found = _changed(connection, OF_RESOURCES.format("displayName", "User"), fold)
-    connection.executemany("UPDATE resources SET displayName = ? WHERE seq = ?", found)
+        _renew(connection, "resources", "externalId", ("seq",), compose, f"type = '{type_name}'")
+    _renew(connection, "resources", "displayName", ("seq",), fold, "type = 'User'")
     for part in ("value", "type"):
-        found = _changed(connection, OF_EMAILS.format(part), fold)
-        connection.executemany(f"UPDATE emails SET {part} = ? WHERE resource = ? AND position = ?", found)
-    found = _changed(connection, f"SELECT name, folded, seq FROM journal WHERE {NOT_ASCII.format('folded')}", fold)
-    connection.executemany("UPDATE journal SET folded = ? WHERE seq = ?", found)
+        _renew(connection, "emails", part, ("resource", "position"), fold)
+    _renew(connection, "journal", "folded", ("seq",), fold)
     _slugs(connection)
 
 
-def _changed(connection: sqlite3.Connection, rows: str, form: Callable[[str], str]) -> Changed:
-    """Return the new values of a column with the keys of their rows; `rows` selects value, stored form and key."""
-    found: Changed = []
-    for value, stored, *key in connection.execute(rows):
-        compared = form(stored if value is None else value)
-        if compared != stored:
-            found.append((compared, *key))
-    return found
+def _renew(
+    connection: sqlite3.Connection,
+    table: str,
+    column: str,
+    keys: Sequence[str],
+    form: Callable[[str], str],
+    condition: str = "1",
+) -> None:
+    changed = _changed(connection, table, column, keys, form, condition)
+    rows = " AND ".join(f"{key} = ?" for key in keys)
+    connection.executemany(f"UPDATE {table} SET {column} = ? WHERE {rows}", [(new, *key) for new, _, *key in changed])
+
+
+def _changed(
+    connection: sqlite3.Connection,
+    table: str,
+    column: str,
+    keys: Sequence[str],
+    form: Callable[[str], str],
+    condition: str = "1",
+) -> list[tuple[Any, ...]]:
+    """Return the new and the old text of each row that changes, with its key."""
+    sql = f"SELECT {column}, {', '.join(keys)} FROM {table} WHERE {condition} AND {NOT_ASCII.format(column)}"
+    return [(form(old), old, *key) for old, *key in connection.execute(sql) if form(old) != old]
 
 
 def _names(connection: sqlite3.Connection, type_name: str, column: str) -> None:
-    for name, seq in _changed(connection, OF_RESOURCES.format(column, type_name), fold):
+    changed = _changed(connection, "resources", column, ("seq",), fold, f"type = '{type_name}'")
+    for name, former, seq in sorted(changed, key=lambda row: row[-1]):
         sql = f"SELECT seq FROM resources WHERE type = ? AND {column} = ?"
         holder = connection.execute(sql, (type_name, name)).fetchone()
         if holder is None:
@@ -73,7 +75,6 @@ def _names(connection: sqlite3.Connection, type_name: str, column: str) -> None:
         newer = max(seq, *holder)
         if newer != seq:
             # The older one gets the folded name, and the newer one a form that no look-up asks for: that of the older.
-            (former,) = connection.execute(f"SELECT {column} FROM resources WHERE seq = ?", (seq,)).fetchone()
             _assign(connection, column, (None, newer), (name, seq), (former, newer))
         connection.execute("INSERT OR REPLACE INTO namesakes VALUES (?, ?, ?)", (newer, type_name, name))
 
@@ -85,8 +86,7 @@ def _assign(connection: sqlite3.Connection, column: str, *values: Sequence[Any])
 def _slugs(connection: sqlite3.Connection) -> None:
     """Compose the slugs of the catalogue; if one is taken, both stay, since applications know roles by their slugs."""
     connection.execute("PRAGMA defer_foreign_keys = ON")
-    for slug, seq in _changed(connection, "SELECT slug, slug, seq FROM roles ORDER BY seq", compose):
-        (former,) = connection.execute("SELECT slug FROM roles WHERE seq = ?", (seq,)).fetchone()
+    for slug, former, seq in _changed(connection, "roles", "slug", ("seq",), compose):
         done = connection.execute("UPDATE OR IGNORE roles SET slug = ? WHERE seq = ?", (slug, seq))
         if done.rowcount:
             connection.execute("UPDATE assignments SET role = ? WHERE role = ?", (slug, former))

@@ -1,5 +1,6 @@
 """The two forms in which text is compared, and that no other code folds text."""
 
+import sys
 from pathlib import Path
 from unicodedata import normalize
 
@@ -81,6 +82,21 @@ def test_no_other_module_folds_text() -> None:
     folding = [
         str(file.relative_to(ROOT))
         for file in MODULES
-        if any(word in Path(file).read_text(encoding="utf-8") for word in ("casefold", "unicodedata", "NOCASE"))
+        if any(word in Path(file).read_text(encoding="utf-8") for word in (".casefold(", "unicodedata", "NOCASE"))
     ]
     assert {file for file in folding if not file.startswith("scim/emulator/")} == OTHERS
+
+
+CHARACTERS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+IOTA_SUBSCRIPTS = [character for character in CHARACTERS if "\u0345" in normalize("NFD", character)]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters=IOTA_SUBSCRIPTS)))
+def test_text_that_casefold_gave_folds_as_the_text_itself(text: str) -> None:
+    """So the migration m015_normalised needs no documents."""
+    assert fold(text.casefold()) == fold(text)
+    assert fold(fold(text)) == fold(text)
+
+
+def test_every_character_folds_as_its_casefold() -> None:
+    assert not [text for text in CHARACTERS if fold(text.casefold()) != fold(text) or fold(fold(text)) != fold(text)]
