@@ -137,6 +137,16 @@ def test_a_role_is_one_in_every_spelling(make_app: MakeApp, make_client: MakeCli
     assert "caf\u00e9" not in [role["slug"] for role in run_json(app, "roles", "list")]
 
 
+def test_events_name_people_as_they_were_sent(make_app: MakeApp, make_client: MakeClient) -> None:
+    app = make_app()
+    client = make_client(app=app)
+    person = user_id(client, "Ada", externalId=DECOMPOSED)
+    run_command(app, "roles", "assign", "--group", group(client, "team", person)["displayName"], "managed:viewer")
+    events = (event["data"] for event in run_json(app, "events"))
+    named = [data["user"] for data in events if "user" in data]
+    assert named and {(one["userName"], one["externalId"]) for one in named} == {("Ada", DECOMPOSED)}
+
+
 @spelling
 def test_commands_and_console_find_a_name(make_app: MakeApp, make_client: MakeClient, spelling: str) -> None:
     app = make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
