@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas.datetimes import now
 from schemas.json import to_text
+from schemas.text import fold
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
@@ -61,8 +62,8 @@ class JournalQuery:
         """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
         chosen = where(
             ("resource = ?", self.resource),
-            ("folded = ?", self.name.casefold()),
-            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", self.user.casefold()),
+            ("folded = ?", fold(self.name)),
+            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", fold(self.user)),
             ("+type = ?", self.type),
             ("+action = ?", self.action),
             ("seq < ?", self.before),
@@ -82,7 +83,7 @@ def append(
     done = connection.execute(
         "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (at, author.actor, author.request, action, *subject, subject[2].casefold(), to_text(changes)),
+        (at, author.actor, author.request, action, *subject, fold(subject[2]), to_text(changes)),
     )
     return done.lastrowid or 0
 

@@ -190,6 +190,7 @@ class Transaction(Snapshot):
 
         :raises NotFound: when the catalogue has no such role.
         """
+        slug = roles.get(self.connection, slug).slug
         source, reach = _source(row), self._changes.reach([row.seq], [slug])
         done = roles.assign(self.connection, row.seq, source, slug, self.author.actor)
         if done:
@@ -197,7 +198,11 @@ class Transaction(Snapshot):
         return done
 
     def unassign(self, row: ResourceRow, slug: str) -> bool:
-        """Withdraw a role that was assigned by hand; False when it was not there."""
+        """Withdraw a role that was assigned by hand; False when it was not there.
+
+        :raises NotFound: when the catalogue has no such role.
+        """
+        slug = roles.get(self.connection, slug).slug
         source, reach = _source(row), self._changes.reach([row.seq], [slug])
         done = roles.unassign(self.connection, row.seq, source, slug)
         if done:
@@ -210,7 +215,7 @@ class Transaction(Snapshot):
         :raises Uniqueness: when the slug exists.
         """
         role = roles.add(self.connection, slug, name, description)
-        self.note("create", ("Role", slug, name), {})
+        self.note("create", ("Role", role.slug, name), {})
         return role
 
     def edit_role(self, slug: str, name: str | None, description: str | None) -> Role:
@@ -223,7 +228,7 @@ class Transaction(Snapshot):
         description = before.description if description is None else description or None
         if (name, description) == (before.name, before.description):
             return before
-        role = roles.edit(self.connection, slug, name, description)
+        role = roles.edit(self.connection, before.slug, name, description)
         self._changes.role_edited(before, role)
         return role
 
@@ -233,7 +238,8 @@ class Transaction(Snapshot):
         :raises NotFound: when the catalogue has no such role.
         :raises Conflict: naming holders, when it is assigned.
         """
-        role, holders = roles.get(self.connection, slug), roles.holders(self.connection, slug)
+        role = roles.get(self.connection, slug)
+        slug, holders = role.slug, roles.holders(self.connection, role.slug)
         if holders and not force:
             raise Conflict(_in_use(slug, holders))
         reach = self._changes.reach([row.seq for row, _ in holders], [slug])

@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.datetimes import now
 from schemas.errors import Conflict
+from schemas.text import fold, spellings
 from storage import events, quirks, sessions, traffic
 
 PRUNED_AT_ONCE = 500
@@ -44,18 +45,18 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
 
     :raises Conflict: while the person exists, under this or another name.
     """
-    held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (name.casefold(),)).fetchone()
+    held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (fold(name),)).fetchone()
     if held:
         raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
     sql = "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?"
-    ids = [identifier for (identifier,) in connection.execute(sql, (name.casefold(),))]
+    ids = [identifier for (identifier,) in connection.execute(sql, (fold(name),))]
     listed = (json.dumps(ids),)
     row = connection.execute(
         f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq", listed
     ).fetchone()
     if row:
         raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
-    words = sorted({name, *ids, *_words(connection, ids)})
+    words = sorted({form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)})
     events.forget(connection, ids)
     entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
     mentions = _forget_address(connection, name) + sum(_blank(connection, word) for word in words)

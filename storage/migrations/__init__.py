@@ -18,11 +18,12 @@ from storage.migrations import (
     provisioning,
     recording,
     scale,
+    text,
     traffic,
 )
 
 MIGRATIONS = Migrations("perch")
-for _chapter in (directory, access, console, traffic, events, scale, provisioning, administration, recording):
+for _chapter in (directory, access, console, traffic, events, scale, text, provisioning, administration, recording):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
 

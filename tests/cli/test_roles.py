@@ -59,6 +59,7 @@ def test_the_catalogue_begins_with_managed_roles_and_takes_more(app: Flask) -> N
         (("roles", "assign", "--user", "nobody", "managed:admin"), "There is no user 'nobody'."),
         (("roles", "assign", "--group", "nobody", "managed:admin"), "There is no group 'nobody'."),
         (("roles", "unassign", "--user", "nobody", "managed:admin"), "There is no user 'nobody'."),
+        (("roles", "unassign", "--user", "ann", "Viewr"), "Did you mean managed:viewer"),
         (("roles", "explain", "nobody"), "There is no user 'nobody'."),
     ],
 )

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -178,6 +179,24 @@ def test_people_whose_names_contain_the_name_are_not_forgotten(watched: Flask, c
     run_command(watched, "forget", "Ann@X.org")
     assert before - {entry["seq"] for entry in run_json(watched, "traffic")} == erased
     assert run_json(watched, "quirks") == quirks
+
+
+@pytest.mark.parametrize("name", ["ren\u00e9e", "rene\u0301e", "RENE\u0301E"], ids=ascii)
+def test_a_person_is_forgotten_in_every_spelling(watched: Flask, client: ScimClient, name: str) -> None:
+    identifier = client.post("/Users", {**person("Rene\u0301e"), "displayName": "x"}).body["id"]
+    client.post("/Users", {"userName": "boss", "nickName": "Ren\u00e9e"})
+    refused = watched.test_cli_runner().invoke(args=["forget", name])
+    assert refused.exit_code == 1 and "exists" in refused.output
+    for spelling in ("ren\u00e9e", "RENE\u0301E"):
+        client.get("/Users?filter=" + quote(f'userName eq "{spelling}"'))
+    client.request("POST", "/Users/.search", data=b'{"filter": "userName eq \\"ren\\u00e9e\\""}')
+    client.delete(f"/Users/{identifier}")
+    settle(watched)
+    assert "Erased" in run_command(watched, "forget", name)
+    with closing(sqlite3.connect(database(watched).path)) as connection:
+        kept = connection.execute("SELECT path, request, response FROM traffic").fetchall()
+        assert len(kept) == 0, kept
+    assert "ren" not in str(run_json(watched, "journal", "--user", "boss")[0]["changes"]).lower()
 
 
 def test_forgetting_an_unknown_name_changes_nothing(watched: Flask) -> None:
