@@ -1,5 +1,6 @@
 """Old personal data is pruned, and a deleted person can be erased down to the bytes of the file."""
 
+import re
 import sqlite3
 import time
 from contextlib import closing
