@@ -106,6 +106,7 @@ CASES: dict[str, list[str]] = {
     "restore": ["{folder}/no {name}"],
     "deliver": ["?--once"],
     "events": [""],
+    "events rotate-signing-key": ["?"],
     "fuse release": ["?"],
     "fuse status": ["?"],
     "journal": ["", "?--user {name}"],
