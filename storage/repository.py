@@ -268,7 +268,7 @@ class Transaction(Snapshot):
     def note_count(self, action: str, subject: tuple[str, str, str]) -> None:
         """Journal an act that may come often: one entry per author, object and minute, with its number of `times`."""
         if not journal.count_again(self.connection, self.author, action, subject):
-            self.note(action, subject, {"times": {"before": 0, "after": 1}})
+            self.note(action, subject, journal.difference({"times": 0}, {"times": 1}))
 
 
 def _source(row: ResourceRow) -> str:

@@ -8,7 +8,7 @@ import click
 from schemas.errors import ScimError
 from scim.cli.common import Command, author, command, echo
 from scim.web.requests import perch
-from storage import backup, sessions
+from storage import backup, journal, sessions
 
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -42,13 +42,12 @@ def restore(file: Path, force: bool, discard: bool) -> None:
 def _note(action: str, file: Path, contents: backup.Contents) -> None:
     """Journal a backup or restore that is done; a full disk must not prevent a backup to another one."""
     values = {"file": str(file.absolute()), **asdict(contents)}
-    changes = {name: {"before": None, "after": value} for name, value in values.items()}
     try:
         with perch().repository.writing(author()) as write:
             if action == "restore":
                 # A session that was signed out since the backup must not come back.
                 sessions.close_all(write.connection)
-            write.note(action, ("Workspace", action, file.name), changes)
+            write.note(action, ("Workspace", action, file.name), journal.difference({}, values))
     except ScimError as error:
         echo(f"The {action} is done, but the journal could not be written: {error.detail}", err=True)
     perch().database.close()

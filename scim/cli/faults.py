@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
+from schemas.numbers import LARGEST_INTEGER
 from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
 from scim.traffic.faults import LONGEST_DELAY, described, read_target
 from scim.web.requests import perch
@@ -64,7 +65,7 @@ def show(as_json: bool) -> None:
 
 
 @group.command("clear")
-@click.argument("identifier", metavar="[ID]", type=click.IntRange(1, 2**63 - 1), required=False)
+@click.argument("identifier", metavar="[ID]", type=click.IntRange(1, LARGEST_INTEGER), required=False)
 @command
 def clear(identifier: int | None) -> None:
     """Remove one planned fault, or all."""

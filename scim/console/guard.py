@@ -18,7 +18,7 @@ from scim.traffic.recording import is_scim
 from scim.web import bodies
 from scim.web.errors import answer_error, stray
 from scim.web.requests import origin, perch
-from storage import sessions, workspace
+from storage import journal, sessions, workspace
 from storage.database import Connection
 from storage.repository import Transaction
 from storage.sessions import LIFETIME_S, Session
@@ -123,7 +123,7 @@ def open_sessions(connection: Connection) -> list[Session]:
 def _note(write: Transaction, action: str, digest: bytes, before: str | None, after: str | None) -> None:
     identifier = sessions.session_id(digest)
     subject = ("Console", identifier, f"session {identifier}")
-    write.note(action, subject, {"address": {"before": before, "after": after}})
+    write.note(action, subject, journal.difference({"address": before}, {"address": after}))
 
 
 def remember_visit(response: Response) -> None:

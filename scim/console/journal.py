@@ -2,8 +2,9 @@
 
 from werkzeug.wrappers import Response
 
+from schemas.numbers import LARGEST_INTEGER
 from scim.console.blueprint import console
-from scim.console.web import LARGEST, number, page, parameter
+from scim.console.web import number, page, parameter
 from scim.web.requests import perch
 from storage import journal, keys, resources
 from storage.journal import JournalQuery
@@ -19,7 +20,7 @@ def show_journal() -> Response:
         name=parameter("name"),
         type=parameter("type"),
         action=parameter("action"),
-        before=number("before", 0, LARGEST),
+        before=number("before", 0, LARGEST_INTEGER),
     )
     with perch().database.read() as connection:
         entries = journal.entries(connection, query, PER_PAGE + 1)

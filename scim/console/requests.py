@@ -4,9 +4,10 @@ from flask import current_app
 from werkzeug.wrappers import Response
 
 from schemas.errors import ScimError
+from schemas.numbers import LARGEST_INTEGER
 from scim.console import warnings
 from scim.console.blueprint import console
-from scim.console.web import LARGEST, number, page, parameter, redirect_to
+from scim.console.web import number, page, parameter, redirect_to
 from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty_lines, replay, sender
 from scim.traffic.summaries import below_base, of_entry
@@ -17,7 +18,7 @@ from storage.traffic import TrafficEntry, TrafficQuery
 
 PER_PAGE = 50
 # Larger numbers have no page, and no place in the database.
-NUMBER = f"<int(max={LARGEST}):seq>"
+NUMBER = f"<int(max={LARGEST_INTEGER}):seq>"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 RECORDING = {
     "off": "Perch records no requests (PERCH_TRAFFIC=off).",
@@ -44,7 +45,7 @@ def show_requests() -> Response:
         key=parameter("key"),
         method=parameter("method") if parameter("method") in METHODS else "",
         text=parameter("q"),
-        before=number("before", 0, LARGEST),
+        before=number("before", 0, LARGEST_INTEGER),
     )
     with perch().database.read() as connection:
         found = described_entries(connection, query, PER_PAGE + 1)

@@ -17,8 +17,6 @@ from storage.resources import ResourceRow
 NOTICE = "perch_notice"
 NOTICE_SECONDS = 120
 LONGEST_FIELD = 4000
-# The largest integer of SQLite.
-LARGEST = 2**63 - 1
 
 
 def author() -> Author:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from schemas.datetimes import now
 from scim.events.documents import scim_events
-from storage import signing_keys
+from storage import journal, signing_keys
 from storage.database import Database
 from storage.events import Event
 from storage.journal import Author
@@ -83,8 +83,8 @@ def rotate(repository: Repository, author: Author, overlap: float = OVERLAP_HOUR
         signing_keys.prune(write.connection)
         made = _made()
         signing_keys.insert(write.connection, made)
-        changes = {"kid": {"before": old, "after": made["kid"]}, "published until": {"before": None, "after": instant}}
-        write.note("rotate", SUBJECT, changes)
+        after = {"kid": made["kid"], "published until": instant}
+        write.note("rotate", SUBJECT, journal.difference({"kid": old}, after))
     return str(made["kid"])
 
 
@@ -97,7 +97,7 @@ def _key(jwk: dict[str, Any]) -> "ECKey":
 def _first(write: Transaction) -> dict[str, Any]:
     made = _made()
     signing_keys.insert(write.connection, made)
-    write.note("create", SUBJECT, {"kid": {"before": None, "after": made["kid"]}})
+    write.note("create", SUBJECT, journal.difference({}, {"kid": made["kid"]}))
     return made
 
 

@@ -19,7 +19,7 @@ from scim.events.messages import MessageBuilder
 from scim.events.sender import SendResult, WebhookSender
 from scim.events.urls import AddressPolicy
 from scim.settings import Settings
-from storage import events, webhooks
+from storage import events, journal, webhooks
 from storage.database import Connection
 from storage.events import Event
 from storage.journal import Author
@@ -56,7 +56,7 @@ class WebhookService:
             webhooks.insert(write.connection, identifier, url, wanted, form, make_secret())
             made = webhooks.get(write.connection, identifier)
             values = {"url": shown_url(url), "events": list(wanted), "format": form}
-            _note(write, "create", made, {name: (None, value) for name, value in values.items()})
+            _note(write, "create", made, {}, values)
             return made
 
     def list_all(self) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ class WebhookService:
         with self._writing() as write:
             found = webhooks.get(write.connection, identifier)
             webhooks.delete(write.connection, identifier)
-            _note(write, "remove", found, {"url": (shown_url(found.url), None)})
+            _note(write, "remove", found, {"url": shown_url(found.url)}, {})
         return found
 
     def rotate(self, identifier: str, overlap: float = OVERLAP_HOURS) -> Webhook:
@@ -84,7 +84,7 @@ class WebhookService:
                 raise InvalidValue("This webhook has no secret: its tokens are signed with the deployment's key.")
             until = time.time() + overlap * 3600
             webhooks.change(write.connection, identifier, secret=make_secret(), oldSecret=found.secret, oldUntil=until)
-            _note(write, "rotate", found, {"old secret signs until": (None, from_seconds(until))})
+            _note(write, "rotate", found, {}, {"old secret signs until": from_seconds(until)})
             return webhooks.get(write.connection, identifier)
 
     def pause(self, identifier: str) -> Webhook:
@@ -101,7 +101,8 @@ class WebhookService:
                 connection, identifier, paused=None, reason=None, failures=0, failingSince=None, nextTry=0.0
             )
             webhooks.renew(connection, identifier)
-            _note(write, "resume", found, {"paused": (found.paused, None), "failures": (found.failures, 0)})
+            before = {"paused": found.paused, "failures": found.failures}
+            _note(write, "resume", found, before, {"paused": None, "failures": 0})
             return webhooks.get(connection, identifier)
 
     def replay(self, identifier: str, begin: str) -> int:
@@ -118,7 +119,7 @@ class WebhookService:
             webhooks.change(connection, identifier, position=position, failures=0, failingSince=None, nextTry=0.0)
             # Queued events before the new position stay queued, unless everything is skipped.
             webhooks.clear(connection, identifier, -1 if begin == "latest" else position)
-            _note(write, "replay", found, {"position": (found.position, position)})
+            _note(write, "replay", found, {"position": found.position}, {"position": position})
             return events.last(connection) - position
 
     def test(self, identifier: str) -> SendResult:
@@ -139,7 +140,7 @@ def pause(write: Transaction, webhook: Webhook, reason: str) -> None:
     """Pause a webhook for a reason; one that is paused already keeps the instant."""
     instant = webhook.paused or now()
     webhooks.change(write.connection, webhook.id, paused=instant, reason=reason)
-    _note(write, "pause", webhook, {"paused": (webhook.paused, instant)})
+    _note(write, "pause", webhook, {"paused": webhook.paused}, {"paused": instant})
 
 
 def shown_url(url: str) -> str:
@@ -148,10 +149,9 @@ def shown_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" + ("?…" if parts.query else "")
 
 
-def _note(write: Transaction, action: str, webhook: Webhook, values: dict[str, tuple[Any, Any]]) -> None:
+def _note(write: Transaction, action: str, webhook: Webhook, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Journal an act on a webhook, with those values before and after it that differ."""
-    changes = {name: {"before": old, "after": new} for name, (old, new) in values.items() if old != new}
-    write.note(action, ("Webhook", webhook.id, shown_url(webhook.url)), changes)
+    write.note(action, ("Webhook", webhook.id, shown_url(webhook.url)), journal.difference(before, after))
 
 
 def _position(connection: Connection, begin: str) -> int:
