@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database as SqliteUtils
 
@@ -21,51 +21,51 @@ NAMESAKES = script("""
 NOT_ASCII = "{0} IS NOT NULL AND length(CAST({0} AS BLOB)) <> length({0})"
 
 
-def normalised(db: SqliteUtils) -> None:
-    """Fold the columns that are compared anew.
+class Stored(NamedTuple):
+    """A column of compared text, the key of its table, and a condition on the rows."""
 
-    Of resources whose names are now the same the oldest gets the folded name; the others wait in `namesakes`.
+    table: str
+    column: str
+    key: Sequence[str] = ("seq",)
+    condition: str = "1"
+
+
+def normalised(db: SqliteUtils) -> None:
+    """Store compared text in its new form.
+
+    When several resources now have one name, the oldest gets it; the others wait in `namesakes`.
     """
     NAMESAKES(db)
     connection: sqlite3.Connection = db.conn
     for type_name, name in (("User", "userName"), ("Group", "displayName")):
         _names(connection, type_name, name)
-        _renew(connection, "resources", "externalId", ("seq",), compose, f"type = '{type_name}'")
-    _renew(connection, "resources", "displayName", ("seq",), fold, "type = 'User'")
+        _renew(connection, Stored("resources", "externalId", condition=f"type = '{type_name}'"), compose)
+    _renew(connection, Stored("resources", "displayName", condition="type = 'User'"), fold)
     for part in ("value", "type"):
-        _renew(connection, "emails", part, ("resource", "position"), fold)
-    _renew(connection, "journal", "folded", ("seq",), fold)
+        _renew(connection, Stored("emails", part, ("resource", "position")), fold)
+    _renew(connection, Stored("journal", "folded"), fold)
     _slugs(connection)
 
 
-def _renew(
-    connection: sqlite3.Connection,
-    table: str,
-    column: str,
-    keys: Sequence[str],
-    form: Callable[[str], str],
-    condition: str = "1",
-) -> None:
-    changed = _changed(connection, table, column, keys, form, condition)
-    rows = " AND ".join(f"{key} = ?" for key in keys)
-    connection.executemany(f"UPDATE {table} SET {column} = ? WHERE {rows}", [(new, *key) for new, _, *key in changed])
+def _renew(connection: sqlite3.Connection, stored: Stored, form: Callable[[str], str]) -> None:
+    rows = " AND ".join(f"{key} = ?" for key in stored.key)
+    connection.executemany(
+        f"UPDATE {stored.table} SET {stored.column} = ? WHERE {rows}",
+        [(new, *key) for new, _, *key in _changed(connection, stored, form)],
+    )
 
 
-def _changed(
-    connection: sqlite3.Connection,
-    table: str,
-    column: str,
-    keys: Sequence[str],
-    form: Callable[[str], str],
-    condition: str = "1",
-) -> list[tuple[Any, ...]]:
+def _changed(connection: sqlite3.Connection, stored: Stored, form: Callable[[str], str]) -> list[tuple[Any, ...]]:
     """Return the new and the old text of each row that changes, with its key."""
-    sql = f"SELECT {column}, {', '.join(keys)} FROM {table} WHERE {condition} AND {NOT_ASCII.format(column)}"
+    sql = (
+        f"SELECT {stored.column}, {', '.join(stored.key)} FROM {stored.table} "
+        f"WHERE {stored.condition} AND {NOT_ASCII.format(stored.column)}"
+    )
     return [(form(old), old, *key) for old, *key in connection.execute(sql) if form(old) != old]
 
 
 def _names(connection: sqlite3.Connection, type_name: str, column: str) -> None:
-    changed = _changed(connection, "resources", column, ("seq",), fold, f"type = '{type_name}'")
+    changed = _changed(connection, Stored("resources", column, condition=f"type = '{type_name}'"), fold)
     for name, former, seq in sorted(changed, key=lambda row: row[-1]):
         sql = f"SELECT seq FROM resources WHERE type = ? AND {column} = ?"
         holder = connection.execute(sql, (type_name, name)).fetchone()
@@ -86,7 +86,7 @@ def _assign(connection: sqlite3.Connection, column: str, *values: Sequence[Any])
 def _slugs(connection: sqlite3.Connection) -> None:
     """Compose the slugs of the catalogue; if one is taken, both stay, since applications know roles by their slugs."""
     connection.execute("PRAGMA defer_foreign_keys = ON")
-    for slug, former, seq in _changed(connection, "roles", "slug", ("seq",), compose):
+    for slug, former, seq in _changed(connection, Stored("roles", "slug"), compose):
         done = connection.execute("UPDATE OR IGNORE roles SET slug = ? WHERE seq = ?", (slug, seq))
         if done.rowcount:
             connection.execute("UPDATE assignments SET role = ? WHERE role = ?", (slug, former))

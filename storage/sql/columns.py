@@ -30,9 +30,8 @@ class ElementRows:
 
     `each` tests for one row of `r` whether an element matches. `owners` selects the owners of all matching elements at
     once, some of them twice; it cannot serve filters that use a sub-attribute of `only_each`. `everyone` tells that
-    `owners` is faster even without an index, unless another condition leaves few rows of `r`; `few` that a value has
-    few owners. `first` selects a column
-    of the primary element, else of the first one.
+    `owners` is faster even without an index, unless another condition leaves few rows of `r`. `few` tells that a value
+    has few owners. `first` selects a column of the primary element, else of the first one.
     """
 
     columns: Mapping[str, Column]

@@ -1,4 +1,4 @@
-"""A file of an older version gets its text folded anew; of two that are now one the older has the name."""
+"""A migration stores an older file's text in the new form; when two names become one, the older resource has it."""
 
 import sqlite3
 from collections.abc import Iterator

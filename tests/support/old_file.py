@@ -54,7 +54,7 @@ def give(connection: sqlite3.Connection, seq: int, slugs: Sequence[str]) -> None
 
 
 def people(count: int, every: int) -> Iterator[dict[str, Any]]:
-    """Yield users, every so many of them with decomposed characters in all their names."""
+    """Yield users; the names of every `every`-th one have decomposed characters."""
     for number in range(count):
         name = f"jose\u0301.{number}" if number % every == 0 else f"person.{number}"
         yield {
