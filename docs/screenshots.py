@@ -39,6 +39,7 @@ PAGES = {
     "webhook": "/console/webhooks/{webhook}",
     "requests": "/console/requests",
     "journal": "/console/journal",
+    "sessions": "/console/sessions",
 }
 THEMES = (("light", WIDE), ("dark", WIDE), ("phone", PHONE))
 WHOLE = {"okta", "user", "group", "webhook", "webhooks"}

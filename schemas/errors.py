@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 
+from schemas.text import fold
+
 LONGEST_COMPARED = 255
 
 
@@ -135,5 +137,5 @@ def did_you_mean(wanted: str, known: Mapping[str, str], most: int = 2, cutoff: f
 
     `known` maps folded names, which are compared, to the names to show; `cutoff` is from 0 (all are near) to 1 (equal).
     """
-    near = get_close_matches(wanted.casefold()[:LONGEST_COMPARED], known, most, cutoff)
+    near = get_close_matches(fold(wanted)[:LONGEST_COMPARED], known, most, cutoff)
     return f" Did you mean {' or '.join(known[name] for name in near)}?" if near else ""

@@ -12,6 +12,7 @@ from schemas.datetimes import normalise_instant
 from schemas.json import STRUCTURE_STARTS, begins_as_json
 from schemas.json_text import read_json_text
 from schemas.numbers import LARGEST_INTEGER, whole_number
+from schemas.text import compose, fold
 from schemas.tolerances import Tolerance, ignore, note
 
 SHORT_TEXT = 1024
@@ -139,8 +140,10 @@ class Attribute(fields.Field[Any]):
         return value
 
     def folded(self, value: Any) -> Any:
-        """Return a value in the form in which equal values are the same: text without case, unless caseExact."""
-        return value.casefold() if isinstance(value, str) and not self.caseExact else value
+        """Return a value in the form that is compared: text composed, and without case unless caseExact."""
+        if not isinstance(value, str):
+            return value
+        return compose(value) if self.caseExact else fold(value)
 
 
 class String(Attribute):

@@ -6,15 +6,7 @@ from typing import Any, ClassVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, post_load, pre_dump, pre_load
 
-from schemas.fields import (
-    SHORT_TEXT,
-    Attribute,
-    Complex,
-    DateTime,
-    Reference,
-    String,
-    is_unassigned,
-)
+from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned
 from schemas.json import CompactJson
 from schemas.json_text import read_json_text
 from schemas.tolerances import Tolerance, ignore, note

@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural
 from schemas.json_text import read_json_text
 from schemas.resource import Extension, ResourceSchema, ScimSchema
+from schemas.text import compose
 from schemas.tolerances import Tolerance, note
 
 URN = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -20,10 +21,10 @@ MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
 
 
 class Slug(String):
-    """A role's slug: text of 1 to 255 characters without spaces or control characters, not `.` or `..`."""
+    """A role's slug: 1 to 255 characters without spaces or control characters, not `.` or `..`, in composed form."""
 
     def read_one(self, value: Any) -> str:
-        text = super().read_one(value)
+        text = compose(super().read_one(value))
         if not SLUG.fullmatch(text):
             raise ValidationError(
                 "must be a role slug: 1 to 255 characters without spaces, not . or .., such as managed:admin."

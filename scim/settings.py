@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 VERSION = "0.1.0"
@@ -19,7 +20,8 @@ class WrongSetting(ValueError):
 class Setting:
     """An environment variable: its default as text, the function that parses it, and help for operators.
 
-    `read` raises ValueError with the rule that the text breaks; the value of a `secret` setting is never shown.
+    `read` raises ValueError with the rule that the text breaks. The value of a `secret` setting is never shown, and may
+    come from the file that the variable `NAME_FILE` names instead.
     """
 
     name: str
@@ -27,6 +29,11 @@ class Setting:
     read: Callable[[str], Any]
     help: str
     secret: bool = False
+
+    @property
+    def file_variable(self) -> str:
+        """The variable that names a file with the value; "" for a setting that is no secret."""
+        return f"{self.name}_FILE" if self.secret else ""
 
 
 def _choice(*allowed: str) -> Callable[[str], str]:
@@ -49,6 +56,15 @@ def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
         if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
             raise ValueError(f"must be a whole number from {low}" + (f" to {high}" if high is not None else ""))
         return int(text)
+
+    return read
+
+
+def _secret(shortest: int) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text and len(text) < shortest:
+            raise ValueError(f"must be at least {shortest} characters long")
+        return text
 
     return read
 
@@ -78,7 +94,9 @@ SETTINGS = (
     Setting("PERCH_DATABASE", "perch.db", str, "Path of the SQLite file; flask init and the server create it."),
     Setting("PERCH_WORKSPACE", "", _workspace, "Workspace id in the base URL; empty: generated at the first start."),
     Setting("PERCH_PUBLIC_URL", "", _origin, "Origin at which clients reach Perch; empty: taken from each request."),
-    Setting("PERCH_ADMIN_PASSWORD", "", str, "Console password; empty: the one from flask init.", secret=True),
+    Setting(
+        "PERCH_ADMIN_PASSWORD", "", _secret(12), "Console password; empty: the one from flask init.", secret=True
+    ),
     Setting(
         "PERCH_UNKNOWN_ROLES", "reject", _choice("reject", "create", "ignore"),
         "What to do with role slugs that the catalogue lacks.",
@@ -133,32 +151,53 @@ SETTINGS = (
 
 
 class Settings(dict[str, Any]):
-    """The settings by name; `given` holds the texts that the environment sets."""
+    """The settings by name; `given` holds the texts that are set, `files` the paths of those that come from files."""
 
-    def __init__(self, values: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, Any], given: Mapping[str, str], files: Mapping[str, str]) -> None:
         super().__init__(values)
         self.given = given
+        self.files = files
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings; a variable that is missing or empty has its default.
 
-    :raises WrongSetting: for a value that is not allowed.
+    :raises WrongSetting: for a value that is not allowed, and for a file of a secret that cannot be used.
     """
-    values = {}
+    values, given = {}, {}
+    files = {setting.name: path for setting in SETTINGS if (path := environment.get(setting.file_variable))}
     for setting in SETTINGS:
-        text = environment.get(setting.name) or setting.default
+        text = _from_file(setting, environment) if setting.name in files else environment.get(setting.name)
+        if text:
+            given[setting.name] = text
         try:
-            values[setting.name] = setting.read(text)
+            values[setting.name] = setting.read(text or setting.default)
         except ValueError as error:
-            raise WrongSetting(f"{setting.name}={text!r} {error}. {setting.help}") from None
-    given = {setting.name: environment[setting.name] for setting in SETTINGS if environment.get(setting.name)}
-    return Settings(values, given)
+            shown = setting.file_variable if setting.name in files else setting.name
+            value = "" if setting.secret else f"={text!r}"
+            raise WrongSetting(f"{shown}{value} {error}. {setting.help}") from None
+    return Settings(values, given, files)
+
+
+def _from_file(setting: Setting, environment: Mapping[str, str]) -> str:
+    """Return the secret in a file, without the line break at its end."""
+    name, path = setting.file_variable, environment[setting.file_variable]
+    if environment.get(setting.name):
+        raise WrongSetting(f"{setting.name} and {name} are both set; set only one of them.")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise WrongSetting(f"{name}: {path!r} cannot be read ({reason}).") from None
+    secret = text.removesuffix("\n").removesuffix("\r")
+    if not secret or any(mark in secret for mark in "\n\r\0"):
+        raise WrongSetting(f"{name}: {path!r} must contain the secret on one line, and nothing else.")
+    return secret
 
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Return a warning for each unknown PERCH_* variable, which most likely is a typing error."""
-    names = [setting.name for setting in SETTINGS]
+    names = [name for setting in SETTINGS for name in (setting.name, setting.file_variable) if name]
     return [
         f"{name} is not a setting of Perch and is ignored{_hint(name, names)}"
         for name in sorted(environment)
@@ -177,13 +216,23 @@ def described(settings: Settings) -> list[dict[str, str]]:
         {
             "name": setting.name,
             "value": _shown(setting, settings.given.get(setting.name, setting.default)),
-            "source": "environment" if setting.name in settings.given else "default",
+            "source": _source(setting, settings),
             "default": setting.default,
             "takes": _takes(setting),
-            "help": setting.help,
+            "help": _help(setting),
         }
         for setting in SETTINGS
     ]
+
+
+def _help(setting: Setting) -> str:
+    return f"{setting.help} Or name a file with it in {setting.file_variable}." if setting.secret else setting.help
+
+
+def _source(setting: Setting, settings: Settings) -> str:
+    if setting.name in settings.files:
+        return "file"
+    return "environment" if setting.name in settings.given else "default"
 
 
 def _takes(setting: Setting) -> str:

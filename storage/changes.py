@@ -1,15 +1,16 @@
 """The records of a change: a journal entry for people, and events for applications."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import events as kinds
+from schemas.datetimes import now
 from storage import effective_roles, events, journal, members, roles
 from storage.database import Connection
 from storage.effective_roles import HeldRole, HeldRoles, NamedUser
 from storage.events import NewEvent
-from storage.journal import Author
+from storage.journal import Author, JournalEntry
 from storage.members import MemberChange
 from storage.resources import ResourceRow, name_of
 from storage.roles import Role
@@ -43,13 +44,19 @@ class Departure:
 class Changes:
     """Writes the journal entry and the events of each change of one author, in the transaction of the change."""
 
-    def __init__(self, connection: Connection, author: Author) -> None:
+    def __init__(
+        self, connection: Connection, author: Author, announce: Callable[[JournalEntry], None] | None = None
+    ) -> None:
         self.connection = connection
         self.author = author
+        self.announce = announce
 
     def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
         """Write a journal entry; `subject` is the type, id and name of the changed object."""
-        journal.append(self.connection, self.author, action, subject, changes)
+        at = now()
+        seq = journal.append(self.connection, at, self.author, action, subject, changes)
+        if self.announce is not None:
+            self.announce(JournalEntry(seq, at, self.author.actor, self.author.request, action, *subject, changes))
 
     def created(self, row: ResourceRow, document: Document, moved: MemberChange, remarks: Document) -> None:
         """Write that a resource is new; no group has it yet, so its roles are its own."""

@@ -64,6 +64,9 @@ class _ThreadState(threading.local):
     lost: ScimError | None = None
     deadline: float = math.inf
 
+    def __init__(self) -> None:
+        self.after_commit: list[Callable[[], object]] = []
+
 
 class Database:
     """One SQLite file; each thread of each process reads on a connection of its own, opened on first use.
@@ -276,12 +279,18 @@ class Database:
         deadline = begun + (self.write_wait if wait is None else wait)
         with sqlite_errors(self.file), self._queue.transaction(deadline, alone=alone, durable=durable) as connection:
             self.on_turn(time.monotonic() - begun)
-            thread.writing, thread.lost = connection, None
+            thread.writing, thread.lost, thread.after_commit = connection, None, []
             try:
                 yield connection
                 self._check_not_lost(connection)
             finally:
                 thread.writing = None
+        for call in thread.after_commit:
+            call()
+
+    def on_commit(self, call: Callable[[], object]) -> None:
+        """Call a function once this thread's write under way is committed; not if it, or its savepoint, is undone."""
+        self._thread.after_commit.append(call)
 
     def write_progress(self) -> AbstractContextManager[sqlite3.Connection]:
         """Write data that a power cut may lose, such as the progress of a delivery, without waiting for the disk."""
@@ -297,6 +306,7 @@ class Database:
 
     def _savepoint(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         self._check_not_lost(connection)
+        calls, begun = self._thread.after_commit, len(self._thread.after_commit)
         with sqlite_errors(self.file):
             connection.execute("SAVEPOINT inner_write")
         try:
@@ -304,6 +314,7 @@ class Database:
                 yield connection
                 connection.execute("RELEASE inner_write")
         except BaseException as error:
+            del calls[begun:]
             if connection.in_transaction:
                 connection.execute("ROLLBACK TO inner_write")
                 connection.execute("RELEASE inner_write")

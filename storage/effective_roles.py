@@ -94,7 +94,7 @@ def users_below(connection: sqlite3.Connection, seqs: Collection[int], limit: in
 def named_users(connection: sqlite3.Connection, users: Sequence[int]) -> list[NamedUser]:
     """Return users by sequence number, in the order of the numbers."""
     rows = connection.execute(
-        "SELECT r.seq, r.id, r.document ->> '$.userName', r.externalId, ifnull(r.active, 0) "
+        "SELECT r.seq, r.id, r.document ->> '$.userName', r.document ->> '$.externalId', ifnull(r.active, 0) "
         "FROM json_each(?) s JOIN resources r ON r.seq = s.value ORDER BY r.seq",
         (json.dumps(users),),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas.datetimes import now
 from schemas.json import to_text
+from schemas.text import fold
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
@@ -32,7 +33,10 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The author of a change: the actor (`key:ID`, `console`, `command:OSUSER`) and the id of the request."""
+    """The author of a change: the actor and the id of the request.
+
+    Actors are `key:ID`, `console:SESSION`, `command:OSUSER`, `address:ADDRESS` (of an unknown caller), `delivery`.
+    """
 
     actor: str
     request: str
@@ -58,8 +62,8 @@ class JournalQuery:
         """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
         chosen = where(
             ("resource = ?", self.resource),
-            ("folded = ?", self.name.casefold()),
-            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", self.user.casefold()),
+            ("folded = ?", fold(self.name)),
+            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", fold(self.user)),
             ("+type = ?", self.type),
             ("+action = ?", self.action),
             ("seq < ?", self.before),
@@ -69,17 +73,33 @@ class JournalQuery:
 
 def append(
     connection: sqlite3.Connection,
+    at: str,
     author: Author,
     action: str,
     subject: tuple[str, str, str],
     changes: dict[str, Any],
-) -> None:
-    """Write an entry; `subject` is the type, id and name of the changed object."""
-    connection.execute(
+) -> int:
+    """Write an entry and return its number; `subject` is the type, id and name of the changed object."""
+    done = connection.execute(
         "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (now(), author.actor, author.request, action, *subject, subject[2].casefold(), to_text(changes)),
+        (at, author.actor, author.request, action, *subject, fold(subject[2]), to_text(changes)),
     )
+    return done.lastrowid or 0
+
+
+def count_again(connection: sqlite3.Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
+    """Add 1 to the `times` of the newest entry about an object, if it has this author and action and is of this minute.
+
+    Return whether there was such an entry.
+    """
+    done = connection.execute(
+        "UPDATE journal SET changes = json_set(changes, '$.times.after', (changes ->> '$.times.after') + 1) "
+        "WHERE seq = (SELECT max(seq) FROM journal WHERE resource = ?) AND type = ? AND actor = ? AND action = ? "
+        "AND at >= ?",
+        (subject[1], subject[0], author.actor, action, now()[: len("2026-11-24T09:32")]),
+    )
+    return bool(done.rowcount)
 
 
 def entries(connection: sqlite3.Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:

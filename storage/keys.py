@@ -90,7 +90,12 @@ def names(connection: sqlite3.Connection) -> dict[str, str]:
 
 def label(actor: str, key_names: dict[str, str]) -> str:
     """Return an actor of the journal for people; a key with its name, out of `names`."""
-    return f"key {key_names[actor]} ({actor.removeprefix('key:')})" if actor in key_names else actor
+    kind, _, identifier = actor.partition(":")
+    if kind == "console" and identifier:
+        return f"console session {identifier}"
+    if kind == "address":
+        return f"address {identifier}"
+    return f"key {key_names[actor]} ({identifier})" if actor in key_names else actor
 
 
 def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Key:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
+from schemas.text import fold
+
 LITERAL = re.compile(r'"(?:[^"\\]|\\.)*+"')
 BETWEEN_WORDS = re.compile(r"[\s\[\](),;]+")
 BETWEEN_PARTS = re.compile(r"[\s/?&=#]+")
@@ -20,16 +22,11 @@ PROTOCOL = frozenset(
 PLAIN_TEXT = frozenset(("detail", "path", "filter", "location", "$ref", "ref"))
 
 
-def folded(text: str) -> str:
-    """Return text as it is compared."""
-    return text.casefold()
-
-
 class Mentions:
     """The names and ids of a person, looked for in bodies, paths and sentences, in any case."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._names = {folded(name) for name in names if name}
+        self._names = {fold(name) for name in names if name}
         quoted = ((json.dumps(name, ensure_ascii=False), f"'{name}'") for name in self._names)
         self._quoted = frozenset(form for forms in quoted for form in forms)
 
@@ -49,10 +46,10 @@ class Mentions:
         """Tell whether a percent-encoded path with its query has a name as a segment, or in a parameter."""
         place, _, query = path.partition("?")
         pairs = [pair.partition("=") for pair in query.split("&")]
-        return any(folded(unquote(segment)) in self._names for segment in place.split("/")) or any(
+        return any(fold(unquote(segment)) in self._names for segment in place.split("/")) or any(
             self.in_text(decode(text))
             for name, _, value in pairs
-            if folded(name) not in PROTOCOL
+            if fold(name) not in PROTOCOL
             for text in (name, value)
             # Not every client encodes the plus sign of an address.
             for decode in (unquote, unquote_plus)
@@ -70,16 +67,16 @@ class Mentions:
         )
 
     def _in_member(self, name: str, value: str) -> bool:
-        if folded(name) in PROTOCOL:
+        if fold(name) in PROTOCOL:
             return False
-        plain = folded(name) in PLAIN_TEXT or value.startswith(("/", "http://", "https://"))
+        plain = fold(name) in PLAIN_TEXT or value.startswith(("/", "http://", "https://"))
         return self._is_value(name) or (self.in_text(value) if plain else self._is_value(value))
 
     def _is_value(self, text: str) -> bool:
-        seen = folded(text)
+        seen = fold(text)
         if seen in self._names or any(form in seen for form in self._quoted):
             return True
-        return "\\" in text and any(folded(literal) in self._names for literal in _literals(text))
+        return "\\" in text and any(fold(literal) in self._names for literal in _literals(text))
 
     def _is_word(self, word: str) -> bool:
         word = word.rstrip(AFTER_WORD)
@@ -87,7 +84,7 @@ class Mentions:
         return not word.isdecimal() and self._is_value(word)
 
     def _somewhere(self, text: str) -> bool:
-        seen = folded(text)
+        seen = fold(text)
         return any(name in seen for name in self._names)
 
 

@@ -1,17 +1,18 @@
 """The only writer of users, groups, roles, journal and events: it keeps the parts of a change together."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from schemas import ResourceType
 from schemas.errors import Conflict
-from storage import events, members, resources, retention, roles, search, workspace
+from storage import events, journal, members, resources, retention, roles, search, sessions, signing_keys, workspace
 from storage.changes import Changes
 from storage.database import Connection, Database
-from storage.journal import Author
+from storage.journal import Author, JournalEntry
 from storage.members import Edit
 from storage.resources import ResourceRow
 from storage.retention import Erased
@@ -29,6 +30,8 @@ class Repository:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        # Called with each journal entry once it is committed.
+        self.on_entry: Callable[[JournalEntry], object] | None = None
 
     @contextmanager
     def reading(self, seconds: float = math.inf) -> Iterator["Snapshot"]:
@@ -49,14 +52,31 @@ class Repository:
         :raises Unavailable: when other writers are busy for too long; :raises InsufficientStorage: on a full disk.
         """
         with self.database.write(alone=type_name != "User") as connection:
-            yield Transaction(connection, author)
+            yield Transaction(connection, author, self._announce if self.on_entry else None)
+
+    def _announce(self, entry: JournalEntry) -> None:
+        if self.on_entry is not None:
+            self.database.on_commit(partial(self.on_entry, entry))
+
+    @contextmanager
+    def counting(self, author: Author) -> Iterator["Transaction"]:
+        """Write a count without waiting for the disk, so that a flood of refused callers costs others little.
+
+        :raises Unavailable: at once, when others write.
+        """
+        with self.database.write(wait=0, durable=False), self.writing(author) as write:
+            yield write
 
     def prune(self, journal_days: int, events_days: int) -> bool:
         """Delete journal entries and events older than some days, a bounded number; tell whether more are left.
 
+        Ended sessions of the console and retired signing keys go, too.
+
         :raises Unavailable: at once, when others write.
         """
         with self.database.write(wait=0, alone=True) as connection:
+            sessions.prune(connection)
+            signing_keys.prune(connection)
             more = retention.prune(connection, journal_days)
             return events.prune(connection, events_days) or more
 
@@ -105,10 +125,12 @@ class Transaction(Snapshot):
     A method that raises may have written a part: the error must leave the block of `writing`, which undoes it.
     """
 
-    def __init__(self, connection: Connection, author: Author) -> None:
+    def __init__(
+        self, connection: Connection, author: Author, announce: Callable[[JournalEntry], None] | None = None
+    ) -> None:
         super().__init__(connection)
         self.author = author
-        self._changes = Changes(connection, author)
+        self._changes = Changes(connection, author, announce)
 
     def insert(
         self, kind: ResourceType, document: Document, member_ids: Sequence[str] = (), remarks: Document | None = None
@@ -168,6 +190,7 @@ class Transaction(Snapshot):
 
         :raises NotFound: when the catalogue has no such role.
         """
+        slug = roles.get(self.connection, slug).slug
         source, reach = _source(row), self._changes.reach([row.seq], [slug])
         done = roles.assign(self.connection, row.seq, source, slug, self.author.actor)
         if done:
@@ -175,7 +198,11 @@ class Transaction(Snapshot):
         return done
 
     def unassign(self, row: ResourceRow, slug: str) -> bool:
-        """Withdraw a role that was assigned by hand; False when it was not there."""
+        """Withdraw a role that was assigned by hand; False when it was not there.
+
+        :raises NotFound: when the catalogue has no such role.
+        """
+        slug = roles.get(self.connection, slug).slug
         source, reach = _source(row), self._changes.reach([row.seq], [slug])
         done = roles.unassign(self.connection, row.seq, source, slug)
         if done:
@@ -188,7 +215,7 @@ class Transaction(Snapshot):
         :raises Uniqueness: when the slug exists.
         """
         role = roles.add(self.connection, slug, name, description)
-        self.note("create", ("Role", slug, name), {})
+        self.note("create", ("Role", role.slug, name), {})
         return role
 
     def edit_role(self, slug: str, name: str | None, description: str | None) -> Role:
@@ -201,7 +228,7 @@ class Transaction(Snapshot):
         description = before.description if description is None else description or None
         if (name, description) == (before.name, before.description):
             return before
-        role = roles.edit(self.connection, slug, name, description)
+        role = roles.edit(self.connection, before.slug, name, description)
         self._changes.role_edited(before, role)
         return role
 
@@ -211,7 +238,8 @@ class Transaction(Snapshot):
         :raises NotFound: when the catalogue has no such role.
         :raises Conflict: naming holders, when it is assigned.
         """
-        role, holders = roles.get(self.connection, slug), roles.holders(self.connection, slug)
+        role = roles.get(self.connection, slug)
+        slug, holders = role.slug, roles.holders(self.connection, role.slug)
         if holders and not force:
             raise Conflict(_in_use(slug, holders))
         reach = self._changes.reach([row.seq for row, _ in holders], [slug])
@@ -236,6 +264,11 @@ class Transaction(Snapshot):
     def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
         """Journal an act that changes no resource; `subject` is the type, id and name of its object."""
         self._changes.note(action, subject, changes)
+
+    def note_count(self, action: str, subject: tuple[str, str, str]) -> None:
+        """Journal an act that may come often: one entry per author, object and minute, with its number of `times`."""
+        if not journal.count_again(self.connection, self.author, action, subject):
+            self.note(action, subject, journal.difference({"times": 0}, {"times": 1}))
 
 
 def _source(row: ResourceRow) -> str:

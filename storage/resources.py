@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from schemas import ResourceType
 from schemas.datetimes import now
 from schemas.errors import NotFound, Uniqueness
-from storage import workspace
+from schemas.text import compose, fold
+from storage import namesakes, workspace
 
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
@@ -88,10 +89,8 @@ def get(connection: sqlite3.Connection, type_name: str, identifier: str) -> Reso
 
 def find(connection: sqlite3.Connection, type_name: str, name: str) -> ResourceRow | None:
     """Return the user of that userName or the group of that displayName, in any case, or None."""
-    column = "userName" if type_name == "User" else "displayName"
-    row = connection.execute(
-        f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE[type_name]} AND r.{column} = ?", (name.casefold(),)
-    ).fetchone()
+    sql = f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE[type_name]} AND r.{namesakes.NAME_COLUMNS[type_name]} = ?"
+    row = connection.execute(sql, (fold(name),)).fetchone()
     return ResourceRow(*row) if row else None
 
 
@@ -142,6 +141,8 @@ def update(
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
+    if namesakes.NAME_COLUMNS[kind.name] in moved:
+        namesakes.release(connection, kind.name, row.seq, fold(name_of(before)))
     if before.get("emails") != document.get("emails"):
         connection.execute("DELETE FROM emails WHERE resource = ?", (row.seq,))
         _insert_emails(connection, row.seq, document)
@@ -162,6 +163,7 @@ def delete(connection: sqlite3.Connection, row: ResourceRow) -> None:
         (now(), row.seq),
     )
     connection.execute("DELETE FROM resources WHERE seq = ?", (row.seq,))
+    namesakes.release(connection, row.type, row.seq, fold(row.name))
     if groups.rowcount or row.type == "Group":
         workspace.move_epoch(connection)
 
@@ -182,12 +184,11 @@ def _stored(kind: ResourceType, document: dict[str, Any]) -> str:
 
 def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:
     """Return the values of the columns that clients look up."""
-    user_name, display_name = document.get("userName"), document.get("displayName")
-    active = document.get("active")
+    external, active = document.get("externalId"), document.get("active")
     return {
-        "userName": user_name.casefold() if user_name else None,
-        "displayName": display_name.casefold() if display_name else None,
-        "externalId": document.get("externalId"),
+        "userName": _folded(document.get("userName")),
+        "displayName": _folded(document.get("displayName")),
+        "externalId": None if external is None else compose(external),
         "active": None if active is None else int(active),
     }
 
@@ -202,7 +203,7 @@ def _insert_emails(connection: sqlite3.Connection, seq: int, document: dict[str,
 
 
 def _folded(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
+    return None if text is None else fold(text)
 
 
 def _taken(error: sqlite3.IntegrityError, document: dict[str, Any]) -> Exception:

@@ -9,7 +9,8 @@ from typing import Any
 
 from schemas.datetimes import now
 from schemas.errors import Conflict
-from storage import events, quirks, traffic
+from schemas.text import fold, spellings
+from storage import events, quirks, sessions, traffic
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
@@ -40,23 +41,25 @@ def prune(connection: sqlite3.Connection, days: int) -> bool:
 def forget(connection: sqlite3.Connection, name: str) -> Erased:
     """Erase a deleted person, by any userName that they had, in any case, from journal, traffic and quirks.
 
+    An address from which people signed in to the console, or tried to, is erased likewise.
+
     :raises Conflict: while the person exists, under this or another name.
     """
-    held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (name.casefold(),)).fetchone()
+    held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (fold(name),)).fetchone()
     if held:
         raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
     sql = "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?"
-    ids = [identifier for (identifier,) in connection.execute(sql, (name.casefold(),))]
+    ids = [identifier for (identifier,) in connection.execute(sql, (fold(name),))]
     listed = (json.dumps(ids),)
     row = connection.execute(
         f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq", listed
     ).fetchone()
     if row:
         raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
-    words = sorted({name, *ids, *_words(connection, ids)})
+    words = sorted({form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)})
     events.forget(connection, ids)
     entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
-    mentions = sum(_blank(connection, word) for word in words)
+    mentions = _forget_address(connection, name) + sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)
     quirks.forget(connection, words)
     return Erased(entries, mentions, seen)
@@ -89,6 +92,18 @@ def _blank(connection: sqlite3.Connection, word: str) -> int:
     return connection.execute(
         "UPDATE journal SET changes = replace(changes, ?1, ?2) WHERE instr(changes, ?1)",
         (value, json.dumps(FORGOTTEN)),
+    ).rowcount
+
+
+def _forget_address(connection: sqlite3.Connection, address: str) -> int:
+    """Erase an address from the sessions of the console and from the journal; return from how many entries."""
+    sessions.forget_address(connection, address, FORGOTTEN)
+    return connection.execute(
+        "UPDATE journal SET actor = replace(actor, 'address:' || :address, 'address:' || :instead), "
+        "resource = replace(resource, :address, :instead), name = replace(name, :address, :instead), "
+        "folded = replace(folded, lower(:address), :instead), changes = replace(changes, :value, :mark) "
+        "WHERE type = 'Console' AND (actor = 'address:' || :address OR resource = :address OR instr(changes, :value))",
+        {"address": address, "instead": FORGOTTEN, "value": json.dumps(address), "mark": json.dumps(FORGOTTEN)},
     ).rowcount
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.datetimes import now
 from schemas.errors import NotFound, Uniqueness, did_you_mean
+from schemas.text import compose, fold
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
@@ -43,7 +44,7 @@ def add(connection: sqlite3.Connection, slug: str, name: str, description: str |
 
     :raises Uniqueness: when the slug exists.
     """
-    role = Role(slug, name, description or None, now())
+    role = Role(compose(slug), name, description or None, now())
     try:
         connection.execute(
             "INSERT INTO roles (slug, name, description, created, lastModified) VALUES (?, ?, ?, ?, ?)",
@@ -66,11 +67,14 @@ def edit(connection: sqlite3.Connection, slug: str, name: str, description: str 
 
 
 def get(connection: sqlite3.Connection, slug: str) -> Role:
-    """Return a role by its slug.
+    """Return a role by its slug, as written or composed.
 
     :raises NotFound: when the catalogue has none.
     """
-    row = connection.execute("SELECT slug, name, description, created FROM roles WHERE slug = ?", (slug,)).fetchone()
+    row = connection.execute(
+        "SELECT slug, name, description, created FROM roles WHERE slug IN (?1, ?2) ORDER BY slug <> ?1 LIMIT 1",
+        (slug, compose(slug)),
+    ).fetchone()
     if row is None:
         hint = suggestion(connection, slug)
         raise NotFound(f"There is no role '{slug}' in the catalogue; `flask roles list` shows it.{hint}")
@@ -86,7 +90,7 @@ def catalogue(connection: sqlite3.Connection) -> list[Role]:
 
 def suggestion(connection: sqlite3.Connection, slug: str) -> str:
     """Return a sentence that names the slugs most like an unknown one; "" where none is, or too many to compare."""
-    slugs = {role.slug.casefold(): role.slug for role in catalogue(connection)}
+    slugs = {fold(role.slug): role.slug for role in catalogue(connection)}
     return did_you_mean(slug, slugs if len(slugs) < MOST_COMPARED else {}, most=3, cutoff=0.5)
 
 
@@ -188,8 +192,7 @@ def hold(connection: sqlite3.Connection, resource: int) -> None:
 
 
 def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str, actor: str) -> bool:
-    """Assign a role by hand to a user or to a group; False when it was there already."""
-    get(connection, slug)
+    """Assign a role of the catalogue by hand to a user or to a group; False when it was there already."""
     done = connection.execute(
         "INSERT OR IGNORE INTO assignments SELECT ?, ?, ifnull(max(position), -1) + 1, ?, NULL, NULL, NULL, ?, ? "
         "FROM assignments WHERE resource = ? AND source = ?",

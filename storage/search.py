@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas import role
 from schemas.errors import NotFound, TooMany
+from schemas.text import compose
 from storage.migrations.directory import BLOCK_SHIFT
 from storage.migrations.scale import WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, ResourceRow
@@ -26,7 +27,7 @@ Place = tuple[Any, int]
 # The catalogue with the columns of `resources`, so that one search serves every resource type.
 ROLES = f"""(
     SELECT seq, slug AS id, 'Role' AS type, version, created, lastModified, NULL AS userName,
-        casefold(name) AS displayName, NULL AS externalId, NULL AS active,
+        fold(name) AS displayName, NULL AS externalId, NULL AS active,
         json_patch(
             json_object('schemas', json_array('{role.URN}'), 'displayName', name),
             iif(description IS NULL, '{{}}', json_object('description', description))
@@ -145,7 +146,7 @@ def get_role(connection: sqlite3.Connection, slug: str) -> ResourceRow:
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"SELECT {OTHER_COLUMNS} FROM {ROLES} r WHERE r.id = ?", (slug,)).fetchone()
+    row = connection.execute(f"SELECT {OTHER_COLUMNS} FROM {ROLES} r WHERE r.id = ?", (compose(slug),)).fetchone()
     if row is None:
         raise NotFound(f"There is no Role with the id '{slug[:100]}'.")
     return ResourceRow(*row)

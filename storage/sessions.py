@@ -1,48 +1,126 @@
 """Console sessions, attempts to sign in per address, and forms that were sent already."""
 
+import math
 import sqlite3
 import time
+from dataclasses import dataclass
+
+from storage.database import Database
+from storage.sql.tables import columns
 
 KEPT_FORMS_S = 2 * 24 * 3600
+# A session ends 12 hours after the sign-in, and after two hours without use; its use is written once a minute.
+LIFETIME_S, IDLE_S, WRITE_USE_EVERY_S = 12 * 3600, 2 * 3600, 60
+# After this many attempts to sign in within the window, an address may make one per pause.
+ATTEMPTS, WINDOW_S, PAUSE_S = 8, 600, 60
+OPEN = "fingerprint = ? AND expires > ? AND used > ?"
 
 
-def open_session(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes, lifetime: int) -> None:
-    """Add a session for `lifetime` seconds; `fingerprint` is that of the password that opened it."""
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session: the digest of its cookie, the address that opened it; times are seconds since 1970."""
+
+    digest: bytes
+    address: str
+    opened: int
+    used: int
+    expires: int
+
+    @property
+    def id(self) -> str:
+        """The id by which pages and the journal name the session; it opens nothing."""
+        return session_id(self.digest)
+
+
+SELECT = f"SELECT {columns(Session)} FROM console_sessions"
+
+
+def session_id(digest: bytes) -> str:
+    """Return the id of the session with a digest."""
+    return digest.hex()[:12]
+
+
+def open_session(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes, address: str) -> None:
+    """Add a session; `fingerprint` is that of the password that opened it."""
     now = int(time.time())
-    connection.execute("DELETE FROM console_sessions WHERE expires <= ?", (now,))
-    connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?)", (digest, fingerprint, now + lifetime))
+    prune(connection)
+    values = (digest, fingerprint, address, now, now, now + LIFETIME_S)
+    connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
-def is_open(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes) -> bool:
-    """Tell whether a session is valid: not signed out, not expired, and opened with the present password."""
-    found = connection.execute(
-        "SELECT 1 FROM console_sessions WHERE digest = ? AND fingerprint = ? AND expires > ?",
-        (digest, fingerprint, int(time.time())),
-    )
-    return found.fetchone() is not None
+def get(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes) -> Session | None:
+    """Return a session that is valid: not ended, not expired, not idle, and opened with the present password."""
+    row = connection.execute(f"{SELECT} WHERE digest = ? AND {OPEN}", (digest, *_now(fingerprint))).fetchone()
+    return Session(*row) if row else None
 
 
-def close_session(connection: sqlite3.Connection, digest: bytes) -> None:
-    """End a session."""
-    connection.execute("DELETE FROM console_sessions WHERE digest = ?", (digest,))
+def list_open(connection: sqlite3.Connection, fingerprint: bytes) -> list[Session]:
+    """Return all valid sessions, the last used first."""
+    rows = connection.execute(f"{SELECT} WHERE {OPEN} ORDER BY used DESC, digest", _now(fingerprint))
+    return [Session(*row) for row in rows]
 
 
-def take_attempt(connection: sqlite3.Connection, address: str, limit: int, window: int) -> int:
-    """Count an attempt to sign in; return 0, or the seconds to wait after `limit` attempts in `window` seconds."""
+def _now(fingerprint: bytes) -> tuple[bytes, int, int]:
+    now = int(time.time())
+    return fingerprint, now, now - IDLE_S
+
+
+def note_use(database: Database, session: Session) -> None:
+    """Set when a session was last used to now, if a minute has passed; a power cut may lose that.
+
+    :raises Unavailable: at once, when others write.
+    """
+    now = int(time.time())
+    if now - session.used >= WRITE_USE_EVERY_S:
+        with database.write(wait=0, durable=False) as connection:
+            connection.execute("UPDATE console_sessions SET used = ? WHERE digest = ?", (now, session.digest))
+
+
+def close_session(connection: sqlite3.Connection, digest: bytes) -> bool:
+    """End a session; False when it had ended."""
+    return bool(connection.execute("DELETE FROM console_sessions WHERE digest = ?", (digest,)).rowcount)
+
+
+def close_all(connection: sqlite3.Connection) -> None:
+    """End all sessions."""
+    connection.execute("DELETE FROM console_sessions")
+
+
+def prune(connection: sqlite3.Connection) -> None:
+    """Delete sessions that have ended, and attempts that no longer count: both hold addresses."""
+    now = int(time.time())
+    connection.execute("DELETE FROM console_sessions WHERE expires <= ? OR used <= ?", (now, now - IDLE_S))
+    connection.execute("DELETE FROM console_attempts WHERE at <= ?", (now - WINDOW_S,))
+
+
+def seconds_to_wait(connection: sqlite3.Connection, address: str) -> int:
+    """Return 0, or in how many seconds an address may try to sign in again."""
     now = time.time()
-    connection.execute("DELETE FROM console_attempts WHERE at <= ?", (now - window,))
-    spent, oldest = connection.execute(
-        "SELECT count(*), min(at) FROM console_attempts WHERE address = ?", (address,)
+    spent, last = connection.execute(
+        "SELECT count(*), max(at) FROM console_attempts WHERE address = ? AND at > ?", (address, now - WINDOW_S)
     ).fetchone()
-    if spent >= limit:
-        return max(1, int(oldest + window - now))
-    connection.execute("INSERT INTO console_attempts (address, at) VALUES (?, ?)", (address, now))
-    return 0
+    # A clock that was set back must lock nobody out.
+    return min(max(0, math.ceil(last + PAUSE_S - now)), PAUSE_S) if spent >= ATTEMPTS else 0
+
+
+def take_attempt(connection: sqlite3.Connection, address: str) -> int:
+    """Count an attempt to sign in and return 0, or return the seconds to wait before the next one."""
+    connection.execute("DELETE FROM console_attempts WHERE at <= ?", (time.time() - WINDOW_S,))
+    wait = seconds_to_wait(connection, address)
+    if not wait:
+        connection.execute("INSERT INTO console_attempts (address, at) VALUES (?, ?)", (address, time.time()))
+    return wait
 
 
 def forget_attempts(connection: sqlite3.Connection, address: str) -> None:
-    """Forget the attempts of an address after a right password."""
+    """Forget the attempts of an address, such as after a right password."""
     connection.execute("DELETE FROM console_attempts WHERE address = ?", (address,))
+
+
+def forget_address(connection: sqlite3.Connection, address: str, instead: str) -> None:
+    """Erase an address from open sessions and from the attempts."""
+    connection.execute("UPDATE console_sessions SET address = ? WHERE address = ?", (instead, address))
+    forget_attempts(connection, address)
 
 
 def spend_form(connection: sqlite3.Connection, token: str) -> bool:

@@ -42,12 +42,10 @@ def evaluate_element(bound: BoundNode, element: Any) -> bool:
 
 
 def comparable(attribute: Attribute, value: Any) -> Any:
-    """Return a value in the form that comparisons use: folded unless caseExact, instants normalised."""
+    """Return a value in the form that comparisons use: text folded or, if caseExact, composed; instants normalised."""
     if attribute.kind == "instant":
         return normalise_instant(value)
-    if attribute.kind == "text" and not attribute.caseExact:
-        return value.casefold()
-    return value
+    return attribute.folded(value)
 
 
 def _dig(document: Any, path: tuple[str, ...]) -> Any:

@@ -82,7 +82,7 @@ class Leaf:
     """A comparison with a single value; `path` are its keys in the document, or in the element inside `Elements`.
 
     The operator is one of pr eq co sw ew gt ge lt le, since `ne`, `eq null` and `ne null` are bound as negations.
-    `value` is ready to compare: folded unless the attribute is caseExact, an instant normalised.
+    `value` is ready to compare, as `comparable` of the evaluation returns it.
     """
 
     path: tuple[str, ...]

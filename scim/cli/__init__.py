@@ -12,7 +12,7 @@ COMMANDS = {
     "migrate": "migrate.migrate", "backup": "backup.create",
     "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
     "keys": "keys.group", "roles": "roles.group", "journal": "journal.show", "forget": "forget.forget",
-    "fuse": "fuse.group", "events": "events.show", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
+    "fuse": "fuse.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
         logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
         if not _opened(deployment.database, alive):
             return
-    worker = DeliveryWorker(deployment.database, settings, issuer(), interval, stopping)
+    worker = DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping)
     if take_turn(deployment.database, (lambda: False) if once else alive) is None:
         if once:
             raise click.ClickException("Another `flask deliver` uses this database; stop it first.")

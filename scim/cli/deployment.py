@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from scim.cli.common import Command, command, command_without_database, echo, json_option, print_json
+from scim.cli.common import Command, author, command, command_without_database, echo, json_option, print_json
+from scim.service import keys as key_service
 from scim.service import passwords
-from scim.service.keys import make_key
 from scim.web.requests import base_url, origin, perch
 from storage import keys
 
@@ -23,12 +23,12 @@ def init() -> None:
     deployment = perch()
     deployment.open()
     lines = [("Base URL", base_url()), ("Console", f"{origin()}/console/")]
-    with deployment.database.write() as connection:
-        if not deployment.settings["PERCH_ADMIN_PASSWORD"] and not passwords.is_set(connection):
-            lines.append(("Console password", passwords.make(connection)))
-        if not keys.list_all(connection):
-            key, text = make_key("First Okta key", "okta", "provision", None, None)
-            keys.insert(connection, key)
+    with deployment.repository.writing(author()) as write:
+        if not deployment.settings["PERCH_ADMIN_PASSWORD"] and not passwords.is_set(write.connection):
+            lines.append(("Console password", passwords.make(write)))
+        if not keys.list_all(write.connection):
+            key, text = key_service.make_key("First Okta key", "okta", "provision", None, None)
+            key_service.add(write, key)
             lines.append(("Okta access key", text))
     for name, value in lines:
         echo(f"{name + ':':<18}{value}")
@@ -70,7 +70,8 @@ def show_workspace(as_json: bool) -> None:
 @command
 def admin_password() -> None:
     """Set a new random console password and print it once."""
-    with perch().database.write() as connection:
-        echo(passwords.make(connection))
+    with perch().repository.writing(author()) as write:
+        password = passwords.make(write)
+    echo(password)
     if perch().settings["PERCH_ADMIN_PASSWORD"]:
         echo("PERCH_ADMIN_PASSWORD is set and takes precedence; unset it to use the new password.", err=True)

@@ -6,11 +6,13 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, command, echo, json_option, print_json, print_list
+from schemas.numbers import LARGEST_INTEGER
+from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
 from scim.traffic.faults import LONGEST_DELAY, described, read_target
 from scim.web.requests import perch
-from storage import faults, keys
+from storage import faults, journal, keys
 from storage.faults import Fault
+from storage.repository import Transaction
 
 OFF = "PERCH_FAULTS is off here, so no request fails on purpose; set PERCH_FAULTS=on for the server and for this."
 HEADS = ("ID", "REQUESTS", "KEY", "FAULT", "HIT", "LEFT")
@@ -39,10 +41,11 @@ def add(target: str, key: str | None, as_json: bool, **effect: Any) -> None:
     if effect["retry_after"] is not None and effect["status"] is None:
         raise click.UsageError("--retry-after needs an answer; add --status.")
     method, path = read_target(target)
-    with perch().database.write() as connection:
+    with perch().repository.writing(author()) as write:
         if key is not None:
-            keys.get(connection, key)
-        fault = faults.insert(connection, method, path, key=key, **effect)
+            keys.get(write.connection, key)
+        fault = faults.insert(write.connection, method, path, key=key, **effect)
+        _note(write, "create", fault, {}, _values(fault))
     if as_json:
         print_json(_document(fault))
     else:
@@ -62,13 +65,26 @@ def show(as_json: bool) -> None:
 
 
 @group.command("clear")
-@click.argument("identifier", metavar="[ID]", type=int, required=False)
+@click.argument("identifier", metavar="[ID]", type=click.IntRange(1, LARGEST_INTEGER), required=False)
 @command
 def clear(identifier: int | None) -> None:
     """Remove one planned fault, or all."""
-    with perch().database.write() as connection:
-        count = faults.clear(connection, identifier)
-    echo(f"{count} fault{'' if count == 1 else 's'} cleared.")
+    with perch().repository.writing(author()) as write:
+        planned = faults.list_all(write.connection)
+        gone = [fault for fault in planned if identifier in (None, fault.id)]
+        faults.clear(write.connection, identifier)
+        for fault in gone:
+            _note(write, "remove", fault, _values(fault), {})
+    echo(f"{len(gone)} fault{'' if len(gone) == 1 else 's'} cleared.")
+
+
+def _values(fault: Fault) -> dict[str, Any]:
+    return {name: value for name, value in asdict(fault).items() if value and name not in ("id", "used", "created")}
+
+
+def _note(write: Transaction, action: str, fault: Fault, before: dict[str, Any], after: dict[str, Any]) -> None:
+    name = f"{fault.method} {fault.path}"
+    write.note(action, ("Fault", str(fault.id), name), journal.difference(before, after))
 
 
 def _document(fault: Fault) -> dict[str, Any]:

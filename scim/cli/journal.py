@@ -1,4 +1,4 @@
-"""`flask journal`: every change, with its time, its author, and the values before and after."""
+"""`flask journal`: every change and sensitive act, with its time, its author, and the values before and after."""
 
 import json
 from dataclasses import asdict
@@ -11,6 +11,8 @@ from scim.web.requests import perch
 from storage import journal, keys
 from storage.journal import JournalEntry, JournalQuery
 
+# The types whose names are no words.
+TYPES = {"AccessKey": "Access key", "Fault": "Planned fault"}
 HEADS = ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES")
 
 
@@ -30,5 +32,5 @@ def show(user: str | None, limit: int, as_json: bool) -> None:
 
 def _row(entry: JournalEntry, names: dict[str, str]) -> tuple[str, ...]:
     author, changes = keys.label(entry.actor, names), json.dumps(entry.changes, ensure_ascii=False)
-    about = f"{entry.type} {entry.name}"
+    about = f"{TYPES.get(entry.type, entry.type)} {entry.name}"
     return to_json(entry.at), author, entry.request, entry.action, about, changes[:200]

@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, command, echo, json_option, print_json, print_list
-from scim.service.keys import make_key
+from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
+from scim.service import keys as key_service
 from scim.web.requests import perch
 from storage import keys
 from storage.keys import Key
@@ -36,9 +36,9 @@ def create(
     """Create an access key and print it once."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
-    key, text = make_key(name, idp, access, roles_as, expires_in, _own_policy(unknown_roles))
-    with perch().database.write() as connection:
-        keys.insert(connection, key)
+    key, text = key_service.make_key(name, idp, access, roles_as, expires_in, _own_policy(unknown_roles))
+    with perch().repository.writing(author()) as write:
+        key_service.add(write, key)
     if as_json:
         print_json({"id": key.id, "name": key.name, "key": text})
     else:
@@ -78,8 +78,8 @@ def change(
         raise click.UsageError(
             "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --strict or --no-strict."
         )
-    with perch().database.write() as connection:
-        key = keys.change(connection, identifier, **given)
+    with perch().repository.writing(author()) as write:
+        key = key_service.change(write, identifier, **given)
     echo(f"{key.id} {key.name}: {', '.join(given)} changed.")
 
 
@@ -88,8 +88,8 @@ def change(
 @command
 def revoke(identifier: str) -> None:
     """Revoke a key; Perch refuses it at once."""
-    with perch().database.write() as connection:
-        key = keys.revoke(connection, identifier)
+    with perch().repository.writing(author()) as write:
+        key = key_service.revoke(write, identifier)
     echo(f"{key.id} {key.name}: revoked.")
 
 

@@ -15,6 +15,7 @@ from flask import current_app
 from scim.cli.common import (
     Group,
     Mistakes,
+    author,
     command_without_database,
     echo,
     has_database,
@@ -35,10 +36,10 @@ from scim.emulator.sample import sample_organisation
 from scim.emulator.state import InvalidState, SyncState
 from scim.emulator.sync import Summary, Sync, SyncStopped, Task
 from scim.emulator.wsgi_adapter import wsgi_session
-from scim.service.keys import make_key
+from scim.service import keys as key_service
 from scim.settings import Settings
 from scim.web.requests import base_url, origin, perch
-from storage import keys, roles
+from storage import roles
 
 KEY_DAYS = 1.0
 SHOWN_LEFT = 5
@@ -83,14 +84,14 @@ def client_of(url: str | None, key: str | None) -> Iterator[OktaClient]:
     if url is not None and key is not None:
         yield OktaClient(url, key)
         return
-    made, text = make_key("flask okta", "okta", "provision", None, KEY_DAYS)
-    with perch().database.write() as connection:
-        keys.insert(connection, made)
+    made, text = key_service.make_key("flask okta", "okta", "provision", None, KEY_DAYS)
+    with perch().repository.writing(author()) as write:
+        key_service.add(write, made)
     try:
         yield OktaClient(base_url(), text, wsgi_session(current_app.wsgi_app, origin() + "/"))
     finally:
-        with perch().database.write() as connection:
-            keys.revoke(connection, made.id)
+        with perch().repository.writing(author()) as write:
+            key_service.revoke(write, made.id)
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def fuse_off() -> Iterator[None]:
     """Switch the safety fuse off in this process, so that the test users can be deleted."""
     deployment = perch()
     kept = deployment.settings
-    deployment.settings = Settings({**kept, "PERCH_FUSE": False}, kept.given)
+    deployment.settings = Settings({**kept, "PERCH_FUSE": False}, kept.given, kept.files)
     try:
         yield
     finally:

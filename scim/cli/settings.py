@@ -29,8 +29,9 @@ def settings(as_json: bool, markdown: bool) -> None:
 
 def _paragraph(setting: dict[str, Any]) -> tuple[str, str]:
     value = setting["value"] or "(empty)"
-    source = f"default {setting['default'] or '(empty)'}" if setting["source"] == "environment" else "the default"
-    place = "from the environment, " if setting["source"] == "environment" else ""
+    default = setting["source"] == "default"
+    source = "the default" if default else f"default {setting['default'] or '(empty)'}"
+    place = "" if default else f"from the {setting['source']}, "
     return f"{setting['name']}={value}  ({place}{source})", f"    {setting['help']} Takes {setting['takes']}."
 
 

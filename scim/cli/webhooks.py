@@ -3,7 +3,7 @@
 import click
 
 from schemas.events import KINDS
-from scim.cli.common import Group, command, echo, json_option, print_json, print_list, print_table
+from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list, print_table
 from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, WebhookService, described
 from scim.web.requests import issuer, perch
 from storage.webhooks import Webhook
@@ -14,7 +14,7 @@ identifier_argument = click.argument("identifier", metavar="ID")
 
 def service() -> WebhookService:
     """Return the service for the deployment's webhooks."""
-    return WebhookService(perch().database, perch().settings, issuer())
+    return WebhookService(perch().repository, perch().settings, issuer(), author())
 
 
 @group.command("add")

@@ -26,6 +26,7 @@ NAVIGATION = (
     ("Webhooks", "webhooks"),
     ("Requests", "requests"),
     ("Journal", "journal"),
+    ("Sessions", "sessions"),
 )
 log = logging.getLogger("perch")
 

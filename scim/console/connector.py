@@ -8,13 +8,13 @@ from contextlib import contextmanager, nullcontext
 
 from flask import current_app
 
+from scim.console.web import author
 from scim.emulator import expect
 from scim.emulator.client import OktaClient
 from scim.emulator.runner import CheckFailed, CheckStep, Result, TestRun, run_checks
 from scim.emulator.wsgi_adapter import wsgi_session
-from scim.service.keys import make_key
+from scim.service import keys as key_service
 from scim.web.requests import base_url, origin, perch
-from storage import keys
 
 NAME = "Test connector"
 NOBODY = "perch-connector-test@example.invalid"
@@ -62,11 +62,11 @@ def run_connector_test(pasted: str) -> list[Result]:
 @contextmanager
 def temporary_key() -> Iterator[str]:
     """Yield a read-only key that expires after a minute, and delete it at the end."""
-    key, text = make_key(NAME, "okta", "read", None, MINUTE)
-    with perch().database.write() as connection:
-        keys.insert(connection, key)
+    key, text = key_service.make_key(NAME, "okta", "read", None, MINUTE)
+    with perch().repository.writing(author()) as write:
+        key_service.add(write, key)
     try:
         yield text
     finally:
-        with perch().database.write() as connection:
-            keys.discard(connection, key.id)
+        with perch().repository.writing(author()) as write:
+            key_service.discard(write, key)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -10,20 +11,24 @@ from flask import g, request, url_for
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
-from schemas.errors import Forbidden
-from scim.console.web import COOKIE_PATH, mac, read_cookie, set_cookie
+from schemas.errors import Forbidden, ScimError
+from scim.console.web import delete_cookie, mac, read_cookie, set_cookie
 from scim.service import passwords
 from scim.traffic.recording import is_scim
 from scim.web import bodies
 from scim.web.errors import answer_error, stray
 from scim.web.requests import origin, perch
-from storage import sessions, workspace
+from storage import journal, sessions, workspace
 from storage.database import Connection
+from storage.repository import Transaction
+from storage.sessions import LIFETIME_S, Session
 
 SESSION, SIGNING_IN = "perch_console", "perch_signing_in"
-LIFETIME_SECONDS = 12 * 3600
+# A page that refreshes itself sends this header: nobody uses the session then. A static file is no use, either.
+REFRESH = "Perch-Refresh"
 MAX_FORM = 256 * 1024
-OPEN = {"console.sign_in", "console.sign_in_form", "console.static"}
+STATIC = "console.static"
+OPEN = {"console.sign_in", "console.sign_in_form", STATIC}
 CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
@@ -66,11 +71,16 @@ def admit() -> Response | None:
     request.max_content_length = MAX_FORM
     with perch().database.read() as connection:
         g.console_secret = hmac.digest(bytes.fromhex(str(workspace.get(connection, "secret"))), b"console", "sha256")
-        session = Visit(read_cookie(SESSION))
-        g.signed_in = bool(session.token) and sessions.is_open(connection, session.digest, fingerprint(connection))
+        visit = Visit(read_cookie(SESSION))
+        g.session = sessions.get(connection, visit.digest, fingerprint(connection)) if visit.token else None
+    g.signed_in = g.session is not None
     if g.signed_in:
         bodies.admit(request.environ)
-    g.visit = session if g.signed_in else Visit(read_cookie(SIGNING_IN) or secrets.token_urlsafe(32))
+    g.visit = visit if g.signed_in else Visit(read_cookie(SIGNING_IN) or secrets.token_urlsafe(32))
+    if g.session is not None and request.endpoint != STATIC and REFRESH not in request.headers:
+        # The next request writes it when the writer is busy or the disk full.
+        with suppress(ScimError):
+            sessions.note_use(perch().database, g.session)
     if not g.signed_in and request.endpoint not in OPEN:
         wanted = request.full_path.rstrip("?") if request.method in SAFE else None
         return redirect(url_for("console.sign_in_form", next=wanted), 303)
@@ -85,31 +95,46 @@ def fingerprint(connection: Connection) -> bytes:
     return hmac.digest(g.console_secret, b"password " + str(password).encode("utf-8", "replace"), "sha256")
 
 
-def open_session(response: Response) -> None:
+def open_session(response: Response, write: Transaction, address: str) -> None:
     """Sign the browser in with a new token, so that nobody can have planted it before (session fixation)."""
-    session = Visit(secrets.token_urlsafe(32))
-    with perch().database.write() as connection:
-        sessions.open_session(connection, session.digest, fingerprint(connection), LIFETIME_SECONDS)
-    set_cookie(response, SESSION, session.token, LIFETIME_SECONDS)
-    response.delete_cookie(SIGNING_IN, path=COOKIE_PATH)
+    visit = Visit(secrets.token_urlsafe(32))
+    sessions.open_session(write.connection, visit.digest, fingerprint(write.connection), address)
+    _note(write, "sign-in", visit.digest, None, address)
+    set_cookie(response, SESSION, visit.token, LIFETIME_S)
+    delete_cookie(response, SIGNING_IN)
 
 
-def close_session(response: Response) -> None:
-    """Sign the browser out and delete the session, so that copies of the cookie are worthless."""
-    with perch().database.write() as connection:
-        sessions.close_session(connection, g.visit.digest)
-    response.delete_cookie(SESSION, path=COOKIE_PATH)
+def end_session(write: Transaction, session: Session) -> None:
+    """End a session, so that copies of its cookie are worthless."""
+    if sessions.close_session(write.connection, session.digest):
+        _note(write, "sign-out", session.digest, session.address, None)
+
+
+def forget_cookie(response: Response) -> None:
+    """Delete the cookie of the session that has ended."""
+    delete_cookie(response, SESSION)
+
+
+def open_sessions(connection: Connection) -> list[Session]:
+    """Return all sessions that are open, the last used first."""
+    return sessions.list_open(connection, fingerprint(connection))
+
+
+def _note(write: Transaction, action: str, digest: bytes, before: str | None, after: str | None) -> None:
+    identifier = sessions.session_id(digest)
+    subject = ("Console", identifier, f"session {identifier}")
+    write.note(action, subject, journal.difference({"address": before}, {"address": after}))
 
 
 def remember_visit(response: Response) -> None:
     """Set the cookie from which the token of the sign-in form is derived."""
-    set_cookie(response, SIGNING_IN, g.visit.token, LIFETIME_SECONDS)
+    set_cookie(response, SIGNING_IN, g.visit.token, LIFETIME_S)
 
 
 def protect(response: Response) -> Response:
     """Add the security headers; only static files may be cached."""
     response.headers.update(HEADERS)
-    if request.endpoint != "console.static":
+    if request.endpoint != STATIC:
         response.headers["Cache-Control"] = "no-store"
     elif "v" in request.args and response.status_code == 200:
         response.headers["Cache-Control"] = CACHED_FOR_A_YEAR

@@ -2,6 +2,7 @@
 
 from werkzeug.wrappers import Response
 
+from schemas.numbers import LARGEST_INTEGER
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter
 from scim.web.requests import perch
@@ -9,7 +10,6 @@ from storage import journal, keys, resources
 from storage.journal import JournalQuery
 
 PER_PAGE = 50
-TYPES = ("User", "Group", "Role")
 
 
 @console.get("/journal", endpoint="journal")
@@ -20,7 +20,7 @@ def show_journal() -> Response:
         name=parameter("name"),
         type=parameter("type"),
         action=parameter("action"),
-        before=number("before", 0),
+        before=number("before", 0, LARGEST_INTEGER),
     )
     with perch().database.read() as connection:
         entries = journal.entries(connection, query, PER_PAGE + 1)
@@ -28,5 +28,5 @@ def show_journal() -> Response:
         alive = resources.existing(connection, [entry.resource for entry in entries])
     return page(
         "journal.html", entries=entries[:PER_PAGE], more=len(entries) > PER_PAGE, query=query, actors=actors,
-        alive=alive, types=TYPES,
+        alive=alive,
     )  # fmt: skip

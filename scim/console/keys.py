@@ -7,8 +7,8 @@ from schemas.errors import InvalidValue
 from scim.console import once, words
 from scim.console.blueprint import console
 from scim.console.requests import recording
-from scim.console.web import field, page, redirect_to
-from scim.service.keys import make_key
+from scim.console.web import author, field, page, redirect_to
+from scim.service import keys as key_service
 from scim.web.requests import perch
 from storage import keys, traffic
 
@@ -29,11 +29,11 @@ def create_key() -> Response:
         wanted = _read_form()
     except InvalidValue as error:
         return _list_page(400, error.detail)
-    key, text = make_key(*wanted)
-    with perch().database.write() as connection:
-        if not once.is_first(connection):
+    key, text = key_service.make_key(*wanted)
+    with perch().repository.writing(author()) as write:
+        if not once.is_first(write.connection):
             return redirect_to("keys", "This form was already sent; no second key was made.", "calm")
-        keys.insert(connection, key)
+        key_service.add(write, key)
     return page("key_made.html", 201, key=key, text=text)
 
 
@@ -48,8 +48,8 @@ def confirm_revoke(identifier: str) -> Response:
 @console.post("/keys/<identifier>/revoke")
 def revoke(identifier: str) -> Response:
     """Revoke a key; all workers refuse it at once."""
-    with perch().database.write() as connection:
-        key = keys.revoke(connection, identifier)
+    with perch().repository.writing(author()) as write:
+        key = key_service.revoke(write, identifier)
     return redirect_to("keys", f"The key '{key.name}' is revoked. Perch refuses all requests with it from now on.")
 
 

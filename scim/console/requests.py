@@ -4,6 +4,7 @@ from flask import current_app
 from werkzeug.wrappers import Response
 
 from schemas.errors import ScimError
+from schemas.numbers import LARGEST_INTEGER
 from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
@@ -16,6 +17,8 @@ from storage.database import Connection
 from storage.traffic import TrafficEntry, TrafficQuery
 
 PER_PAGE = 50
+# Larger numbers have no page, and no place in the database.
+NUMBER = f"<int(max={LARGEST_INTEGER}):seq>"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 RECORDING = {
     "off": "Perch records no requests (PERCH_TRAFFIC=off).",
@@ -42,7 +45,7 @@ def show_requests() -> Response:
         key=parameter("key"),
         method=parameter("method") if parameter("method") in METHODS else "",
         text=parameter("q"),
-        before=number("before", 0),
+        before=number("before", 0, LARGEST_INTEGER),
     )
     with perch().database.read() as connection:
         found = described_entries(connection, query, PER_PAGE + 1)
@@ -63,7 +66,7 @@ def quirk_report() -> Response:
     return page("quirks.html", quirks=found, names=names, meaning=meaning)
 
 
-@console.get("/requests/<int:seq>")
+@console.get(f"/requests/{NUMBER}")
 def one_request(seq: int) -> Response:
     """Show a request and its answer in full."""
     with perch().database.read() as connection:
@@ -85,7 +88,7 @@ def _refusal(connection: Connection, entry: TrafficEntry) -> str:
     return ""
 
 
-@console.post("/requests/<int:seq>/replay")
+@console.post(f"/requests/{NUMBER}/replay")
 def send_again(seq: int) -> Response:
     """Send a request again, with the rights that its key has now."""
     with perch().database.read() as connection:

@@ -4,6 +4,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from schemas.errors import Conflict, InvalidValue, Uniqueness
+from schemas.text import fold
 from scim.console.blueprint import console
 from scim.console.lists import PER_PAGE, ListQuery, Pager, listing, offset
 from scim.console.users import summaries
@@ -54,6 +55,7 @@ def confirm_remove_role() -> Response:
     slug = parameter("slug")
     with perch().database.read() as connection:
         found = roles.get(connection, slug)
+        slug = found.slug
         counts = roles.assignment_counts(connection).get(slug, {})
         people = _holders(connection, slug)
     unknown_roles = perch().settings["PERCH_UNKNOWN_ROLES"]
@@ -74,7 +76,7 @@ def remove_role() -> Response:
 
 def by_name(connection: Connection) -> list[Role]:
     """Return the catalogue in the order of names."""
-    return sorted(roles.catalogue(connection), key=lambda role: (role.name.casefold(), role.slug))
+    return sorted(roles.catalogue(connection), key=lambda role: (fold(role.name), role.slug))
 
 
 def _list_page(status: int = 200, problem: str = "") -> Response:
@@ -88,6 +90,7 @@ def _role_page(slug: str, status: int = 200, problem: str = "") -> Response:
     at = number("page")
     with perch().database.read() as connection:
         found = roles.get(connection, slug)
+        slug = found.slug
         counts = roles.assignment_counts(connection).get(slug, {})
         held = roles.holders_page(connection, slug, offset(at), PER_PAGE)
         named = {item["row"].seq: item["name"] for item in summaries(connection, [row for row, *_ in held])}

@@ -1,18 +1,22 @@
-"""Signing in and out."""
+"""Signing in and out, and the open sessions."""
+
+from contextlib import suppress
 
 from flask import g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from scim.console import guard
+from schemas.errors import ScimError
+from scim.console import guard, words
 from scim.console.blueprint import console
-from scim.console.web import field, page, redirect_to
+from scim.console.web import author, field, page, redirect_to
 from scim.service import passwords
 from scim.web import addresses
 from scim.web.requests import perch
 from storage import sessions
+from storage.journal import Author
 
-ATTEMPTS, WINDOW_SECONDS = 8, 600
 LONGEST_PASSWORD = 1000
+OTHERS = "others"
 
 
 @console.get("/sign-in")
@@ -26,30 +30,70 @@ def sign_in_form() -> Response:
 @console.post("/sign-in")
 def sign_in() -> Response:
     """Open a session if the password is right; attempts are limited per address across all workers."""
-    address = addresses.counted(request.remote_addr)
-    with perch().database.write() as connection:
-        wait = sessions.take_attempt(connection, address, ATTEMPTS, WINDOW_SECONDS)
+    address = addresses.counted(request.remote_addr) or "unknown"
+    visitor = Author(f"address:{address}", g.request_id)
+    wait = _take_attempt(visitor, address)
     if wait:
-        response = _form(429, f"Too many attempts from your address. Try again in {_in_words(wait)}.")
+        response = _form(429, f"Too many attempts from your address. Try again in {wait} seconds.")
         response.headers["Retry-After"] = str(wait)
         return response
     with perch().database.read() as connection:
         known = passwords.matches(connection, perch().settings, request.form.get("password", "")[:LONGEST_PASSWORD])
-    if not known:
-        return _form(401, "The password is wrong.")
-    with perch().database.write() as connection:
-        sessions.forget_attempts(connection, address)
     response = redirect(_wanted(field("next")), 303)
-    guard.open_session(response)
-    return response
+    with perch().repository.writing(visitor) as write:
+        if known:
+            sessions.forget_attempts(write.connection, address)
+            guard.open_session(response, write, address)
+        else:
+            write.note_count(*_refused(address))
+    return response if known else _form(401, "The password is wrong.")
+
+
+def _take_attempt(visitor: Author, address: str) -> int:
+    """Count an attempt to sign in and return 0, or return the seconds to wait before the next one."""
+    with perch().database.read() as connection:
+        wait = sessions.seconds_to_wait(connection, address)
+    if wait:
+        # A busy writer is not disturbed: the count may then be too low.
+        with suppress(ScimError), perch().repository.counting(visitor) as write:
+            write.note_count(*_refused(address))
+        return wait
+    with perch().database.write() as connection:
+        return sessions.take_attempt(connection, address)
+
+
+def _refused(address: str) -> tuple[str, tuple[str, str, str]]:
+    return "sign-in refused", ("Console", address, "console")
 
 
 @console.post("/sign-out")
 def sign_out() -> Response:
     """End the session."""
     response = redirect_to("sign_in_form", "You are signed out.")
-    guard.close_session(response)
+    with perch().repository.writing(author()) as write:
+        guard.end_session(write, g.session)
+    guard.forget_cookie(response)
     return response
+
+
+@console.get("/sessions", endpoint="sessions")
+def show_sessions() -> Response:
+    """List the open sessions."""
+    with perch().database.read() as connection:
+        return page("sessions.html", sessions=guard.open_sessions(connection), this=g.session.id)
+
+
+@console.post("/sessions")
+def end_sessions() -> Response:
+    """End one of the other sessions, or all of them."""
+    chosen = field("session")
+    with perch().repository.writing(author()) as write:
+        others = [each for each in guard.open_sessions(write.connection) if each.digest != g.session.digest]
+        ended = [each for each in others if chosen in (each.id, OTHERS)]
+        for each in ended:
+            guard.end_session(write, each)
+    text = f"{words.count(len(ended), 'session')} ended." if ended else "There is no such session any more."
+    return redirect_to("sessions", text, "good" if ended else "calm")
 
 
 def _form(status: int, problem: str = "") -> Response:
@@ -65,7 +109,3 @@ def _wanted(path: str) -> str:
     """Return the path of the wanted page, or of the overview if the path could lead to another site."""
     ours = path.startswith("/console/") and path.isprintable() and "\\" not in path and "//" not in path
     return path if ours else url_for("console.overview")
-
-
-def _in_words(seconds: int) -> str:
-    return f"{seconds} seconds" if seconds < 90 else f"{round(seconds / 60)} minutes"

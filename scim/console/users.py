@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from schemas.errors import NotFound
 from schemas.fields import Attribute, Complex
+from schemas.numbers import LARGEST_INTEGER
 from scim.console.blueprint import console
 from scim.console.lists import PER_PAGE, STATE_LABELS, Pager, listing, offset, read_query, sorted_by
 from scim.console.web import author, field, number, page, redirect_to, resource
@@ -46,7 +47,9 @@ def user(identifier: str) -> Response:
         reasons = role_service.explain(perch().repository, row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
-        entries = journal.entries(connection, JournalQuery(row.id, before=number("before", 0)), HISTORY + 1)
+        entries = journal.entries(
+            connection, JournalQuery(row.id, before=number("before", 0, LARGEST_INTEGER)), HISTORY + 1
+        )
         actors = keys.names(connection)
     document = json.loads(row.document)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}

@@ -9,19 +9,19 @@ from urllib.parse import urlsplit
 from flask import g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from schemas.errors import NotFound
 from scim.web.requests import origin, perch
 from storage.journal import Author
 from storage.resources import ResourceRow
 
 NOTICE = "perch_notice"
-COOKIE_PATH = "/console"
 NOTICE_SECONDS = 120
 LONGEST_FIELD = 4000
 
 
 def author() -> Author:
     """Return the author of journal entries for changes made in the console."""
-    return Author("console", g.request_id)
+    return Author(f"console:{g.session.id}", g.request_id)
 
 
 def resource(type_name: str, identifier: str) -> ResourceRow:
@@ -39,8 +39,8 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     tone, message = json.loads(base64.urlsafe_b64decode(notice)) if notice else ("", "")
     shown = {"tone": tone, "message": message} if notice else None
     response = make_response(render_template(f"console/{template}", notice=shown, **values), status)
-    if NOTICE in request.cookies:
-        response.delete_cookie(NOTICE, path=COOKIE_PATH)
+    if notice:
+        delete_cookie(response, NOTICE)
     return response
 
 
@@ -58,18 +58,32 @@ def mac(purpose: str, text: str) -> str:
     return hmac.digest(g.console_secret, f"{purpose} {text}".encode("utf-8", "replace"), "sha256").hex()
 
 
-def set_cookie(response: Response, name: str, text: str, seconds: int) -> None:
-    """Set a signed cookie, for scripts of no page and over https only if the console is reached over https."""
+def _cookie(name: str) -> tuple[str, dict[str, Any]]:
+    """Return full name and attributes of a cookie, which is for scripts of no page.
+
+    Where the console is reached over https, the prefix `__Host-` (RFC 6265bis section 4.1.3.2) keeps neighbours in the
+    same domain and plain http from setting it; it demands Secure and the path `/`.
+    """
     secure = request.is_secure or urlsplit(origin()).scheme == "https"
-    response.set_cookie(
-        name, f"{text}.{mac(name, text)}", max_age=seconds, path=COOKIE_PATH, httponly=True, samesite="Lax",
-        secure=secure,
-    )  # fmt: skip
+    full, path = (f"__Host-{name}", "/") if secure else (name, "/console")
+    return full, {"path": path, "secure": secure, "httponly": True, "samesite": "Lax"}
+
+
+def set_cookie(response: Response, name: str, text: str, seconds: int) -> None:
+    """Set a signed cookie for some seconds."""
+    full, attributes = _cookie(name)
+    response.set_cookie(full, f"{text}.{mac(name, text)}", max_age=seconds, **attributes)
+
+
+def delete_cookie(response: Response, name: str) -> None:
+    """Delete a cookie."""
+    full, attributes = _cookie(name)
+    response.delete_cookie(full, **attributes)
 
 
 def read_cookie(name: str) -> str:
     """Return the text of a signed cookie; "" for a missing or forged one."""
-    text, _, sent = request.cookies.get(name, "").partition(".")
+    text, _, sent = request.cookies.get(_cookie(name)[0], "").partition(".")
     if not text or "console_secret" not in g:
         return ""
     return text if hmac.compare_digest(sent.encode("utf-8", "replace"), mac(name, text).encode()) else ""
@@ -86,9 +100,16 @@ def parameter(name: str) -> str:
 
 
 def number(name: str, default: int = 1, largest: int = 10_000_000) -> int:
-    """Return a query parameter that is a number of 1 or more."""
+    """Return a query parameter that is a number of 1 or more; other text counts as the default.
+
+    :raises NotFound: for a number that is out of range.
+    """
     text = parameter(name)
-    return min(max(int(text), 1), largest) if text.isascii() and text.isdigit() and len(text) < 12 else default
+    if not (text.isascii() and text.isdigit()):
+        return default
+    if not 1 <= int(text) <= largest:
+        raise NotFound(f"There is no page for {name}={text[:30]}.")
+    return int(text)
 
 
 def here(**changes: Any) -> str:

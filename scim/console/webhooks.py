@@ -11,7 +11,7 @@ from schemas.errors import Gone, InvalidValue
 from schemas.events import KINDS
 from scim.console import once, words
 from scim.console.blueprint import console
-from scim.console.web import field, page, redirect_to
+from scim.console.web import author, field, page, redirect_to
 from scim.events.urls import AddressPolicy, AddressRefused
 from scim.events.webhooks import OVERLAP_HOURS, SET, WebhookService, described
 from scim.web.requests import issuer, perch
@@ -39,8 +39,8 @@ def create_webhook() -> Response:
         if form not in words.WEBHOOK_FORMATS:
             raise InvalidValue("Choose the format from the list.")
         _refuse_private(url)
-        with perch().database.write() as connection:
-            if not once.is_first(connection):
+        with perch().repository.writing(author()) as write:
+            if not once.is_first(write.connection):
                 return redirect_to("webhooks", "This form was already sent; no second webhook was added.", "calm")
             made = _service().add(url, wanted, form)
     except InvalidValue as error:
@@ -85,8 +85,8 @@ def resume_webhook(identifier: str) -> Response:
 def rotate_secret(identifier: str) -> Response:
     """Make a new secret and show it only in this answer; a form that is sent again makes no second secret."""
     try:
-        with perch().database.write() as connection:
-            if not once.is_first(connection):
+        with perch().repository.writing(author()) as write:
+            if not once.is_first(write.connection):
                 text = "This form was already sent; no second secret was made."
                 return redirect_to("webhook", text, "calm", identifier=identifier)
             made = _service().rotate(identifier)
@@ -125,7 +125,7 @@ def remove_webhook(identifier: str) -> Response:
 
 
 def _service() -> WebhookService:
-    return WebhookService(perch().database, perch().settings, issuer())
+    return WebhookService(perch().repository, perch().settings, issuer(), author())
 
 
 def _refuse_private(url: str) -> None:

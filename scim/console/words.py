@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.datetimes import to_json
+from schemas.datetimes import from_seconds, to_json
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -28,8 +28,34 @@ ACTIONS = {
     "assign": "role assigned",
     "unassign": "role withdrawn",
     "forget": "erased",
+    "change": "settings changed",
+    "revoke": "revoked",
+    "rotate": "rotated",
+    "replay": "sent again",
+    "remove": "removed",
+    "pause": "paused",
+    "resume": "resumed",
+    "password": "password set",
+    "sign-in": "signed in",
+    "sign-in refused": "sign-in refused",
+    "sign-out": "signed out",
+    "backup": "backed up",
+    "restore": "restored",
+    "fuse blown": "fuse blown",
+    "fuse released": "fuse released",
 }
-# Labels for the values of journal entries about the workspace: the fuse and erased people.
+# The types of journal entries, as the choice of a filter and as the mark of an entry.
+TYPES = {
+    "User": ("Users", "User"),
+    "Group": ("Groups", "Group"),
+    "Role": ("Roles", "Role"),
+    "AccessKey": ("Access keys", "Access key"),
+    "Webhook": ("Webhooks", "Webhook"),
+    "Console": ("Sign-ins and password", "Console"),
+    "Workspace": ("The workspace", "Workspace"),
+    "Fault": ("Planned faults", "Planned fault"),
+}
+# Labels for the values of journal entries about the workspace: the fuse, erased people, backups.
 WORKSPACE_LABELS = {
     "at": "blew at",
     "lost": "users lost",
@@ -40,6 +66,7 @@ WORKSPACE_LABELS = {
     "journal": "journal entries",
     "mentions": "mentions in other entries",
     "traffic": "recorded requests",
+    "kid": "key id",
 }
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
@@ -57,6 +84,11 @@ def action(code: str) -> str:
 def moment(stored: str | None) -> str:
     """Return an instant to the minute, in UTC."""
     return f"{stored[:10]} {stored[11:16]}" if stored else ""
+
+
+def instant(seconds: float) -> str:
+    """Return seconds since 1970 as a stored instant."""
+    return from_seconds(seconds)
 
 
 def exact(stored: str) -> str:

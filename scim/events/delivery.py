@@ -6,15 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from schemas.datetimes import now
 from schemas.errors import NotFound
 from scim.events.messages import MessageBuilder
 from scim.events.sender import SendResult, WebhookSender
 from scim.events.urls import AddressPolicy
+from scim.events.webhooks import pause
 from scim.settings import Settings
 from storage import events, webhooks
-from storage.database import Connection, Database
+from storage.database import Connection
 from storage.events import Event
+from storage.journal import Author
+from storage.repository import Repository
 from storage.webhooks import QueuedEvent, Webhook, subject_of
 
 # Seconds: the delay after the first failure, the longest for one event, the longest for a receiver that is down.
@@ -24,6 +26,7 @@ DOWN_AFTER = 3
 GIVE_UP = 3 * 86400.0
 BATCH = 100
 PRUNED = "events were pruned before they could be delivered: read /Users again, then resume or replay from latest"
+AUTHOR = Author("delivery", "")
 log = logging.getLogger("perch")
 
 
@@ -41,13 +44,14 @@ class WebhookDelivery:
     """Delivers to one webhook, on one thread; `going` is asked before each request and stops the delivery."""
 
     def __init__(
-        self, database: Database, settings: Settings, issuer: str, identifier: str, going: Callable[[], bool]
+        self, repository: Repository, settings: Settings, issuer: str, identifier: str, going: Callable[[], bool]
     ) -> None:
-        self.database = database
+        self.repository = repository
+        self.database = repository.database
         self.settings = settings
         self.identifier = identifier
         self.going = going
-        self.messages = MessageBuilder(database, issuer)
+        self.messages = MessageBuilder(repository, issuer, AUTHOR)
         self._sender: WebhookSender | None = None
 
     def step(self) -> bool:
@@ -92,8 +96,7 @@ class WebhookDelivery:
             last = events.first(connection) - 1
             webhooks.move(connection, webhook, max(last, webhook.position))
             webhooks.dequeue_until(connection, webhook.id, last)
-            webhooks.change(connection, webhook.id, paused=now(), reason=PRUNED)
-        log.error("The webhook %s is paused: %s", webhook.id, PRUNED)
+            self._pause(webhook, PRUNED)
 
     def _probe(self, work: PendingWork) -> bool:
         """Send one event to a receiver that is down: a new one, else the queued one with the fewest attempts."""
@@ -171,10 +174,14 @@ class WebhookDelivery:
         later = moment + retry_delay(failures, LONGEST_OF_RECEIVER) if failures >= DOWN_AFTER else 0.0
         values = {"failures": failures, "failingSince": failing, "reason": reason}
         values["nextTry"] = max(later, moment + result.retry_after if result.retry_after else 0.0)
-        if result.status == 410 or moment - min(since, failing) > GIVE_UP:
-            values |= {"paused": now()}
-            log.error("The webhook %s is paused: %s", webhook.id, reason)
         webhooks.change(connection, webhook.id, **values)
+        if result.status == 410 or moment - min(since, failing) > GIVE_UP:
+            self._pause(stored, reason)
+
+    def _pause(self, webhook: Webhook, reason: str) -> None:
+        with self.repository.writing(AUTHOR) as write:
+            pause(write, webhook, reason)
+        log.error("The webhook %s is paused: %s", webhook.id, reason)
 
     def close(self) -> None:
         """Close the connection to the receiver."""

@@ -4,13 +4,16 @@ joserfc is imported in the functions that use it: with cryptography it takes 4 M
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from schemas.datetimes import now
 from scim.events.documents import scim_events
-from storage import signing_keys
-from storage.database import Connection, Database
+from storage import journal, signing_keys
+from storage.database import Database
 from storage.events import Event
+from storage.journal import Author
+from storage.repository import Repository, Transaction
 
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/secevent+jwt"
 ALGORITHM = "ES256"
 CURVE = "P-256"
+OVERLAP_HOURS = 24.0
+MINUTES_BEFORE = signing_keys.PUBLISHED_FIRST // timedelta(minutes=1)
+SUBJECT = ("Workspace", "signing key", "signing key")
 
 
 class TokenSigner:
@@ -55,15 +61,31 @@ def _subject(event: Event) -> dict[str, str]:
     return {**found, "externalId": external} if external else found
 
 
-def signing_key(database: Database) -> "ECKey":
-    """Return the deployment's signing key, which is made the first time it is needed."""
-    with database.read() as connection:
-        kept = signing_keys.list_all(connection)
-    if not kept:
-        with database.write() as connection:
+def signing_key(repository: Repository, author: Author) -> "ECKey":
+    """Return the deployment's key that signs now; the first is made when it is needed."""
+    with repository.reading() as snapshot:
+        kept = signing_keys.signing(snapshot.connection)
+    if kept is None:
+        with repository.writing(author) as write:
             # Another process may have made it since the read.
-            kept = signing_keys.list_all(connection) or [_make(connection)]
-    return _key(kept[0])
+            kept = signing_keys.signing(write.connection) or _first(write)
+    return _key(kept)
+
+
+def rotate(repository: Repository, author: Author, overlap: float = OVERLAP_HOURS) -> str:
+    """Make a new key and return its id; the keys before it stay published for `overlap` hours.
+
+    The new one signs once receivers have had time to see it in the key set; without an overlap it signs at once.
+    """
+    with repository.writing(author) as write:
+        instant = now(timedelta(hours=overlap))
+        old = signing_keys.retire(write.connection, instant)
+        signing_keys.prune(write.connection)
+        made = _made()
+        signing_keys.insert(write.connection, made)
+        after = {"kid": made["kid"], "published until": instant}
+        write.note("rotate", SUBJECT, journal.difference({"kid": old}, after))
+    return str(made["kid"])
 
 
 def _key(jwk: dict[str, Any]) -> "ECKey":
@@ -72,13 +94,18 @@ def _key(jwk: dict[str, Any]) -> "ECKey":
     return ECKey.import_key(jwk)
 
 
-def _make(connection: Connection) -> dict[str, Any]:
+def _first(write: Transaction) -> dict[str, Any]:
+    made = _made()
+    signing_keys.insert(write.connection, made)
+    write.note("create", SUBJECT, journal.difference({}, {"kid": made["kid"]}))
+    return made
+
+
+def _made() -> dict[str, Any]:
     from joserfc.jwk import ECKey
 
     key = ECKey.generate_key(CURVE, {"use": "sig", "alg": ALGORITHM})
-    jwk = {**key.as_dict(private=True), "kid": key.thumbprint()}
-    signing_keys.insert(connection, jwk)
-    return jwk
+    return {**key.as_dict(private=True), "kid": key.thumbprint()}
 
 
 def published(database: Database) -> dict[str, Any]:

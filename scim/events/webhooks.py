@@ -5,12 +5,13 @@ import json
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from schemas.datetimes import now, stored, to_json
+from schemas.datetimes import from_seconds, now, stored, to_json
 from schemas.errors import InvalidValue
 from schemas.events import KINDS
 from scim.events import tokens
@@ -18,9 +19,11 @@ from scim.events.messages import MessageBuilder
 from scim.events.sender import SendResult, WebhookSender
 from scim.events.urls import AddressPolicy
 from scim.settings import Settings
-from storage import events, webhooks
-from storage.database import Connection, Database
+from storage import events, journal, webhooks
+from storage.database import Connection
 from storage.events import Event
+from storage.journal import Author
+from storage.repository import Repository, Transaction
 from storage.webhooks import Webhook
 
 STANDARD, SET = "standard", "set"
@@ -30,11 +33,12 @@ TEST = "perch.test"
 
 @dataclass(frozen=True, slots=True)
 class WebhookService:
-    """The webhooks of a deployment; `issuer` is the workspace's URL."""
+    """The webhooks of a deployment, changed by one author; `issuer` is the workspace's URL."""
 
-    database: Database
+    repository: Repository
     settings: Settings
     issuer: str
+    author: Author
 
     def add(self, url: str, wanted: Sequence[str] = (), form: str = STANDARD) -> Webhook:
         """Add a webhook for events from now on and return it with its secret, which must be shown only once.
@@ -46,22 +50,27 @@ class WebhookService:
         if unknown:
             raise InvalidValue(f"There is no event '{unknown[0][:100]}'. Send any of {', '.join(KINDS)}.")
         if form == SET:
-            tokens.signing_key(self.database)
+            tokens.signing_key(self.repository, self.author)
         identifier = secrets.token_hex(5)
-        with self.database.write() as connection:
-            webhooks.insert(connection, identifier, url, wanted, form, make_secret())
-            return webhooks.get(connection, identifier)
+        with self._writing() as write:
+            webhooks.insert(write.connection, identifier, url, wanted, form, make_secret())
+            made = webhooks.get(write.connection, identifier)
+            values = {"url": shown_url(url), "events": list(wanted), "format": form}
+            _note(write, "create", made, {}, values)
+            return made
 
     def list_all(self) -> list[dict[str, Any]]:
         """Return the description of each webhook."""
-        with self.database.read() as connection:
+        with self.repository.reading() as snapshot:
+            connection = snapshot.connection
             return [described(each, webhooks.waiting(connection, each.id)) for each in webhooks.list_all(connection)]
 
     def remove(self, identifier: str) -> Webhook:
         """Remove a webhook with its undelivered events."""
-        with self.database.write() as connection:
-            found = webhooks.get(connection, identifier)
-            webhooks.delete(connection, identifier)
+        with self._writing() as write:
+            found = webhooks.get(write.connection, identifier)
+            webhooks.delete(write.connection, identifier)
+            _note(write, "remove", found, {"url": shown_url(found.url)}, {})
         return found
 
     def rotate(self, identifier: str, overlap: float = OVERLAP_HOURS) -> Webhook:
@@ -69,29 +78,31 @@ class WebhookService:
 
         :raises InvalidValue: for a webhook that gets tokens.
         """
-        with self.database.write() as connection:
-            found = webhooks.get(connection, identifier)
+        with self._writing() as write:
+            found = webhooks.get(write.connection, identifier)
             if found.format == SET:
                 raise InvalidValue("This webhook has no secret: its tokens are signed with the deployment's key.")
             until = time.time() + overlap * 3600
-            webhooks.change(connection, identifier, secret=make_secret(), oldSecret=found.secret, oldUntil=until)
-            return webhooks.get(connection, identifier)
+            webhooks.change(write.connection, identifier, secret=make_secret(), oldSecret=found.secret, oldUntil=until)
+            _note(write, "rotate", found, {}, {"old secret signs until": from_seconds(until)})
+            return webhooks.get(write.connection, identifier)
 
     def pause(self, identifier: str) -> Webhook:
         """Pause a webhook; its events wait, for as long as PERCH_EVENTS_DAYS keeps them."""
-        with self.database.write() as connection:
-            found = webhooks.get(connection, identifier)
-            webhooks.change(connection, identifier, paused=found.paused or now(), reason="paused by an operator")
-            return webhooks.get(connection, identifier)
+        with self._writing() as write:
+            pause(write, webhooks.get(write.connection, identifier), "paused by an operator")
+            return webhooks.get(write.connection, identifier)
 
     def resume(self, identifier: str) -> Webhook:
         """Resume a webhook at once, with its failures and retry delays reset."""
-        with self.database.write() as connection:
-            webhooks.get(connection, identifier)
+        with self._writing() as write:
+            connection, found = write.connection, webhooks.get(write.connection, identifier)
             webhooks.change(
                 connection, identifier, paused=None, reason=None, failures=0, failingSince=None, nextTry=0.0
             )
             webhooks.renew(connection, identifier)
+            before = {"paused": found.paused, "failures": found.failures}
+            _note(write, "resume", found, before, {"paused": None, "failures": 0})
             return webhooks.get(connection, identifier)
 
     def replay(self, identifier: str, begin: str) -> int:
@@ -102,23 +113,45 @@ class WebhookService:
         :raises InvalidValue: for another beginning.
         :raises Gone: for a cursor whose events were pruned.
         """
-        with self.database.write() as connection:
-            webhooks.get(connection, identifier)
+        with self._writing() as write:
+            connection, found = write.connection, webhooks.get(write.connection, identifier)
             position = _position(connection, begin)
             webhooks.change(connection, identifier, position=position, failures=0, failingSince=None, nextTry=0.0)
             # Queued events before the new position stay queued, unless everything is skipped.
             webhooks.clear(connection, identifier, -1 if begin == "latest" else position)
+            _note(write, "replay", found, {"position": found.position}, {"position": position})
             return events.last(connection) - position
 
     def test(self, identifier: str) -> SendResult:
         """Send an empty test event now and return the result."""
-        with self.database.read() as connection:
-            found = webhooks.get(connection, identifier)
+        with self.repository.reading() as snapshot:
+            found = webhooks.get(snapshot.connection, identifier)
         workspace = self.issuer.rpartition("/")[2]
         event = Event(0, secrets.token_hex(4), now(), TEST, "Workspace", workspace, "test", secrets.token_hex(8), "{}")
         policy, timeout = AddressPolicy.of(self.settings), self.settings["PERCH_WEBHOOK_TIMEOUT"]
         with closing(WebhookSender(found.url, policy, timeout)) as sender:
-            return sender.send(*MessageBuilder(self.database, self.issuer).build(found, event))
+            return sender.send(*MessageBuilder(self.repository, self.issuer, self.author).build(found, event))
+
+    def _writing(self) -> AbstractContextManager[Transaction]:
+        return self.repository.writing(self.author)
+
+
+def pause(write: Transaction, webhook: Webhook, reason: str) -> None:
+    """Pause a webhook for a reason; one that is paused already keeps the instant."""
+    instant = webhook.paused or now()
+    webhooks.change(write.connection, webhook.id, paused=instant, reason=reason)
+    _note(write, "pause", webhook, {"paused": webhook.paused}, {"paused": instant})
+
+
+def shown_url(url: str) -> str:
+    """Return a URL for the journal: without user and query, which may hold secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" + ("?…" if parts.query else "")
+
+
+def _note(write: Transaction, action: str, webhook: Webhook, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Journal an act on a webhook, with those values before and after it that differ."""
+    write.note(action, ("Webhook", webhook.id, shown_url(webhook.url)), journal.difference(before, after))
 
 
 def _position(connection: Connection, begin: str) -> int:

@@ -13,6 +13,7 @@ from scim.settings import Settings
 from storage import webhooks
 from storage.database import Database
 from storage.locks import open_lock, try_lock
+from storage.repository import Repository
 
 # Seconds between looks for new webhooks, after an error, and between attempts to lock the file.
 LOOK_FOR_WEBHOOKS, AFTER_ERROR, RETRY_LOCK = 0.5, 1.0, 0.2
@@ -23,9 +24,10 @@ class DeliveryWorker:
     """Delivers until `stopping` is set; each thread looks for new events every `interval` seconds."""
 
     def __init__(
-        self, database: Database, settings: Settings, issuer: str, interval: float, stopping: threading.Event
+        self, repository: Repository, settings: Settings, issuer: str, interval: float, stopping: threading.Event
     ) -> None:
-        self.database = database
+        self.repository = repository
+        self.database = repository.database
         self.settings = settings
         self.issuer = issuer
         self.interval = interval
@@ -62,7 +64,7 @@ class DeliveryWorker:
             return [found.id for found in webhooks.list_all(connection) if not found.paused]
 
     def _delivery(self, identifier: str) -> WebhookDelivery:
-        return WebhookDelivery(self.database, self.settings, self.issuer, identifier, self.going)
+        return WebhookDelivery(self.repository, self.settings, self.issuer, identifier, self.going)
 
     def _serve(self, identifier: str) -> None:
         """Start a webhook's thread unless it is running."""

@@ -76,10 +76,18 @@ class RequestLog:
 
     def write(self, line: RequestLine) -> None:
         """Write a line with one system call, so that lines of several processes do not mix; ignore a full disk."""
-        try:
-            os.write(STDERR, self._render(line).encode("utf-8", "replace"))
-        except OSError:
-            return
+        _write(self._render(line))
+
+    def write_fields(self, fields: dict[str, Any]) -> None:
+        """Write a line of JSON with these fields, likewise."""
+        _write(json.dumps(fields) + "\n")
+
+
+def _write(text: str) -> None:
+    try:
+        os.write(STDERR, text.encode("utf-8", "replace"))
+    except OSError:
+        return
 
 
 def resolve_format(chosen: str) -> str:

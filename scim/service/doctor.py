@@ -10,8 +10,9 @@ import requests
 
 from schemas.datetimes import now
 from schemas.errors import ScimError
+from schemas.text import compose
 from scim.settings import Settings, unknown_settings
-from storage import integrity, keys, statistics
+from storage import integrity, keys, namesakes, roles, statistics
 from storage.database import Connection, Database
 from storage.keys import Key
 
@@ -59,6 +60,7 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
             yield from _clock(connection)
             yield from _keys(keys.list_all(connection))
             yield from _unused(connection)
+            yield from _names(connection)
         deployment.database.check_writable(TIMEOUT)
     except ScimError as error:
         yield Finding("file", WRONG, error.detail, "Correct this first, then run flask doctor again.")
@@ -167,6 +169,28 @@ def _unused(connection: Connection) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield Finding("people", OK, f"All {found.people} active people have a role.")
+
+
+def _names(connection: Connection) -> Iterator[Finding]:
+    """Report names that two have: earlier versions took composed and decomposed characters for different ones."""
+    pairs = namesakes.list_all(connection)
+    for pair in pairs[:MOST_NAMED]:
+        yield Finding(
+            "names", LOOK, f"The {pair.type.lower()}s '{pair.older}' ({pair.older_id}) and '{pair.newer}' "
+            f"({pair.newer_id}) have the same name, with accents written differently; look-ups find the first.",
+            "Rename or delete one of them, in the provider or over SCIM by its id.",
+        )  # fmt: skip
+    if len(pairs) > MOST_NAMED:
+        yield Finding("names", LOOK, f"{len(pairs) - MOST_NAMED} more pairs share a name.", "Correct the others first.")
+    apart = [role.slug for role in roles.catalogue(connection) if role.slug != compose(role.slug)]
+    for slug in apart:
+        yield Finding(
+            "names", LOOK, f"The roles {compose(slug)!a} and {slug!a} have the same slug, with accents written "
+            "differently; SCIM assigns the first.",
+            "Remove the second: flask roles remove --force, with its slug copied from flask roles list.",
+        )  # fmt: skip
+    if not pairs and not apart:
+        yield Finding("names", OK, "No two users, groups or roles have the same name.")
 
 
 def _disk(deployment: CheckedDeployment) -> Iterator[Finding]:

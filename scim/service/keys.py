@@ -1,13 +1,18 @@
-"""Makes access keys, and chooses the shape of roles for each."""
+"""Makes and changes access keys, with a journal entry for each act, and chooses the shape of roles for each."""
 
 import hashlib
 import secrets
+from dataclasses import asdict
+from typing import Any
 
 from schemas.datetimes import now
-from storage import keys
+from storage import journal, keys
 from storage.keys import Key
+from storage.repository import Transaction
 
 PREFIX = "perch"
+# The journal has every other column of a key.
+UNNAMED = {"id", "digest", "created", "lastUsed"}
 
 
 def make_key(
@@ -21,6 +26,50 @@ def make_key(
         unknown_roles,
     )  # fmt: skip
     return key, f"{PREFIX}_{identifier}_{secret}"
+
+
+def add(write: Transaction, key: Key) -> None:
+    """Store a new key."""
+    keys.insert(write.connection, key)
+    _note(write, "create", key, {}, _values(key))
+
+
+def change(write: Transaction, identifier: str, **values: Any) -> Key:
+    """Set columns of a key and return it.
+
+    :raises NotFound: when there is none.
+    """
+    before = keys.get(write.connection, identifier)
+    key = keys.change(write.connection, identifier, **values)
+    _note(write, "change", key, _values(before), _values(key))
+    return key
+
+
+def revoke(write: Transaction, identifier: str) -> Key:
+    """Revoke a key, which stops at once; a key that is revoked already keeps the instant.
+
+    :raises NotFound: when there is none.
+    """
+    before = keys.get(write.connection, identifier)
+    key = keys.revoke(write.connection, identifier)
+    _note(write, "revoke", key, _values(before), _values(key))
+    return key
+
+
+def discard(write: Transaction, key: Key) -> None:
+    """Delete a key that no client ever had."""
+    keys.discard(write.connection, key.id)
+    _note(write, "remove", key, _values(key), {})
+
+
+def _values(key: Key) -> dict[str, Any]:
+    return {name: value for name, value in asdict(key).items() if name not in UNNAMED}
+
+
+def _note(write: Transaction, action: str, key: Key, before: dict[str, Any], after: dict[str, Any]) -> None:
+    changes = journal.difference(before, after)
+    if changes:
+        write.note(action, ("AccessKey", key.id, key.name), changes)
 
 
 def roles_shape(idp: str) -> str:

@@ -8,14 +8,17 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from scim.settings import Settings
 from storage import workspace
 from storage.database import Connection
+from storage.repository import Transaction
 
 NAME = "admin_password"
+SUBJECT = ("Console", "password", "console")
 
 
-def make(connection: Connection) -> str:
-    """Set a new random password and return it."""
+def make(write: Transaction) -> str:
+    """Set a new random password of 16 characters and return it."""
     password = secrets.token_urlsafe(12)
-    workspace.put(connection, NAME, generate_password_hash(password))
+    workspace.put(write.connection, NAME, generate_password_hash(password))
+    write.note("password", SUBJECT, {})
     return password
 
 

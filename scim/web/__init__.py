@@ -4,6 +4,7 @@ from flask import Blueprint, Flask
 
 from scim.deployment import Perch
 from scim.observability import metrics
+from scim.observability.journal import journal_log
 from scim.service.retention import Retention
 from scim.traffic.recorder import Recorder
 from scim.web import bulk, discovery, errors, events, groups, health, me, roles, search, users
@@ -19,6 +20,7 @@ def register(app: Flask, perch: Perch) -> None:
     recorder = Recorder(settings, database)
     app.extensions |= {"perch": perch, "perch.traffic": recorder, "perch.retention": retention}
     database.on_turn = metrics.waited
+    perch.repository.on_entry = journal_log(settings)
 
     hooks = RequestHooks(perch, authenticator, recorder, retention)
     app.before_request(hooks.begin)

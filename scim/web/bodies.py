@@ -1,7 +1,7 @@
 """How long a thread waits for the body of a request, and how an unread body is dropped.
 
-gunicorn hands a request to a thread when its head is complete; the body may come slowly or never. So the time is
-limited, the less the caller is known (PATIENCE, SLOW_SECONDS, RATE), for whoever reads the body.
+gunicorn hands a request to a thread when its head is complete; the body may come slowly or never. So every reader of a
+body has a time limit: short for an unknown caller (PATIENCE, SLOW_SECONDS), long for a known one (RATE).
 """
 
 import errno

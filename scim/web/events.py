@@ -57,7 +57,8 @@ def poll() -> Response:
     if not found.events and asked.max_events and not asked.at_once:
         headers = {} if waiting().wait(found.last, LONGEST) else NO_PLACE
         found = streams.poll(database, key, streams.without_acknowledgements(asked))
-    signer = tokens.TokenSigner(tokens.signing_key(database), issuer(), f"{issuer()}/events/{key}")
+    signing = tokens.signing_key(perch().repository, g.context.author)
+    signer = tokens.TokenSigner(signing, issuer(), f"{issuer()}/events/{key}")
     sets = {event.id: signer.sign(event) for event in found.events}
     body = json.dumps({"sets": sets, "moreAvailable": found.more})
     return Response(body, headers=headers, content_type="application/json")

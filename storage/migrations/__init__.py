@@ -9,10 +9,21 @@ from functools import cache
 from sqlite_utils import Database as SqliteUtils
 from sqlite_utils import Migrations
 
-from storage.migrations import access, console, directory, events, provisioning, recording, scale, traffic
+from storage.migrations import (
+    access,
+    administration,
+    console,
+    directory,
+    events,
+    provisioning,
+    recording,
+    scale,
+    text,
+    traffic,
+)
 
 MIGRATIONS = Migrations("perch")
-for _chapter in (directory, access, console, traffic, events, scale, provisioning, recording):
+for _chapter in (directory, access, console, traffic, events, scale, text, provisioning, administration, recording):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
 

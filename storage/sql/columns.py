@@ -14,7 +14,7 @@ CONDITION = "{}"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An expression in comparable form (folded unless caseExact); `indexed` if an index serves equality and ranges.
+    """An expression in the form that filters compare; `indexed` if an index serves equality and ranges.
 
     `stored` is the expression before folding, which is enough to test whether there is a value.
     """
@@ -30,9 +30,8 @@ class ElementRows:
 
     `each` tests for one row of `r` whether an element matches. `owners` selects the owners of all matching elements at
     once, some of them twice; it cannot serve filters that use a sub-attribute of `only_each`. `everyone` tells that
-    `owners` is faster even without an index, unless another condition leaves few rows of `r`; `few` that a value has
-    few owners. `first` selects a column
-    of the primary element, else of the first one.
+    `owners` is faster even without an index, unless another condition leaves few rows of `r`. `few` tells that a value
+    has few owners. `first` selects a column of the primary element, else of the first one.
     """
 
     columns: Mapping[str, Column]
@@ -137,8 +136,8 @@ EMAILS = ElementRows(
 ROLES = ElementRows(
     {
         "value": column("a.role", indexed=True),
-        "display": column(f"casefold(ifnull(a.display, {ROLE_NAME}))"),
-        "type": column("casefold(a.type)"),
+        "display": column(f"fold(ifnull(a.display, {ROLE_NAME}))"),
+        "type": column("fold(a.type)"),
         "primary": column('a."primary"'),
     },
     each="EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq AND a.source = 'direct' AND {})",
@@ -149,7 +148,7 @@ ROLES = ElementRows(
     owners="SELECT a.resource FROM assignments a WHERE a.source = 'direct' AND {}",
 )
 GROUP_ROLES = ElementRows(
-    {"value": column("a.role", indexed=True), "display": column(f"casefold({ROLE_NAME})")},
+    {"value": column("a.role", indexed=True), "display": column(f"fold({ROLE_NAME})")},
     each="EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' AND {})",
     first=(
         "(SELECT {} FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' ORDER BY a.position LIMIT 1)"
@@ -159,7 +158,7 @@ GROUP_ROLES = ElementRows(
 EFFECTIVE_ROLES = ElementRows(
     {
         "value": column("a.role", indexed=True),
-        "display": column(f"casefold({ROLE_NAME})"),
+        "display": column(f"fold({ROLE_NAME})"),
         "type": column("a.source"),
         "source": column("CASE a.source WHEN 'group' THEN (SELECT g.id FROM resources g WHERE g.seq = a.resource) END"),
     },
@@ -255,6 +254,6 @@ def _json_path(path: tuple[str, ...]) -> str:
 
 def _stored(expression: str, attribute: Attribute) -> Column:
     stored = Sql(expression)
-    if attribute.kind == "text" and not attribute.caseExact:
-        return Column(Sql(f"casefold({expression})"), stored=stored)
+    if attribute.kind == "text":
+        return Column(Sql(f"{'compose' if attribute.caseExact else 'fold'}({expression})"), stored=stored)
     return Column(Sql(f"instant({expression})") if attribute.kind == "instant" else stored, stored=stored)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from schemas.datetimes import normalise_instant
 from schemas.filters.nodes import And, BoundNode, Constant, Elements, Leaf, Not, Or
 from schemas.resource import Bound
+from schemas.text import compose, fold
 from storage.resources import OF_TYPE
 from storage.sql.columns import CONDITION, Column, ElementRows, rows, scalar
 from storage.sql.fragments import Sql
@@ -50,13 +51,14 @@ def compile_total(bound: BoundNode, base: str) -> Sql | None:
 
 def register_functions(connection: sqlite3.Connection) -> None:
     """Add the functions that conditions use to a connection; the schema of the file uses none."""
-    connection.create_function("casefold", 1, _casefold, deterministic=True)
+    connection.create_function("fold", 1, _of_text(fold), deterministic=True)
+    connection.create_function("compose", 1, _of_text(compose), deterministic=True)
     connection.create_function("instant", 1, _instant, deterministic=True)
     connection.create_function("quoted", 1, _quoted, deterministic=True)
 
 
-def _casefold(text: object) -> str | None:
-    return text.casefold() if isinstance(text, str) else None
+def _of_text(form: Callable[[str], str]) -> Callable[[object], str | None]:
+    return lambda text: form(text) if isinstance(text, str) else None
 
 
 def _instant(text: object) -> str | None:

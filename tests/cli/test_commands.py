@@ -116,7 +116,7 @@ def test_admin_password(app: Flask, make_app: MakeApp) -> None:
     assert (first.exit_code, first.stdout.count("\n")) == (0, 1)
     assert not password_opens(app, first.stdout.strip())
     assert password_opens(app, second)
-    overruled = invoke(make_app(PERCH_ADMIN_PASSWORD="x"), "admin-password")
+    overruled = invoke(make_app(PERCH_ADMIN_PASSWORD="x" * 12), "admin-password")
     assert "PERCH_ADMIN_PASSWORD is set and takes precedence" in overruled.stderr
     assert overruled.stdout.count("\n") == 1
 

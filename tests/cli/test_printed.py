@@ -107,6 +107,7 @@ CASES: dict[str, list[str]] = {
     "restore": ["{folder}/no {name}"],
     "deliver": ["?--once"],
     "events": [""],
+    "events rotate-signing-key": ["?"],
     "fuse release": ["?"],
     "fuse status": ["?"],
     "journal": ["", "?--user {name}"],

@@ -106,6 +106,68 @@ def run(command: str, folder: Path, **settings: str) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.parametrize("password", ["x", "elevenchars", "           "])
+def test_a_short_password_stops_the_start_and_is_not_shown(password: str, tmp_path: Path) -> None:
+    for command in ("-m gunicorn app:app --bind 127.0.0.1:0", "-m flask workspace"):
+        result = run(command, tmp_path, PERCH_ADMIN_PASSWORD=password)
+        assert result.returncode == 4
+        assert "perch: PERCH_ADMIN_PASSWORD must be at least 12 characters long." in result.stderr
+        assert password.strip() == "" or password not in result.stderr.replace("Perch", "").split()
+
+
+@pytest.mark.parametrize("password", ["twelve chars", "zw\u00f6lf Zeiche\u2713"])
+def test_a_password_of_twelve_characters_is_accepted(password: str) -> None:
+    assert read_settings({"PERCH_ADMIN_PASSWORD": password})["PERCH_ADMIN_PASSWORD"] == password
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [(b"right horse 1", "right horse 1"), (b"right horse 1\n", "right horse 1"),
+     (b"right horse 1\r\n", "right horse 1"),
+     (b" right horse 1 \n", " right horse 1 "), ("zw\u00f6lf Zeichen!".encode(), "zw\u00f6lf Zeichen!")],
+)  # fmt: skip
+def test_a_secret_comes_from_a_file(content: bytes, read: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    found = read_settings({"PERCH_ADMIN_PASSWORD_FILE": str(file)})
+    assert found["PERCH_ADMIN_PASSWORD"] == read
+    by_name = {each["name"]: each for each in described(found)}
+    assert by_name["PERCH_ADMIN_PASSWORD"]["source"] == "file"
+    assert by_name["PERCH_ADMIN_PASSWORD"]["value"] == "(hidden)"
+
+
+def test_every_secret_setting_and_no_other_may_come_from_a_file(tmp_path: Path) -> None:
+    for setting in SETTINGS:
+        assert setting.file_variable == (f"{setting.name}_FILE" if setting.secret else "")
+    assert [setting.name for setting in SETTINGS if setting.secret] == ["PERCH_ADMIN_PASSWORD"]
+    assert unknown_settings({"PERCH_ADMIN_PASSWORD_FILE": "x"}) == []
+    assert unknown_settings({"PERCH_DATABASE_FILE": "x"}) != []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), (b"", "on one line"), (b"\n", "on one line"), (b"right horse\nsecond line", "on one line"),
+     (b"\xff" * 20, "not UTF-8"), (b"short\n", "at least 12 characters")],
+)  # fmt: skip
+def test_a_file_that_holds_no_secret_stops_the_start(content: bytes | None, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(WrongSetting, match=f"^PERCH_ADMIN_PASSWORD_FILE.*{words}") as refused:
+        read_settings({"PERCH_ADMIN_PASSWORD_FILE": str(file)})
+    assert "right horse" not in str(refused.value)
+
+
+def test_a_secret_and_its_file_together_stop_the_start(tmp_path: Path) -> None:
+    result = run(
+        "-m flask workspace", tmp_path, PERCH_ADMIN_PASSWORD="right horse 1", PERCH_ADMIN_PASSWORD_FILE="/dev/null"
+    )
+    assert result.returncode == 4
+    assert "PERCH_ADMIN_PASSWORD and PERCH_ADMIN_PASSWORD_FILE are both set" in result.stderr
+    assert "right horse" not in result.stderr
+    assert read_settings({"PERCH_ADMIN_PASSWORD": "right horse 1", "PERCH_ADMIN_PASSWORD_FILE": ""})
+
+
 def test_an_unknown_variable_is_a_warning_with_a_suggestion(tmp_path: Path) -> None:
     found = unknown_settings({"PERCH_TRAFIC": "all", "PERCH_ZZZZZZZZ": "", "PERCH_KEY": "of an example", "HOME": "/"})
     assert found == [

@@ -84,8 +84,7 @@ def staff(okta: ScimClient, admin: Console) -> dict[str, str]:
         ("?sort=created&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
         ("?sort=document", ["ada", "ben", "cyd", "Dan", "eve"]),
         ("?page=2", []),
-        ("?page=0", ["ada", "ben", "cyd", "Dan", "eve"]),
-        ("?page=99999999999999999999", ["ada", "ben", "cyd", "Dan", "eve"]),
+        ("?page=x", ["ada", "ben", "cyd", "Dan", "eve"]),
     ],
 )
 def test_the_list_of_people(admin: Console, staff: dict[str, str], query: str, names: list[str]) -> None:

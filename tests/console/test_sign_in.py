@@ -6,13 +6,14 @@ import time
 import pytest
 from flask import Flask
 
+from storage.database import Database
 from tests.conftest import MakeApp
-from tests.support.commands import run_command
+from tests.support.commands import run_command, run_json
 from tests.support.console import PASSWORD, Console, text_of
 
 PAGES = [
     "/", "/keys", "/users", "/groups", "/roles", "/okta", "/entra", "/webhooks", "/requests", "/requests/quirks",
-    "/journal",
+    "/journal", "/sessions",
 ]  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def test_attempts_are_limited_and_the_right_password_waits_too(console: Console)
     assert answers == [401] * 8 + [429] * 2
     refused = console.sign_in()
     assert refused.status_code == 429
-    assert 0 < int(refused.headers["Retry-After"]) <= 600
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
     assert "Too many attempts from your address" in text_of(refused)
 
 
@@ -101,6 +102,114 @@ def test_the_limit_holds_for_all_workers_together(make_app: MakeApp) -> None:
     workers = [Console(make_app(PERCH_ADMIN_PASSWORD=PASSWORD)) for _ in range(3)]
     answers = [workers[turn % 3].sign_in("wrong").status_code for turn in range(12)]
     assert answers == [401] * 8 + [429] * 4
+
+
+def test_after_eight_wrong_ones_an_address_may_try_once_a_minute(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    for _ in range(8):
+        console.sign_in("wrong")
+    for minute in (1, 2):
+        monkeypatch.setattr(time, "time", lambda minute=minute: now + minute * 62)
+        assert [console.sign_in("wrong").status_code for _ in range(2)] == [401, 429]
+    monkeypatch.setattr(time, "time", lambda: now + 3 * 62)
+    assert console.sign_in().status_code == 303
+
+
+def test_a_clock_that_was_set_back_locks_nobody_out_for_longer(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(8):
+        console.sign_in("wrong")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 86400)
+    assert int(console.sign_in().headers.get("Retry-After", 0)) <= 60
+
+
+def test_a_refused_sign_in_takes_no_time(console: Console) -> None:
+    began = time.monotonic()
+    for _ in range(20):
+        console.sign_in("wrong")
+    assert time.monotonic() - began < 5
+
+
+def refusals(app: Flask) -> list[tuple[str, int]]:
+    """Return the address and the count of each entry about refused sign-ins, the oldest first."""
+    return [
+        (entry["actor"], entry["changes"]["times"]["after"])
+        for entry in reversed(run_json(app, "journal"))
+        if entry["action"] == "sign-in refused"
+    ]
+
+
+def test_refused_sign_ins_are_one_entry_per_address_and_minute(
+    console: Console, console_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute = iter(f"2026-11-24T09:{minute}:00.5" for minute in ["30"] * 200)
+    monkeypatch.setattr("storage.journal.now", lambda: "2026-11-24T09:30:59")
+    monkeypatch.setattr("storage.changes.now", lambda: next(minute))
+    for _ in range(11):
+        console.sign_in("wrong")
+    console.client.environ_base = {**console.client.environ_base, "REMOTE_ADDR": "2001:db8:1:2:3::4"}
+    console.sign_in("wrong")
+    console.client.environ_base = {**console.client.environ_base, "REMOTE_ADDR": "2001:db8:1:2:5::6"}
+    console.sign_in("wrong")
+    first, second = ("address:127.0.0.1", 11), ("address:2001:db8:1:2::/64", 2)
+    assert refusals(console_app) == [first, second]
+    monkeypatch.setattr("storage.journal.now", lambda: "2026-11-24T09:31:00")
+    monkeypatch.setattr("storage.changes.now", lambda: "2026-11-24T09:31:00")
+    console.sign_in("wrong")
+    assert refusals(console_app) == [first, second, ("address:2001:db8:1:2::/64", 1)]
+
+
+def test_the_open_sessions_are_listed_and_ended(console_app: Flask) -> None:
+    mine, second, third = (Console(console_app) for _ in range(3))
+    for number, visitor in enumerate((mine, second, third)):
+        visitor.client.environ_base = {**visitor.client.environ_base, "REMOTE_ADDR": f"192.0.2.{number}"}
+        visitor.sign_in()
+    listed = text_of(mine.get("/sessions"))
+    assert all(f"192.0.2.{number}" in listed for number in range(3))
+    assert listed.count("this one") == 1
+    (identifier,) = re.findall(r"([0-9a-f]{12}) 192\.0\.2\.1", listed)
+    assert "1 session ended." in text_of(mine.post("/sessions", {"session": identifier}))
+    assert [visitor.get("/keys").status_code for visitor in (mine, second, third)] == [200, 303, 200]
+    assert "no such session any more" in text_of(mine.post("/sessions", {"session": identifier}))
+    second.sign_in()
+    assert "2 sessions ended." in text_of(mine.post("/sessions", {"session": "others"}))
+    assert [visitor.get("/keys").status_code for visitor in (mine, second, third)] == [200, 303, 303]
+    assert "End all other sessions" not in text_of(mine.get("/sessions"))
+    ended = [entry for entry in run_json(console_app, "journal") if entry["action"] == "sign-out"]
+    assert len(ended) == 3 and len({entry["actor"] for entry in ended}) == 1
+
+
+def test_nobody_ends_the_own_session_or_one_of_an_old_password_there(app: Flask) -> None:
+    old, new = Console(app), Console(app)
+    old.sign_in(run_command(app, "admin-password").strip())
+    new.sign_in(run_command(app, "admin-password").strip())
+    listed = text_of(new.get("/sessions"))
+    (own,) = re.findall(r"([0-9a-f]{12}) 127\.0\.0\.1", listed)
+    assert "no such session" in text_of(new.post("/sessions", {"session": own}))
+    assert new.get("/keys").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/requests/9223372036854775808", "/requests/99999999999999999999999", "/requests/-1", "/users?page=0",
+     "/users?page=99999999999999999999", "/groups?page=10000001", "/journal?before=9223372036854775808",
+     "/requests?before=99999999999999999999", "/role?slug=managed:admin&page=0"],
+)  # fmt: skip
+def test_a_number_out_of_range_is_a_page_that_does_not_exist(admin: Console, path: str) -> None:
+    assert admin.get(path).status_code == 404
+
+
+def test_a_number_out_of_range_is_no_request_to_send_again(admin: Console) -> None:
+    assert admin.post("/requests/9223372036854775808/replay").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/journal?before=9223372036854775807", "/users?page=10000000", "/users?page=x"])
+def test_a_number_within_the_range_is_a_page(admin: Console, path: str) -> None:
+    assert admin.get(path).status_code == 200
 
 
 def test_another_address_is_not_locked_out_and_success_gives_the_attempts_back(console: Console) -> None:
@@ -126,7 +235,24 @@ def test_the_cookie_is_secure_when_the_origin_is_https(make_app: MakeApp, consol
     for visitor in (Console(console_app, secure=True), Console(behind)):
         answer = visitor.sign_in()
         assert answer.status_code == 303
-        assert all("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie") if "Max-Age=43200" in cookie)
+        for cookie in answer.headers.getlist("Set-Cookie"):
+            name, *attributes = cookie.split("; ")
+            assert name.startswith(("__Host-perch_console=", "__Host-perch_signing_in=")), cookie
+            assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes), cookie
+            assert not any(each.startswith("Domain") for each in attributes)
+
+
+def test_over_https_a_cookie_without_the_prefix_opens_nothing(console_app: Flask) -> None:
+    visitor = Console(console_app, secure=True)
+    visitor.sign_in()
+    cookie = visitor.client.get_cookie("__Host-perch_console", domain="perch.example", path="/")
+    assert cookie
+    other = console_app.test_client()
+    other.set_cookie("perch_console", cookie.value, domain="perch.example", path="/")
+    assert other.get("/console/keys", base_url="https://perch.example").status_code == 303
+    assert visitor.get("/keys").status_code == 200
+    visitor.post("/sign-out", follow=False)
+    assert visitor.client.get_cookie("__Host-perch_console", domain="perch.example", path="/") is None
 
 
 def test_signing_out_ends_the_session_for_a_copied_cookie_too(admin: Console, console_app: Flask) -> None:
@@ -151,10 +277,45 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(app: Flask) -> None:
 
 def test_a_session_ends_by_itself(admin: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
+    for hours in range(1, 12):
+        monkeypatch.setattr(time, "time", lambda hours=hours: now + hours * 3600)
+        assert admin.get("/keys").status_code == 200
     monkeypatch.setattr(time, "time", lambda: now + 12 * 3600 - 10)
     assert admin.get("/keys").status_code == 200
     monkeypatch.setattr(time, "time", lambda: now + 12 * 3600 + 10)
     assert admin.get("/keys").status_code == 303
+
+
+@pytest.mark.parametrize(("minutes", "status"), [((119,), 200), ((121,), 303), ((90, 180), 200), ((90, 211), 303)])
+def test_a_session_without_use_ends_after_two_hours(
+    admin: Console, monkeypatch: pytest.MonkeyPatch, minutes: tuple[int, ...], status: int
+) -> None:
+    now, found = time.time(), 0
+    for after in minutes:
+        monkeypatch.setattr(time, "time", lambda after=after: now + after * 60)
+        found = admin.get("/keys").status_code
+    assert found == status
+
+
+def test_a_page_that_refreshes_itself_and_a_static_file_do_not_use_a_session(
+    admin: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    for minutes in range(10, 120, 10):
+        monkeypatch.setattr(time, "time", lambda minutes=minutes: now + minutes * 60)
+        assert admin.get("/requests", headers={"Perch-Refresh": "1"}).status_code == 200
+        assert admin.get("/static/console.css").status_code == 200
+    monkeypatch.setattr(time, "time", lambda: now + 121 * 60)
+    assert admin.get("/requests", headers={"Perch-Refresh": "1"}).status_code == 303
+
+
+def test_a_busy_writer_keeps_nobody_out_of_the_console(
+    admin: Console, console_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 600)
+    with Database(console_app.extensions["perch"].database.path).write():
+        assert admin.get("/keys").status_code == 200
 
 
 @pytest.mark.parametrize("value", ["", "x", "x.y", "." * 50, "a" * 43 + "." + "0" * 64, "\u2603.x"])
@@ -209,7 +370,7 @@ def test_behind_a_proxy_the_public_origin_is_this_site(make_app: MakeApp) -> Non
     ["/sign-out", "/keys", "/keys/x/revoke", "/roles", "/role?slug=managed:admin", "/role/remove?slug=managed:admin",
      "/users/x/roles", "/users/x/roles/withdraw", "/groups/x/roles", "/groups/x/roles/withdraw", "/okta/test", "/fuse",
      "/requests/1/replay", "/webhooks", "/webhooks/x/test", "/webhooks/x/pause", "/webhooks/x/resume",
-     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove"],
+     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove", "/sessions"],
 )  # fmt: skip
 def test_every_form_needs_the_token(admin: Console, path: str, token: str) -> None:
     assert admin.post(path, {"form_token": token}).status_code == 403
@@ -231,7 +392,7 @@ def test_every_post_route_of_the_console_is_in_the_list_of_forms_above(console_a
         "console.assign_to_group", "console.withdraw_from_group", "console.test_connector",
         "console.release_fuse", "console.send_again", "console.not_found", "console.create_webhook",
         "console.test_webhook", "console.pause_webhook", "console.resume_webhook", "console.rotate_secret",
-        "console.replay_events", "console.remove_webhook",
+        "console.replay_events", "console.remove_webhook", "console.end_sessions",
     }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ class Site:
 
     def deliver(self, identifier: str) -> None:
         settings = self.perch.settings
-        delivery = WebhookDelivery(self.perch.database, settings, "http://perch/ws", identifier, lambda: True)
+        delivery = WebhookDelivery(self.perch.repository, settings, "http://perch/ws", identifier, lambda: True)
         while delivery.step():
             pass
         delivery.close()

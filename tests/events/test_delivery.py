@@ -18,6 +18,7 @@ from flask import Flask
 from app import create_app
 from scim.events.webhooks import WebhookService
 from storage import events, webhooks
+from storage.journal import Author
 from tests.conftest import MakeServer
 from tests.support.client import ScimClient
 from tests.support.picture import Picture, server_picture
@@ -63,7 +64,7 @@ class DeliveryStage:
         self.app: Flask = create_app(server.settings)
         self.perch = self.app.extensions["perch"]
         issuer = f"http://perch/{self.perch.workspace}"
-        self.service = WebhookService(self.perch.database, self.perch.settings, issuer)
+        self.service = WebhookService(self.perch.repository, self.perch.settings, issuer, Author("tests", ""))
         found = self.service.add(receiver.url)
         receiver.secret, self.id = found.secret, found.id
         self.client = server.client(key=server.key)

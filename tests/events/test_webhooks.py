@@ -21,6 +21,7 @@ from scim.events.sender import WebhookSender
 from scim.events.urls import AddressPolicy, AddressRefused, is_public
 from scim.events.webhooks import WebhookService
 from storage import webhooks
+from storage.journal import Author
 from storage.webhooks import Webhook
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
@@ -41,7 +42,7 @@ class WebhookSite:
         self.id = added["id"]
         receiver.secret = added.get("secret", "")
         settings, issuer = self.perch.settings, "http://perch/ws"
-        self.delivery = WebhookDelivery(self.perch.database, settings, issuer, self.id, lambda: True)
+        self.delivery = WebhookDelivery(self.perch.repository, settings, issuer, self.id, lambda: True)
 
     def deliver(self, times: int = 50) -> None:
         for _ in range(times):
@@ -178,6 +179,9 @@ def test_a_receiver_that_is_gone_is_paused_at_once(site: WebhookSite) -> None:
     site.user("ann")
     site.deliver()
     assert site.webhook.paused is not None and site.waiting == 1
+    entry = run_json(site.app, "journal")[0]
+    assert (entry["type"], entry["action"], entry["actor"]) == ("Webhook", "pause", "delivery")
+    assert entry["changes"]["paused"]["before"] is None
 
 
 def test_pause_and_replay(site: WebhookSite) -> None:
@@ -215,6 +219,7 @@ def test_lost_events_pause_the_webhook_and_say_so(site: WebhookSite) -> None:
     run_command(site.app, "webhooks", "resume", site.id)
     site.deliver()
     assert site.receiver.seen == [] and site.webhook.reason == delivery.PRUNED
+    assert run_json(site.app, "journal")[0]["actor"] == "delivery"
     run_command(site.app, "webhooks", "resume", site.id)
     site.deliver()
     assert site.names == ["bob"]
@@ -390,7 +395,7 @@ def test_the_connection_goes_to_the_checked_address_and_is_not_reopened(
 
 def test_private_addresses_need_a_setting(app: Flask) -> None:
     perch = app.extensions["perch"]
-    service = WebhookService(perch.database, perch.settings, "http://perch/ws")
+    service = WebhookService(perch.repository, perch.settings, "http://perch/ws", Author("tests", ""))
     with pytest.raises(InvalidValue, match="https"):
         service.add("http://127.0.0.1:1/hook")
     found = service.add("https://127.0.0.1:1/hook")

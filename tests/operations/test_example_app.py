@@ -14,6 +14,7 @@ import requests
 
 from app import create_app
 from scim.events.webhooks import WebhookService
+from storage.journal import Author
 from tests.conftest import MakeServer
 from tests.support.server import ROOT, PerchServer, clean_environment
 
@@ -27,7 +28,7 @@ class ExampleApplication:
     def __init__(self, server: PerchServer, port: int) -> None:
         perch = create_app(server.settings).extensions["perch"]
         secret = (
-            WebhookService(perch.database, perch.settings, "http://perch/x")
+            WebhookService(perch.repository, perch.settings, "http://perch/x", Author("tests", ""))
             .add(f"http://127.0.0.1:{port}/perch")
             .secret
         )

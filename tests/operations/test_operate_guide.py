@@ -18,7 +18,7 @@ def test_commands(name: str, app: Flask) -> None:
 
 
 def test_settings() -> None:
-    known = {setting.name for setting in SETTINGS} | set(OF_OTHERS)
+    known = {name for setting in SETTINGS for name in (setting.name, setting.file_variable)} | set(OF_OTHERS)
     assert set(re.findall(r"\bPERCH_[A-Z_]+[A-Z]", TEXT)) <= known
 
 

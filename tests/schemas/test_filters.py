@@ -18,8 +18,15 @@ from tests.support.resource_types import GROUP, RESOURCE_TYPES, USER
 from tests.support.tolerances import collect
 
 TABLE = json.loads((Path(__file__).parents[1] / "cases" / "filters.json").read_text(encoding="utf-8"))
-CORPUS = Corpus([Entry(**entry) for entry in TABLE["corpus"]["entries"]], TABLE["corpus"]["catalogue"])
+
+
+def corpus_of(table: dict[str, Any]) -> Corpus:
+    return Corpus([Entry(**entry) for entry in table["corpus"]["entries"]], table["corpus"]["catalogue"])
+
+
+CORPUS, UNICODE_CORPUS = corpus_of(TABLE), corpus_of(TABLE["unicode"])
 MATCHES = [case for case in TABLE["cases"] if "matches" in case]
+UNICODE_MATCHES = TABLE["unicode"]["cases"]
 ERRORS = [case for case in TABLE["cases"] if "error" in case]
 
 
@@ -27,12 +34,20 @@ def name_of(case: dict[str, Any]) -> str:
     return f"{case.get('type', 'User')}: {ascii(case['filter'])[1:-1]}"
 
 
-@pytest.mark.parametrize("case", MATCHES, ids=name_of)
-def test_a_filter_matches_its_documents(case):
+def matching(corpus: Corpus, case: dict[str, Any]) -> list[str]:
     kind = RESOURCE_TYPES[case.get("type", "User")]
     bound = bind(parse_filter(case["filter"]), kind.schema)
-    found = [key for key, document in CORPUS.documents(kind.name).items() if evaluate(bound, document)]
-    assert found == case["matches"]
+    return [key for key, document in corpus.documents(kind.name).items() if evaluate(bound, document)]
+
+
+@pytest.mark.parametrize("case", MATCHES, ids=name_of)
+def test_a_filter_matches_its_documents(case):
+    assert matching(CORPUS, case) == case["matches"]
+
+
+@pytest.mark.parametrize("case", UNICODE_MATCHES, ids=name_of)
+def test_a_filter_matches_every_spelling_of_unicode(case):
+    assert matching(UNICODE_CORPUS, case) == case["matches"]
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=name_of)

@@ -31,7 +31,7 @@ def test_a_sound_deployment_is_ok(app: Flask, okta: ScimClient) -> None:
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     found = findings(app)
     levels = {check: level for check, [(level, _), *_] in found.items()}
-    for check in ("settings", "file", "schema", "pragmas", "integrity", "clock", "keys", "people", "disk"):
+    for check in ("settings", "file", "schema", "pragmas", "integrity", "clock", "keys", "people", "names", "disk"):
         assert levels[check] == "ok", found[check]
     assert levels["public URL"] == "look"
 

@@ -25,6 +25,7 @@ RELEASED = [
     "m001_workspace", "m002_resources", "m002_emails", "m003_blocks", "m004_members", "m005_roles", "m006_keys",
     "m007_journal", "m008_console_sessions", "m009_traffic", "m009_quirks", "m010_activity", "m011_events",
     "m012_webhooks", "m013_security_events", "m014_held", "m014_wide_blocks",
+    "m015_normalised",
 ]  # fmt: skip
 
 

@@ -87,8 +87,8 @@ def test_only_storage_writes_resources_journal_events_and_epoch(file: Path) -> N
 
 
 def test_functions_that_write_are_recognised() -> None:
-    for name in ("journal.append", "events.append", "workspace.move_epoch", "roles.hold", "roles.add",
-                 "resources.insert", "members.edit", "events.prune"):  # fmt: skip
+    for name in ("journal.append", "journal.count_again", "events.append", "workspace.move_epoch", "roles.hold",
+                 "roles.add", "resources.insert", "members.edit", "events.prune"):  # fmt: skip
         assert f"storage.{name}" in WRITERS
     assert "storage.resources.get" not in WRITERS
 

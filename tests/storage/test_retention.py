@@ -1,9 +1,11 @@
 """Old personal data is pruned, and a deleted person can be erased down to the bytes of the file."""
 
+import re
 import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -13,6 +15,7 @@ from storage.database import Database
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
+from tests.support.console import PASSWORD, Console
 
 NAME = "zebediah.quill@example.com"
 MARKS = [b"zebediah", b"quill", b"zq-external", b"zeb@home.example"]
@@ -67,7 +70,8 @@ def test_old_entries_are_pruned_in_batches(app: Flask, generic: ScimClient, monk
         app.extensions["perch.retention"]._next = 0
         generic.post("/Users", {"userName": f"user-{number}"})
         kept.append(len(run_json(app, "journal", "--limit", "5000")))
-    assert kept == [702 + 0, 203, 4, 5, 6]
+    # One more is the entry of the key.
+    assert kept == [703, 204, 5, 6, 7]
 
 
 def test_entries_are_kept_for_the_days_of_the_setting(make_app: MakeApp, make_client: MakeClient) -> None:
@@ -85,7 +89,7 @@ def test_entries_are_kept_for_the_days_of_the_setting(make_app: MakeApp, make_cl
     settle(app)
     app.extensions["perch.retention"]._next = 0
     client.post("/Users", {"userName": "second"})
-    assert [entry["name"] for entry in run_json(app, "journal")] == ["second", "29 days", "first"]
+    assert [entry["name"] for entry in run_json(app, "journal")] == ["second", "29 days", "first", "generic test"]
 
 
 def test_reads_and_failed_requests_prune_nothing(app: Flask, generic: ScimClient) -> None:
@@ -138,7 +142,7 @@ def test_a_deleted_person_is_forgotten(watched: Flask, client: ScimClient) -> No
     journal = run_json(watched, "journal")
     assert journal[0]["action"] == "forget"
     assert journal[0]["changes"]["journal"]["before"] == 3
-    assert {entry["name"] for entry in journal} == {"a deleted person", "team", "other"}
+    assert {entry["name"] for entry in journal} == {"a deleted person", "team", "other", "okta test"}
     joined = next(entry for entry in journal if entry["resource"] == group["id"])
     assert "forgotten" in str(joined["changes"])
     assert client.get(f"/Users/{other['id']}").status == 200
@@ -178,6 +182,47 @@ def test_people_whose_names_contain_the_name_are_not_forgotten(watched: Flask, c
     assert run_json(watched, "quirks") == quirks
 
 
+@pytest.mark.parametrize("name", ["ren\u00e9e", "rene\u0301e", "RENE\u0301E"], ids=ascii)
+def test_a_person_is_forgotten_in_every_spelling(watched: Flask, client: ScimClient, name: str) -> None:
+    identifier = client.post("/Users", {**person("Rene\u0301e"), "displayName": "x"}).body["id"]
+    client.post("/Users", {"userName": "boss", "nickName": "Ren\u00e9e"})
+    refused = watched.test_cli_runner().invoke(args=["forget", name])
+    assert refused.exit_code == 1 and "exists" in refused.output
+    for spelling in ("ren\u00e9e", "RENE\u0301E"):
+        client.get("/Users?filter=" + quote(f'userName eq "{spelling}"'))
+    client.request("POST", "/Users/.search", data=b'{"filter": "userName eq \\"ren\\u00e9e\\""}')
+    client.delete(f"/Users/{identifier}")
+    settle(watched)
+    assert "Erased" in run_command(watched, "forget", name)
+    with closing(sqlite3.connect(database(watched).path)) as connection:
+        kept = connection.execute("SELECT path, request, response FROM traffic").fetchall()
+        assert len(kept) == 0, kept
+    assert "ren" not in str(run_json(watched, "journal", "--user", "boss")[0]["changes"]).lower()
+
+
 def test_forgetting_an_unknown_name_changes_nothing(watched: Flask) -> None:
     assert "no entries" in run_command(watched, "forget", "nobody")
     assert run_json(watched, "journal") == []
+
+
+def test_addresses_of_the_console_are_forgotten_and_pruned(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
+    console, other = Console(app), Console(app)
+    for visitor, address in ((console, "192.0.2.77"), (other, "192.0.2.7")):
+        visitor.client.environ_base = {**visitor.client.environ_base, "REMOTE_ADDR": address}
+        visitor.sign_in("wrong")
+        visitor.sign_in()
+    assert "2 other entries" in run_command(app, "forget", "192.0.2.77")
+    left = bytes_of(database(app).path.parent)
+    # In the file the request's id, 16 hexadecimal digits, comes right after an address.
+    assert not re.search(rb"192\.0\.2\.77(?![0-9a-f]{15}s)", left) and b"192.0.2.7" in left
+    assert console.get("/keys").status_code == 200, "the session stays open"
+    acts = [(entry["action"], entry["actor"], entry["resource"]) for entry in run_json(app, "journal")]
+    assert ("sign-in refused", "address:forgotten", "forgotten") in acts
+    assert ("sign-in refused", "address:192.0.2.7", "192.0.2.7") in acts
+    later = time.time() + 13 * 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    app.extensions["perch"].repository.prune(365, 30)
+    with database(app).read() as connection:
+        for table in ("console_sessions", "console_attempts"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)

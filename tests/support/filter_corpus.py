@@ -9,6 +9,7 @@ from sqlite_utils import Database as SqliteUtils
 
 from schemas.datetimes import normalise_instant
 from schemas.group import ACCESS_URN as GROUP_ACCESS
+from schemas.text import compose, fold
 from schemas.user import ACCESS_URN as USER_ACCESS
 from storage.migrations import MIGRATIONS
 from storage.roles import hold
@@ -119,17 +120,17 @@ class Corpus:
 
     def _insert(self, connection: sqlite3.Connection, entry: Entry) -> int:
         document = self.stored(entry)
-        name, display = document.get("userName"), document.get("displayName")
+        name, display, external = (document.get(key) for key in ("userName", "displayName", "externalId"))
         row = (
             entry.id, entry.type, entry.version, normalise_instant(entry.created),
-            normalise_instant(entry.lastModified), name and name.casefold(), display and display.casefold(),
-            document.get("externalId"), document.get("active"), json.dumps(document),
+            normalise_instant(entry.lastModified), name and fold(name), display and fold(display),
+            external and compose(external), document.get("active"), json.dumps(document),
         )  # fmt: skip
         columns = "id, type, version, created, lastModified, userName, displayName, externalId, active, document"
         done = connection.execute(f"INSERT INTO resources ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         seq = done.lastrowid or 0
         for place, email in enumerate(document.get("emails", ())):
-            value, kind = (text and text.casefold() for text in (email.get("value"), email.get("type")))
+            value, kind = (text and fold(text) for text in (email.get("value"), email.get("type")))
             connection.execute(
                 "INSERT INTO emails VALUES (?, ?, ?, ?, ?)", (seq, place, value, kind, email.get("primary"))
             )

@@ -31,7 +31,7 @@ def traced(app: Flask) -> Iterator[list[str]]:
 
 
 def _trace(database: Database, callback: Callable[[str], None] | None) -> None:
-    # Only who writes may touch the connection for writing; SQLite would wait for another thread for ever.
+    # Only inside a write is no other thread using the connection for writing; otherwise this could deadlock.
     with database.write() as writing:
         writing.set_trace_callback(callback)
     database.reading_connection().set_trace_callback(callback)

@@ -1,4 +1,4 @@
-"""No answer of Perch is kept by caches or guessed to be a page, whoever asks and whatever happens."""
+"""Every answer to SCIM clients and applications forbids content sniffing and, but for the key set, caching."""
 
 import pytest
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from schemas.text import fold
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient
 from tests.support.oracle import Outcome, Pair, oracle_client
@@ -207,7 +208,7 @@ def sort_value(document: dict[str, Any], key: str) -> Any:
     urn, _, name = key.rpartition(":")
     for step in [urn, *name.split(".")] if urn else name.split("."):
         value = value.get(step) if value else None
-    return value.casefold() if isinstance(value, str) else value
+    return fold(value) if isinstance(value, str) else value
 
 
 def explained(operation: Operation, outcome: Outcome) -> bool:

@@ -1,6 +1,9 @@
 """Events as security event tokens (RFC 9967): polled (RFC 8936) and pushed (RFC 8935)."""
 
+import base64
+import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from schemas.datetimes import now
 from scim.events.delivery import WebhookDelivery
 from tests.conftest import MakeApp
 from tests.support.client import Answer, ScimClient, wsgi_transport
@@ -140,7 +144,7 @@ def test_tokens_are_pushed_to_a_webhook(make_app: MakeApp) -> None:
     client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "generic"))
     client.post("/Users", {"userName": "ann"})
     issuer = f"http://perch/{perch.workspace}"
-    delivery = WebhookDelivery(perch.database, perch.settings, issuer, added["id"], lambda: True)
+    delivery = WebhookDelivery(perch.repository, perch.settings, issuer, added["id"], lambda: True)
     delivery.step()
     ((headers, body),) = receiver.raw
     assert headers["Content-Type"] == "application/secevent+jwt" and headers["Accept"] == "application/json"
@@ -181,3 +185,80 @@ def test_a_poll_acknowledges_at_most_ten_thousand_tokens(acknowledged: int, refu
     )
     assert (answer.status, answer.body["scimType"]) == (400, "invalidSyntax")
     assert "10000" in answer.body["detail"]
+
+
+def kids(app: Flask, poller: Poller) -> list[str]:
+    found = app.test_client().get(f"{poller.client.base_path}/jwks.json").json
+    return [key["kid"] for key in found["keys"]]  # type: ignore[index]
+
+
+def signs(generic: ScimClient, poller: Poller) -> str:
+    """Return the id of the key that signs the next event."""
+    generic.post("/Users", {"userName": f"user-{time.monotonic_ns()}"})
+    sets = poller.ask().body["sets"]
+    return str(json.loads(base64.urlsafe_b64decode(next(iter(sets.values())).split(".")[0] + "=="))["kid"])
+
+
+def at(monkeypatch: pytest.MonkeyPatch, hours: float) -> None:
+    """Move the clock of the signing keys to some hours from now."""
+    moved = lambda offset=timedelta(0): now(offset + timedelta(hours=hours))  # noqa: E731
+    monkeypatch.setattr("storage.signing_keys.now", moved)
+
+
+def test_a_new_signing_key_is_published_before_it_signs_and_the_old_one_after(
+    app: Flask, generic: ScimClient, poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = kids(app, poller)
+    new = run_command(app, "events", "rotate-signing-key").partition(":")[0]
+    assert kids(app, poller) == [new, old]
+    assert signs(generic, poller) == old
+    at(monkeypatch, 9 / 60)
+    assert signs(generic, poller) == old
+    for hours in (11 / 60, 23.9):
+        at(monkeypatch, hours)
+        assert (signs(generic, poller), kids(app, poller)) == (new, [new, old])
+    at(monkeypatch, 24.1)
+    assert (signs(generic, poller), kids(app, poller)) == (new, [new])
+    app.extensions["perch"].repository.prune(365, 30)
+    monkeypatch.undo()
+    assert kids(app, poller) == [new], "the private part of the old one is deleted"
+
+
+def test_a_stolen_signing_key_ends_at_once(app: Flask, generic: ScimClient, poller: Poller) -> None:
+    (old,) = kids(app, poller)
+    new = run_command(app, "events", "rotate-signing-key", "--overlap", "0").partition(":")[0]
+    assert kids(app, poller) == [new] and new != old
+    assert signs(generic, poller) == new
+    entry = run_json(app, "journal")[1]
+    assert (entry["type"], entry["action"], entry["name"]) == ("Workspace", "rotate", "signing key")
+    assert entry["changes"]["kid"] == {"before": [old], "after": new}
+
+
+@pytest.mark.parametrize(
+    ("overlaps", "left"), [(("24", "24"), 3), (("24", "0"), 1), (("0", "24"), 2), (("1", "24"), 3)]
+)
+def test_signing_keys_are_rotated_again(
+    app: Flask, generic: ScimClient, poller: Poller, overlaps: tuple[str, str], left: int
+) -> None:
+    for overlap in overlaps:
+        run_command(app, "events", "rotate-signing-key", "--overlap", overlap)
+    assert len(kids(app, poller)) == left
+    assert signs(generic, poller) in kids(app, poller)
+
+
+def test_an_early_end_is_not_put_off_by_another_rotation(
+    app: Flask, poller: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = kids(app, poller)
+    run_command(app, "events", "rotate-signing-key", "--overlap", "1")
+    run_command(app, "events", "rotate-signing-key", "--overlap", "24")
+    at(monkeypatch, 2)
+    assert len(kids(app, poller)) == 2 and old not in kids(app, poller)
+
+
+def test_the_first_signing_key_may_be_made_by_a_rotation(app: Flask, generic: ScimClient) -> None:
+    new = run_command(app, "events", "rotate-signing-key").partition(":")[0]
+    poller = Poller(app)
+    assert poller.poll() == []
+    assert signs(generic, poller) == new
+    assert kids(app, poller) == [new]

@@ -45,10 +45,10 @@ function reveal(root) {
 let current = null;
 
 // Fetch a page of the console and replace one element of this page with its new version; a newer call cancels an older.
-async function swap(address, id) {
+async function swap(address, id, extra = {}) {
   current?.abort();
   const mine = (current = new AbortController());
-  const answer = await fetch(address, { signal: mine.signal, headers: { Accept: "text/html" } });
+  const answer = await fetch(address, { signal: mine.signal, headers: { Accept: "text/html", ...extra } });
   if (answer.redirected && new URL(answer.url).pathname.endsWith("/sign-in")) {
     window.location.reload();
     return null;
@@ -97,7 +97,7 @@ document.querySelectorAll("button[data-refresh]").forEach((button) => {
     const inside = document.getElementById(button.dataset.refresh)?.contains(document.activeElement);
     if (!isOn() || document.hidden || inside) return;
     try {
-      await swap(window.location.href, button.dataset.refresh);
+      await swap(window.location.href, button.dataset.refresh, { "Perch-Refresh": "1" });
     } catch {
       // The server may be restarting; the next interval tries again.
     }

@@ -19,7 +19,7 @@ from tests.support.filter_corpus import BASE, Corpus, Entry, database
 from tests.support.resource_types import GROUP, USER
 
 TEMPLATE = database()
-CATALOGUE = {"a": "Role A", "A": "ß", "b:c": "b:c", "work": "x"}
+CATALOGUE = {"a": "Role A", "A": "ß", "b:c": "b:c", "work": "x", "é": "E\u0301"}
 IDS = ["u1", "u2", "U2", "3", "u4", "g1", "g2", "G2", "u1x"]
 WORDS = [
     "a",
@@ -55,6 +55,14 @@ WORDS += [
     "\U0010ffff",
     "İ",
     "i",
+    "e\u0301",
+    "E\u0301b",
+    "\u0301",
+    "\u1100\u1161",
+    "가",
+    "ς",
+    "Σ",
+    "ﬁ",
 ]
 INSTANTS = [
     "2026-01-01T00:00:00Z",

@@ -12,7 +12,7 @@ from storage.search import ROLES
 from storage.sql.filters import compile_filter, compile_total
 from storage.sql.fragments import Sql
 from storage.sql.ordering import order_by
-from tests.schemas.test_filters import CORPUS, MATCHES, name_of
+from tests.schemas.test_filters import CORPUS, MATCHES, UNICODE_CORPUS, UNICODE_MATCHES, name_of
 from tests.support.filter_corpus import BASE, Corpus, Entry, database
 from tests.support.resource_types import GROUP, RESOURCE_TYPES, ROLE, USER
 
@@ -23,6 +23,13 @@ ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 def connection() -> sqlite3.Connection:
     connection = database()
     CORPUS.insert(connection)
+    return connection
+
+
+@pytest.fixture(scope="module")
+def unicode_connection() -> sqlite3.Connection:
+    connection = database()
+    UNICODE_CORPUS.insert(connection)
     return connection
 
 
@@ -39,6 +46,11 @@ def search(connection: sqlite3.Connection, text: str, kind: ResourceType) -> lis
 @pytest.mark.parametrize("case", MATCHES, ids=name_of)
 def test_a_filter_finds_its_matches(case, connection):
     assert search(connection, case["filter"], RESOURCE_TYPES[case.get("type", "User")]) == case["matches"]
+
+
+@pytest.mark.parametrize("case", UNICODE_MATCHES, ids=name_of)
+def test_a_filter_finds_every_spelling_of_unicode(case, unicode_connection):
+    assert search(unicode_connection, case["filter"], RESOURCE_TYPES[case.get("type", "User")]) == case["matches"]
 
 
 def test_login_allowed_follows_the_roles_of_users_and_groups():
