@@ -170,19 +170,27 @@ class Database:
             if not may_create:
                 self._refuse_missing()
             use = FileUse(self.file)
-            use.join()
-            with unusable(self.file):
-                connection = self._connect()
             try:
-                with sqlite_errors(self.file):
-                    if not may_migrate:
-                        refuse_outdated(connection, self.file)
-                    applied = migrate(connection, self.file, on_migration)
+                use.join()
+                with unusable(self.file):
+                    connection = self._connect()
+                applied = self._prepare(connection, may_migrate, on_migration)
             except BaseException:
-                connection.close()
+                # The frames of the error would keep the use alive, and the next process would wait for it.
+                use.leave()
                 raise
             self._begin_use(use, connection)
             return applied
+
+    def _prepare(self, connection: Connection, may_migrate: bool, on_migration: OnMigration | None) -> list[Applied]:
+        try:
+            with sqlite_errors(self.file):
+                if not may_migrate:
+                    refuse_outdated(connection, self.file)
+                return migrate(connection, self.file, on_migration)
+        except BaseException:
+            connection.close()
+            raise
 
     def _begin_use(self, use: FileUse, connection: Connection) -> None:
         use.record()
@@ -334,3 +342,11 @@ class Database:
                 self._thread.connection.close()
             self._thread.connection = None
         self._queue.close()
+
+    def leave(self) -> None:
+        """End this process's use of the file; the last process that does so merges the write-ahead log into it."""
+        self.close()
+        if self._first is not None and self._use is not None:
+            self._first.close()
+            self._use.leave()
+        self._first = self._use = self._opened = None

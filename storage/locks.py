@@ -157,7 +157,7 @@ class FileUse:
         """Name the database; nothing is locked yet."""
         self.path = path
         self._handle = open_lock(path.with_name(path.name + ".in-use"))
-        weakref.finalize(self, os.close, self._handle)
+        self._end = weakref.finalize(self, os.close, self._handle)
 
     def join(self) -> None:
         """Use the database beside other processes, and make a missing file; the caller holds the writers' lock.
@@ -187,6 +187,10 @@ class FileUse:
             if time.monotonic() > deadline:
                 raise UnusableFile(f"Perch is running on {self.path}; stop every server of it first.")
             time.sleep(RESTORE_PAUSE)
+
+    def leave(self) -> None:
+        """End the use."""
+        self._end()
 
     def record(self) -> None:
         """Note which database the write-ahead log belongs to; the caller holds the writers' lock."""

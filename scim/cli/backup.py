@@ -53,7 +53,7 @@ def _note(action: str, file: Path, contents: backup.Contents) -> None:
             write.note(action, ("Workspace", action, file.name), journal.difference({}, values))
     except ScimError as error:
         echo(f"The {action} is done, but the journal could not be written: {error.detail}", err=True)
-    perch().database.close()
+    perch().database.leave()
 
 
 def _described(contents: backup.Contents) -> str:

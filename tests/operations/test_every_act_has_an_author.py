@@ -111,6 +111,7 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
     ("okta import", [("AccessKey", "create"), ("AccessKey", "revoke")]),
     ("okta sample 2", []),
     ("quirks", []), ("traffic", []), ("traffic show 1", []), ("settings", []), ("workspace", []), ("journal", []),
+    ("migrate", []),
     ("forget gone", [("Workspace", "forget")]),
 ]  # fmt: skip
 # These need a server, a file or a network, and act through what is tested here or in the named place.
@@ -339,7 +340,7 @@ def test_a_restore_is_in_the_journal_of_the_restored_file_and_ends_all_sessions(
     console = Console(world)
     console.sign_in()
     run_command(world, "backup", str(tmp_path / "copy.db"))
-    fresh = make_app(PERCH_DATABASE=str(tmp_path / "new.db"), PERCH_ADMIN_PASSWORD=PASSWORD)
+    fresh = make_app(opened=False, PERCH_DATABASE=str(tmp_path / "new.db"), PERCH_ADMIN_PASSWORD=PASSWORD)
     run_command(fresh, "restore", str(tmp_path / "copy.db"))
     assert not list(tmp_path.glob("new.db-wal")), "the file is whole without a log"
     newest, second = run_json(fresh, "journal")[:2]
