@@ -25,14 +25,14 @@ SCIM_TARGET = re.compile(r"\{BASE\}|\{WORKSPACE\}/(events|jwks\.json)")
 MOST_WRITTEN, BEFORE = 20, 60
 
 
-def judge(sent: Input, answer: Answer) -> list[tuple[str, str]]:
+def judge(sent: Input, answer: Answer, longest: float = LONGEST_S) -> list[tuple[str, str]]:
     """Return the kind and the reason of each finding in the answer to an input, which still has its placeholders."""
     found = []
     if answer.status == 0 and not sent.raw and not answer.hung_up:
         found.append(("no answer", answer.problem))
     if answer.status >= 500 and not is_right(sent, answer):
         found.append(("5xx", f"{answer.status} {answer.body[:500]!r}"))
-    if answer.seconds > LONGEST_S and not answer.hung_up:
+    if answer.seconds > longest and not answer.hung_up:
         found.append(("over 2 s", f"{answer.seconds:.1f} s, status {answer.status}"))
     if problem := scim_problem(sent, answer):
         found.append(("no SCIM error", problem))
@@ -71,6 +71,7 @@ class Findings:
 
     folder: Path
     seed: int
+    longest: float = LONGEST_S
     inputs: int = 0
     found: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -82,7 +83,7 @@ class Findings:
 
     def take(self, sent: Input, answer: Answer) -> None:
         """Count an input and judge its answer."""
-        found = judge(sent, answer)
+        found = judge(sent, answer, self.longest)
         with self.lock:
             self.inputs += 1
             self.kinds[sent.kind] += 1

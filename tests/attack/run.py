@@ -68,7 +68,7 @@ def main() -> int:
         compare(attacked, findings)
     print(findings.report())
     if not findings.found:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
     return 1 if findings.found else 0
 
 
