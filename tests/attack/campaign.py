@@ -83,8 +83,10 @@ def send(client: AttackClient, world: World, findings: Findings, sent: Input) ->
     findings.take(sent, answer)
     if answer.status in (200, 201) and sent.method == "POST":
         world.learn(answer.body)
-    if sent.kind == "console" and answer.status == 303 and "sign-in" in answer.headers.get("location", ""):
-        world.sign_in()
+    if sent.kind == "console":
+        world.learn_entries(answer.body)
+        if answer.status == 303 and "sign-in" in answer.headers.get("location", ""):
+            world.sign_in()
 
 
 class Monitor:
@@ -95,13 +97,16 @@ class Monitor:
         self.server, self.findings = world.server, findings
         self.pid = world.server.process.pid
         self.workers = set(children(self.pid))
-        self.seen = len(world.server.log())
+        self.seen = world.server.log_file.stat().st_size
 
     def look(self) -> None:
         """Add a finding for each worker that died and for each traceback since the last look."""
         workers = set(children(self.pid))
-        new = self.server.log()[self.seen :]
-        self.seen += len(new)
+        with self.server.log_file.open("rb") as log:
+            log.seek(self.seen)
+            lines = log.read()
+        self.seen += len(lines)
+        new = lines.decode("utf-8", "replace")
         if workers != self.workers or DEAD.search(new):
             self.findings.add("dead worker", f"{self.workers} became {workers}\n{new[-3000:]}")
             self.workers = workers

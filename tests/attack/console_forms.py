@@ -10,8 +10,9 @@ from tests.support.hostile import NASTY_NUMBERS, NASTY_TEXTS
 PAGES = (
     "/", "/users", "/users/{USER:1}", "/groups", "/groups/{GROUP:1}", "/role", "/roles", "/role/remove", "/keys",
     "/keys/{KEYID:0}/revoke", "/webhooks", "/webhooks/{HOOK:0}", "/webhooks/{HOOK:0}/remove", "/requests",
-    "/requests/7", "/requests/quirks", "/journal", "/okta", "/entra", "/sessions", "/fuse", "/sign-in", "/nothing",
-    "/static/perch.svg", "/static/../../app.py", "/requests/99999999999999999999", "/users/{CANARY:1}",
+    "/requests/{ENTRY:0}", "/requests/{ENTRY:9}", "/requests/quirks", "/journal", "/okta", "/entra", "/sessions",
+    "/fuse", "/sign-in", "/nothing", "/static/perch.svg", "/static/../../app.py", "/requests/99999999999999999999",
+    "/users/{CANARY:1}",
 )  # fmt: skip
 PARAMETERS = ("q", "page", "state", "role", "group", "sort", "dir", "slug", "before", "key", "method", "show", "type")
 SLUGS = ("managed:admin", "attack:1", "attack:2", "nope", "", "\u202e", "a" * 3000, "\0", "{USER:1}")
@@ -36,8 +37,8 @@ FORMS: dict[str, dict[str, tuple[str, ...]]] = {
     "/webhooks/{HOOK:0}/resume": {},
     "/webhooks/{HOOK:0}/rotate": {},
     "/webhooks/{HOOK:0}/replay": {"from": ("beginning", "time"), "at": ("2026-01-01T00:00", "x", "0001-01-01T00:00")},
-    "/requests/12/replay": {},
-    "/requests/300/replay": {},
+    "/requests/{ENTRY:0}/replay": {},
+    "/requests/{ENTRY:9}/replay": {},
     "/fuse": {"minutes": ("10", "-1", "x", "9" * 40)},
     "/sessions": {"session": ("x", "\0")},
 }  # fmt: skip
@@ -61,7 +62,7 @@ def encoded(fields: dict[str, str]) -> str:
 
 def page(chance: Random) -> Input:
     """Return a page with odd parameters."""
-    target = "/console" + chance.choice(PAGES)
+    target = "/console" + chance.choice(PAGES).replace("ENTRY:9", f"ENTRY:{chance.randrange(50)}")
     values = (*SLUGS, *NASTY_TEXTS[:12], *map(str, NASTY_NUMBERS), any_filter(chance))
     asked = encoded({name: chance.choice(values)[:500] for name in chance.sample(PARAMETERS, chance.choice((0, 1, 3)))})
     signed = SIGNED_IN if chance.random() < 0.8 else ()

@@ -64,7 +64,7 @@ def wide(chance: Random) -> Any:
     many = chance.choice(WIDE)
     return chance.choice((
         [{"value": f"a{n}@b", "type": "work", "primary": n == 3} for n in range(many)],
-        [{"value": f"{{USER:{n % 64}}}"} for n in range(many)],
+        [{"value": f"{{{chance.choice(('USER', 'GROUP'))}:{n % 64}}}"} for n in range(many)],
         {f"key{n}": n for n in range(many)},
         ["managed:admin"] * many,
         "x" * many * 20,
@@ -143,6 +143,9 @@ def resource(kind: str, chance: Random) -> Any:
     text = json.dumps(DOCUMENTS[kind]).replace("{id}", f"{{USER:{chance.randrange(64)}}}")
     document = json.loads(text)
     document["userName" if kind == "user" else "displayName"] = f"attack.{chance.randrange(5000)}"
+    if kind == "group" and chance.random() < 0.5:
+        # Groups in groups, and in circles.
+        document["members"] = [{"value": f"{{GROUP:{chance.randrange(64)}}}"} for _ in range(chance.choice((1, 2, 9)))]
     return document
 
 

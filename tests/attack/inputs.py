@@ -15,10 +15,10 @@ SIGNED_IN = (("Cookie", "{COOKIE}"),)
 class Input:
     """A request; with `raw`, its body is all that goes to the socket.
 
-    `{USER:3}`, `{GROUP:3}`, `{CANARY:3}`, `{TEAM:3}`, `{KEY:okta}`, `{KEYID:0}`, `{HOOK:0}`, `{BASE}`, `{COOKIE}`,
-    `{TOKEN}` and `{CURSOR}` stand for values of the server, also in the body, whose text is one Latin-1 character per
-    byte. The client hangs up after `patience` seconds; 0 means that an answer must come. `forbidden` marks a request
-    that must not succeed.
+    `{USER:3}`, `{GROUP:3}`, `{CANARY:3}`, `{TEAM:3}`, `{KEY:okta}`, `{KEYID:0}`, `{HOOK:0}`, `{ENTRY:0}`, `{BASE}`,
+    `{COOKIE}`, `{TOKEN}` and `{CURSOR}` stand for values of the server, also in the body, whose text is one Latin-1
+    character per byte. The client hangs up after `patience` seconds; 0 means that an answer must come. `forbidden`
+    marks a request that must not succeed.
     """
 
     kind: str

@@ -28,6 +28,7 @@ SETTINGS = {
     "PERCH_WEBHOOK_HOSTS": "127.0.0.1",
 }
 LOCATION = re.compile(rb'"location"\s*:\s*"[^"]*/(Users|Groups)/([^"/]+)"')
+ENTRY = re.compile(rb'href="/console/requests/(\d+)"')
 KINDS = {b"Users": "USER", b"Groups": "GROUP"}
 OUR_ADDRESS = {"X-Forwarded-For": "10.9.8.7"}
 
@@ -92,7 +93,7 @@ class World:
         groups = [group_id(client, f"crew{n}", *crowd[n : n + 10]) for n in range(KNOWN)]
         self.ids = {
             "CANARY": canaries, "TEAM": teams, "USER": crowd[:KNOWN], "GROUP": groups, "HOOK": [hook],
-            "KEYID": [listed["victim 0"], listed["victim 1"]],
+            "KEYID": [listed["victim 0"], listed["victim 1"]], "ENTRY": ["1"],
         }  # fmt: skip
 
     def canary_paths(self) -> Iterable[str]:
@@ -121,7 +122,7 @@ class World:
         """Return the server's value for a placeholder."""
         if kind in self.ids:
             known = self.ids[kind]
-            return known[int(name or 0) % len(known)] if name.isdecimal() or not name else ""
+            return known[(int(name) if name.isdecimal() else 0) % len(known)]
         basic = base64.b64encode(f"perch:{self.keys['entra']}".encode()).decode()
         others = {
             "BASE": self.base, "WORKSPACE": self.base.removesuffix("/scim/v2"), "CURSOR": self.cursor,
@@ -139,6 +140,11 @@ class World:
                 self._place = (self._place + 1) % KNOWN
                 self.evicted.append((kind.decode(), known[self._place]))
                 known[self._place] = name
+
+    def learn_entries(self, page: bytes) -> None:
+        """Remember the numbers of recorded requests that a page of the console lists."""
+        if found := ENTRY.findall(page):
+            self.ids["ENTRY"] = [number.decode() for number in found]
 
     def leftover(self) -> Input | None:
         """Return the deletion of something that is no longer known, so that the directory does not grow."""
