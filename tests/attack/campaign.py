@@ -83,6 +83,8 @@ def send(client: AttackClient, world: World, findings: Findings, sent: Input) ->
     findings.take(sent, answer)
     if answer.status in (200, 201) and sent.method == "POST":
         world.learn(answer.body)
+    if sent.kind == "search":
+        world.learn_page(answer.body)
     if sent.kind == "console":
         world.learn_entries(answer.body)
         if answer.status == 303 and "sign-in" in answer.headers.get("location", ""):

@@ -1,6 +1,7 @@
 """Inputs for SCIM and events: each generator makes one from a source of chance."""
 
 import json
+import re
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -11,8 +12,8 @@ from tests.attack.grammar import any_filter, any_path
 from tests.attack.inputs import Input, json_body
 from tests.support.hostile import HEADERS, IDS, NASTY, NASTY_NUMBERS, NASTY_TEXTS, TARGETS
 
-KEYS = ("okta", "entra", "generic", "generic", "create", "read", "none", "wrong", "revoked", "basic")
-WEIGHTS = (6, 6, 6, 6, 4, 3, 1, 1, 1, 2)
+KEYS = ("okta", "entra", "generic", "create", "strict", "read", "none", "wrong", "revoked", "basic")
+WEIGHTS = (6, 6, 12, 4, 3, 3, 1, 1, 1, 2)
 # gunicorn refuses a longer request line by itself.
 LONGEST_TARGET = 8000
 POLL = "{WORKSPACE}/events/poll"
@@ -65,11 +66,12 @@ def query(chance: Random) -> str:
             value = any_filter(chance)
         elif name in ("sortBy", "attributes", "excludedAttributes"):
             value = ",".join(any_path(chance) for _ in range(chance.choice((1, 1, 3))))
+        elif name == "cursor":
+            value = chance.choice(("", "{PAGE}", "{PAGE}", "{PAGE}x", "x{PAGE}", "{PAGE}.{PAGE}", ".", "e30.e30"))
         else:
             value = str(chance.choice([1, 10, 200, *NASTY_NUMBERS, *NASTY_TEXTS]))[:500]
         pairs.append(f"{name if chance.random() < 0.9 else name.upper()}={escaped(value, '/:')}")
-    text = "?" + "&".join(pairs) if pairs else ""
-    return text.replace("%7BUSER%3A1%7D", "{USER:1}").replace("%7BUSER:1%7D", "{USER:1}")
+    return re.sub(r"%7B([A-Z]+)(:1)?%7D", r"{\1\2}", "?" + "&".join(pairs)) if pairs else ""
 
 
 def someone(chance: Random, kind: str = "") -> str:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 PLACE = re.compile(r"\{([A-Z]+)(?::(\w+))?\}")
-KNOWN = ("{KEY:okta}", "{KEY:entra}", "{KEY:generic}", "{KEY:create}", "{KEY:read}", "{BASIC}", "{COOKIE}")
+LIVE_KEYS = ("okta", "entra", "generic", "create", "strict", "read")
+KNOWN = (*(f"{{KEY:{name}}}" for name in LIVE_KEYS), "{BASIC}", "{COOKIE}")
 SIGNED_IN = (("Cookie", "{COOKIE}"),)
 
 
@@ -16,9 +17,9 @@ class Input:
     """A request; with `raw`, its body is all that goes to the socket.
 
     `{USER:3}`, `{GROUP:3}`, `{CANARY:3}`, `{TEAM:3}`, `{KEY:okta}`, `{KEYID:0}`, `{HOOK:0}`, `{ENTRY:0}`, `{BASE}`,
-    `{COOKIE}`, `{TOKEN}` and `{CURSOR}` stand for values of the server, also in the body, whose text is one Latin-1
-    character per byte. The client hangs up after `patience` seconds; 0 means that an answer must come. `forbidden`
-    marks a request that must not succeed.
+    `{COOKIE}`, `{TOKEN}`, `{CURSOR}` (of events) and `{PAGE}` (of lists) stand for values of the server, also in the
+    body, whose text is one Latin-1 character per byte. The client hangs up after `patience` seconds; 0 means that an
+    answer must come. `forbidden` marks a request that must not succeed.
     """
 
     kind: str

@@ -28,6 +28,7 @@ SETTINGS = {
     "PERCH_WEBHOOK_HOSTS": "127.0.0.1",
 }
 LOCATION = re.compile(rb'"location"\s*:\s*"[^"]*/(Users|Groups)/([^"/]+)"')
+NEXT = re.compile(rb'"nextCursor"\s*:\s*"([^"]+)"')
 ENTRY = re.compile(rb'href="/console/requests/(\d+)"')
 KINDS = {b"Users": "USER", b"Groups": "GROUP"}
 OUR_ADDRESS = {"X-Forwarded-For": "10.9.8.7"}
@@ -53,6 +54,7 @@ class World:
         self._locks = {path: threading.Lock() for path in self.expected}
         self.sign_in()
         self.cursor = str(self.client.beside_scim().get("/events?after=latest").body["cursor"])
+        self.page = str(self.client.get("/Users?cursor=&count=2").body["nextCursor"])
 
     def _make_keys(self) -> dict[str, str]:
         create = partial(create_key, self.app)
@@ -61,11 +63,14 @@ class World:
             "entra": create("entra", "--idp", "entra"),
             "generic": create("generic", "--idp", "generic", "--roles-as", "objects"),
             "create": create("create", "--unknown-roles", "create"),
+            "strict": create("strict", "--idp", "generic"),
             "read": create("read", "--access", "read"),
             "revoked": create("revoked"),
             "wrong": "perch_x_y",
         }
-        run_command(self.app, "keys", "revoke", self._key_ids()["revoked"])
+        identifiers = self._key_ids()
+        run_command(self.app, "keys", "revoke", identifiers["revoked"])
+        run_command(self.app, "keys", "set", identifiers["strict"], "--strict")
         return found
 
     def scim_client(self, key: str) -> ScimClient:
@@ -125,7 +130,8 @@ class World:
             return known[(int(name) if name.isdecimal() else 0) % len(known)]
         basic = base64.b64encode(f"perch:{self.keys['entra']}".encode()).decode()
         others = {
-            "BASE": self.base, "WORKSPACE": self.base.removesuffix("/scim/v2"), "CURSOR": self.cursor,
+            "BASE": self.base, "WORKSPACE": self.base.removesuffix("/scim/v2"),
+            "CURSOR": self.cursor, "PAGE": self.page,
             "KEY": self.keys.get(name, "none"), "BASIC": f"Basic {basic}", **self.session,
         }  # fmt: skip
         return others.get(kind, f"{{{kind}}}")
@@ -140,6 +146,11 @@ class World:
                 self._place = (self._place + 1) % KNOWN
                 self.evicted.append((kind.decode(), known[self._place]))
                 known[self._place] = name
+
+    def learn_page(self, answer: bytes) -> None:
+        """Remember the cursor of a list's next page."""
+        if found := NEXT.search(answer):
+            self.page = found[1].decode()
 
     def learn_entries(self, page: bytes) -> None:
         """Remember the numbers of recorded requests that a page of the console lists."""
