@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -67,11 +67,13 @@ def scim_error(status: int, written: str = "") -> bytes:
     return json.dumps({"schemas": [ERROR], "status": written or str(status), "detail": "no"}).encode()
 
 
-class Planted:
-    """An answer of a server with a fault; status 0 closes the connection."""
+class Planted(NamedTuple):
+    """A faulty answer, given after some seconds; status 0 closes the connection instead."""
 
-    def __init__(self, status: int, body: bytes = b"{}", kind: str = "application/scim+json", wait: float = 0) -> None:
-        self.status, self.body, self.kind, self.wait = status, body, kind, wait
+    status: int
+    body: bytes = b"{}"
+    kind: str = "application/scim+json"
+    wait: float = 0
 
 
 @contextmanager
@@ -96,7 +98,7 @@ def faulty_server(planted: Planted) -> Iterator[int]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.server_port
         server.shutdown()
 
