@@ -21,6 +21,7 @@ FINDINGS = (
     "dialogue",
 )  # fmt: skip
 SCIM_TARGET = re.compile(r"\{BASE\}|\{WORKSPACE\}/(events|jwks\.json)")
+BULK_5XX = re.compile(rb'"status": ?"5(?!01)')
 # How many findings of a kind are written, with how many inputs before each.
 MOST_WRITTEN, BEFORE = 20, 60
 
@@ -32,6 +33,8 @@ def judge(sent: Input, answer: Answer, longest: float = LONGEST_S) -> list[tuple
         found.append(("no answer", answer.problem))
     if answer.status >= 500 and not is_right(sent, answer):
         found.append(("5xx", f"{answer.status} {answer.body[:500]!r}"))
+    if BULK_5XX.search(answer.body) and sent.target.startswith("{BASE}/Bulk"):
+        found.append(("5xx", f"in a result of Bulk: {answer.body[:2000]!r}"))
     if answer.seconds > longest and not answer.hung_up:
         found.append(("over 2 s", f"{answer.seconds:.1f} s, status {answer.status}"))
     if problem := scim_problem(sent, answer):

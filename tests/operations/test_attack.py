@@ -29,6 +29,7 @@ INPUTS, SEED = 3000, 20261127
 LOADED_S = 10.0
 READ = Input("search", "GET", "{BASE}/Users", (("Authorization", "Bearer {KEY:read}"),))
 KEYLESS = Input("search", "POST", "{BASE}/Users", (), "{}")
+BULK = replace(READ, method="POST", target="{BASE}/Bulk", body="{}")
 LATE = b"The body did not come together with the request's head"
 
 
@@ -110,6 +111,7 @@ FAULTS = [
     (READ, Planted(502, b"<html>", HTML), {"5xx", "no SCIM error"}),
     (READ, Planted(503, LATE), {"5xx", "no SCIM error"}),
     (replace(READ, target="/console/"), Planted(500, b"<html>", HTML), {"5xx"}),
+    (BULK, Planted(200, b'{"Operations": [{"status":"500"}]}'), {"5xx"}),
     (READ, Planted(200, wait=0.4), {"over 2 s"}),
     (READ, Planted(404, b"<html>Not found</html>", HTML), {"no SCIM error"}),
     (READ, Planted(404, scim_error(404), "application/json"), {"no SCIM error"}),
@@ -123,6 +125,7 @@ FAULTS = [
     (Input("raw", "RAW", "", body="GET / HTTP/1.1\r\nHost: x\r\n\r\n", raw=True), Planted(500), {"5xx"}),
     (READ, Planted(200), set()),
     (READ, Planted(501, scim_error(501)), set()),
+    (BULK, Planted(200, b'{"Operations": [{"status": "400"}, {"status": "501"}]}'), set()),
     (KEYLESS, Planted(503, scim_error(503).replace(b"no", LATE)), set()),
     (replace(READ, target="/console/"), Planted(404, b"<html>", HTML), set()),
     (replace(READ, patience=0.2), Planted(200, wait=0.4), set()),
