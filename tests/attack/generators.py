@@ -178,6 +178,7 @@ def unwelcome(chance: Random) -> Input:
     return make(chance, target)
 
 
+STEAL = {"op": "replace", "path": "displayName", "value": "stolen"}
 THEFT = {
     "PUT": {"userName": "stolen", "displayName": "stolen", "active": False},
     "PATCH": {"Operations": [{"op": "replace", "value": {"displayName": "stolen", "active": False}}]},
@@ -219,16 +220,26 @@ def duplicate(chance: Random, target: str) -> Input:
 
 def half_wrong(chance: Random, target: str) -> Input:
     """Return a change that begins well and ends with an error; none of it may stay."""
-    good = {"op": "replace", "path": "displayName", "value": "stolen"}
-    bad = chance.choice(
-        ({"op": "replace", "path": "nope[", "value": 1}, {"op": "jump"}, {"op": "remove", "path": "id"})
-    )
-    change = {"Operations": [good, bad]}
+    method, change = chance.choice((patch_that_ends_badly, write_that_ends_badly))(chance, target)
     headers = authorization(chance.choice(("okta", "entra", "generic")))
     if chance.random() < 0.4:
-        inside = [{"method": "PATCH", "path": target, "data": change}]
+        inside = [{"method": method, "path": target, "data": change}]
         return Input("unwelcome", "POST", "{BASE}/Bulk", headers, json_body({"Operations": inside}))
     text = json.dumps(change)
-    if chance.random() < 0.3:
-        text = json.dumps({"Operations": [good]})[: -chance.randrange(1, 9)]
-    return Input("unwelcome", "PATCH", "{BASE}" + target, headers, text, forbidden=True)
+    if chance.random() < 0.2:
+        text = json.dumps(THEFT[method])[: -chance.randrange(1, 9)]
+    return Input("unwelcome", method, "{BASE}" + target, headers, text, forbidden=True)
+
+
+def patch_that_ends_badly(chance: Random, target: str) -> tuple[str, Any]:
+    """Return a PatchOp whose last operation is wrong."""
+    bad = ({"op": "replace", "path": "nope[", "value": 1}, {"op": "jump"}, {"op": "remove", "path": "id"})
+    return "PATCH", {"Operations": [STEAL, chance.choice(bad)]}
+
+
+def write_that_ends_badly(chance: Random, target: str) -> tuple[str, Any]:
+    """Return a change that is known to be wrong only after a part of it was written: it names what does not exist."""
+    wrong = {"members": [{"value": "gone"}]} if "TEAM" in target else {"roles": [{"value": "gone:role"}]}
+    if chance.random() < 0.5:
+        return "PUT", {"userName": "stolen", "displayName": "stolen", **wrong}
+    return "PATCH", {"Operations": [STEAL, {"op": "add", "value": wrong}]}
