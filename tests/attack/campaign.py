@@ -54,11 +54,15 @@ class Campaign:
         threads = [threading.Thread(target=self._work, name=f"attacker {n}") for n in range(self.clients)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
-            time.sleep(MONITOR_S)
-            monitor.look()
-        for thread in threads:
-            thread.join()
+        try:
+            while any(thread.is_alive() for thread in threads):
+                time.sleep(MONITOR_S)
+                monitor.look()
+        finally:
+            # Also after Control-C.
+            self.end = 0.0
+            for thread in threads:
+                thread.join()
         monitor.look()
 
     def _next(self) -> int | None:
