@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -89,8 +89,9 @@ def faulty_server(planted: Planted) -> Iterator[int]:
                 self.send_response(planted.status)
                 self.send_header("Content-Type", planted.kind)
                 self.send_header("Content-Length", str(len(planted.body)))
-                self.end_headers()
-                self.wfile.write(planted.body)
+                with suppress(OSError):  # a client that hung up
+                    self.end_headers()
+                    self.wfile.write(planted.body)
             self.close_connection = True
 
         do_POST = do_GET
