@@ -1,6 +1,6 @@
 # make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
 # make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables),
-# sbom (bill of materials).
+# sbom (bill of materials), attack (hostile inputs against a real server).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -26,7 +26,7 @@ except (OSError, ValueError, OverflowError) as error:
 endef
 export PORT_IS_FREE
 
-.PHONY: run test test-long test-min bench check lint types format readme requirements audit sbom clean
+.PHONY: run test test-long test-min bench attack check lint types format readme requirements audit sbom clean
 .NOTPARALLEL:
 
 # Settings for a laptop; the environment overrides them. The delivery worker ends with its parent, which becomes
@@ -63,6 +63,10 @@ test-min: $(MINIMUM)/stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench.run $(BENCH)
 
+# Hostile inputs for ATTACK="--seconds 60"; a finding is written to .attack/, and --replay FILE sends it again.
+attack: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.attack.run $(ATTACK)
+
 # Keeps the pinned versions, unless UPGRADE=--upgrade.
 requirements: $(TOOLS)/stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
@@ -86,7 +90,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
