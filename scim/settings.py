@@ -105,7 +105,7 @@ SETTINGS = (
     Setting("PERCH_MAX_BODY", str(32 * 1024 * 1024), _whole(1), "Largest request body in bytes, Bulk included."),
     Setting(
         "PERCH_TRAFFIC", "errors", _choice("off", "errors", "all"),
-        "Which requests are recorded for people to inspect.",
+        "Which requests are recorded for people to inspect; with errors, others leave a first line and a count.",
     ),
     Setting(
         "PERCH_TRAFFIC_KEEP", "10000", _whole(1),

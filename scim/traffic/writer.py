@@ -4,19 +4,24 @@ import atexit
 import logging
 import os
 import threading
+import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
+from schemas.datetimes import from_seconds
 from storage import quirks, traffic
 from storage.database import Database
 from storage.quirks import Quirk
 
 MOST_WAITING = 5000
+MOST_COUNTED = 100_000
+HOUR = 3600
 MOST_BYTES = 32 * 1024 * 1024
 BATCH = 100
-GATHER_SECONDS = 0.2
+GATHER_SECONDS = 1.0
 IDLE_SECONDS = 600.0
 log = logging.getLogger("perch")
 _starting = threading.Lock()
@@ -39,6 +44,8 @@ class BatchWriter:
     def _reset(self) -> None:
         self._process = os.getpid()
         self._items: deque[tuple[Any, int, bool]] = deque()
+        self._brief: deque[Any] = deque(maxlen=traffic.BRIEF)
+        self._counted: deque[tuple[str, int]] = deque(maxlen=MOST_COUNTED)
         self._bytes = self._strangers = 0
         self._some, self._many = threading.Event(), threading.Event()
         self._flushing = threading.Lock()
@@ -81,6 +88,18 @@ class BatchWriter:
         elif len(self._items) >= BATCH and not self._many.is_set():
             self._many.set()
 
+    def put_brief(self, item: Any) -> None:
+        """Add an item of which only the newest ones are kept; never waits."""
+        self._brief.append(item)
+
+    def count(self, key: str) -> None:
+        """Count a request of a key; never waits."""
+        if self._thread is None or self._process != os.getpid():
+            self.start()
+        self._counted.append((key, int(time.time()) // HOUR))
+        if not self._some.is_set():
+            self._some.set()
+
     def flush(self, prune: bool = False) -> None:
         """Write the queue, and with `prune` delete old rows; when the database fails, only these items are lost."""
         if self._process != os.getpid():
@@ -97,8 +116,9 @@ class BatchWriter:
         """Write at most one batch; tell whether the queue has more."""
         rows, seen = self._take()
         try:
-            if rows or seen or prune:
-                self._write(rows, seen, prune)
+            hours = self._take_counts()
+            if rows or seen or hours or prune:
+                self._write(rows, seen, hours, prune)
                 self._failing = False
         except Exception as error:
             if not self._failing:
@@ -124,11 +144,25 @@ class BatchWriter:
                 _add(quirks_seen, quirk)
         if not self._items:
             self._bytes = self._strangers = 0
-        return rows, list(quirks_seen.values())
+        while self._brief:
+            row, _ = self.prepare(self._brief.popleft())
+            rows += [row] if row is not None else []
+        # The first value of a row is its instant.
+        return sorted(rows, key=itemgetter(0)), list(quirks_seen.values())
 
-    def _write(self, rows: list[traffic.TrafficRow], seen: list[Quirk], prune: bool) -> None:
+    def _take_counts(self) -> Counter[tuple[str, str]]:
+        found: Counter[tuple[str, str]] = Counter()
+        while self._counted:
+            key, hour = self._counted.popleft()
+            found[key, from_seconds(hour * HOUR)[:13]] += 1
+        return found
+
+    def _write(
+        self, rows: list[traffic.TrafficRow], seen: list[Quirk], hours: Mapping[tuple[str, str], int], prune: bool
+    ) -> None:
         with self.database.write_progress() as connection:
             traffic.append(connection, rows)
+            traffic.count(connection, hours)
             quirks.add(connection, seen)
             if prune:
                 traffic.prune(connection, self.keep, self.days)

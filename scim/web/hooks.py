@@ -15,8 +15,8 @@ from scim.service.retention import Retention
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
-from scim.web import bodies
-from scim.web.auth import READING, Authenticator, authorise
+from scim.web import bodies, location
+from scim.web.auth import READING, Authenticator, DeadKey, authorise
 from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
 from storage.journal import Author
@@ -75,7 +75,7 @@ class RequestHooks:
         if replay is not None:
             key, actor = replay.key, "console"
         else:
-            key = self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
+            key = self._key(sent, recording)
             actor = f"key:{key.id}"
             bodies.admit(sent.environ)
         if recording is not None:
@@ -89,6 +89,14 @@ class RequestHooks:
         return Context(
             perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
         )
+
+    def _key(self, sent: Request, recording: Recording | None) -> Key:
+        try:
+            return self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
+        except DeadKey as error:
+            if recording is not None:
+                recording.dead_key = error.key
+            raise
 
     def _take_request(self, key: Key, noted: Any) -> None:
         admitted, noted.quota = self.key_rates.take(key.id)
@@ -123,6 +131,7 @@ class RequestHooks:
             Seen(noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier)
         )
         if recording is not None:
+            recording.location = location.noted(sent.environ) if status == 201 else ""
             self.recorder.record(recording, sent, path, response, noted.get("body"))
         if sent.method not in READING and status < 400:
             self.retention.after_write()
