@@ -366,7 +366,7 @@ class TestCommands:
         client.post("/Users", person("Ada", shoe=4, active="true"))
         kept(watched)
         text = run_command(watched, "traffic", "show", "1")
-        for part in ("Okta creates the user", '"userName": "Ada"', "Bearer $KEY", "shoe", "RFC 7643 section 2.3.2"):
+        for part in ("Okta creates Ada", '"userName": "Ada"', "Bearer $KEY", "shoe", "RFC 7643 section 2.3.2"):
             assert part in text
         assert run_json(watched, "traffic", "show", "1")["curl"].startswith("curl -X POST http")
         assert watched.test_cli_runner().invoke(args=["traffic", "show", "9"]).exit_code == 1
