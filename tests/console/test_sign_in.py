@@ -84,6 +84,13 @@ def test_a_long_password_is_compared_whole(make_app: MakeApp, password: str) -> 
     assert console.sign_in(password).status_code == 303
 
 
+@pytest.mark.parametrize("days", [1, 100, 400, 4000])
+def test_a_password_does_not_expire(app: Flask, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    password, now = run_command(app, "admin-password").strip(), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + days * 86400)
+    assert Console(app).sign_in(password).status_code == 303
+
+
 def test_the_password_is_masked_and_left_to_password_managers(console: Console) -> None:
     (field,) = re.findall(r"<input[^>]*name=\"password\"[^>]*>", console.get("/sign-in").text)
     assert 'type="password"' in field and 'autocomplete="current-password"' in field
@@ -261,7 +268,7 @@ def test_another_address_is_not_locked_out_and_success_gives_the_attempts_back(c
 
 def test_the_cookie_is_locked_down(console: Console) -> None:
     cookie = console.sign_in().headers["Set-Cookie"]
-    assert cookie.startswith("perch_console=")
+    assert re.match(r"perch_console=[\w-]{43}\.[0-9a-f]{64}; ", cookie), "256 random bits and their HMAC"
     assert {"HttpOnly", "SameSite=Lax", "Path=/console", "Max-Age=43200"} <= set(cookie.split("; "))
     assert "Secure" not in cookie
 
@@ -440,6 +447,7 @@ def test_pages_allow_no_foreign_and_no_inline_code(admin: Console) -> None:
         assert "unsafe" not in policy and answer.headers.getlist("Content-Security-Policy") == [policy]
         assert "base-uri 'none'" in policy and "frame-ancestors 'none'" in policy
         assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", answer.text), path

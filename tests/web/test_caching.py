@@ -27,10 +27,11 @@ def test_answers_are_not_cached(make_app: MakeApp, make_client: MakeClient, meth
     identifier, base = user(client, "ada")["id"], scim_path(app)
     url = path.format(base=base, id=identifier, workspace=base.removesuffix("/scim/v2"))
     headers = {"Authorization": client.key} if key else {}
-    answer = app.test_client().open(url, method=method, headers=headers)
+    answer = app.test_client().open(url, method=method, headers={**headers, "Origin": "https://evil.example"})
     assert answer.headers.getlist("Cache-Control") == ["no-store"]
     assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
     assert answer.headers.getlist("Content-Security-Policy") == [POLICY]
+    assert [name for name, _ in answer.headers if name.startswith("Access-Control")] == []
 
 
 def test_failures_and_planned_faults_are_not_cached(
