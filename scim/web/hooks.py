@@ -27,6 +27,8 @@ PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspa
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
 NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota"))
 OUTER = "perch.outer"
+# For a browser that opens an answer to a client; pages have their own.
+POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 log = logging.getLogger("perch")
 
 
@@ -120,6 +122,7 @@ class RequestHooks:
         status, headers = response.status_code, response.headers
         headers["X-Request-Id"] = noted.request_id
         headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Content-Security-Policy", POLICY)
         # Pages, static files and the public signing keys have a lifetime of their own.
         headers.setdefault("Cache-Control", "no-store")
         if "quota" in noted:
