@@ -18,7 +18,7 @@ def register(app: Flask, perch: Perch) -> None:
     authenticator = Authenticator(database, settings["PERCH_FAILED_KEYS"])
     retention = Retention(perch.repository, settings["PERCH_JOURNAL_DAYS"], settings["PERCH_EVENTS_DAYS"])
     recorder = Recorder(settings, database, retention.prune)
-    app.extensions |= {"perch": perch, "perch.traffic": recorder}
+    app.extensions |= {"perch": perch, "perch.traffic": recorder, "perch.retention": retention}
     database.on_turn = metrics.waited
     perch.repository.on_events = metrics.emitted
     perch.repository.on_entry = journal_log(settings)
