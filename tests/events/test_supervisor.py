@@ -220,8 +220,8 @@ def test_pauses_double_up_to_a_minute_and_start_over_after_a_sound_life(monkeypa
 
     monkeypatch.setattr(supervisor, "_fork", lambda stopping: (0, 0))
     monkeypatch.setattr(supervisor, "_ended", ended)
-    monkeypatch.setattr(supervisor.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(supervisor.time, "sleep", sleep)
+    monkeypatch.setattr("scim.events.supervisor.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("scim.events.supervisor.time.sleep", sleep)
     monkeypatch.setattr(supervisor.log, "error", lambda text, reason, pause: pauses.append(pause))
     assert supervisor.become_child(lambda: len(pauses) < 10, threading.Event()) is False
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 1, 2]
