@@ -34,7 +34,7 @@ export PORT_IS_FREE
 run: $(VENV)/run.stamp
 	@$(BIN)/python -c "$$PORT_IS_FREE" "$(HOST)" "$(PORT)"
 	@export PERCH_TRAFFIC="$${PERCH_TRAFFIC-all}" PERCH_FUSE="$${PERCH_FUSE-off}" PERCH_FAULTS="$${PERCH_FAULTS-on}"; \
-	export PORT="$(PORT)"; \
+	export PERCH_WEBHOOKS_ALLOW_PRIVATE="$${PERCH_WEBHOOKS_ALLOW_PRIVATE-on}" PORT="$(PORT)"; \
 	$(BIN)/flask init && { $(BIN)/flask deliver --with-parent & exec $(BIN)/gunicorn --bind "$(HOST):$(PORT)" app:app; }
 
 check: lint types test

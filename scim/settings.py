@@ -9,7 +9,7 @@ from typing import Any
 
 VERSION = "0.1.0"
 # Read by the example applications and by the backup, not by the server.
-OF_OTHERS = ("PERCH_BASE_URL", "PERCH_KEY", "PERCH_REPLICA")
+OF_OTHERS = ("PERCH_BASE_URL", "PERCH_KEY", "PERCH_SECRET", "PERCH_REPLICA")
 
 
 class WrongSetting(ValueError):

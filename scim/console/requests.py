@@ -51,10 +51,10 @@ def show_requests() -> Response:
     with perch().database.read() as connection:
         found = described_entries(connection, query, PER_PAGE + 1)
         known = keys.list_all(connection)
-        warned = warnings.found(connection)
+        faults = warnings.planned(connection)
     return page(
         "requests.html", entries=found[:PER_PAGE], more=len(found) > PER_PAGE, query=query, keys=known,
-        methods=METHODS, recording=recording(), below_base=below_base, warned=warned,
+        methods=METHODS, recording=recording(), below_base=below_base, faults=faults,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The recorder: requests under a base URL are kept with their answers, for people to look at."""
 
 import time
+from collections.abc import Callable
 
 from flask import Request, Response
 
@@ -25,11 +26,12 @@ KEPT_HEADERS = {
 class Recorder:
     """Records requests in the mode of PERCH_TRAFFIC; `app.extensions["perch.traffic"]`."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, prune: Callable[[], float]) -> None:
+        """Take the function that the writer's thread calls to prune other tables, as BatchWriter does."""
         self.mode: str = settings["PERCH_TRAFFIC"]
         # Nothing is left of the time before the mode was off.
         keep = 0 if self.mode == "off" else settings["PERCH_TRAFFIC_KEEP"]
-        self.writer = BatchWriter(database, prepared, keep, settings["PERCH_TRAFFIC_DAYS"])
+        self.writer = BatchWriter(database, prepared, keep, settings["PERCH_TRAFFIC_DAYS"], prune)
 
     def begin(self, sent: Request, began: float, request_id: str) -> Recording | None:
         """Begin to record a request that arrived at `began` (of `time.perf_counter`); None for what is no SCIM."""

@@ -32,12 +32,23 @@ Prepared = tuple[traffic.TrafficRow | None, Sequence[Quirk]]
 class BatchWriter:
     """A queue of finished requests; while it is full or the database fails, further ones are dropped and counted."""
 
-    def __init__(self, database: Database, prepare: Callable[[Any], Prepared], keep: int, days: int) -> None:
-        """Take the database, a function that makes an item's rows, and how many rows and days are kept."""
+    def __init__(
+        self,
+        database: Database,
+        prepare: Callable[[Any], Prepared],
+        keep: int,
+        days: int,
+        prune: Callable[[], float] = lambda: IDLE_SECONDS,
+    ) -> None:
+        """Take the database, a function that makes an item's rows, and how many rows and days are kept.
+
+        The thread calls `prune`, too, for tables of which it knows nothing; it returns the seconds until it is due.
+        """
         self.database = database
         self.prepare = prepare
         self.keep = keep
         self.days = days
+        self.prune = prune
         self.dropped = 0
         self._reset()
 
@@ -112,6 +123,15 @@ class BatchWriter:
             log.warning("%d requests were not recorded: the queue was full", self.dropped - self._reported)
             self._reported = self.dropped
 
+    def housekeep(self) -> float:
+        """Write the queue and prune; return the seconds until there is something to do without a request."""
+        self.flush(prune=True)
+        try:
+            return min(IDLE_SECONDS, self.prune())
+        except Exception:
+            log.exception("Old entries could not be pruned; trying again")
+            return IDLE_SECONDS
+
     def _flush_batch(self, prune: bool) -> bool:
         """Write at most one batch; tell whether the queue has more."""
         rows, seen = self._take()
@@ -133,11 +153,7 @@ class BatchWriter:
             item, size, stranger = self._items.popleft()
             self._bytes -= size
             self._strangers -= stranger
-            try:
-                row, found = self.prepare(item)
-            except Exception:
-                log.exception("A recorded request could not be prepared for writing")
-                continue
+            row, found = self._prepared(item)
             if row is not None:
                 rows.append(row)
             for quirk in found:
@@ -145,10 +161,17 @@ class BatchWriter:
         if not self._items:
             self._bytes = self._strangers = 0
         while self._brief:
-            row, _ = self.prepare(self._brief.popleft())
+            row, _ = self._prepared(self._brief.popleft())
             rows += [row] if row is not None else []
         # The first value of a row is its instant.
         return sorted(rows, key=itemgetter(0)), list(quirks_seen.values())
+
+    def _prepared(self, item: Any) -> Prepared:
+        try:
+            return self.prepare(item)
+        except Exception:
+            log.exception("A recorded request could not be prepared for writing")
+            return None, ()
 
     def _take_counts(self) -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
@@ -170,9 +193,9 @@ class BatchWriter:
 
 def _run(writer: "weakref.ref[BatchWriter]", some: threading.Event, many: threading.Event) -> None:
     while (found := writer()) is not None:
-        found.flush(prune=True)
+        seconds = found.housekeep()
         del found
-        if some.wait(IDLE_SECONDS):
+        if some.wait(seconds):
             many.wait(GATHER_SECONDS)
         some.clear()
         many.clear()

@@ -11,12 +11,11 @@ from scim.deployment import Perch
 from scim.observability import metrics, requests
 from scim.observability.requests import Seen
 from scim.service.context import Context
-from scim.service.retention import Retention
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
 from scim.web import bodies, location
-from scim.web.auth import READING, Authenticator, DeadKey, authorise
+from scim.web.auth import Authenticator, DeadKey, authorise
 from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
 from storage.journal import Author
@@ -35,11 +34,10 @@ log = logging.getLogger("perch")
 class RequestHooks:
     """Flask's hooks for one deployment."""
 
-    def __init__(self, perch: Perch, authenticator: Authenticator, recorder: Recorder, retention: Retention) -> None:
+    def __init__(self, perch: Perch, authenticator: Authenticator, recorder: Recorder) -> None:
         self.perch = perch
         self.authenticator = authenticator
         self.recorder = recorder
-        self.retention = retention
         self.body_watch = bodies.BodyWatch()
         self.key_rates = KeyRates(perch.settings["PERCH_KEY_RATE"])
 
@@ -136,8 +134,6 @@ class RequestHooks:
         if recording is not None:
             recording.location = location.noted(sent.environ) if status == 201 else ""
             self.recorder.record(recording, sent, path, response, noted.get("body"))
-        if sent.method not in READING and status < 400:
-            self.retention.after_write()
 
     def close(self, error: BaseException | None = None) -> None:
         """Leave `g` as it was before the request (teardown_request)."""
