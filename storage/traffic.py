@@ -23,6 +23,10 @@ PRUNED_AT_ONCE = 1000
 STRANGERS = 500
 # How many successes are kept at most when only failures are kept whole, and text later than any hour.
 BRIEF, LAST_HOUR = 200, "9"
+# Numbers by hour have no names in them, and are kept for this many days.
+HOURS_DAYS = 31
+# What a request did: it changed something, or it was refused.
+PUSHED, REFUSED = "pushed", "refused"
 # The value of the workspace that counts the entries with a key; triggers keep it.
 OF_KEYS = "traffic_of_keys"
 ROWS_AT_ONCE = (50, 10, 1)
@@ -151,11 +155,15 @@ def _name(connection: sqlite3.Connection, before: int) -> None:
     )
 
 
-def count(connection: sqlite3.Connection, hours: Mapping[tuple[str, str], int]) -> None:
-    """Add to the numbers of requests by key and hour."""
+def count(connection: sqlite3.Connection, hours: Mapping[tuple[str, str, str], int]) -> None:
+    """Add to the numbers of requests by key, hour and kind: PUSHED, REFUSED or any other."""
     connection.executemany(
-        "INSERT INTO traffic_hours VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        [(key, hour, number) for (key, hour), number in hours.items()],
+        "INSERT INTO traffic_hours VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, "
+        "pushes = pushes + excluded.pushes, refused = refused + excluded.refused",
+        [
+            (key, hour, number, number * (kind == PUSHED), number * (kind == REFUSED))
+            for (key, hour, kind), number in hours.items()
+        ],
     )
 
 
@@ -195,6 +203,14 @@ def count_per_key(connection: sqlite3.Connection, since: str) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
+def count_per_day(connection: sqlite3.Connection, since: str) -> dict[str, tuple[int, int]]:
+    """Return for each day since one how many requests changed something, and how many were refused."""
+    rows = connection.execute(
+        "SELECT substr(hour, 1, 10), sum(pushes), sum(refused) FROM traffic_hours WHERE hour >= ? GROUP BY 1", (since,)
+    )
+    return {day: (pushes, refused) for day, pushes, refused in rows}
+
+
 def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
     """Delete the oldest entries beyond a number and those older than some days, a bounded share at once.
 
@@ -214,7 +230,7 @@ def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
         ("brief = 1 ORDER BY seq DESC LIMIT ? OFFSET ?", (PRUNED_AT_ONCE, min(BRIEF, keep))),
     ):
         connection.execute(f"DELETE FROM traffic WHERE seq IN (SELECT seq FROM traffic WHERE {chosen})", values)
-    oldest = now(-timedelta(days=days)) if keep else LAST_HOUR
+    oldest = now(-timedelta(days=HOURS_DAYS)) if keep else LAST_HOUR
     connection.execute("DELETE FROM traffic_hours WHERE hour < ?", (oldest,))
 
 

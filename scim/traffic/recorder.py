@@ -12,6 +12,7 @@ from scim.settings import Settings
 from scim.traffic.entries import FAILED_OPERATION, prepared
 from scim.traffic.recording import REPLAY, SCIM_PATH, Recording, is_stray
 from scim.traffic.writer import BatchWriter
+from storage import traffic
 from storage.database import Database
 
 KEPT_HEADERS = {
@@ -57,7 +58,7 @@ class Recorder:
         elif recording.brief:
             self.writer.put_brief(recording)
         if key is not None and self.mode != "off":
-            self.writer.count(key.id)
+            self.writer.count(key.id, _kind_of(recording))
 
     def _is_kept(self, recording: Recording, sent: Request, response: Response) -> bool:
         if self.mode == "off":
@@ -67,6 +68,13 @@ class Recorder:
         if response.status_code >= 400 or recording.fault is not None:
             return True
         return sent.path.rstrip("/").endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
+
+
+def _kind_of(recording: Recording) -> str:
+    if recording.status >= 400 or recording.status == 0:
+        return traffic.REFUSED
+    reads = recording.method in ("GET", "HEAD", "OPTIONS") or "/.search" in recording.path
+    return "" if reads else traffic.PUSHED
 
 
 def _complete(recording: Recording, sent: Request, response: Response, read: bytes | None) -> None:

@@ -56,7 +56,7 @@ class BatchWriter:
         self._process = os.getpid()
         self._items: deque[tuple[Any, int, bool]] = deque()
         self._brief: deque[Any] = deque(maxlen=traffic.BRIEF)
-        self._counted: deque[tuple[str, int]] = deque(maxlen=MOST_COUNTED)
+        self._counted: deque[tuple[str, int, str]] = deque(maxlen=MOST_COUNTED)
         self._bytes = self._strangers = 0
         self._some, self._many = threading.Event(), threading.Event()
         self._flushing = threading.Lock()
@@ -103,11 +103,11 @@ class BatchWriter:
         """Add an item of which only the newest ones are kept; never waits."""
         self._brief.append(item)
 
-    def count(self, key: str) -> None:
-        """Count a request of a key; never waits."""
+    def count(self, key: str, kind: str) -> None:
+        """Count a request of a key, PUSHED, REFUSED or of any other kind; never waits."""
         if self._thread is None or self._process != os.getpid():
             self.start()
-        self._counted.append((key, int(time.time()) // HOUR))
+        self._counted.append((key, int(time.time()) // HOUR, kind))
         if not self._some.is_set():
             self._some.set()
 
@@ -173,15 +173,15 @@ class BatchWriter:
             log.exception("A recorded request could not be prepared for writing")
             return None, ()
 
-    def _take_counts(self) -> Counter[tuple[str, str]]:
-        found: Counter[tuple[str, str]] = Counter()
+    def _take_counts(self) -> Counter[tuple[str, str, str]]:
+        found: Counter[tuple[str, str, str]] = Counter()
         while self._counted:
-            key, hour = self._counted.popleft()
-            found[key, from_seconds(hour * HOUR)[:13]] += 1
+            key, hour, kind = self._counted.popleft()
+            found[key, from_seconds(hour * HOUR)[:13], kind] += 1
         return found
 
     def _write(
-        self, rows: list[traffic.TrafficRow], seen: list[Quirk], hours: Mapping[tuple[str, str], int], prune: bool
+        self, rows: list[traffic.TrafficRow], seen: list[Quirk], hours: Mapping[tuple[str, str, str], int], prune: bool
     ) -> None:
         with self.database.write_progress() as connection:
             traffic.append(connection, rows)

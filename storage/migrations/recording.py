@@ -22,8 +22,10 @@ STEPS = {
         CREATE INDEX traffic_subject ON traffic (subject) WHERE subject != '';
         CREATE INDEX traffic_brief ON traffic (seq) WHERE brief = 1;
         CREATE TABLE traffic_hours (
-            key TEXT NOT NULL, hour TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (key, hour)
+            key TEXT NOT NULL, hour TEXT NOT NULL, count INTEGER NOT NULL, pushes INTEGER NOT NULL,
+            refused INTEGER NOT NULL, PRIMARY KEY (key, hour)
         ) WITHOUT ROWID;
+        CREATE TABLE days (day TEXT PRIMARY KEY, hour TEXT NOT NULL, mayLogIn INTEGER NOT NULL) WITHOUT ROWID;
         DROP TRIGGER traffic_insert;
         DROP TRIGGER traffic_delete;
         CREATE TRIGGER traffic_insert AFTER INSERT ON traffic WHEN new.key IS NOT NULL AND new.brief = 0 BEGIN

@@ -49,9 +49,9 @@ def test_every_request_of_a_key_counts_by_the_hour(app: Flask, okta: ScimClient,
     assert all(hour in (now()[:13], from_seconds(time.time() - 3600)[:13]) for hour in hours)
 
 
-def test_counts_are_kept_as_long_as_requests(app: Flask, okta: ScimClient) -> None:
+def test_counts_are_kept_for_a_month(app: Flask, okta: ScimClient) -> None:
     with app.extensions["perch"].database.write() as connection:
-        traffic.count(connection, {("k", "2020-01-01T00"): 7, ("k", now()[:13]): 2})
+        traffic.count(connection, {("k", "2020-01-01T00", ""): 7, ("k", now()[:13], ""): 2})
     flush(app)
     with app.extensions["perch"].database.read() as connection:
         assert traffic.count_per_key(connection, "2019") == {"k": 2}
