@@ -47,7 +47,8 @@ def _webhooks(connection: Connection) -> Iterator[Finding]:
     troubled = [each for each in every if each.paused or each.failures]
     for each in troubled[:MOST_NAMED]:
         state = f"is paused since {to_json(each.paused)}" if each.paused else f"failed {each.failures} times in a row"
-        text = f"The webhook {each.id} {state}" + (f": {each.reason}" if each.reason else ".")
+        reason = (each.reason or "").rstrip(".")
+        text = f"The webhook {each.id} {state}" + (f": {reason}." if reason else ".")
         remedy = f"Correct the receiver, then flask webhooks resume {each.id}; or flask webhooks remove {each.id}"
         yield Finding("webhooks", LOOK, text, remedy)
     if len(troubled) > MOST_NAMED:
