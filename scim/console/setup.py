@@ -1,4 +1,4 @@
-"""The setup guides for Okta and Microsoft Entra ID, with this deployment's values to copy."""
+"""The setup guides for Okta, Microsoft Entra ID and other providers, with this deployment's values to copy."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,12 @@ from scim.console.blueprint import console
 from scim.console.roles import by_name
 from scim.console.web import field, page
 from scim.web.requests import origin, perch
+
+
+@console.get("/setup", endpoint="setup")
+def choose_guide() -> Response:
+    """Show the values that every provider needs, and the ways to the guides."""
+    return page("setup.html", public=_is_public())
 
 
 @console.get("/okta")

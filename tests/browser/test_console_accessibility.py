@@ -14,7 +14,8 @@ PHONE = {"width": 390, "height": 844}
 LOOKS: list[dict[str, Any]] = [{}, {"color_scheme": "dark"}, {"viewport": PHONE}]
 PAGES = (
     "/", "/keys", "/users", "/users?q=nobody", "/users/{user}", "/groups", "/groups/{group}", "/roles",
-    "/role?slug=managed%3Ainbox_agent", "/role/remove?slug=managed%3Ainbox_agent", "/okta", "/entra", "/requests",
+    "/role?slug=managed%3Ainbox_agent", "/role/remove?slug=managed%3Ainbox_agent", "/setup", "/okta", "/entra",
+    "/requests", "/groups/{group}/roles?slug=managed%3Aviewer", "/fuse",
     "/requests/1", "/requests/quirks", "/journal", "/sessions", "/keys/{key}/revoke", "/webhooks",
     "/webhooks/{webhook}", "/webhooks/{webhook}/remove", "/nothing",
 )  # fmt: skip

@@ -60,7 +60,9 @@ def test_a_plan_is_what_happens(app: Flask, generic: ScimClient, seed: int) -> N
     directory(generic, chance)
     repository: Repository = app.extensions["perch"].repository
     with repository.writing(AUTHOR) as write:
-        everyone = write.connection.execute("SELECT seq, iif(type = 'User', 'manual', 'group') FROM resources").fetchall()
+        everyone = write.connection.execute(
+            "SELECT seq, iif(type = 'User', 'manual', 'group') FROM resources"
+        ).fetchall()
         for seq, source in chance.sample(everyone, 5):
             roles.assign(write.connection, seq, source, chance.choice(SLUGS), "test")
         there = sorted(assigned(write.connection))
