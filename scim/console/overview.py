@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from schemas.datetimes import now
 from scim.console import warnings
 from scim.console.blueprint import console
-from scim.console.requests import described_entries
+from scim.console.requests import described_entries, short_reason
 from scim.console.web import page
 from scim.web.requests import perch
 from storage import journal, statistics
@@ -29,6 +29,7 @@ def overview() -> Response:
             changes=journal.entries(connection, JournalQuery(), SHOWN),
             warned=warnings.found(connection),
             recent=described_entries(connection, TrafficQuery(), SHOWN),
+            short_reason=short_reason,
             failed=described_entries(connection, TrafficQuery(errors=True), SHOWN),
         )
 

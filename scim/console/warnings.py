@@ -1,15 +1,17 @@
 """Warnings on the overview: a blown fuse, with its release, and planned faults."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from werkzeug.wrappers import Response
 
 from scim.console.blueprint import console
-from scim.console.web import author, field, page, redirect_to
+from scim.console.lists import PER_PAGE, Pager, offset
+from scim.console.web import author, field, number, page, redirect_to
 from scim.service import fuse
 from scim.traffic.faults import described
 from scim.web.requests import perch
-from storage import faults
+from storage import faults, keys, resources
 from storage.database import Connection
 from storage.fuse import FuseState
 
@@ -35,9 +37,20 @@ def found(connection: Connection) -> Warnings:
 
 @console.get("/fuse")
 def confirm_release() -> Response:
-    """Ask for confirmation before the fuse is released."""
+    """Show who is gone and what was refused since, and ask for confirmation before the fuse is released."""
+    at = number("page")
     with perch().database.read() as connection:
-        return page("fuse.html", blown=found(connection).blown, minutes=MINUTES)
+        blown = found(connection).blown
+        losses = fuse.losses(connection, blown) if blown else []
+        shown = losses[offset(at) : offset(at) + PER_PAGE]
+        alive = resources.existing(connection, [loss.id for loss in shown])
+        actors = keys.names(connection)
+    refused = (blown and blown.blown or {}).get("refused", {})
+    by_actor = Counter(loss.actor for loss in losses).most_common()
+    return page(
+        "fuse.html", blown=blown, minutes=MINUTES, losses=losses, shown=shown, alive=alive, actors=actors,
+        refused=refused, by_actor=by_actor, pager=Pager(at, len(shown), len(losses)),
+    )  # fmt: skip
 
 
 @console.post("/fuse")

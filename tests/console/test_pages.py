@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from schemas import user
 from scim.console import connector, words
+from scim.console.requests import short_reason
 from scim.emulator.client import OktaClient
 from scim.emulator.runner import CheckFailed, TestRun
 from scim.emulator.wsgi_adapter import wsgi_session
@@ -201,13 +202,49 @@ def test_a_blown_fuse_is_announced_and_released(make_admin: MakeAdmin) -> None:
     answers = [okta.patch(f"/Users/{each}", off) for each in ids]
     assert answers[-1].status == 429
     assert "The safety fuse is blown" in text_of(admin.get("/"))
-    assert "Perch refused that request" in text_of(admin.get("/fuse"))
+    text = text_of(admin.get("/fuse"))
+    assert "wanted to deactivate or delete 10 of 20 active users within 10 minutes; it blows at 10." in text
+    assert "9 users are deactivated or deleted , by key Okta (9)." in text
+    assert "11 deactivations and deletions were refused" in text and "By key Okta (11)." in text
+    assert "Nothing" not in text and "held" not in text and "through" not in text
+    assert [f"/console/users/{each}" in admin.get("/fuse").text for each in ids] == [True] * 9 + [False] * 11
+    assert f"key={okta.key.split('_')[1]}&amp;show=errors" in admin.get("/fuse").text
+    flush(app)
+    for path in ("/requests", "/"):
+        listed = text_of(admin.get(path))
+        assert "Refused by the safety fuse." in listed and "flask fuse release" not in listed
+    assert "flask fuse release" in text_of(admin.get("/requests/1"))
     assert "Perch accepts all deactivations and deletions until" in text_of(admin.post("/fuse", {"minutes": "30"}))
     assert "The safety fuse is not blown." in text_of(admin.get("/fuse"))
     assert okta.delete(f"/Users/{ids[-1]}").status == 204
     journal = text_of(admin.get("/journal"))
     assert "fuse released by the console" in journal and "released until after: 20" in journal
     assert "fuse blown by key Okta" in journal and "blows at (users lost) after: 10" in journal
+
+
+def test_the_users_who_went_before_the_fuse_blew_have_pages(make_admin: MakeAdmin) -> None:
+    app, admin = make_admin(PERCH_FUSE="on", PERCH_FUSE_MINIMUM="60")
+    okta = client(app)
+    ids = [okta.post("/Users", {"userName": f"p{number:02}@x.example"}).body["id"] for number in range(70)]
+    assert [okta.delete(f"/Users/{each}").status for each in ids].count(204) == 59
+    first, second = admin.get("/fuse"), admin.get("/fuse?page=2")
+    assert "1 to 50 of 59 users" in text_of(first) and "p58@x.example deleted key Okta" in text_of(first)
+    assert "51 to 59 of 59 users" in text_of(second) and f"/console/journal?resource={ids[0]}" in second.text
+    assert "p08@x.example" in text_of(second) and "p09@x.example" not in text_of(second)
+
+
+@pytest.mark.parametrize(
+    ("reason", "short"),
+    [
+        (None, "None"),
+        ("Perch's safety fuse blew at 2026-11-27T10:00:00Z: with one more …", "Refused by the safety fuse."),
+        ("2 of 9 operations failed; the first: Perch's safety fuse blew at …",
+         "2 of 9 operations failed; the first: Refused by the safety fuse."),
+        ("userName: 'Perch' is taken.", "userName: 'Perch' is taken."),
+    ],
+)  # fmt: skip
+def test_reasons_are_short_in_lists(reason: str | None, short: str) -> None:
+    assert short_reason(str(reason)) == short
 
 
 @pytest.mark.parametrize(

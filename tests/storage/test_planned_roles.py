@@ -22,9 +22,9 @@ AUTHOR = Author("command:test", "test")
 def directory(client: ScimClient, chance: random.Random) -> None:
     """Make people, some inactive and some with direct roles, in groups that are nested, some in a circle."""
     ids = [
-        user_id(client, f"p{place}@x.example", active=chance.random() < 0.8, roles=chance.sample(SLUGS, chance.choice((0, 0, 1))))
+        user_id(client, f"p{place}@x.example", active=chance.random() < 0.8, roles=chance.sample(SLUGS, place // 8))
         for place in range(12)
-    ]  # fmt: skip
+    ]
     groups: list[str] = []
     for place in range(6):
         groups.append(group_id(client, f"G{place}", *chance.sample(ids + groups, 3)))
