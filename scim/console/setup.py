@@ -1,7 +1,5 @@
 """The setup guides for Okta, Microsoft Entra ID and other providers, with this deployment's values to copy."""
 
-from collections.abc import Sequence
-
 from werkzeug.wrappers import Response
 
 from schemas import user
@@ -37,11 +35,11 @@ def test_connector() -> Response:
     return _guide(run_connector_test(field("key")))
 
 
-def _guide(outcomes: Sequence[object] = ()) -> Response:
+def _guide(tested: object = None) -> Response:
     """Return the guide for Okta, with the results of a connection test."""
     with perch().database.read() as connection:
         roles = by_name(connection)
-    return page("okta.html", roles=roles, namespace=user.URN, outcomes=outcomes, public=_is_public())
+    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=_is_public())
 
 
 def _is_public() -> bool:

@@ -8,6 +8,7 @@ from schemas import tolerances
 from schemas.errors import ScimError
 from scim.observability.redaction import KEPT_BYTES, PARSED_BYTES
 from scim.settings import Settings
+from scim.traffic import probes
 from scim.traffic.entries import FAILED_OPERATION, prepared
 from scim.traffic.recording import REPLAY, SCIM_PATH, Recording
 from scim.traffic.writer import BatchWriter
@@ -41,6 +42,8 @@ class Recorder:
 
         `path` is as sent, with its query; `body` is None when it was not read.
         """
+        if probes.VARIABLE in sent.environ and probes.is_own(self.writer.database, sent):
+            return
         recording.keep = self._is_kept(recording, sent, response)
         if recording.keep or (recording.used or recording.used.ignored) and recording.key is not None:
             recording.path = path

@@ -2,6 +2,10 @@
 
 import json
 import re
+import time
+from collections.abc import Callable
+from contextvars import Context
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,12 +13,14 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from schemas import user
-from scim.console import connector, words
+from scim.console import connector, public_url, words
+from scim.console.public_url import FAILED, PASSED, PROBE, UNKNOWN, Network, Outcome
 from scim.console.requests import short_reason
 from scim.emulator.client import OktaClient
 from scim.emulator.runner import CheckFailed, TestRun
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.settings import WrongSetting
+from scim.traffic import probes
 from storage import faults, statistics
 from storage.database import Connection
 from tests.conftest import MakeApp
@@ -71,10 +77,81 @@ def test_test_connector_passes_here_and_leaves_nothing_behind(make_admin: MakeAd
     app, admin = make_admin()
     page = admin.post("/okta/test")
     assert page.status_code == 200
-    assert text_of(page).count(": passed") == 4
-    assert "GET /Users?startIndex=1&count=2" in text_of(page)
+    text = text_of(page)
+    assert text.count(": passed") == 4
+    assert "GET /Users?startIndex=1&count=2" in text
     assert run_json(app, "keys", "list") == []
-    assert "All passed" in text_of(page)
+    assert "Perch answers as Okta expects" in text and "Okta would accept" not in text
+    assert "Okta would refuse the public URL" in text and "Okta needs https." in text
+
+
+class Way:
+    """A public URL that leads to the app; `state` makes it fail."""
+
+    def __init__(self, app: Flask, state: str) -> None:
+        self.app, self.state, self.sent = app, state, 0
+
+    def check(self, base: str, key: str, headers: dict[str, str], network: Network) -> Outcome:
+        for more in ({}, {"Authorization": f"Bearer {key}"}):
+            self.sent += 1
+            answer = self.app.test_client(use_cookies=False).get(f"{base}{PROBE}", headers={**headers, **more})
+            assert answer.status_code == (200 if more else 401)
+        return Outcome(self.state, f"It is {self.state}.")
+
+
+@pytest.mark.parametrize(
+    ("state", "heading"),
+    [
+        (PASSED, "The public URL leads to Perch"), (FAILED, "Okta would refuse the public URL"),
+        (UNKNOWN, "The public URL is not tested"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["all", "errors", "off"])
+def test_probes_are_neither_errors_nor_strangers(
+    make_admin: MakeAdmin, monkeypatch: pytest.MonkeyPatch, state: str, heading: str, mode: str
+) -> None:
+    app, admin = make_admin(PERCH_TRAFFIC=mode, PERCH_PUBLIC_URL="https://perch.example")
+    way = Way(app, state)
+    monkeypatch.setattr(public_url, "check", lambda *sent: Context().run(way.check, *sent))
+    page = admin.post("/okta/test")
+    assert heading in text_of(page) and f'<li class="{state}">' in page.text and way.sent == 2
+    assert ("Okta would refuse to save" in text_of(page)) is (state == FAILED)
+    flush(app)
+    assert "No recorded request matches." in text_of(admin.get("/requests"))
+    overview = text_of(admin.get("/"))
+    assert "No request has failed." in overview and "No request is recorded yet." in overview
+    app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users")
+    flush(app)
+    assert ("Somebody without a valid key" in text_of(admin.get("/requests"))) is (mode != "off")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda mark: "", lambda mark: "1", lambda mark: mark + "0", lambda mark: mark[:-1],
+        lambda mark: f"{int(mark.partition('.')[0]) + 1}.{mark.partition('.')[2]}", lambda mark: "\u0661." + mark,
+        lambda mark: "9" * 40 + ".x", lambda mark: ".",
+    ],
+)  # fmt: skip
+def test_only_this_deployment_makes_probes(make_admin: MakeAdmin, change: Callable[[str], str]) -> None:
+    app, admin = make_admin()
+    database = app.extensions["perch"].database
+    stranger = app.test_client(use_cookies=False)
+    sent = change(probes.mark(database)).encode().decode("latin-1")
+    stranger.get(f"{scim_path(app)}/Users", headers={probes.HEADER: sent})
+    stranger.post(f"{scim_path(app)}/Users", headers={probes.HEADER: probes.mark(database)})
+    flush(app)
+    assert len(re.findall(r'href="/console/requests/\d+"', admin.get("/requests").text)) == 2
+
+
+def test_a_probe_is_known_for_a_minute(make_admin: MakeAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, admin = make_admin()
+    database = app.extensions["perch"].database
+    old = probes.mark(database)
+    monkeypatch.setattr(probes, "time", SimpleNamespace(time=lambda: time.time() + probes.LIFETIME_S + 2))
+    app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users", headers={probes.HEADER: old})
+    flush(app)
+    assert "Somebody without a valid key" in text_of(admin.get("/requests"))
 
 
 def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
