@@ -74,6 +74,7 @@ class ConnectorTest:
 def run_connector_test(pasted: str) -> ConnectorTest:
     """Return what Perch answers with the pasted key, or else with a temporary one."""
     own = {probes.HEADER: probes.mark(perch().database)}
+    pasted = " ".join(pasted.split())
     with nullcontext(pasted) if pasted else temporary_key() as key:
         client = OktaClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
         client.session.headers.update(own)
