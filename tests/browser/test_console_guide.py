@@ -256,7 +256,7 @@ def test_a_blown_fuse_says_who_went_and_what_was_refused(visitors: Visitors, ser
     expect(page.get_by_text("Deactivated", exact=True)).to_be_visible()
     page.goto(f"{server.origin}/console/fuse")
     expect(page.get_by_text("11 deactivations and deletions were refused")).to_be_visible()
-    page.get_by_role("link", name="key Okta").click()
+    page.get_by_role("listitem").filter(has_text="refused").get_by_role("link", name="key Okta").click()
     rows = page.get_by_role("row").filter(has_text="429")
     expect(rows).to_have_count(11)
     expect(rows.first.get_by_text("Refused by the safety fuse.")).to_be_visible()
