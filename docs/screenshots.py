@@ -34,6 +34,7 @@ PAGES = {
     "group": "/console/groups/{group}",
     "roles": "/console/roles",
     "role": "/console/role?slug=managed%3Ainbox_agent",
+    "setup": "/console/setup",
     "okta": "/console/okta",
     "webhooks": "/console/webhooks",
     "webhook": "/console/webhooks/{webhook}",

@@ -67,12 +67,12 @@ class Repository:
             self.database.on_commit(partial(self.on_events, [event.kind for event in found]))
 
     @contextmanager
-    def counting(self, author: Author) -> Iterator["Transaction"]:
+    def counting(self, author: Author, wait: float = 0) -> Iterator["Transaction"]:
         """Write a count without waiting for the disk, so that a flood of refused callers costs others little.
 
-        :raises Unavailable: at once, when others write.
+        :raises Unavailable: when others write for longer than `wait` seconds.
         """
-        with self.database.write(wait=0, durable=False), self.writing(author) as write:
+        with self.database.write(wait=wait, durable=False), self.writing(author) as write:
             yield write
 
     def prune(self, journal_days: int, events_days: int) -> bool:

@@ -22,7 +22,7 @@ NAVIGATION = (
     ("Users", "users"),
     ("Groups", "groups"),
     ("Roles", "roles"),
-    ("Okta setup", "okta"),
+    ("Setup", "setup"),
     ("Webhooks", "webhooks"),
     ("Requests", "requests"),
     ("Journal", "journal"),

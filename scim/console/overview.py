@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from schemas.datetimes import now
 from scim.console import warnings
 from scim.console.blueprint import console
-from scim.console.requests import described_entries
+from scim.console.requests import described_entries, short_reason
 from scim.console.web import page
 from scim.web.requests import perch
 from storage import journal, keys, resources, statistics, traffic
@@ -38,6 +38,7 @@ def overview() -> Response:
             actors=keys.names(connection),
             faults=warnings.planned(connection),
             recent=described_entries(connection, TrafficQuery(), SHOWN),
+            short_reason=short_reason,
             failed=described_entries(connection, TrafficQuery(errors=True), SHOWN),
         )
 

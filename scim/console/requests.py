@@ -8,6 +8,7 @@ from schemas.numbers import LARGEST_INTEGER
 from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
+from scim.service.fuse import BLEW
 from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty_lines, replay, sender
 from scim.traffic.summaries import below_base, of_entry
@@ -25,6 +26,12 @@ RECORDING = {
     "errors": "Perch records failed requests, and the first lines of the last 200 others (PERCH_TRAFFIC=errors).",
     "all": "Perch records every request (PERCH_TRAFFIC=all).",
 }
+
+
+def short_reason(reason: str) -> str:
+    """Return why a request failed as lists show it: a refusal of the safety fuse in one short sentence."""
+    before, blown, _ = reason.partition(BLEW)
+    return f"{before}Refused by the safety fuse." if blown else reason
 
 
 def recording() -> str:
@@ -54,7 +61,7 @@ def show_requests() -> Response:
         faults = warnings.planned(connection)
     return page(
         "requests.html", entries=found[:PER_PAGE], more=len(found) > PER_PAGE, query=query, keys=known,
-        methods=METHODS, recording=recording(), below_base=below_base, faults=faults,
+        methods=METHODS, recording=recording(), below_base=below_base, faults=faults, short_reason=short_reason,
     )  # fmt: skip
 
 

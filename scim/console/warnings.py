@@ -1,5 +1,6 @@
 """What is wrong, on every page: deliverer, webhooks, fuse, disk, file; planned faults; the release of the fuse."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from flask import current_app
@@ -7,11 +8,12 @@ from werkzeug.wrappers import Response
 
 from schemas.errors import ScimError
 from scim.console.blueprint import console
-from scim.console.web import author, field, page, redirect_to
+from scim.console.lists import PER_PAGE, Pager, offset
+from scim.console.web import author, field, number, page, redirect_to
 from scim.service import fuse, status
 from scim.traffic.faults import described
 from scim.web.requests import perch
-from storage import faults
+from storage import faults, keys, resources
 from storage.database import Connection
 
 MINUTES = ("10", "30", "60")
@@ -70,12 +72,21 @@ def planned(connection: Connection) -> list[str]:
 
 @console.get("/fuse")
 def confirm_release() -> Response:
-    """Ask for confirmation before the fuse is released."""
-    settings = perch().settings
+    """Show who is gone and what was refused since, and ask for confirmation before the fuse is released."""
+    at = number("page")
     with perch().database.read() as connection:
-        state = fuse.read(connection, settings)
-    blown = state if fuse.state_of(settings, state) == "blown" else None
-    return page("fuse.html", blown=blown, minutes=MINUTES)
+        state = fuse.read(connection, perch().settings)
+        blown = state if fuse.state_of(perch().settings, state) == "blown" else None
+        losses = fuse.losses(connection, blown) if blown else []
+        shown = losses[offset(at) : offset(at) + PER_PAGE]
+        alive = resources.existing(connection, [loss.id for loss in shown])
+        actors = keys.names(connection)
+    refused = (blown and blown.blown or {}).get("refused", {})
+    by_actor = Counter(loss.actor for loss in losses).most_common()
+    return page(
+        "fuse.html", blown=blown, minutes=MINUTES, losses=losses, shown=shown, alive=alive, actors=actors,
+        refused=refused, by_actor=by_actor, pager=Pager(at, len(shown), len(losses)),
+    )  # fmt: skip
 
 
 @console.post("/fuse")

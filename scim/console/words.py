@@ -68,6 +68,8 @@ WORKSPACE_LABELS = {
     "traffic": "recorded requests",
     "kid": "key id",
 }
+# How many items of a list are shown before the rest is folded.
+SHOWN = 5
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}

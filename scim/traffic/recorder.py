@@ -9,6 +9,7 @@ from schemas import tolerances
 from schemas.errors import ScimError
 from scim.observability.redaction import KEPT_BYTES, PARSED_BYTES
 from scim.settings import Settings
+from scim.traffic import probes
 from scim.traffic.entries import FAILED_OPERATION, prepared
 from scim.traffic.recording import REPLAY, SCIM_PATH, Recording, is_stray
 from scim.traffic.writer import BatchWriter
@@ -46,6 +47,8 @@ class Recorder:
 
         `path` is as sent, with its query; `body` is None when it was not read.
         """
+        if probes.VARIABLE in sent.environ and probes.is_own(self.writer.database, sent):
+            return
         key = recording.key
         recording.keep = self._is_kept(recording, sent, response)
         recording.brief = key is not None and not recording.keep and self.mode != "off"

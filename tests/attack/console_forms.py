@@ -8,9 +8,11 @@ from tests.attack.inputs import SIGNED_IN, Input
 from tests.support.hostile import NASTY_NUMBERS, NASTY_TEXTS
 
 PAGES = (
-    "/", "/users", "/users/{USER:1}", "/groups", "/groups/{GROUP:1}", "/role", "/roles", "/role/remove", "/keys",
-    "/keys/{KEYID:0}/revoke", "/webhooks", "/webhooks/{HOOK:0}", "/webhooks/{HOOK:0}/remove", "/requests",
-    "/requests/{ENTRY:0}", "/requests/{ENTRY:9}", "/requests/quirks", "/journal", "/okta", "/entra", "/sessions",
+    "/", "/users", "/users/{USER:1}", "/groups", "/groups/{GROUP:1}", "/groups/{GROUP:1}/roles?slug=attack:1",
+    "/role", "/roles", "/role/remove", "/keys", "/keys/{KEYID:0}/revoke",
+    "/webhooks", "/webhooks/{HOOK:0}", "/webhooks/{HOOK:0}/remove", "/requests",
+    "/requests/{ENTRY:0}", "/requests/{ENTRY:9}", "/requests/quirks", "/journal", "/setup", "/okta", "/entra",
+    "/sessions",
     "/fuse", "/sign-in", "/nothing", "/static/perch.svg", "/static/../../app.py", "/requests/99999999999999999999",
     "/users/{CANARY:1}",
 )  # fmt: skip

@@ -12,8 +12,8 @@ from tests.support.commands import run_command, run_json
 from tests.support.console import PASSWORD, Console, text_of
 
 PAGES = [
-    "/", "/keys", "/users", "/groups", "/roles", "/okta", "/entra", "/webhooks", "/requests", "/requests/quirks",
-    "/journal", "/sessions",
+    "/", "/keys", "/users", "/groups", "/roles", "/setup", "/okta", "/entra", "/webhooks", "/requests",
+    "/requests/quirks", "/journal", "/sessions",
 ]  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def test_half_of_a_surrogate_pair_breaks_no_page_or_command(body: str, make_app:
     app.extensions["perch.traffic"].writer.flush()
     console = Console(app)
     console.sign_in()
-    for path in ("/", "/requests", "/requests/quirks", "/keys", "/okta"):
+    for path in ("/", "/requests", "/requests/quirks", "/keys", "/setup", "/okta"):
         assert console.get(path).status_code == 200
     for entry in run_json(app, "traffic", "--json"):
         page = console.get(f"/requests/{entry['seq']}")
