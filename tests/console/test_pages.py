@@ -290,7 +290,8 @@ def test_a_blown_fuse_is_announced_and_released(make_admin: MakeAdmin) -> None:
     for path in ("/requests", "/"):
         listed = text_of(admin.get(path))
         assert "Refused by the safety fuse." in listed and "flask fuse release" not in listed
-    assert "flask fuse release" in text_of(admin.get("/requests/1"))
+    failed = run_json(app, "traffic", "--errors")[0]["seq"]
+    assert "flask fuse release" in text_of(admin.get(f"/requests/{failed}"))
     assert "Perch accepts all deactivations and deletions until" in text_of(admin.post("/fuse", {"minutes": "30"}))
     assert "The safety fuse is not blown." in text_of(admin.get("/fuse"))
     assert okta.delete(f"/Users/{ids[-1]}").status == 204

@@ -91,7 +91,7 @@ def test_failing_webhooks_fuse_and_disk_are_shown(make_app: MakeApp) -> None:
         fuse.blow(connection, {"at": "2026-11-27T08:00:00.000Z", "lost": 10, "active": 20, "limit": 10, "minutes": 10})
     with delivering(app):
         failing, blown, disk = shown(app)
-    assert failing == f"The webhook {identifier} failed 3 times in a row: evt_1: <b>503"
+    assert failing == f"The webhook {identifier} failed 3 times in a row: evt_1: <b>503."
     assert "fuse is blown" in blown and "PERCH_DISK_FREE asks for" in disk
 
 

@@ -156,7 +156,7 @@ def test_webhooks_that_fail_or_are_paused_are_worth_a_look(app: Flask) -> None:
         (paused, failing) = sorted(findings(app)["webhooks"], key=lambda each: identifiers[1] in each[1])
         assert paused[0] == failing[0] == "look"
         assert "is paused since 20" in paused[1] and "paused by an operator" in paused[1]
-        assert failing[1] == f"The webhook {identifiers[1]} failed 2 times in a row: evt_1: 503"
+        assert failing[1] == f"The webhook {identifiers[1]} failed 2 times in a row: evt_1: 503."
         change_file(database, "UPDATE webhooks SET failures = 1")
         found = findings(app)["webhooks"]
         assert len(found) == 6 and found[-1] == ("look", "3 more webhooks fail or are paused.")
