@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,15 @@ from schemas.text import fold
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
+# Entries that change at most so many members are found by each of them.
+FEW = 50
 NAMED = "SELECT resource FROM journal WHERE folded = ? AND type = 'User'"
-NAMES_MEMBER = f"type = 'Group' AND EXISTS (SELECT 1 FROM ({NAMED}) named WHERE instr(changes, named.resource))"
+PARTLY = "SELECT resource FROM journal WHERE type = 'User' AND instr(folded, ?)"
+OF_MEMBER = (
+    "seq IN (SELECT entry FROM journal_members WHERE member IN ({0})) "
+    "OR many = 1 AND EXISTS (SELECT 1 FROM ({0}) named WHERE instr(changes, named.resource))"
+)
+SHOWN_MEMBERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +51,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class JournalQuery:
-    """Which entries: those of a resource, of a name in any case, of a type, of an action; before a sequence number.
+    """Which entries: those of a resource, of a part of a name, of a request, a type, an action; before a number.
 
-    `user` is a userName in any case, and selects also the entries of groups that the user joined or left (in a change
-    of at most a thousand members).
+    `user` is a userName in any case. It and `name` select also the entries of groups that the user joined or left (in a
+    change of at most a thousand members).
     """
 
     resource: str = ""
@@ -55,6 +62,7 @@ class JournalQuery:
     user: str = ""
     type: str = ""
     action: str = ""
+    request: str = ""
     before: int = 0
 
     @property
@@ -62,8 +70,9 @@ class JournalQuery:
         """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
         chosen = where(
             ("resource = ?", self.resource),
-            ("folded = ?", fold(self.name)),
-            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", fold(self.user)),
+            (f"(instr(folded, ?) OR {OF_MEMBER.format(PARTLY)})", fold(self.name)),
+            (f"(resource IN ({NAMED}) OR {OF_MEMBER.format(NAMED)})", fold(self.user)),
+            ("request = ?", self.request),
             ("+type = ?", self.type),
             ("+action = ?", self.action),
             ("seq < ?", self.before),
@@ -80,12 +89,18 @@ def append(
     changes: dict[str, Any],
 ) -> int:
     """Write an entry and return its number; `subject` is the type, id and name of the changed object."""
+    members = changes.get("members", {}) if subject[0] == "Group" else {}
+    moved = members.get("added", 0) + members.get("removed", 0)
     done = connection.execute(
-        "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (at, author.actor, author.request, action, *subject, fold(subject[2]), to_text(changes)),
+        "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes, many) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (at, author.actor, author.request, action, *subject, fold(subject[2]), to_text(changes), moved > FEW),
     )
-    return done.lastrowid or 0
+    seq = done.lastrowid or 0
+    if 0 < moved <= FEW:
+        listed = json.dumps([*members["addedIds"], *members["removedIds"]])
+        connection.execute("INSERT OR IGNORE INTO journal_members SELECT value, ? FROM json_each(?)", (seq, listed))
+    return seq
 
 
 def count_again(connection: sqlite3.Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
@@ -106,6 +121,19 @@ def entries(connection: sqlite3.Connection, query: JournalQuery, limit: int) -> 
     """Return the newest entries that match, the newest first."""
     sql = query.statement + Sql(" LIMIT ?", (limit,))
     return [_entry(row) for row in connection.execute(sql.text, sql.parameters)]
+
+
+def member_names(connection: sqlite3.Connection, found: Iterable[JournalEntry]) -> dict[str, str]:
+    """Return, by id, the names of the first members that each entry of a group names, deleted ones too."""
+    moved = [entry.changes["members"] for entry in found if entry.type == "Group" and "members" in entry.changes]
+    ids = {one for each in moved for name in ("addedIds", "removedIds") for one in each.get(name, ())[:SHOWN_MEMBERS]}
+    rows = connection.execute(
+        "SELECT j.value, coalesce((SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') "
+        "FROM resources WHERE id = j.value), (SELECT name FROM journal WHERE resource = j.value ORDER BY seq DESC "
+        "LIMIT 1)) FROM json_each(?) j",
+        (json.dumps(sorted(ids)),),
+    )
+    return {identifier: name for identifier, name in rows if name}
 
 
 def _entry(row: Sequence[Any]) -> JournalEntry:

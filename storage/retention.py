@@ -58,6 +58,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
         raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
     words = sorted({form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)})
     events.forget(connection, ids)
+    connection.execute(f"DELETE FROM journal_members WHERE member IN {LISTED}", listed)
     entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
     mentions = _forget_address(connection, name) + sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)

@@ -9,6 +9,7 @@ import click
 from schemas.datetimes import to_json
 from scim.cli.common import Group, author, command, echo, json_option, print_list
 from scim.service import roles as role_service
+from scim.service import timeline
 from scim.web.requests import perch
 from storage import roles
 from storage.resources import ResourceRow
@@ -101,14 +102,12 @@ def explain(username: str, as_json: bool) -> None:
     user = role_service.find(perch().repository, "User", username)
     reasons = role_service.explain(perch().repository, user)
     documents = [{**asdict(reason), "since": to_json(reason.since)} for reason in reasons]
+    with perch().database.read() as connection:
+        why = timeline.of_person(connection, user).why
+    if why and not as_json:
+        echo(f"{username} may not log in. {why}", err=True)
     rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons]
     print_list(as_json, documents, ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH"), rows)
-    if as_json:
-        return
-    if not reasons:
-        echo(f"{username} has no role and may not log in.", err=True)
-    elif not user.active:
-        echo(f"{username} is deactivated and may not log in.", err=True)
 
 
 def _holder(user: str | None, group_name: str | None) -> ResourceRow:

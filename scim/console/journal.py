@@ -20,13 +20,15 @@ def show_journal() -> Response:
         name=parameter("name"),
         type=parameter("type"),
         action=parameter("action"),
+        request=parameter("request"),
         before=number("before", 0, LARGEST_INTEGER),
     )
     with perch().database.read() as connection:
         entries = journal.entries(connection, query, PER_PAGE + 1)
         actors = keys.names(connection)
+        member_names = journal.member_names(connection, entries)
         alive = resources.existing(connection, [entry.resource for entry in entries])
     return page(
         "journal.html", entries=entries[:PER_PAGE], more=len(entries) > PER_PAGE, query=query, actors=actors,
-        alive=alive,
+        alive=alive, member_names=member_names,
     )  # fmt: skip

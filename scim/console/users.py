@@ -14,10 +14,10 @@ from scim.console.blueprint import console
 from scim.console.lists import PER_PAGE, STATE_LABELS, Pager, listing, offset, read_query, sorted_by
 from scim.console.web import author, field, number, page, redirect_to, resource
 from scim.service import roles as role_service
+from scim.service import timeline
 from scim.web.requests import perch
-from storage import journal, keys, members, resources, roles, search
+from storage import keys, members, resources, roles, search
 from storage.database import Connection
-from storage.journal import JournalQuery
 from storage.resources import ResourceRow
 
 HISTORY = 20
@@ -48,10 +48,10 @@ def user(identifier: str) -> Response:
         reasons = role_service.explain(perch().repository, row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
-        entries = journal.entries(
-            connection, JournalQuery(row.id, before=number("before", 0, LARGEST_INTEGER)), HISTORY + 1
-        )
+        line = timeline.of_person(connection, row)
         actors = keys.names(connection)
+    before = number("before", 0, LARGEST_INTEGER)
+    moments = [moment for moment in line.moments if not before or moment.entry.seq < before]
     document = json.loads(row.document)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
@@ -59,7 +59,7 @@ def user(identifier: str) -> Response:
         groups=groups, group_ids={above.display: above.id for above in groups}, actors=actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual],
-        entries=entries[:HISTORY], more=len(entries) > HISTORY,
+        moments=moments[:HISTORY], more=len(moments) > HISTORY, why=line.why,
     )  # fmt: skip
 
 

@@ -1,8 +1,10 @@
 """Texts for stored codes and values: actions, sources, providers, instants, numbers, changes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
+from storage.journal import SHOWN_MEMBERS
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -70,6 +72,7 @@ WORKSPACE_LABELS = {
 }
 # How many items of a list are shown before the rest is folded.
 SHOWN = 5
+PARTS = ("added", "removed")
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}
@@ -117,19 +120,31 @@ def value(found: Any) -> str:
     return str(found)
 
 
-def steps(changes: dict[str, Any], type_name: str) -> list[tuple[str, str, str]]:
-    """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part."""
+def steps(changes: dict[str, Any], type_name: str, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part.
+
+    `names` has the names of members by id.
+    """
     labels = WORKSPACE_LABELS if type_name == "Workspace" else {}
     found = []
     for name, change in changes.items():
         if isinstance(change, dict) and ("before" in change or "after" in change):
             found += _compared(labels.get(name, name), change.get("before"), change.get("after"))
         elif isinstance(change, dict) and "added" in change:
-            parts = [count(change[part], "member") + f" {part}" for part in ("added", "removed") if change.get(part)]
-            found.append((name, "", ", ".join(parts)))
+            found += [(f"{name} {part}", "", _members(change, part, names)) for part in PARTS if change.get(part)]
         else:
             found.append((name, "", value(change)))
     return found
+
+
+def _members(change: dict[str, Any], part: str, names: Mapping[str, str]) -> str:
+    """Return the first members that were added or removed by name, and how many more there were."""
+    ids = change.get(f"{part}Ids", ())
+    shown = [names[identifier] for identifier in ids[:SHOWN_MEMBERS] if identifier in names]
+    more = change[part] - len(shown)
+    if not shown:
+        return count(more, "member")
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def _compared(name: str, before: Any, after: Any) -> list[tuple[str, str, str]]:

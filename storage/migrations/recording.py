@@ -32,4 +32,20 @@ STEPS = {
             UPDATE workspace SET value = value + 1 WHERE name = 'traffic_of_keys'; END;
         CREATE TRIGGER traffic_delete AFTER DELETE ON traffic WHEN old.key IS NOT NULL AND old.brief = 0 BEGIN
             UPDATE workspace SET value = value - 1 WHERE name = 'traffic_of_keys'; END"""),
+    # Whose membership an entry changes, for changes of few members; `many` marks the others, which are searched.
+    "m020_journal_members": script("""
+        ALTER TABLE journal ADD COLUMN many INTEGER NOT NULL DEFAULT 0;
+        UPDATE journal SET many = 1 WHERE type = 'Group'
+            AND ifnull(changes ->> '$.members.added', 0) + ifnull(changes ->> '$.members.removed', 0) > 50;
+        CREATE INDEX journal_many ON journal (seq) WHERE many = 1;
+        CREATE INDEX journal_roles ON journal (resource) WHERE action IN ('assign', 'unassign', 'delete');
+        CREATE TABLE journal_members (
+            member TEXT NOT NULL, entry INTEGER NOT NULL REFERENCES journal (seq) ON DELETE CASCADE,
+            PRIMARY KEY (member, entry)
+        ) WITHOUT ROWID;
+        INSERT OR IGNORE INTO journal_members SELECT j.value, e.seq
+            FROM journal e, json_each(e.changes, '$.members.addedIds') j WHERE e.type = 'Group' AND e.many = 0;
+        INSERT OR IGNORE INTO journal_members SELECT j.value, e.seq
+            FROM journal e, json_each(e.changes, '$.members.removedIds') j WHERE e.type = 'Group' AND e.many = 0;
+        CREATE INDEX journal_members_entry ON journal_members (entry)"""),
 }
