@@ -416,9 +416,9 @@ def test_the_page_of_a_person_says_why_they_may_not_log_in(admin: Console, okta:
     page = text_of(admin.get(f"/users/{grace}"))
     assert "Lost the last role on 20" in page and "took grace@x.example out of Night shift." in page
     assert "Left Night shift" in page and "Joined Night shift" in page and "From then on login was not allowed." in page
-    assert "members removed grace@x.example" in text_of(admin.get(f"/groups/{group}"))
+    assert "members removed after: grace@x.example" in text_of(admin.get(f"/groups/{group}"))
     found = text_of(admin.get("/journal?name=grace"))
-    assert "members removed grace@x.example" in found and "grace@x.example created" in found
+    assert "members removed after: grace@x.example" in found and "grace@x.example created" in found
     assert "May log in" in text_of(admin.get(f"/users/{ann}"))
     okta.patch(f"/Users/{ann}", patch_op({"op": "replace", "value": {"active": False}}))
     page = text_of(admin.get(f"/users/{ann}"))
