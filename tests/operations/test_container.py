@@ -120,10 +120,12 @@ def compose() -> dict[str, Any]:
 
 def test_compose_publishes_caddy_alone() -> None:
     services = compose()["services"]
-    assert {name for name, service in services.items() if "ports" in service} == {"caddy"}
+    ports = [(name, port) for name, service in services.items() for port in service.get("ports", [])]
+    assert {name for name, port in ports if not port.startswith("127.0.0.1:")} == {"caddy"}
     assert services["perch"]["environment"]["PERCH_TRUSTED_PROXIES"] == "1"
     assert services["perch"]["read_only"] is True
     assert services["litestream"]["profiles"] == ["litestream"]
+    assert services["prometheus"]["profiles"] == ["monitoring"]
 
 
 def test_compose_mounts_what_is_there() -> None:
