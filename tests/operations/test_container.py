@@ -147,4 +147,5 @@ def test_caddy_forwards_to_perch_and_keeps_monitoring_inside() -> None:
     assert all(line in text for line in ("read_header 10s", "read_body 5m", "request_buffers 256KiB"))
     assert "reverse_proxy perch:8000" in text
     assert "path /metrics /readyz" in text
+    assert "header Content-Type application/scim+json*" in text, "which Caddy's own list of types lacks"
     assert text.count("{") == text.count("}")

@@ -15,6 +15,7 @@ import yaml
 
 from tests.conftest import MakeServer
 from tests.support.debian import program
+from tests.support.guide import wait_for
 from tests.support.server import ROOT, PerchServer
 
 DEPLOY = ROOT / "deploy"
@@ -110,6 +111,7 @@ def test_a_real_prometheus_reads_the_metrics_with_a_key(make_server: MakeServer,
                f"--web.listen-address=127.0.0.1:{port}"]  # fmt: skip
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
+            wait_for(f"http://127.0.0.1:{port}/-/ready")
             assert wait_for_up(f"http://127.0.0.1:{port}") == "1", (tmp_path / "log").read_text()
             rules = requests.get(f"http://127.0.0.1:{port}/api/v1/rules", timeout=10).json()["data"]["groups"][0]
             assert {rule["name"] for rule in rules["rules"]} == {rule["alert"] for rule in RULES}
@@ -127,12 +129,9 @@ def free_port() -> int:
 def wait_for_up(prometheus: str) -> str:
     end, found = time.monotonic() + 60, ""
     while time.monotonic() < end and found != "1":
+        answer: Any = requests.get(f"{prometheus}/api/v1/query", params={"query": "up"}, timeout=5).json()
+        found = next((result["value"][1] for result in answer["data"]["result"]), "")
         time.sleep(0.5)
-        try:
-            answer: Any = requests.get(f"{prometheus}/api/v1/query", params={"query": "up"}, timeout=5).json()
-        except requests.RequestException:
-            continue
-        found = next((result["value"][1] for result in answer.get("data", {}).get("result", [])), "")
     return found
 
 

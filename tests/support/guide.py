@@ -4,8 +4,12 @@ import os
 import re
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import requests
 
 from tests.support.server import ROOT
 
@@ -33,6 +37,17 @@ def run_block(script: str, folder: Path, programs: dict[str, str], **environment
     )  # fmt: skip
     assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def wait_for(url: str, seconds: float = 30) -> None:
+    """Wait until a URL answers 200."""
+    end = time.monotonic() + seconds
+    while True:
+        with suppress(requests.RequestException):
+            if requests.get(url, timeout=5).status_code == 200:
+                return
+        assert time.monotonic() < end, url
+        time.sleep(0.1)
 
 
 def by_podman(**names: str) -> str:
