@@ -1,6 +1,7 @@
 # make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
 # make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables),
-# sbom (bill of materials), image (the container's), soak (half an hour of load).
+# sbom (bill of materials), attack (hostile inputs against a real server), image (the container's), soak (half an hour
+# of load).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -27,7 +28,8 @@ except (OSError, ValueError, OverflowError) as error:
 endef
 export PORT_IS_FREE
 
-.PHONY: run test test-long test-min bench soak check lint types format readme requirements audit sbom image clean
+.PHONY: run test test-long test-min bench attack soak check lint types format readme requirements audit sbom image \
+	clean
 .NOTPARALLEL:
 
 # Settings for a laptop; the environment overrides them. The delivery worker ends with its parent, which becomes
@@ -35,7 +37,7 @@ export PORT_IS_FREE
 run: $(VENV)/run.stamp
 	@$(BIN)/python -c "$$PORT_IS_FREE" "$(HOST)" "$(PORT)"
 	@export PERCH_TRAFFIC="$${PERCH_TRAFFIC-all}" PERCH_FUSE="$${PERCH_FUSE-off}" PERCH_FAULTS="$${PERCH_FAULTS-on}"; \
-	export PORT="$(PORT)"; \
+	export PERCH_WEBHOOKS_ALLOW_PRIVATE="$${PERCH_WEBHOOKS_ALLOW_PRIVATE-on}" PORT="$(PORT)"; \
 	$(BIN)/flask init && { $(BIN)/flask deliver --with-parent & exec $(BIN)/gunicorn --bind "$(HOST):$(PORT)" app:app; }
 
 check: lint types test
@@ -67,6 +69,10 @@ bench: $(VENV)/dev.stamp
 # Half an hour of mixed load: nothing may grow, no answer may be wrong. A quick look: SOAK="--seconds 60".
 soak: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.bench.soak $(SOAK)
+
+# Hostile inputs for ATTACK="--seconds 60"; a finding is written to .attack/, and --replay FILE sends it again.
+attack: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.attack.run $(ATTACK)
 
 # Keeps the pinned versions, unless UPGRADE=--upgrade.
 requirements: $(TOOLS)/stamp
@@ -101,7 +107,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -27,7 +27,7 @@ def overview() -> Response:
             figures=_figures(connection),
             progress=statistics.progress(connection, now()),
             changes=journal.entries(connection, JournalQuery(), SHOWN),
-            warned=warnings.found(connection),
+            faults=warnings.planned(connection),
             recent=described_entries(connection, TrafficQuery(), SHOWN),
             failed=described_entries(connection, TrafficQuery(errors=True), SHOWN),
         )

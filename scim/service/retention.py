@@ -1,6 +1,5 @@
-"""Prunes old journal entries and events after write requests; no background job."""
+"""Prunes old journal entries and events, a few at a time, whether anybody writes or not."""
 
-import threading
 import time
 
 from schemas.errors import ScimError
@@ -11,27 +10,20 @@ EVERY, SOON = 3600.0, 5.0
 
 
 class Retention:
-    """Prunes journal entries and events older than their limits, a few at a time, after requests that wrote."""
+    """Prunes journal entries and events older than their limits."""
 
     def __init__(self, repository: Repository, journal_days: int, events_days: int) -> None:
         self.repository = repository
         self.journal_days = journal_days
         self.events_days = events_days
         self._next = 0.0
-        self._lock = threading.Lock()
 
-    def after_write(self) -> None:
-        """Prune if it is time and the writer is free; no answer waits for it or fails because of it."""
-        if self._is_time():
+    def prune(self) -> float:
+        """Prune if it is time; return the seconds until the next time."""
+        if time.monotonic() >= self._next:
             try:
                 more = self.repository.prune(self.journal_days, self.events_days)
             except ScimError:
                 more = True
             self._next = time.monotonic() + (SOON if more else EVERY)
-
-    def _is_time(self) -> bool:
-        with self._lock:
-            if time.monotonic() < self._next:
-                return False
-            self._next = time.monotonic() + SOON
-            return True
+        return max(0.0, self._next - time.monotonic())

@@ -137,7 +137,7 @@ def test_a_request_is_shown_in_full_and_sent_again(make_admin: MakeAdmin) -> Non
     flush(app)
     page = admin.get("/requests/1")
     text = text_of(page)
-    assert "Okta creates the user" in text
+    assert "Okta creates ada@x.example" in text
     assert '"displayName": "<script>x</script>"' in text and "<script>x" not in page.text
     assert "geheim12" not in page.text and okta.key not in page.text
     assert "curl -X POST" in text and "Authorization: Bearer $KEY" in text

@@ -1,5 +1,6 @@
 """Caddy with the shipped configuration, on this machine and without TLS."""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ def caddy(server: PerchServer, tmp_path: Path) -> Iterator[str]:
     """Caddy in front of the server; returns its origin."""
     path, origin = program("caddy"), f"http://127.0.0.1:{free_port()}"
     text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    text = re.sub(r"^http://.*?^\}\n", "", text, flags=re.MULTILINE | re.DOTALL)
     text = text.replace("{$DOMAIN}", origin).replace("perch:8000", f"127.0.0.1:{server.port}")
     # Debian's Caddy is older than this option.
     text = text.replace("request_buffers 256KiB", "").replace("{\n\tservers", "{\n\tadmin off\n\tservers", 1)

@@ -148,4 +148,13 @@ def test_caddy_forwards_to_perch_and_keeps_monitoring_inside() -> None:
     assert "reverse_proxy perch:8000" in text
     assert "path /metrics /readyz" in text
     assert "header Content-Type application/scim+json*" in text, "which Caddy's own list of types lacks"
+    assert 'Strict-Transport-Security "max-age=31536000; includeSubDomains"' in text
     assert text.count("{") == text.count("}")
+
+
+def test_only_pages_are_redirected_to_https() -> None:
+    text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    (plain,) = re.findall(r"^http://\{\$DOMAIN\} \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    assert "@pages path / /console /console/*\n" in plain
+    assert re.findall(r"^\tredir .*", plain, re.MULTILINE) == ["\tredir @pages https://{host}{uri} 308"]
+    assert re.search(r'^\trespond ".*" 403$', plain, re.MULTILINE)

@@ -13,7 +13,7 @@ def recorded(reports: Iterable[Any]) -> list[tuple[str, ...]]:
     return [
         (name, str(kills), str(lost), f"{seconds:.1f}")
         for report in reports
-        if "long" in getattr(report, "keywords", {})
+        if getattr(report, "when", "") == "call" and "long" in report.keywords
         for key, value in report.user_properties
         if key == "drill"
         for name, kills, lost, seconds in [value]
