@@ -135,6 +135,20 @@ def machine(make_server: MakeServer) -> Machine:
     return Machine(server)
 
 
+def test_the_install_block(tmp_path: Path) -> None:
+    for folder in ("systemd", "etc"):
+        (tmp_path / folder).mkdir()
+    noted = {name: f'echo "{name} $*" >> noted' for name in ("useradd", "python3", "systemctl")}
+    script = here(block("systemd: install"), tmp_path).replace(f"{ROOT}/.venv/bin/pip", "echo pip")
+    script = script.replace("/etc/systemd/system", str(tmp_path / "systemd"))
+    run_block(script, tmp_path, {**STAND_INS, **noted})
+    assert {path.name for path in (tmp_path / "systemd").iterdir()} == {unit.name for unit in UNITS}
+    settings = dict(line.split("=", 1) for line in (tmp_path / "perch.env").read_text().splitlines())
+    assert settings["PERCH_DATABASE"] == f"{tmp_path}/perch.db" and "PERCH_PUBLIC_URL" in settings
+    assert (tmp_path / "perch.env").stat().st_mode & 0o007 == 0
+    assert (tmp_path / "noted").read_text().splitlines()[0].startswith("useradd --system")
+
+
 def test_backup_and_restore(machine: Machine) -> None:
     client = machine.server.client(key=machine.server.key)
     create_users(client, ["ann", "bob"])
