@@ -37,8 +37,10 @@ def _streamed(progress: Progress) -> backup.Contents:
         with open(sys.stdout.fileno(), "wb", closefd=False) as output:
             return backup.stream(perch().database, output, progress)
     except OSError as error:
-        text = "standard output could not be written" if error.errno != EPIPE else "the reader of standard output ended"
-        raise click.ClickException(f"The backup is not complete: {text}.") from None
+        reason = "its reader ended" if error.errno == EPIPE else error.strerror
+        raise click.ClickException(
+            f"Standard output could not be written, so the backup is incomplete: {reason}."
+        ) from None
 
 
 @click.command("restore", cls=Command)

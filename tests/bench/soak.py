@@ -121,6 +121,11 @@ def errors(log: str) -> list[str]:
     return [line for line in log.splitlines() if '"level":"error"' in line or "Traceback" in line or "CRITICAL" in line]
 
 
+def notable(log: str) -> list[str]:
+    """Return the lines of the server's log that are no successful request."""
+    return [line for line in log.splitlines() if not ('"message":"request"' in line and '"level":"info"' in line)]
+
+
 def soak(folder: Path, seconds: float) -> tuple[list[Figure], list[str], load.Measurement]:
     """Run the load on a new deployment; return the figures, the errors in the log, and the rates.
 
@@ -130,6 +135,9 @@ def soak(folder: Path, seconds: float) -> tuple[list[Figure], list[str], load.Me
     try:
         with sampling(perch.server, perch.file, min(5.0, seconds / 60)) as samples:
             measured = perch.measure(mixed, CLIENTS, seconds)
+    except (OSError, load.WrongAnswer):
+        say("\n".join(notable(perch.log.read_text(errors="replace"))[-20:]))
+        raise
     finally:
         perch.server.stop()
     # The first ten minutes, or a third of a shorter run.
