@@ -35,6 +35,7 @@ def test_what_grew_during_the_first_part_is_no_growth() -> None:
     ("line", "is_error"),
     [
         ('{"time":"t","level":"error","message":"request","status":500}', True),
+        ('{"time": "t", "level": "critical", "message": "WORKER TIMEOUT (pid:7)"}', True),
         ("Traceback (most recent call last):", True),
         ('{"time":"t","level":"info","message":"request","status":200}', False),
         ('{"time":"t","level":"warning","message":"not ready: an error"}', False),
