@@ -1,7 +1,7 @@
 # make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
 # make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables),
-# sbom (bill of materials), attack (hostile inputs against a real server), image (the container's), soak (half an hour
-# of load).
+# sbom (bill of materials), attack (hostile inputs against a real server),
+# screenshots (every page of the console), image (the container's), soak (half an hour of load).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -28,7 +28,7 @@ except (OSError, ValueError, OverflowError) as error:
 endef
 export PORT_IS_FREE
 
-.PHONY: run test test-long test-min bench attack soak check lint types format readme requirements audit sbom image \
+.PHONY: run test test-long test-min bench attack soak check lint types format readme screenshots requirements audit sbom image \
 	clean
 .NOTPARALLEL:
 
@@ -97,6 +97,10 @@ image:
 	else echo "make image needs podman, buildah, or docker with its daemon running; install one of them." >&2; exit 1; fi; \
 	test "$$1" = docker && set -- docker build || set -- "$$1" build --format docker; \
 	echo "$$*" --tag "$(IMAGE)" $(IMAGE_OPTIONS) .; exec "$$@" --tag "$(IMAGE)" $(IMAGE_OPTIONS) .
+
+# Every page of the console with 500 people, in three looks, to be looked at one by one; needs Chromium.
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python docs/screenshots.py --all screenshots
 
 readme: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.support.readme
