@@ -28,6 +28,6 @@ def is_own(database: Database, sent: Request) -> bool:
 
 
 def _signed(database: Database, second: int) -> str:
-    with database.read(once=True) as connection:
+    with database.read() as connection:
         secret = bytes.fromhex(str(workspace.get(connection, "secret")))
     return f"{second}.{hmac.digest(secret, f'probe {second}'.encode(), 'sha256').hex()}"
