@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
+from storage import keys
 from storage.journal import SHOWN_MEMBERS
 
 HEADINGS = {
@@ -84,6 +85,11 @@ WEBHOOK_FORMATS = {"standard": "Standard Webhooks", "set": "Security event token
 def action(code: str) -> str:
     """Return an action of the journal in words."""
     return ACTIONS.get(code, code.replace("-", " "))
+
+
+def who(actor: str, names: dict[str, str]) -> str:
+    """Return an actor of the journal, a key by its name."""
+    return keys.spoken(actor, names)
 
 
 def moment(stored: str | None) -> str:

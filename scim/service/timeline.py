@@ -112,7 +112,7 @@ class _Replay:
             if own or joined or left or gained or lost or could != was:
                 login = could if could != was else None
                 because = self._because(entry, bool(lost)) if gained or lost else ""
-                by = keys.label(entry.actor, self.names)
+                by = keys.spoken(entry.actor, self.names)
                 yield Moment(entry, joined, left, gained, lost, login, because, by)
 
     def _undo(self, entry: JournalEntry) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -181,7 +181,7 @@ class _Replay:
 
     def _because(self, entry: JournalEntry, lost: bool) -> str:
         """Return who did what to a role, as the end of a sentence."""
-        who, group = keys.label(entry.actor, self.names), entry.type == "Group"
+        who, group = keys.spoken(entry.actor, self.names), entry.type == "Group"
         taken = _slugs(entry.changes.get("roles.group" if group else "roles.manual", {}).get("before"))
         if entry.action == "unassign" and any((entry.request, slug) in self.found.removed for slug in taken):
             return f"{who} removed the role from the catalogue"
