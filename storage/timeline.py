@@ -11,6 +11,7 @@ from storage.sql.tables import columns
 MOST = 5000
 SELECT = f"SELECT {columns(JournalEntry)} FROM journal"
 LISTED = "(SELECT value FROM json_each(:ids))"
+ROLES = "('assign', 'unassign', 'delete')"
 
 
 @dataclass(slots=True)
@@ -46,12 +47,13 @@ def concerning(connection: sqlite3.Connection, user: ResourceRow) -> Concerned:
             {"ids": listed},
         ):
             found.above.setdefault(member, set()).add(group)
+        entries += _select(connection, f"resource IN {LISTED} AND action IN {ROLES}", listed)
         groups = {entry.resource for entry in entries if entry.type == "Group"}
+        groups |= {group for entry in entries for group in entry.changes.get("groups", {}).get("before") or ()}
         groups |= {group for member in new for group in found.above.get(member, ())}
         new = groups - seen
         seen |= new
     listed = json.dumps(sorted(seen - {user.id}))
-    entries += _select(connection, f"resource IN {LISTED} AND action IN ('assign', 'unassign', 'delete')", listed)
     entries += _select(connection, f"many = 1 AND resource IN {LISTED}", listed)
     _add_roles(connection, found, seen)
     ordered = {entry.seq: entry for entry in sorted(entries, key=lambda entry: -entry.seq)}

@@ -90,6 +90,7 @@ class _Replay:
             for identifier in _ids(entry, "addedIds"):
                 self.listed.add((identifier, entry.resource))
                 self.flat &= identifier == self.user.id or identifier not in ids
+            self.flat &= "groups" not in entry.changes
         self._walk()
 
     def _walk(self) -> None:
@@ -121,6 +122,9 @@ class _Replay:
         if node == self.user.id:
             self._undo_own(entry)
         self._undo_roles(node, GROUP, changes.get("roles.group"))
+        # A group that was deleted was in these.
+        for group in changes.get("groups", {}).get("before") or ():
+            self._link(node, group)
         if "members" not in changes:
             return (), ()
         joined, left = _ids(entry, "addedIds"), _ids(entry, "removedIds")
@@ -141,7 +145,8 @@ class _Replay:
         if "roles" in changes:
             own = {side: _slugs(changes["roles"].get(side)) for side in ("before", "after")}
             self._undo_roles(self.user.id, DIRECT, own)
-        self._undo_roles(self.user.id, MANUAL, changes.get("roles.manual"))
+        for source in (DIRECT, MANUAL):
+            self._undo_roles(self.user.id, source, changes.get(f"roles.{source}"))
         self.begun |= entry.action == "create"
 
     def _undo_roles(self, node: str, source: str, change: dict[str, Any] | None) -> None:
@@ -182,7 +187,8 @@ class _Replay:
     def _because(self, entry: JournalEntry, lost: bool) -> str:
         """Return who did what to a role, as the end of a sentence."""
         who, group = keys.spoken(entry.actor, self.names), entry.type == "Group"
-        taken = _slugs(entry.changes.get("roles.group" if group else "roles.manual", {}).get("before"))
+        taken = [slug for name, change in entry.changes.items() if name.startswith("roles.")
+                 for slug in _slugs(change.get("before"))]  # fmt: skip
         if entry.action == "unassign" and any((entry.request, slug) in self.found.removed for slug in taken):
             return f"{who} removed the role from the catalogue"
         if entry.action == "assign":

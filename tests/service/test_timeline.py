@@ -105,6 +105,35 @@ def still_allowed(world: World) -> None:
     world.members(first, "remove", world.grace)
 
 
+def direct_role_removed(world: World) -> None:
+    world.put(roles=["managed:viewer"])
+    run_command(world.app, "roles", "remove", "managed:viewer", "--force")
+
+
+def inner_group_deleted(world: World) -> None:
+    inner = world.group("Inner", [world.grace])
+    world.group("Outer", [inner], "managed:viewer")
+    world.okta.delete(f"/Groups/{inner}")
+
+
+def middle_taken_out_of_many(world: World) -> None:
+    inner = world.group("Inner", [world.grace])
+    others = [world.okta.post("/Users", {"userName": f"q{number}"}).body["id"] for number in range(60)]
+    outer = world.group("Outer", [*others, inner], "managed:viewer")
+    world.okta.patch(f"/Groups/{outer}", patch_op({"op": "remove", "path": "members"}))
+
+
+def reactivated_without_role(world: World) -> None:
+    taken_out(world)
+    world.put(active=False)
+    world.put(active=True)
+
+
+def deactivated_without_role(world: World) -> None:
+    taken_out(world)
+    world.put(active=False)
+
+
 def twice(world: World) -> None:
     taken_out(world)
     world.put(roles=["managed:viewer"])
@@ -123,6 +152,11 @@ CASES: list[tuple[Callable[[World], None], str]] = [
     (deactivated, "Deactivated by key "),
     (still_allowed, ""),
     (twice, "sent other roles."),
+    (direct_role_removed, "on the command line removed the role from the catalogue."),
+    (inner_group_deleted, "deleted the group Inner."),
+    (middle_taken_out_of_many, "took a group around grace out of Outer."),
+    (reactivated_without_role, "took grace out of Support."),
+    (deactivated_without_role, "Deactivated by key "),
 ]
 
 
