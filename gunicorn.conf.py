@@ -161,8 +161,11 @@ def give_memory_back() -> None:
 
 
 def wait_for_the_stop(worker: Any) -> None:
-    """Wait up to 5 s for the stop that the first worker's failure causes: gunicorn cannot handle a second failure."""
-    for _ in range(100):
+    """Wait up to 30 s for the stop that the first worker's failure causes: gunicorn cannot handle a second failure.
+
+    The first one may open a busy file last, and waits for it as long as this one did.
+    """
+    for _ in range(600):
         if not worker.alive:
             sys.exit(0)
         time.sleep(0.05)

@@ -181,7 +181,7 @@ def test_what_comes_too_slowly_ends_after_ten_seconds(server: PerchServer) -> No
         assert b"\r\nRetry-After: " in form.result()
         for each in keyed_ones:
             assert (status(each.result()), error(each.result())["status"]) == (408, "408")
-    assert bodies.FREE_SECONDS - 1 < time.monotonic() - begin < bodies.FREE_SECONDS + 5
+    assert bodies.FREE_SECONDS - 1 < time.monotonic() - begin < bodies.FREE_SECONDS + 15
 
 
 def test_a_slow_unknown_caller_may_send_256_kibibytes(server: PerchServer) -> None:
