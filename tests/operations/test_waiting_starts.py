@@ -48,7 +48,7 @@ def flask(database: Path, *arguments: str, **settings: str) -> subprocess.Popen[
 
 
 @pytest.mark.parametrize(
-    "seconds", [12, pytest.param(43, marks=pytest.mark.long, id="longer than a worker may be silent")]
+    "seconds", [16, pytest.param(43, marks=pytest.mark.long, id="longer than a worker may be silent")]
 )
 def test_a_start_waits_as_long_as_another_process_has_the_file(
     seconds: int, make_server: MakeServer, drill: RecordDrill
