@@ -11,6 +11,11 @@ from storage.sql.tables import columns
 MOST = 5000
 SELECT = f"SELECT {columns(JournalEntry)} FROM journal"
 LISTED = "(SELECT value FROM json_each(:ids))"
+# Each entry is parsed once, however many ids are looked for.
+NAMED = " OR ".join(
+    f"EXISTS (SELECT 1 FROM json_each(changes, '$.members.{name}') WHERE value IN {LISTED})"
+    for name in ("addedIds", "removedIds")
+)
 ROLES = "('assign', 'unassign', 'delete')"
 
 
@@ -38,9 +43,7 @@ def concerning(connection: sqlite3.Connection, user: ResourceRow) -> Concerned:
     while new:
         listed = json.dumps(sorted(new))
         entries += _select(connection, f"seq IN (SELECT entry FROM journal_members WHERE member IN {LISTED})", listed)
-        entries += _select(
-            connection, "many = 1 AND EXISTS (SELECT 1 FROM json_each(:ids) WHERE instr(changes, value))", listed
-        )
+        entries += _select(connection, f"many = 1 AND ({NAMED})", listed)
         for member, group in connection.execute(
             "SELECT r.id, g.id FROM resources r JOIN members m ON m.member = r.seq "
             f'JOIN resources g ON g.seq = m."group" WHERE r.id IN {LISTED}',
