@@ -67,7 +67,8 @@ def _longest(words: Iterable[str]) -> list[str]:
 
 def insert(connection: sqlite3.Connection, type_name: str, seq: int, words: Iterable[str]) -> None:
     """Add words of a resource."""
-    connection.executemany("INSERT INTO words VALUES (?, ?, ?)", [(word, type_name, seq) for word in words])
+    rows = [(word, type_name, seq) for word in words]
+    connection.executemany("INSERT INTO words (word, type, id) VALUES (?, ?, ?)", rows)
 
 
 def replace(

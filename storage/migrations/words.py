@@ -11,9 +11,9 @@ from storage.words import of_document
 
 TABLE = script("""
         CREATE TABLE words (
+            id INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
             word TEXT NOT NULL,
             type TEXT NOT NULL,
-            id INTEGER NOT NULL REFERENCES resources (seq) ON DELETE CASCADE,
             PRIMARY KEY (id, word)
         ) WITHOUT ROWID""")
 INDEX = script("CREATE INDEX words_word ON words (type, word)")
@@ -23,7 +23,7 @@ def words(db: SqliteUtils) -> None:
     """Make the table of words and fill it in the order of its key; the index is made at the end, in its own order."""
     TABLE(db)
     connection: sqlite3.Connection = db.conn
-    connection.executemany("INSERT INTO words VALUES (?, ?, ?)", _of_all(connection))
+    connection.executemany("INSERT INTO words (word, type, id) VALUES (?, ?, ?)", _of_all(connection))
     INDEX(db)
 
 
