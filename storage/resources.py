@@ -101,7 +101,7 @@ def existing(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
 
 
 def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[str, Any]) -> tuple[int, str]:
-    """Add the row of a resource, with its emails and words, and a copy of its direct roles; return its sequence number and its new id.
+    """Add the row of a resource, with its emails, words and copy of its roles; return its number and its new id.
 
     :raises Uniqueness: when its userName or group displayName is taken, in any case.
     """
@@ -110,8 +110,15 @@ def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[st
         done = connection.execute(
             "INSERT INTO resources (id, type, version, created, lastModified, userName, displayName, externalId, "
             "active, document, held) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (identifier, kind.name, instant, instant, *_looked_up(document).values(), _stored(kind, document),
-             _held(document.get("roles", ()))),
+            (
+                identifier,
+                kind.name,
+                instant,
+                instant,
+                *_looked_up(document).values(),
+                _stored(kind, document),
+                _held(document.get("roles", ())),
+            ),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None

@@ -56,6 +56,12 @@ def typed(text: str) -> list[str]:
     return _longest(found)
 
 
+def begin(words: Iterable[str], texts: Iterable[str]) -> bool:
+    """Tell whether each of some typed words begins a word of some texts."""
+    found = cut(texts)
+    return all(any(each.startswith(word) for each in found) for word in words)
+
+
 def _longest(words: Iterable[str]) -> list[str]:
     """Return the words that begin no other one: who looks for those finds the others."""
     found = list[str]()

@@ -24,7 +24,19 @@ from storage.migrations import (
 )
 
 MIGRATIONS = Migrations("perch")
-for _chapter in (directory, access, console, traffic, events, scale, text, provisioning, administration, recording, words):
+for _chapter in (
+    directory,
+    access,
+    console,
+    traffic,
+    events,
+    scale,
+    text,
+    provisioning,
+    administration,
+    recording,
+    words,
+):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
 
