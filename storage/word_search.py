@@ -15,7 +15,7 @@ LAST_CHARACTER = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A place of words: the rows of an index that begin with one, the key of their resource, and a test of a row `r`."""
+    """A place of words: the rows of an index that begin with one, their key of the resource, a test of a row `r`."""
 
     rows: str
     key: str
