@@ -106,7 +106,8 @@ def test_every_character_folds_as_its_casefold() -> None:
     ("text", "searched"),
     [
         ("Zoë", "zoe"), ("ZOE\u0308", "zoe"), ("Åberg", "aberg"), ("\u1ead", "a"), ("Straße", "strasse"), ("İ", "i"),
-        ("Ελλάς", "ελλασ"), ("한국", "한국"), ("हिन्दी", "हिनदी"), ("øæł", "øæł"), ("か\u3099", "か"), ("ANN", "ann"), ("", ""),
+        ("Ελλάς", "ελλασ"), ("한국", "한국"), ("हिन्दी", "हिनदी"), ("øæł", "øæł"), ("か\u3099", "か"),
+        ("ANN", "ann"), ("", ""),
     ],
 )  # fmt: skip
 def test_people_search_without_accents(text: str, searched: str) -> None:
