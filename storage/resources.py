@@ -173,6 +173,7 @@ def delete(connection: sqlite3.Connection, row: ResourceRow) -> None:
         (now(), row.seq),
     )
     connection.execute("DELETE FROM resources WHERE seq = ?", (row.seq,))
+    words.delete(connection, row.seq)
     namesakes.release(connection, row.type, row.seq, fold(row.name))
     if groups.rowcount or row.type == "Group":
         workspace.move_epoch(connection)

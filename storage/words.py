@@ -25,10 +25,10 @@ def of_document(document: dict[str, Any]) -> list[str]:
     name, external = document.get("name", {}), document.get("externalId")
     looked_up = [document.get("displayName"), document.get("userName")]
     looked_up += [email.get("value") for email in document.get("emails", ())]
-    indexed = {fold(text) for text in looked_up if text}
+    texts = dict.fromkeys([*looked_up, external, *map(name.get, NAMES)])
+    indexed = {fold(text) for text in set(looked_up) if text}
     if external:
         indexed.add(compose(external))
-    texts = dict.fromkeys([*looked_up, external, *map(name.get, NAMES)])
     return [word for word in _longest(indexed.union(cut(filter(None, texts)))) if word not in indexed]
 
 
@@ -86,3 +86,8 @@ def replace(
     old, new = set(of_document(before)), set(of_document(after))
     connection.executemany("DELETE FROM words WHERE id = ? AND word = ?", [(seq, word) for word in old - new])
     insert(connection, type_name, seq, new - old)
+
+
+def delete(connection: sqlite3.Connection, seq: int) -> None:
+    """Delete the words of a resource."""
+    connection.execute("DELETE FROM words WHERE id = ?", (seq,))

@@ -157,13 +157,13 @@ TABLE: dict[Callable[[Directory], Answer], int] = {
     put_roles: 18,
     patch: 8,
     deactivate: 14,
-    delete: 18,
+    delete: 19,
     get_group: 5,
     get_group_without_members: 4,
     add_member: 24,
     remove_member: 22,
     rename: 15,
-    delete_group: 121,  # an event for each of the hundred people who lose a role
+    delete_group: 122,  # an event for each of the hundred people who lose a role
 }
 
 
