@@ -8,7 +8,7 @@ neither: the provider has two people where it sends two such names, so that one 
 refusal would be for a character that nobody sees; and other look-alikes, such as a Cyrillic `а`, would remain anyway.
 """
 
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 
 def fold(text: str) -> str:
@@ -21,6 +21,14 @@ def fold(text: str) -> str:
 def compose(text: str) -> str:
     """Return text in the form that is compared where case matters (caseExact, RFC 7643 section 2.2): NFC(text)."""
     return text if text.isascii() else normalize("NFC", text)
+
+
+def plain(text: str) -> str:
+    """Return text in the form in which people search: folded, without accents (`Zoë` is found as `zoe`)."""
+    if text.isascii():
+        return text.casefold()
+    bare = (character for character in normalize("NFD", fold(text)) if not combining(character))
+    return normalize("NFC", "".join(bare))
 
 
 def spellings(text: str) -> set[str]:

@@ -153,7 +153,7 @@ class Transaction(Snapshot):
         :raises InvalidValue: naming ids of members that no user or group has.
         """
         seq, identifier = resources.insert(self.connection, kind, document)
-        roles.set_direct(self.connection, seq, (), document.get("roles", ()), self.author.actor)
+        roles.insert_direct(self.connection, seq, document.get("roles", ()), self.author.actor)
         moved = members.edit(self.connection, seq, [("add", member_ids)] if member_ids else ())
         row = self.get(kind.name, identifier)
         self._changes.created(row, document, moved, remarks or {})

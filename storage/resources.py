@@ -11,7 +11,7 @@ from schemas import ResourceType
 from schemas.datetimes import now
 from schemas.errors import NotFound, Uniqueness
 from schemas.text import compose, fold
-from storage import namesakes, workspace
+from storage import namesakes, words, workspace
 
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
@@ -101,7 +101,7 @@ def existing(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
 
 
 def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[str, Any]) -> tuple[int, str]:
-    """Add the row of a resource, with its emails; return its sequence number and its new id.
+    """Add the row of a resource, with its emails, words and copy of its roles; return its number and its new id.
 
     :raises Uniqueness: when its userName or group displayName is taken, in any case.
     """
@@ -109,13 +109,22 @@ def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[st
     try:
         done = connection.execute(
             "INSERT INTO resources (id, type, version, created, lastModified, userName, displayName, externalId, "
-            "active, document) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?)",
-            (identifier, kind.name, instant, instant, *_looked_up(document).values(), _stored(kind, document)),
+            "active, document, held) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                identifier,
+                kind.name,
+                instant,
+                instant,
+                *_looked_up(document).values(),
+                _stored(kind, document),
+                _held(document.get("roles", ())),
+            ),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
     seq = done.lastrowid or 0
     _insert_emails(connection, seq, document)
+    words.insert(connection, kind.name, seq, words.of_document(document))
     return seq, identifier
 
 
@@ -146,6 +155,7 @@ def update(
     if before.get("emails") != document.get("emails"):
         connection.execute("DELETE FROM emails WHERE resource = ?", (row.seq,))
         _insert_emails(connection, row.seq, document)
+    words.replace(connection, kind.name, row.seq, before, document)
     if before.get("displayName") != document.get("displayName"):
         workspace.move_epoch(connection)
 
@@ -163,6 +173,7 @@ def delete(connection: sqlite3.Connection, row: ResourceRow) -> None:
         (now(), row.seq),
     )
     connection.execute("DELETE FROM resources WHERE seq = ?", (row.seq,))
+    words.delete(connection, row.seq)
     namesakes.release(connection, row.type, row.seq, fold(row.name))
     if groups.rowcount or row.type == "Group":
         workspace.move_epoch(connection)
@@ -180,6 +191,13 @@ def _stored(kind: ResourceType, document: dict[str, Any]) -> str:
     """Return the text to store of a document, without a user's roles, which are rows of their own."""
     text: str = kind.schema.dumps({name: value for name, value in document.items() if name != "roles"})
     return text
+
+
+def _held(roles: Sequence[dict[str, Any]]) -> str | None:
+    """Return direct roles as the row has them: the text that storage.roles makes of the assignments."""
+    held = [["direct", role["value"], role.get("display"), role.get("type"), role.get("primary")] for role in roles]
+    numbers = [[int(item) if isinstance(item, bool) else item for item in role] for role in held]
+    return json.dumps(numbers, ensure_ascii=False, separators=(",", ":"))[1:-1] or None
 
 
 def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:

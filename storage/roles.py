@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
@@ -170,6 +171,18 @@ def set_direct(
             "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor", (user,)
         )
         kept = {role: (since, by) for role, since, by in rows}
+    insert_direct(connection, user, sent, actor, kept)
+    hold(connection, user)
+
+
+def insert_direct(
+    connection: sqlite3.Connection,
+    user: int,
+    sent: Sequence[dict[str, Any]],
+    actor: str,
+    kept: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> None:
+    """Add the direct roles of a user who has none, whose row has them already; those of `kept` with date and actor."""
     fresh = (now(), actor)
     connection.executemany(
         "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?)",
@@ -179,7 +192,6 @@ def set_direct(
             for place, role in enumerate(sent)
         ],
     )  # fmt: skip
-    hold(connection, user)
 
 
 def hold(connection: sqlite3.Connection, resource: int) -> None:

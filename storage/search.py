@@ -1,6 +1,8 @@
 """Pages of resources: by offset, with deep pages as quick as the first, by key for cursors, and the console's lists."""
 
+import json
 import sqlite3
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,7 @@ from storage.migrations.scale import WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, ResourceRow
 from storage.sql.fragments import Sql
 from storage.sql.ordering import SEQUENCE, Order, order_by
+from storage.word_search import MOST_COUNTED, MOST_FOUND, find, matches
 
 CREATION = order_by(None)
 # The orders of the console's lists; each has an index (type, column, seq), so that no page is sorted.
@@ -101,44 +104,31 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list of the console: a type, conditions that all hold, others of which one holds, and one of ORDERS."""
+    """A list of the console: a type, conditions that all hold, typed words that begin a word each, one of ORDERS."""
 
     type: str
     conditions: Sequence[Sql] = ()
-    any_of: Sequence[Sql] = ()
+    words: Sequence[str] = ()
     order: str = "name"
     descending: bool = False
 
-    @property
-    def statement(self) -> Sql:
-        """The SELECT, without its limits."""
+    def statement(self, found: Sequence[int] | None = None) -> Sql:
+        """Return the SELECT of the numbers in their order, without limits, of all or of some that a search found."""
         column, direction = ORDERS[self.order], " DESC" if self.descending else ""
         missing = " NULLS LAST" if column == "displayName" else ""
         order = f"r.{column}{direction}{missing}, r.seq{direction}" if column != "seq" else f"r.seq{direction}"
-        return Sql(f"SELECT {COLUMNS}") + self._rows + f" ORDER BY {order}"
+        return Sql("SELECT r.seq") + self.rows(found) + f" ORDER BY {order}"
 
-    @property
-    def count(self) -> Sql:
-        """The SELECT of how many there are."""
-        return Sql("SELECT count(*)") + self._rows
-
-    @property
-    def _rows(self) -> Sql:
-        whole = self._source + f" WHERE {OF_TYPE[self.type]}"
+    def rows(self, found: Sequence[int] | None = None) -> Sql:
+        """Return the FROM and WHERE of the list; too many for a search to have found them are tested row by row."""
+        if found is None:
+            whole = Sql(f" FROM resources r WHERE {OF_TYPE[self.type]} AND ") + matches(self.type, self.words)
+        else:
+            whole = Sql(" FROM json_each(?) found CROSS JOIN resources r ON r.seq = found.value", (json.dumps(found),))
+            whole = whole + f" WHERE {OF_TYPE[self.type]}"
         for condition in self.conditions:
             whole = whole + " AND (" + condition + ")"
         return whole
-
-    @property
-    def _source(self) -> Sql:
-        """The rows to look through: in a search those that the index of each attribute finds."""
-        if not self.any_of:
-            return Sql(" FROM resources r")
-        found, union = Sql(" FROM ("), ""
-        for condition in self.any_of:
-            found = found + f"{union}SELECT r.seq FROM resources r WHERE {OF_TYPE[self.type]} AND " + condition
-            union = " UNION "
-        return found + ") found CROSS JOIN resources r ON r.seq = found.seq"
 
 
 def get_role(connection: sqlite3.Connection, slug: str) -> ResourceRow:
@@ -228,18 +218,58 @@ def after(
 def list_page(
     connection: sqlite3.Connection, listing: Listing, offset: int, count: int
 ) -> tuple[list[ResourceRow], int]:
-    """Return `count` resources of a listing after the first `offset`, and how many there are in all."""
-    rows = _rows(connection, listing.statement + Sql(" LIMIT ? OFFSET ?", (count, offset)))
-    if len(rows) < count and (rows or not offset):
-        return rows, offset + len(rows)
-    return rows, list_total(connection, listing)
+    """Return `count` resources of a listing after the first `offset`, and how many there are in all.
+
+    In a search the total is exact up to MOST_COUNTED; a larger one says at least whether there is a further page.
+    """
+    found = _found(connection, listing)
+    sql = listing.statement(found) + Sql(" LIMIT ? OFFSET ?", (count + 1, offset))
+    seqs = [seq for (seq,) in connection.execute(sql.text, sql.parameters)]
+    rows = by_numbers(connection, seqs[:count])
+    if len(seqs) <= count and (seqs or not offset):
+        return rows, offset + len(seqs)
+    return rows, max(_total(connection, listing, found), offset + len(seqs) if seqs else 0)
 
 
 def list_total(connection: sqlite3.Connection, listing: Listing) -> int:
-    """Return how many resources a listing has."""
-    if not listing.conditions and not listing.any_of:
-        return count_all(connection, listing.type)
-    return _number(connection, listing.count)
+    """Return how many resources a listing has, as `list_page` does."""
+    return _total(connection, listing, _found(connection, listing))
+
+
+def list_numbers(connection: sqlite3.Connection, listing: Listing) -> "array[int]":
+    """Return the numbers of all resources of a listing in its order, in eight bytes each."""
+    sql = listing.statement(_found(connection, listing))
+    return array("q", (seq for (seq,) in connection.execute(sql.text, sql.parameters)))
+
+
+def by_numbers(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[ResourceRow]:
+    """Return the resources with some numbers, in the order of the numbers; those that are gone are left out.
+
+    :raises TooMany: when their documents are too large together.
+    """
+    listed = json.dumps(list(seqs))
+    sql = f"SELECT {COLUMNS} FROM json_each(?) wanted CROSS JOIN resources r ON r.seq = wanted.value"
+    found = {row.seq: row for row in _rows(connection, Sql(sql, (listed,)))}
+    return [found[seq] for seq in seqs if seq in found]
+
+
+def group_names(connection: sqlite3.Connection, most: int) -> list[str]:
+    """Return the names of the first groups in the order of names."""
+    sql = f"SELECT document ->> '$.displayName' FROM resources r WHERE {OF_TYPE['Group']} ORDER BY displayName LIMIT ?"
+    return [name for (name,) in connection.execute(sql, (most,))]
+
+
+def _found(connection: sqlite3.Connection, listing: Listing) -> list[int] | None:
+    return find(connection, listing.type, listing.words) if listing.words else None
+
+
+def _total(connection: sqlite3.Connection, listing: Listing, found: Sequence[int] | None) -> int:
+    if not listing.conditions and found is not None:
+        return len(found)
+    if not listing.conditions:
+        return MOST_FOUND + 1 if listing.words else count_all(connection, listing.type)
+    most = MOST_COUNTED + 1 if listing.words else -1
+    return _number(connection, Sql("SELECT count(*) FROM (SELECT 1") + listing.rows(found) + Sql(" LIMIT ?)", (most,)))
 
 
 def _rows(connection: sqlite3.Connection, sql: Sql) -> list[ResourceRow]:

@@ -2,11 +2,24 @@
 
 from flask import Flask
 
-from scim.console import groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks
+from scim.console import (
+    exports,
+    groups,
+    journal,
+    keys,
+    overview,
+    requests,
+    roles,
+    setup,
+    signing,
+    users,
+    warnings,
+    webhooks,
+)
 from scim.console.blueprint import console, root
 
 # Importing a page registers its routes with the blueprint.
-PAGES = (groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
+PAGES = (exports, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
 
 
 def register(app: Flask) -> None:

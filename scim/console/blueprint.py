@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from schemas.errors import NotFound, ScimError
 from scim.console import guard, words
-from scim.console.web import here, page
+from scim.console.web import asked, here, page
 from scim.web.requests import base_url
 
 PATH = "/console"
@@ -46,6 +46,7 @@ def shared() -> dict[str, object]:
         "form_token": g.visit.form_token if "visit" in g else "",
         "base_url": base_url,
         "here": here,
+        "asked": asked,
         "asset": asset,
         "words": words,
     }

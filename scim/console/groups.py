@@ -1,12 +1,13 @@
 """Groups: the list, and a group's page with its members and the roles that they inherit."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from werkzeug.wrappers import Response
 
 from scim.console.blueprint import console
-from scim.console.lists import PER_PAGE, Pager, listing, offset, read_query, sorted_by
+from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, offset, read_query, sorted_by
 from scim.console.users import CHOOSE, summaries
 from scim.console.web import author, field, number, page, parameter, redirect_to, resource
 from scim.service import plan
@@ -23,15 +24,18 @@ HISTORY = 10
 @console.get("/groups")
 def groups() -> Response:
     """List groups."""
-    query = read_query()
+    query = replace(read_query(), state="", group="")
     with perch().database.read() as connection:
         rows, total = search.list_page(connection, listing("Group", query), offset(query.page), PER_PAGE)
         seqs = [row.seq for row in rows]
         sizes = members.counts(connection, seqs)
         given = roles.assigned(connection, seqs)
+        known = roles.catalogue(connection)
     listed = [{"row": row, "name": row.name, "size": sizes[row.seq], "roles": given.get(row.seq, [])} for row in rows]
-    pager = Pager(query.page, len(rows), total)
-    return page("groups.html", groups=listed, query=query, pager=pager, sorted_by=sorted_by)
+    pager = Pager(query.page, len(rows), total, bool(query.text))
+    return page(
+        "groups.html", groups=listed, query=query, pager=pager, roles=known, no_role=NO_ROLE, sorted_by=sorted_by
+    )
 
 
 @console.get("/groups/<identifier>")

@@ -1,44 +1,48 @@
 """The lists of users and groups: the URL's parameters become SCIM filters, so that there is one query language."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
+from schemas import group as group_schema
+from schemas.errors import NotFound
 from schemas.filters import binding
 from schemas.filters.parser import parse_filter
 from schemas.user import ACCESS_URN
 from scim.console.web import here, number, parameter
 from scim.web.requests import base_url, perch
+from storage import resources
+from storage.database import Connection
 from storage.search import ORDERS, Listing
 from storage.sql.filters import compile_filter
 from storage.sql.fragments import Sql
+from storage.word_search import MOST_COUNTED
+from storage.words import typed
 
 PER_PAGE = 50
 EFFECTIVE = f"{ACCESS_URN}:effectiveRoles"
+ROLES = {"User": EFFECTIVE, "Group": f"{group_schema.ACCESS_URN}:roles"}
 # The states that a list of users can be limited to, each with its filter and its label.
 STATES = {
     "active": "active eq true",
     "deactivated": "active eq false",
     "login": f"active eq true and {EFFECTIVE} pr",
-    "without": f"not ({EFFECTIVE} pr)",
 }
-STATE_LABELS = {
-    "": "Everybody",
-    "active": "Active",
-    "deactivated": "Deactivated",
-    "login": "May log in",
-    "without": "Without a role",
-}
-SEARCHED = {"User": ("userName", "displayName", "emails.value"), "Group": ("displayName",)}
+STATE_LABELS = {"": "Everybody", "active": "Active", "deactivated": "Deactivated", "login": "May log in"}
+# In place of a role; no slug has a space.
+NO_ROLE = "no role"
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """The query of a list: a text to search, filters, the order and the page."""
+    """The query of a list: a text to search, filters, the order and the page; `group` is an id or a name."""
 
     text: str = ""
     state: str = ""
     role: str = ""
     group: str = ""
+    since: str = ""
     order: str = "name"
     descending: bool = False
     page: int = 1
@@ -46,39 +50,71 @@ class ListQuery:
     @property
     def filtered(self) -> bool:
         """Whether the query excludes anything."""
-        return bool(self.text or self.state or self.role or self.group)
+        return bool(self.text or self.state or self.role or self.group or self.since)
+
+    @property
+    def limits(self) -> Iterator[str]:
+        """The filters in words."""
+        if self.state:
+            yield f"status: {STATE_LABELS[self.state].lower()}"
+        if self.role:
+            yield "without a role" if self.role == NO_ROLE else f"role: {self.role}"
+        if self.group:
+            yield f"group: {self.group}"
+        if self.since:
+            yield f"changed since {self.since} (UTC)"
 
 
 def read_query() -> ListQuery:
-    """Read the query from the URL; unknown states and orders are ignored."""
-    state, order = parameter("state"), parameter("sort")
+    """Read the query from the URL; unknown states and orders and what is no date are ignored."""
+    state, role, order = parameter("state"), parameter("role"), parameter("sort")
+    if state == "without":
+        state, role = "", role or NO_ROLE
     return ListQuery(
         parameter("q"),
         state if state in STATES else "",
-        parameter("role"),
+        role,
         parameter("group"),
+        _date(parameter("since")),
         order if order in ORDERS else "name",
         parameter("dir") == "down",
         number("page"),
     )
 
 
-def listing(type_name: str, query: ListQuery) -> Listing:
-    """Return the database query for a list of users or groups."""
-    conditions = [_compiled(type_name, text) for text in filter_texts(query)]
-    searched = SEARCHED[type_name] if query.text else ()
-    any_of = [_compiled(type_name, f"{name} sw {quoted(query.text)}") for name in searched]
-    return Listing(type_name, conditions, any_of, query.order, query.descending)
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return ""
 
 
-def filter_texts(query: ListQuery) -> list[str]:
-    """Return the SCIM filters that must all match."""
-    found = [STATES[query.state]] if query.state else []
+def named_group(connection: Connection, name: str) -> tuple[str, str]:
+    """Return id and name of the group that a query names by either of them; the text itself for an unknown one."""
+    try:
+        row = resources.get(connection, "Group", name) if name else None
+    except NotFound:
+        row = resources.find(connection, "Group", name)
+    return (row.id, row.name) if row else (name, name)
+
+
+def listing(type_name: str, query: ListQuery, group: str = "") -> Listing:
+    """Return the database query for a list of users or groups; `group` is the id of the query's group."""
+    conditions = [_compiled(type_name, text) for text in filter_texts(type_name, query, group)]
+    return Listing(type_name, conditions, typed(query.text), query.order, query.descending)
+
+
+def filter_texts(type_name: str, query: ListQuery, group: str = "") -> Iterator[str]:
+    """Yield the SCIM filters that must all match."""
+    if type_name == "User" and query.state:
+        yield STATES[query.state]
     if query.role:
-        found.append(f"{EFFECTIVE}.value eq {quoted(query.role)}")
-    if query.group:
-        found.append(f"groups.value eq {quoted(query.group)}")
-    return found
+        roles = ROLES[type_name]
+        yield f"not ({roles} pr)" if query.role == NO_ROLE else f"{roles}.value eq {quoted(query.role)}"
+    if type_name == "User" and query.group:
+        yield f"groups.value eq {quoted(group or query.group)}"
+    if query.since:
+        yield f'meta.lastModified ge "{query.since}T00:00:00Z"'
 
 
 def quoted(text: str) -> str:
@@ -103,6 +139,12 @@ class Pager:
     page: int
     shown: int
     total: int
+    searched: bool = False
+
+    @property
+    def counted_to(self) -> int | None:
+        """The number up to which the rows were counted, if there are more."""
+        return MOST_COUNTED if self.searched and self.total > MOST_COUNTED else None
 
     @property
     def first(self) -> int:

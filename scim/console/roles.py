@@ -12,7 +12,7 @@ from scim.console.web import author, field, number, page, parameter, redirect_to
 from scim.service import plan
 from scim.service import roles as role_service
 from scim.web.requests import perch
-from storage import keys, roles, search
+from storage import keys, roles, search, words
 from storage.database import Connection
 from storage.roles import Role
 
@@ -81,10 +81,14 @@ def by_name(connection: Connection) -> list[Role]:
 
 
 def _list_page(status: int = 200, problem: str = "") -> Response:
+    text = parameter("q")
     with perch().database.read() as connection:
         found = by_name(connection)
         counts = roles.assignment_counts(connection)
-    return page("roles.html", status, roles=found, counts=counts, problem=problem)
+    if text:
+        sought = words.typed(text)
+        found = [role for role in found if words.begin(sought, (role.name, role.slug))]
+    return page("roles.html", status, roles=found, counts=counts, problem=problem, text=text)
 
 
 def _role_page(slug: str, status: int = 200, problem: str = "") -> Response:

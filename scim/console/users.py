@@ -2,16 +2,26 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from schemas.errors import NotFound
 from schemas.fields import Attribute, Complex
 from schemas.numbers import LARGEST_INTEGER
 from scim.console.blueprint import console
-from scim.console.lists import PER_PAGE, STATE_LABELS, Pager, listing, offset, read_query, sorted_by
+from scim.console.lists import (
+    NO_ROLE,
+    PER_PAGE,
+    STATE_LABELS,
+    Pager,
+    listing,
+    named_group,
+    offset,
+    read_query,
+    sorted_by,
+)
 from scim.console.web import author, field, number, page, redirect_to, resource
 from scim.service import roles as role_service
 from scim.service import timeline
@@ -22,6 +32,8 @@ from storage.resources import ResourceRow
 
 HISTORY = 20
 CHOOSE = "Choose a role first."
+# Groups that the filter suggests; any other one is found by its name.
+MOST_GROUPS = 200
 NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
 
 
@@ -30,13 +42,16 @@ def users() -> Response:
     """List people."""
     query = read_query()
     with perch().database.read() as connection:
-        rows, total = search.list_page(connection, listing("User", query), offset(query.page), PER_PAGE)
+        group, name = named_group(connection, query.group)
+        query = replace(query, group=name)
+        rows, total = search.list_page(connection, listing("User", query, group), offset(query.page), PER_PAGE)
         people = summaries(connection, rows)
         known = roles.catalogue(connection)
-        group = _group_name(connection, query.group)
+        groups = search.group_names(connection, MOST_GROUPS)
+    pager = Pager(query.page, len(rows), total, bool(query.text))
     return page(
-        "users.html", people=people, query=query, pager=Pager(query.page, len(rows), total), roles=known,
-        group=group, states=STATE_LABELS, sorted_by=sorted_by,
+        "users.html", people=people, query=query, pager=pager, roles=known, no_role=NO_ROLE, groups=groups,
+        states=STATE_LABELS, sorted_by=sorted_by,
     )  # fmt: skip
 
 
@@ -141,12 +156,3 @@ def _parts(attribute: Attribute, value: Any) -> list[Any]:
     return [
         [(name, item[name]) for name in attribute.subAttributes if item.get(name) not in (None, "")] for item in items
     ]
-
-
-def _group_name(connection: Connection, identifier: str) -> str:
-    if not identifier:
-        return ""
-    try:
-        return str(json.loads(resources.get(connection, "Group", identifier).document)["displayName"])
-    except NotFound:
-        return "a deleted group"

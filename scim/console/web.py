@@ -4,7 +4,7 @@ import base64
 import hmac
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -116,5 +116,10 @@ def number(name: str, default: int = 1, largest: int = 10_000_000) -> int:
 
 def here(**changes: Any) -> str:
     """Return the address of this page with some query parameters changed; None removes one."""
-    kept: dict[str, Any] = {**request.args.to_dict(), **(request.view_args or {}), **changes}
-    return url_for(request.endpoint or "console.overview", **{k: v for k, v in kept.items() if v not in (None, "")})
+    return f"{url_for(request.endpoint or 'console.overview', **(request.view_args or {}))}{asked(**changes)}"
+
+
+def asked(**changes: Any) -> str:
+    """Return the query of this page's address with some parameters changed, with its question mark; "" for none."""
+    kept = {name: value for name, value in {**request.args.to_dict(), **changes}.items() if value not in (None, "")}
+    return f"?{urlencode(kept, safe=':/@,')}" if kept else ""

@@ -20,10 +20,23 @@ from storage.migrations import (
     scale,
     text,
     traffic,
+    words,
 )
 
 MIGRATIONS = Migrations("perch")
-for _chapter in (directory, access, console, traffic, events, scale, text, provisioning, administration, recording):
+for _chapter in (
+    directory,
+    access,
+    console,
+    traffic,
+    events,
+    scale,
+    text,
+    provisioning,
+    administration,
+    recording,
+    words,
+):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
 

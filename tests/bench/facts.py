@@ -8,12 +8,26 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from storage.database import Connection, Database
+from storage.search import Listing, list_page
+from storage.words import typed
 from tests.bench import rows, workloads
 from tests.bench.load import HttpConnection, Operation
 from tests.bench.subjects import PerchSubject, say
 from tests.bench.workloads import World, expect
 
 Fact = dict[str, Any]
+# Rare and common words, alone and together.
+SEARCHES = (
+    "person7@example.com",
+    "family77",
+    "given1",
+    "com",
+    "given1 family1",
+    "family7 example.com",
+    "f e",
+    "nobody",
+)
 
 
 def fact(name: str, value: float, unit: str, at_most: float | None = None, at_least: float | None = None) -> Fact:
@@ -93,6 +107,27 @@ def bulk(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
         single = perch.measure(workloads.post_user, 1, seconds).rate
         ratios.append(perch.measure(workloads.bulk, 1, seconds).rate * workloads.BULK_SIZE / single)
     return [fact("rate of a Bulk of 1,000 creations over single POSTs", statistics.median(ratios), "times", at_least=3)]
+
+
+def words(perch: PerchSubject) -> list[Fact]:
+    """Measure the slowest of several searches of the console: the page and the total."""
+    database = Database(perch.file)
+    try:
+        with database.read() as connection:
+            slowest = max(statistics.median(_search(connection, text) for _ in range(7)) for text in SEARCHES)
+    finally:
+        database.leave()
+    name = f"search by words, page and total, slowest of {len(SEARCHES)}, {perch.world.people:,} people"
+    return [fact(name, slowest * 1000, "ms", 20)]
+
+
+def _search(connection: Connection, text: str) -> float:
+    """Return the seconds of one search."""
+    begin = time.perf_counter()
+    people, total = list_page(connection, Listing("User", words=typed(text)), 0, 50)
+    took = time.perf_counter() - begin
+    expect(len(people) == min(total, 50) and bool(people) == (text != "nobody"), f"{text}: {len(people)} of {total}")
+    return took
 
 
 def memory(perch: PerchSubject) -> list[Fact]:

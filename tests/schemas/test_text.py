@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.text import compose, fold, spellings
+from schemas.text import compose, fold, plain, spellings
 from tests.test_architecture import MODULES, ROOT
 
 # The emulator imports nothing of Perch; redaction folds names of secrets and whole bodies, no values to compare.
@@ -100,3 +100,21 @@ def test_text_that_casefold_gave_folds_as_the_text_itself(text: str) -> None:
 
 def test_every_character_folds_as_its_casefold() -> None:
     assert not [text for text in CHARACTERS if fold(text.casefold()) != fold(text) or fold(fold(text)) != fold(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "searched"),
+    [
+        ("Zoë", "zoe"), ("ZOE\u0308", "zoe"), ("Åberg", "aberg"), ("\u1ead", "a"), ("Straße", "strasse"), ("İ", "i"),
+        ("Ελλάς", "ελλασ"), ("한국", "한국"), ("हिन्दी", "हिनदी"), ("øæł", "øæł"), ("か\u3099", "か"),
+        ("ANN", "ann"), ("", ""),
+    ],
+)  # fmt: skip
+def test_people_search_without_accents(text: str, searched: str) -> None:
+    assert plain(text) == searched
+    assert plain(normalize("NFD", text)) == plain(normalize("NFC", text)) == plain(plain(text))
+
+
+@given(st.text())
+def test_what_is_equal_is_searched_alike(text: str) -> None:
+    assert plain(text) == plain(fold(text)) == plain(text.upper().lower() if text.isascii() else text)

@@ -1,4 +1,4 @@
-// Optional features of the pages: copy buttons, search as you type, lists that refresh themselves.
+// Optional features of the pages: copy buttons, `/` for the search, search as you type, lists that refresh themselves.
 "use strict";
 
 const said = document.getElementById("said");
@@ -36,6 +36,15 @@ document.addEventListener("click", async (event) => {
     say("The browser does not allow copying; select the text.");
   }
   window.setTimeout(() => { button.textContent = label; }, 1600);
+});
+
+document.addEventListener("keydown", (event) => {
+  const search = document.querySelector("input[type=search]");
+  const typing = event.target.closest("input, select, textarea");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing || !search) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
 });
 
 function reveal(root) {
