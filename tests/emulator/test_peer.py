@@ -12,8 +12,8 @@ from scim2_server.testserver.application import BearerTokenApplication
 from scim2_server.utils import load_default_provider
 
 from scim.emulator.checks import STEPS
-from scim.emulator.client import OktaClient
-from scim.emulator.flows import DIALECTS
+from scim.emulator.client import ScimClient
+from scim.emulator.dialects import OKTA_APPS
 from scim.emulator.report import ResultTable, in_words
 from scim.emulator.runner import PASSED, TestRun, clean_up, run_checks
 from scim.emulator.wsgi_adapter import wsgi_session
@@ -28,7 +28,7 @@ def golden(dialect: str) -> Path:
 def report_of(dialect: str) -> str:
     """The rows of all checks that did not pass, without random parts."""
     peer = BearerTokenApplication(InMemoryStorage(), load_default_provider(), bearer_tokens=["k"])
-    client = OktaClient("http://peer.example/v2", "k", wsgi_session(peer, "http://peer.example"))
+    client = ScimClient("http://peer.example/v2", "k", wsgi_session(peer, "http://peer.example"))
     run = TestRun(client, dialect, ["managed:inbox_agent", "managed:admin"])
     lines: list[str] = []
     table = ResultTable(lines.append, "utf-8")
@@ -44,11 +44,11 @@ def report_of(dialect: str) -> str:
     return "\n".join(re.sub(r"(?<=\S) {2,}", "  ", line) for line in text.strip().split("\n")) + "\n"
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_the_report_of_the_other_server_is_the_golden_one(dialect: str) -> None:
     assert report_of(dialect) == golden(dialect).read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":
-    for each in DIALECTS:
+    for each in OKTA_APPS:
         golden(each).write_text(report_of(each), encoding="utf-8")

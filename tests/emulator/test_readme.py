@@ -12,7 +12,7 @@ from click import Command
 
 from scim.cli.okta import group
 from scim.emulator.checks import STEPS
-from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.dialects import CUSTOM, OIN
 from scim.emulator.organisation import Employee, Group, read_organisation
 from tests.support.server import ROOT
 
