@@ -8,6 +8,7 @@ from scim.emulator.runner import FAILED, NOT_JUDGED, PASSED, SKIPPED, WARNED, Re
 MARKS = {PASSED: "✓", FAILED: "✗", WARNED: "!", SKIPPED: "-", NOT_JUDGED: "?"}
 ASCII_MARKS = {PASSED: "ok", FAILED: "FAILED", WARNED: "warning", SKIPPED: "skipped", NOT_JUDGED: "unknown"}
 WIDTHS = (46, 52, 46)
+GOT = 120
 EXAMPLE = "https://perch.example.com/WORKSPACE_ID/scim/v2"
 
 
@@ -37,6 +38,8 @@ class ResultTable:
         if result.otherwise:
             if " {" in result.request:
                 self._line(f"{'':<{self.width}}   sent:   {_short(result.request, 600)}")
+            if len(result.got) > GOT and self.provider != "Okta":
+                self._line(f"{'':<{self.width}}   came:   {result.got}")
             self._line(f"{'':<{self.width}}   {self.provider + ':':<7} {result.otherwise}")
             self._line(f"{'':<{self.width}}   breaks: {result.source}")
 
@@ -52,7 +55,7 @@ class ResultTable:
 
 def _row(cells: Sequence[str], last: str) -> str:
     short = [_short(cell, width).ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)]
-    return "  ".join([*short, _short(last, 120)]).rstrip()
+    return "  ".join([*short, _short(last, GOT)]).rstrip()
 
 
 def _short(text: str, width: int) -> str:

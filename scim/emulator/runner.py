@@ -1,5 +1,6 @@
 """The test runner: checks grouped in steps, one run of them against one server, and the result of each check."""
 
+import random
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -133,8 +134,10 @@ class TestRun:
         self.oauth = oauth
         self.sleep = sleep
         self.throttled = False
+        self.refused_role: str | None = None
         self.roles = list(roles)
         self.tag = secrets.token_hex(4)
+        self.random = random.Random(self.tag)
         self.last: Reply | None = None
         self.created: dict[str, list[str]] = {"/Groups": [], "/Users": []}
         self._cache: dict[str, Any] = {}
