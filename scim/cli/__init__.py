@@ -15,6 +15,7 @@ COMMANDS = {
     "fuse": "fuse.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
     "entra": "entra.group",
+    "profile": "profile.group",
 }  # fmt: skip
 
 

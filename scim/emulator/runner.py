@@ -135,6 +135,7 @@ class TestRun:
         self.sleep = sleep
         self.throttled = False
         self.refused_role: str | None = None
+        self.broken: set[str] = set()
         self.roles = list(roles)
         self.tag = secrets.token_hex(4)
         self.random = random.Random(self.tag)
@@ -237,20 +238,20 @@ def run_checks(run: TestRun, steps: Sequence[CheckStep], only: Sequence[str] = (
 
     :raises ServerUnreachable: when the server stops replying.
     """
-    broken: set[str] = set()
+    broken = run.broken
     for step in steps:
         for check in step.checks:
             if run.dialect in check.dialects and (not only or {check.id, step.name} & set(only)):
-                result = _run_check(run, step, check, broken)
+                result = _run_check(run, step, check)
                 if result.outcome == FAILED or (result.outcome == SKIPPED and broken.intersection(check.needs)):
                     broken.add(check.id)
                 yield result
 
 
-def _run_check(run: TestRun, step: CheckStep, check: Check, broken: set[str]) -> Result:
+def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
     run.last = None
     try:
-        needed = next((name for name in check.needs if name in broken), None)
+        needed = next((name for name in check.needs if name in run.broken), None)
         if needed:
             raise CheckSkipped(f"needs {needed}, which did not pass")
         got, outcome = check.function(run) or "", PASSED

@@ -8,6 +8,8 @@ from scim.emulator.checks import (
     gallery,
     groups,
     imports,
+    interop,
+    ipsie,
     lifecycle,
     roles,
     suite,
@@ -29,3 +31,4 @@ STEPS = (
     errors.STEP,
 )
 ENTRA_STEPS = (validator.CONNECTION, gallery.STEP, validator.STEP, validator.PREVIEW, validator.LIMITS)
+PROFILES = {"interop": (interop.STEP,), "ipsie": (interop.STEP, ipsie.STEP)}
