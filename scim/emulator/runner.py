@@ -48,7 +48,7 @@ class Check:
     """One expectation: what is `expected`, what the provider does `otherwise`, and its `source`, an RFC or a fact.
 
     The function returns what came, None for the status alone, and raises CheckFailed or CheckSkipped. The check is
-    skipped after a failure of a check whose id is in `needs`.
+    skipped after a failure of a check whose id is in `needs`, unless `before` raises CheckFailed already.
     """
 
     id: str
@@ -60,6 +60,7 @@ class Check:
     dialects: Sequence[str] = OKTA_APPS
     warning: bool = False
     needs: Sequence[str] = ()
+    before: CheckFunction | None = None
 
 
 @dataclass(slots=True)
@@ -81,13 +82,14 @@ class CheckStep:
         warning: bool = False,
         needs: Sequence[str] = (),
         name: str = "",
+        before: CheckFunction | None = None,
     ) -> Callable[[CheckFunction], CheckFunction]:
         """Return a decorator that adds a function as a check; its id is `step.name`, or else `step.function`."""
 
         def add(function: CheckFunction) -> CheckFunction:
             identifier = f"{self.name}.{name or getattr(function, '__name__', 'check')}"
             spoken = dialects or self.dialects
-            check = Check(identifier, title, expected, otherwise, source, function, spoken, warning, needs)
+            check = Check(identifier, title, expected, otherwise, source, function, spoken, warning, needs, before)
             self.checks.append(check)
             return function
 
@@ -136,6 +138,7 @@ class TestRun:
         self.throttled = False
         self.refused_role: str | None = None
         self.broken: set[str] = set()
+        self.failed: list[str] = []
         self.roles = list(roles)
         self.tag = secrets.token_hex(4)
         self.random = random.Random(self.tag)
@@ -243,14 +246,19 @@ def run_checks(run: TestRun, steps: Sequence[CheckStep], only: Sequence[str] = (
         for check in step.checks:
             if run.dialect in check.dialects and (not only or {check.id, step.name} & set(only)):
                 result = _run_check(run, step, check)
-                if result.outcome == FAILED or (result.outcome == SKIPPED and broken.intersection(check.needs)):
+                without = result.outcome == SKIPPED and broken.intersection(check.needs)
+                if result.outcome == FAILED or without or (result.outcome == WARNED and check.warning):
                     broken.add(check.id)
+                if result.outcome == FAILED:
+                    run.failed.append(check.id)
                 yield result
 
 
 def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
     run.last = None
     try:
+        if check.before:
+            check.before(run)
         needed = next((name for name in check.needs if name in run.broken), None)
         if needed:
             raise CheckSkipped(f"needs {needed}, which did not pass")

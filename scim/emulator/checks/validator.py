@@ -200,7 +200,8 @@ def _delete(run: TestRun, path: str) -> None:
     expect.status(run.get(path), 404)
 
 
-@test("delete_user", "delete a person", "204, then 404", "The account stays for ever.", "RFC 7644 section 3.6.")
+@test("delete_user", "delete a person", "204, then 404", "The account stays for ever.", "RFC 7644 section 3.6.",
+      "gallery.delete_user")  # fmt: skip
 def delete_user(run: TestRun) -> None:
     _delete(run, f"/Users/{run.user('erased')}")
 
@@ -319,7 +320,8 @@ def remove_member(run: TestRun) -> None:
     _expect_members(run, "left")
 
 
-@test("delete_group", "delete a group", "204, then 404", "The group stays for ever.", "RFC 7644 section 3.6.")
+@test("delete_group", "delete a group", "204, then 404", "The group stays for ever.", "RFC 7644 section 3.6.",
+      "gallery.delete_group")  # fmt: skip
 def delete_group(run: TestRun) -> None:
     _delete(run, f"/Groups/{run.group('erased')}")
 
