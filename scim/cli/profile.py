@@ -13,7 +13,7 @@ group = Group("profile", help="Profiles of SCIM on a laptop: the interop profile
 
 
 @group.command("test")
-@click.argument("profile", type=click.Choice(list(PROFILES)))
+@click.argument("profile", metavar="PROFILE", type=click.Choice(list(PROFILES)))
 @oauth_options
 @server_options
 @output_options

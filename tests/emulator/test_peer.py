@@ -1,7 +1,7 @@
 """The players against servers that were not written here: golden reports of what providers need and these lack.
 
-scim2-server is a development package; django-scim2 is tested where it is installed. `python -m tests.emulator.test_peer`
-rewrites the reports.
+scim2-server is a development package; django-scim2 is tested where it is installed.
+`python -m tests.emulator.test_peer` rewrites the reports.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""A pytest fixture to copy into tests of applications that read from Perch: a Perch with Okta provisioning into it.
+"""A pytest fixture of this project's tests: a Perch in this process with Okta provisioning into it.
 
     from tests.support.okta_fixture import OktaWorld, okta_world  # a pytest fixture
 
