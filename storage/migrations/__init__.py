@@ -17,6 +17,7 @@ from storage.migrations import (
     events,
     provisioning,
     recording,
+    rules,
     scale,
     text,
     traffic,
@@ -36,6 +37,7 @@ for _chapter in (
     administration,
     recording,
     words,
+    rules,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
