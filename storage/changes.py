@@ -1,6 +1,6 @@
 """The records of a change: a journal entry for people, and events for applications."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,11 +25,15 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The users whose roles a change may touch, with their roles before it; `many` if there are more than MANY."""
+    """The users whose roles a change may touch, with their roles before it; `many` if there are more than MANY.
+
+    `people` is the number of many users who may lose a role, None where nobody loses one.
+    """
 
     slugs: Sequence[str] = ()
     before: Mapping[int, HeldRoles] = field(default_factory=dict)
     many: bool = False
+    people: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +115,13 @@ class Changes:
         self._settle("delete", gone.reach, ("Group", row.id, document["displayName"]), "group deleted")
         self._emit("delete", [NewEvent(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))])
 
-    def reach(self, seqs: Sequence[int], slugs: Sequence[str]) -> Reach:
+    def reach(self, seqs: Sequence[int], slugs: Sequence[str], *, losing: bool = True) -> Reach:
         """Return the users that a change of roles of some users and groups will touch, read before the change."""
         if not slugs or not seqs:
             return Reach()
         people = effective_roles.users_below(self.connection, seqs, MANY + 1)
         if len(people) > MANY:
-            return Reach(slugs, many=True)
+            return self._many(slugs, seqs if losing else ())
         return Reach(slugs, effective_roles.held_roles(self.connection, people))
 
     def assigned(self, row: ResourceRow, source: str, slug: str, reach: Reach) -> None:
@@ -212,13 +216,18 @@ class Changes:
         seqs = moved.added | moved.removed
         people = effective_roles.users_below(self.connection, seqs, MANY + 1) if len(seqs) <= MANY else []
         if len(seqs) > MANY or len(people) > MANY:
-            return Reach(slugs, many=True)
+            return self._many(slugs, moved.removed)
         return Reach(slugs, effective_roles.held_roles(self.connection, people, group, moved))
+
+    def _many(self, slugs: Sequence[str], losing: Collection[int]) -> Reach:
+        """Return the reach of a change for many, by which users and the groups in `losing` may lose roles."""
+        people = effective_roles.count_below(self.connection, losing) if losing else None
+        return Reach(slugs, many=True, people=people)
 
     def _settle(self, action: str, reach: Reach, subject: tuple[str, str, str], why: str) -> None:
         """Write the events of effective roles and logins that changed; `subject` is type, id and name of the cause."""
         if reach.many:
-            self._emit(action, [_of_many(reach.slugs, subject, why)])
+            self._emit(action, [_of_many(reach, subject, why)])
             return
         if not reach.before:
             return
@@ -283,14 +292,17 @@ def _group(identifier: str, document: Document) -> dict[str, Any]:
     return {"group": named}
 
 
-def _of_many(slugs: Sequence[str], subject: tuple[str, str, str], why: str) -> NewEvent:
+def _of_many(reach: Reach, subject: tuple[str, str, str], why: str) -> NewEvent:
     """Return the one event of a change that touches many users: each role with the filter that selects its holders.
 
     With the filter an application finds the users who gained the role and those who lost it.
     """
     kind, identifier, name = subject
+    slugs = list(reach.slugs)
     quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in slugs}
     walk = [{"role": slug, "filter": f'{kinds.EFFECTIVE}.value eq "{quoted[slug]}"'} for slug in slugs]
     about = {"type": kind, "id": identifier, "display": name}
-    data = {"about": about, "because": why, "roles": [*slugs], "walk": walk}
+    data: Document = {"about": about, "because": why, "roles": slugs, "walk": walk}
+    if reach.people is not None:
+        data["people"] = reach.people
     return NewEvent(kinds.ROLES_OF_MANY, kind, identifier, data)

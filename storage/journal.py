@@ -38,15 +38,18 @@ class JournalEntry:
     changes: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: when a request's body is read, its author is known already.
+@dataclass(slots=True)
 class Author:
-    """The author of a change: the actor and the id of the request.
+    """The author of a change: the actor, the id of the request, and the stored instant when it was read completely.
 
     Actors are `key:ID`, `console:SESSION`, `command:OSUSER`, `address:ADDRESS` (of an unknown caller), `delivery`.
+    `received` is "" where there is no request.
     """
 
     actor: str
     request: str
+    received: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,7 @@ class Transaction(Snapshot):
         """
         source = _source(row)
         slug = roles.assignable(self.connection, slug, source).slug
-        reach = self._changes.reach([row.seq], [slug])
+        reach = self._changes.reach([row.seq], [slug], losing=False)
         done = roles.assign(self.connection, row.seq, source, slug, self.author.actor)
         if done:
             self._changes.assigned(row, source, slug, reach)
@@ -248,7 +248,9 @@ class Transaction(Snapshot):
 
     def _follow_rules(self, steps: Sequence[RuleStep], cause: tuple[str, str, str]) -> None:
         """Give and withdraw roles of groups as rules say; `cause` is the type, id and name of the changed object."""
-        reach = self._changes.reach([step.row.seq for step in steps], sorted({step.role for step in steps}))
+        losing = not all(step.assigned for step in steps)
+        seqs, slugs = {step.row.seq for step in steps}, {step.role for step in steps}
+        reach = self._changes.reach(sorted(seqs), sorted(slugs), losing=losing)
         for row, rule, slug, assigned in steps:
             if assigned:
                 roles.assign(self.connection, row.seq, roles.GROUP, slug, self.author.actor, rule.seq)

@@ -8,8 +8,10 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from schemas.datetimes import now
 from schemas.fields import Attribute, Complex
 from schemas.numbers import LARGEST_INTEGER
+from scim.console import words
 from scim.console.blueprint import console
 from scim.console.lists import (
     NO_ROLE,
@@ -26,7 +28,7 @@ from scim.console.web import author, field, number, page, redirect_to, resource
 from scim.service import roles as role_service
 from scim.service import timeline
 from scim.web.requests import perch
-from storage import keys, members, resources, roles, search
+from storage import keys, members, receipts, resources, roles, search
 from storage.database import Connection
 from storage.resources import ResourceRow
 
@@ -64,6 +66,7 @@ def user(identifier: str) -> Response:
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
         line = timeline.of_person(connection, row)
+        withdrawn = receipts.list_all(connection, row.id)
         actors = keys.names(connection)
     before = number("before", 0, LARGEST_INTEGER)
     moments = [moment for moment in line.moments if not before or moment.entry.seq < before]
@@ -75,6 +78,7 @@ def user(identifier: str) -> Response:
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual and role.grantedBy != roles.SCIM],
         moments=moments[:HISTORY], more=len(moments) > HISTORY, why=line.why,
+        withdrawal=words.withdrawal([each for each in withdrawn if each.request == withdrawn[-1].request], now()),
     )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """Texts for stored codes and values: actions, sources, providers, instants, numbers, changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
 from storage import keys
 from storage.journal import SHOWN_MEMBERS
+from storage.receipts import ASKS, FAILED, Receipt, seconds_between
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -58,6 +59,7 @@ TYPES = {
     "Workspace": ("The workspace", "Workspace"),
     "Fault": ("Planned faults", "Planned fault"),
     "GroupRule": ("Group rules", "Group rule"),
+    "Application": ("Applications", "Application"),
 }
 # Labels for the values of journal entries about the workspace: the fuse, erased people, backups.
 WORKSPACE_LABELS = {
@@ -130,6 +132,33 @@ def value(found: Any) -> str:
         named = [f"{name} {value(item)}" for name, item in found.items() if name != "value" and item is not None]
         return ", ".join([value(found["value"]), *named] if "value" in found else named)
     return str(found)
+
+
+def withdrawal(found: Sequence[Receipt], instant: str) -> str:
+    """Return in which applications a person's access has ended, and which have not answered; "" without receipts."""
+    parts = []
+    for receipt in found:
+        if receipt.outcome == FAILED:
+            parts.append(f"{receipt.application} failed to end it{f': {receipt.reason}' if receipt.reason else ''}")
+        elif receipt.seconds is not None:
+            sessions = f" ({count(receipt.sessions, 'session')} ended)" if receipt.sessions else ""
+            parts.append(f"out of {receipt.application} after {receipt.seconds:,.1f} s{sessions}")
+        elif receipt.open:
+            age = seconds_between(receipt.requested, instant)
+            parts.append(f"{receipt.application} has not answered for {duration(age)}")
+        else:
+            how = "is asked at each sign-in" if receipt.outcome == ASKS else "is not told of this"
+            parts.append(f"{receipt.application} {how}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it."""
+    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return count(int(seconds // length), name)
+    return count(int(seconds), "second")
 
 
 def steps(changes: dict[str, Any], type_name: str, names: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from storage.migrations import (
     directory,
     events,
     provisioning,
+    receipts,
     recording,
     rules,
     scale,
@@ -38,6 +39,7 @@ for _chapter in (
     recording,
     words,
     rules,
+    receipts,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
