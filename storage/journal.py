@@ -12,8 +12,8 @@ from schemas.text import fold
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
-NAMED = "SELECT resource FROM journal WHERE folded = ? AND type = 'User'"
-NAMES_MEMBER = f"type = 'Group' AND EXISTS (SELECT 1 FROM ({NAMED}) named WHERE instr(changes, named.resource))"
+LISTED = "(SELECT value FROM json_each(?))"
+OF_MEMBERS = f"seq IN (SELECT entry FROM journal_members WHERE member IN {LISTED})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +44,40 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class JournalQuery:
-    """Which entries: those of a resource, of a name in any case, of a type, of an action; before a sequence number.
+    """Which entries: those of a resource, of a type, of an action; before a sequence number.
 
-    `user` is a userName in any case, and selects also the entries of groups that the user joined or left (in a change
-    of at most a thousand members).
+    `name` is a part of a name in any case. `people` are ids, and select also the entries of groups that these people
+    joined or left, `crowds` entries by number. An entry needs one of these three, if any is given.
     """
 
     resource: str = ""
     name: str = ""
-    user: str = ""
     type: str = ""
     action: str = ""
     before: int = 0
+    people: Sequence[str] | None = None
+    crowds: Sequence[int] = ()
 
     @property
     def statement(self) -> Sql:
         """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
         chosen = where(
             ("resource = ?", self.resource),
-            ("folded = ?", fold(self.name)),
-            (f"(resource IN ({NAMED}) OR {NAMES_MEMBER})", fold(self.user)),
             ("+type = ?", self.type),
             ("+action = ?", self.action),
             ("seq < ?", self.before),
         )
-        return Sql(f"SELECT {columns(JournalEntry)} FROM journal WHERE ") + chosen + " ORDER BY seq DESC"
+        return Sql(f"SELECT {columns(JournalEntry)} FROM journal WHERE ") + chosen + self._about + " ORDER BY seq DESC"
+
+    @property
+    def _about(self) -> Sql:
+        people = json.dumps(self.people or ())
+        any_of = [("instr(folded, ?)", fold(self.name))] if self.name else []
+        if self.people is not None:
+            any_of += [(f"resource IN {LISTED}", people), (OF_MEMBERS, people)]
+            any_of += [(f"seq IN {LISTED}", json.dumps(self.crowds))]
+        condition = " OR ".join(text for text, _ in any_of)
+        return Sql(f" AND ({condition})" if any_of else "", tuple(value for _, value in any_of))
 
 
 def append(
@@ -105,10 +114,11 @@ def count_again(connection: sqlite3.Connection, author: Author, action: str, sub
 def entries(connection: sqlite3.Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:
     """Return the newest entries that match, the newest first."""
     sql = query.statement + Sql(" LIMIT ?", (limit,))
-    return [_entry(row) for row in connection.execute(sql.text, sql.parameters)]
+    return [entry_of(row) for row in connection.execute(sql.text, sql.parameters)]
 
 
-def _entry(row: Sequence[Any]) -> JournalEntry:
+def entry_of(row: Sequence[Any]) -> JournalEntry:
+    """Return the entry of a row, whose last column is JSON text."""
     return JournalEntry(*(*row[:-1], json.loads(row[-1])))
 
 

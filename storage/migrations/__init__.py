@@ -15,6 +15,7 @@ from storage.migrations import (
     console,
     directory,
     events,
+    history,
     provisioning,
     recording,
     scale,
@@ -23,7 +24,9 @@ from storage.migrations import (
 )
 
 MIGRATIONS = Migrations("perch")
-for _chapter in (directory, access, console, traffic, events, scale, text, provisioning, administration, recording):
+for _chapter in (
+    directory, access, console, traffic, events, scale, text, provisioning, administration, recording, history,
+):  # fmt: skip
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
 

@@ -182,6 +182,7 @@ def test_other_filters_read_only_the_results_of_the_search(database: Database) -
         (JournalQuery(resource="x"), "SEARCH journal USING INDEX journal_resource (resource=?)"),
         (JournalQuery("x", before=9, type="User", action="patch"), "SEARCH journal USING INDEX journal_resource"),
         (JournalQuery(name="x"), "SCAN journal"),
+        (JournalQuery(name="x", people=["x"], crowds=[7]), "SCAN journal"),
     ],
 )
 def test_the_journal_is_read_from_its_end(database: Database, query: JournalQuery, index: str) -> None:

@@ -160,10 +160,10 @@ TABLE: dict[Callable[[Directory], Answer], int] = {
     delete: 18,
     get_group: 5,
     get_group_without_members: 4,
-    add_member: 24,
-    remove_member: 22,
+    add_member: 25,
+    remove_member: 23,
     rename: 15,
-    delete_group: 121,  # an event for each of the hundred people who lose a role
+    delete_group: 124,  # an event for each of the hundred people who lose a role
 }
 
 
