@@ -184,6 +184,18 @@ def crowds_with(connection: sqlite3.Connection, ids: Collection[str], condition:
     ]
 
 
+def moves_in(connection: sqlite3.Connection, entries: Sequence[int], ids: Sequence[str]) -> list[Move]:
+    """Return the moves of some people or groups in some entries."""
+    listed = json.dumps(entries)
+    rows = connection.execute(
+        "SELECT m.entry, m.member, m.joined FROM json_each(?) e CROSS JOIN journal_members m ON m.entry = e.value "
+        "WHERE m.member IN (SELECT value FROM json_each(?))",
+        (listed, json.dumps(ids)),
+    )
+    few = [Move(entry, member, bool(joined)) for entry, member, joined in rows]
+    return few + crowds_with(connection, ids, f"entry IN (SELECT value FROM json_each('{listed}'))")
+
+
 def _moves(connection: sqlite3.Connection, ids: Collection[str], created: int) -> list[Move]:
     """Return all moves of some members, of more than one if they are groups."""
     rows = connection.execute(

@@ -155,6 +155,17 @@ def get(connection: sqlite3.Connection, seq: int) -> TrafficEntry:
     return _entry(found)
 
 
+def of_request(connection: sqlite3.Connection, request_id: str) -> int:
+    """Return the sequence number of the entry of a request, by the request's id.
+
+    :raises NotFound: when there is none, or it was pruned.
+    """
+    found = connection.execute("SELECT max(seq) FROM traffic WHERE requestId = ?", (request_id,)).fetchone()[0]
+    if found is None:
+        raise NotFound(f"The request '{request_id[:100]}' is not in the traffic; requests are kept for a few days.")
+    return int(found)
+
+
 def last(connection: sqlite3.Connection) -> int:
     """Return the newest entry's sequence number, 0 when there is none."""
     (seq,) = connection.execute("SELECT ifnull(max(seq), 0) FROM traffic").fetchone()

@@ -9,6 +9,7 @@ import click
 from schemas.datetimes import to_json
 from scim.cli.common import Group, author, command, echo, json_option, print_list
 from scim.service import roles as role_service
+from scim.service.login_reasons import timeline
 from scim.web.requests import perch
 from storage import roles
 from storage.resources import ResourceRow
@@ -97,18 +98,16 @@ def unassign(user: str | None, group_name: str | None, slug: str) -> None:
 @json_option
 @command
 def explain(username: str, as_json: bool) -> None:
-    """Show the effective roles of a person with every reason for each."""
+    """Show why a person may log in or not, and the effective roles with every reason for each."""
     user = role_service.find(perch().repository, "User", username)
     reasons = role_service.explain(perch().repository, user)
+    if not as_json:
+        with perch().database.read() as connection:
+            why = timeline(connection, user, user.name).why
+        echo(f"{user.name}{':' if user.active and reasons else ' may not log in.'} {why.sentence if why else ''}")
     documents = [{**asdict(reason), "since": to_json(reason.since)} for reason in reasons]
     rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons]
     print_list(as_json, documents, ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH"), rows)
-    if as_json:
-        return
-    if not reasons:
-        echo(f"{username} has no role and may not log in.", err=True)
-    elif not user.active:
-        echo(f"{username} is deactivated and may not log in.", err=True)
 
 
 def _holder(user: str | None, group_name: str | None) -> ResourceRow:

@@ -6,16 +6,14 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from scim.console.blueprint import console
+from scim.console.history import timeline_page
 from scim.console.lists import PER_PAGE, Pager, listing, offset, read_query, sorted_by
 from scim.console.users import summaries
 from scim.console.web import author, field, number, page, redirect_to, resource
 from scim.web.requests import perch
-from storage import journal, keys, members, resources, roles, search
+from storage import members, resources, roles, search
 from storage.database import Connection
-from storage.journal import JournalQuery
 from storage.resources import ResourceRow
-
-HISTORY = 10
 
 
 @console.get("/groups")
@@ -44,13 +42,12 @@ def group(identifier: str) -> Response:
         own = roles.assigned(connection, [row.seq]).get(row.seq, [])
         outer = _inherited(connection, row)
         known = roles.catalogue(connection)
-        entries = journal.entries(connection, JournalQuery(row.id), HISTORY)
-        actors = keys.names(connection)
+        history = timeline_page(connection, row, row.name)
     given = {role.role for role in own}
     return page(
-        "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, entries=entries,
-        actors=actors, free=[role for role in known if role.slug not in given], pager=Pager(at, len(listed), size),
-        external=json.loads(row.document).get("externalId", ""),
+        "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, history=history,
+        actors=history.told.words.actors, free=[role for role in known if role.slug not in given],
+        pager=Pager(at, len(listed), size), external=json.loads(row.document).get("externalId", ""),
     )  # fmt: skip
 
 

@@ -66,6 +66,13 @@ def quirk_report() -> Response:
     return page("quirks.html", quirks=found, names=names, meaning=meaning)
 
 
+@console.get("/requests/of/<request_id>")
+def request_of(request_id: str) -> Response:
+    """Redirect to the request that wrote a journal entry."""
+    with perch().database.read() as connection:
+        return redirect_to("one_request", seq=traffic.of_request(connection, request_id))
+
+
 @console.get(f"/requests/{NUMBER}")
 def one_request(seq: int) -> Response:
     """Show a request and its answer in full."""

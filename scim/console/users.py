@@ -9,18 +9,16 @@ from werkzeug.wrappers import Response
 
 from schemas.errors import NotFound
 from schemas.fields import Attribute, Complex
-from schemas.numbers import LARGEST_INTEGER
 from scim.console.blueprint import console
+from scim.console.history import timeline_page
 from scim.console.lists import PER_PAGE, STATE_LABELS, Pager, listing, offset, read_query, sorted_by
-from scim.console.web import author, field, number, page, redirect_to, resource
+from scim.console.web import author, field, page, redirect_to, resource
 from scim.service import roles as role_service
 from scim.web.requests import perch
-from storage import journal, keys, members, resources, roles, search
+from storage import members, resources, roles, search
 from storage.database import Connection
-from storage.journal import JournalQuery
 from storage.resources import ResourceRow
 
-HISTORY = 20
 NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
 
 
@@ -47,18 +45,16 @@ def user(identifier: str) -> Response:
         reasons = role_service.explain(perch().repository, row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
-        entries = journal.entries(
-            connection, JournalQuery(row.id, before=number("before", 0, LARGEST_INTEGER)), HISTORY + 1
-        )
-        actors = keys.names(connection)
-    document = json.loads(row.document)
+        document = json.loads(row.document)
+        name = name_of(document)
+        history = timeline_page(connection, row, name)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
-        "user.html", row=row, document=document, name=name_of(document), attributes=list(shown(document)),
-        groups=groups, group_ids={above.display: above.id for above in groups}, actors=actors,
+        "user.html", row=row, document=document, name=name, attributes=list(shown(document)),
+        groups=groups, group_ids={above.display: above.id for above in groups}, actors=history.told.words.actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual],
-        entries=entries[:HISTORY], more=len(entries) > HISTORY,
+        history=history,
     )  # fmt: skip
 
 

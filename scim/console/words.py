@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
+from scim.service.login_reasons import who as who  # for templates
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -68,6 +69,7 @@ WORKSPACE_LABELS = {
     "traffic": "recorded requests",
     "kid": "key id",
 }
+NAMED_IDS = {"members", "groups"}
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}
@@ -116,15 +118,17 @@ def value(found: Any) -> str:
 
 
 def steps(changes: dict[str, Any], type_name: str) -> list[tuple[str, str, str]]:
-    """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part."""
+    """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part.
+
+    Members and groups are not among them: they are shown by name.
+    """
     labels = WORKSPACE_LABELS if type_name == "Workspace" else {}
     found = []
     for name, change in changes.items():
+        if name in NAMED_IDS:
+            continue
         if isinstance(change, dict) and ("before" in change or "after" in change):
             found += _compared(labels.get(name, name), change.get("before"), change.get("after"))
-        elif isinstance(change, dict) and "added" in change:
-            parts = [count(change[part], "member") + f" {part}" for part in ("added", "removed") if change.get(part)]
-            found.append((name, "", ", ".join(parts)))
         else:
             found.append((name, "", value(change)))
     return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scim.service.timeline import Moment, replay
+from scim.service.timeline import Moment, reached_from, replay
 from storage import history, keys, roles
 from storage.database import Connection
 from storage.history import Named
@@ -112,7 +112,7 @@ def timeline(connection: Connection, row: ResourceRow, name: str) -> Timeline:
     words = _words(connection, row, name, moments)
     if row.type != "User":
         return Timeline(moments, words, None)
-    has_role = bool(held) or any(trail.given.get(group) for group in trail.above)
+    has_role = bool(held) or any(trail.given.get(group) for group in reached_from(trail.above, row.id))
     return Timeline(moments, words, why(words, bool(row.active), has_role, moments, trail.created, trail.begins))
 
 

@@ -99,7 +99,7 @@ class _State:
         self.inside.get(group, set()).discard(member)
 
     def _below(self, group: str) -> set[str]:
-        return _reached(self.inside, group)
+        return reached_from(self.inside, group)
 
     def _count(self, groups: Iterable[str]) -> bool:
         """Count again the roles that come through some of the subject's own groups; tell whether there is one."""
@@ -110,14 +110,16 @@ class _State:
             reached = True
             self._counts.subtract(self._through.pop(group, ()))
             if group in now:
-                self._through[group] = set().union(*(self.given.get(one, ()) for one in _reached(self.above, group)))
+                self._through[group] = set().union(
+                    *(self.given.get(one, ()) for one in reached_from(self.above, group))
+                )
                 self._counts.update(self._through[group])
         self._counts = +self._counts if reached else self._counts
         return reached
 
 
-def _reached(edges: Mapping[str, set[str]], start: str) -> set[str]:
-    """Return a group and all that its edges lead to; circles end."""
+def reached_from(edges: Mapping[str, set[str]], start: str) -> set[str]:
+    """Return a person or group and all that the edges lead to; circles end."""
     reached, waiting = set[str](), {start}
     while waiting:
         reached |= waiting
