@@ -103,7 +103,7 @@ def explain(username: str, as_json: bool) -> None:
     reasons = role_service.explain(perch().repository, user)
     if not as_json:
         with perch().database.read() as connection:
-            why = timeline(connection, user, user.name).why
+            why = timeline(connection, user).why
         echo(f"{user.name}{':' if user.active and reasons else ' may not log in.'} {why.sentence if why else ''}")
     documents = [{**asdict(reason), "since": to_json(reason.since)} for reason in reasons]
     rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons]

@@ -42,7 +42,7 @@ def group(identifier: str) -> Response:
         own = roles.assigned(connection, [row.seq]).get(row.seq, [])
         outer = _inherited(connection, row)
         known = roles.catalogue(connection)
-        history = timeline_page(connection, row, row.name)
+        history = timeline_page(connection, row)
     given = {role.role for role in own}
     return page(
         "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, history=history,

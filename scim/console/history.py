@@ -13,6 +13,7 @@ from storage.database import Connection
 from storage.history import Named
 from storage.journal import JournalEntry, JournalQuery
 from storage.resources import ResourceRow
+from storage.retention import FORGOTTEN
 
 PER_PAGE = 20
 NAMED_MEMBERS = 5
@@ -39,10 +40,10 @@ class Page:
     lists: Lists
 
 
-def timeline_page(connection: Connection, row: ResourceRow, name: str) -> Page:
+def timeline_page(connection: Connection, row: ResourceRow) -> Page:
     """Return the page of a timeline that the URL's `before` asks for."""
     before = number("before", 0, LARGEST_INTEGER)
-    told = timeline(connection, row, name)
+    told = timeline(connection, row)
     own = journal.entries(connection, JournalQuery(row.id, before=before), PER_PAGE + 1)
     found = {entry.seq: Moment(entry, {}) for entry in own}
     for moment in told.moments:
@@ -62,20 +63,23 @@ def named_lists(connection: Connection, entries: Sequence[JournalEntry], sought:
         wanted.setdefault((move.entry, move.joined), []).append(move.member)
     lists = {entry.seq: list(_lists(entry, wanted)) for entry in entries}
     names = history.names(connection, {one for found in lists.values() for _, ids, _ in found for one in ids})
-    return {
-        seq: [NamedList(label, [(one, names[one]) for one in ids if one in names], more) for label, ids, more in found]
-        for seq, found in lists.items()
-    }
+    return {seq: [_named(names, *each) for each in found] for seq, found in lists.items()}
+
+
+def _named(names: Mapping[str, Named], label: str, ids: Sequence[str], count: int) -> NamedList:
+    first = [(one, names[one]) for one in ids if one in names]
+    return NamedList(label, first, count - len(first))
 
 
 def _lists(entry: JournalEntry, wanted: Mapping[tuple[int, bool], list[str]]) -> Sequence[tuple[str, list[str], int]]:
-    """Return label, first ids and the number of others of each list of ids in an entry."""
+    """Return label, first ids and the number of all of each list of ids in an entry."""
     members, found = entry.changes.get("members") or {}, []
     for verb, joined in (("added", True), ("removed", False)):
         if count := members.get(verb):
             ids = dict.fromkeys([*wanted.get((entry.seq, joined), ()), *members.get(f"{verb}Ids", ())])
+            ids.pop(FORGOTTEN, None)
             first = list(ids)[:NAMED_MEMBERS]
-            found.append((f"{'member' if count == 1 else 'members'} {verb}", first, count - len(first)))
+            found.append((f"{'member' if count == 1 else 'members'} {verb}", first, count))
     if groups := (entry.changes.get("groups") or {}).get("before"):
-        found.append(("groups left", groups[:NAMED_MEMBERS], len(groups[NAMED_MEMBERS:])))
+        found.append(("groups left", groups[:NAMED_MEMBERS], len(groups)))
     return found

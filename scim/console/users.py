@@ -14,6 +14,7 @@ from scim.console.history import timeline_page
 from scim.console.lists import PER_PAGE, STATE_LABELS, Pager, listing, offset, read_query, sorted_by
 from scim.console.web import author, field, page, redirect_to, resource
 from scim.service import roles as role_service
+from scim.service.login_reasons import name_of
 from scim.web.requests import perch
 from storage import members, resources, roles, search
 from storage.database import Connection
@@ -47,7 +48,7 @@ def user(identifier: str) -> Response:
         known = roles.catalogue(connection)
         document = json.loads(row.document)
         name = name_of(document)
-        history = timeline_page(connection, row, name)
+        history = timeline_page(connection, row)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
         "user.html", row=row, document=document, name=name, attributes=list(shown(document)),
@@ -104,13 +105,6 @@ def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
         "roles": held,
         "login": bool(row.active and held),
     }
-
-
-def name_of(document: dict[str, Any]) -> str:
-    """Return the name of a person: displayName, else the parts of their name, else userName."""
-    parts = document.get("name") or {}
-    full = parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
-    return str(document.get("displayName") or full or document.get("userName", ""))
 
 
 def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scim.service.timeline import Moment, reached_from, replay
 from storage import history, keys, roles
@@ -11,6 +11,8 @@ from storage.database import Connection
 from storage.history import Named
 from storage.journal import JournalEntry
 from storage.resources import ResourceRow
+
+SOURCES = (roles.DIRECT, roles.MANUAL, roles.GROUP)
 
 
 class Phrase(NamedTuple):
@@ -102,32 +104,29 @@ class Timeline:
     why: Why | None
 
 
-def timeline(connection: Connection, row: ResourceRow, name: str) -> Timeline:
-    """Return the timeline of a person or group, who is called `name` in its sentences."""
+def timeline(connection: Connection, row: ResourceRow) -> Timeline:
+    """Return the timeline of a person or group."""
     held: dict[str, set[str]] = {}
     for source, slug, *_ in json.loads(f"[{row.held or ''}]"):
         held.setdefault(source, set()).add(slug)
     trail = history.trail(connection, row)
     moments = list(replay(row, held, trail))
-    words = _words(connection, row, name, moments)
+    words = _words(connection, row, moments)
     if row.type != "User":
         return Timeline(moments, words, None)
     has_role = bool(held) or any(trail.given.get(group) for group in reached_from(trail.above, row.id))
     return Timeline(moments, words, why(words, bool(row.active), has_role, moments, trail.created, trail.begins))
 
 
-def _words(connection: Connection, row: ResourceRow, name: str, moments: Iterable[Moment]) -> Words:
+def _words(connection: Connection, row: ResourceRow, moments: Iterable[Moment]) -> Words:
     changed, groups = set[str](), {row.id}
     for moment in moments:
         changed.update(moment.gained, moment.lost, *(_slugs(moment.entry, f"roles.{source}") for source in SOURCES))
         groups.update(moment.moved, [moment.entry.resource] if moment.entry.type == "Group" else ())
     return Words(
-        row.id, name, history.names(connection, groups), roles.names(connection, changed),
+        row.id, name_of(json.loads(row.document)), history.names(connection, groups), roles.names(connection, changed),
         history.removed_roles(connection, changed), keys.names(connection),
     )  # fmt: skip
-
-
-SOURCES = (roles.DIRECT, roles.MANUAL, roles.GROUP)
 
 
 def why(words: Words, active: bool, has_role: bool, moments: Sequence[Moment], created: bool, begins: str) -> Why:
@@ -162,6 +161,13 @@ def _deactivated(words: Words, has_role: bool, moments: Sequence[Moment], begins
 
 def _done(words: Words, moment: Moment) -> str:
     return f"{who(moment.entry.actor, words.actors)} {''.join(words.phrase(moment))}"
+
+
+def name_of(document: dict[str, Any]) -> str:
+    """Return the name of a person: displayName, else the parts of their name, else userName."""
+    parts = document.get("name") or {}
+    full = parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
+    return str(document.get("displayName") or full or document.get("userName", ""))
 
 
 def moment_text(stored: str) -> str:

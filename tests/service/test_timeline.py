@@ -27,7 +27,7 @@ BEFORE = rf"since before {AT}\."
 def timeline_of(app: Flask, identifier: str, type_name: str = "User") -> Timeline:
     with app.extensions["perch"].database.read() as connection:
         row = resources.get(connection, type_name, identifier)
-        return timeline(connection, row, "Grace" if type_name == "User" else row.name)
+        return timeline(connection, row)
 
 
 def why(app: Flask, identifier: str) -> str:
@@ -54,7 +54,7 @@ class Story:
         self.grace = ""
 
     def create(self, *roles: str, **more: Any) -> None:
-        self.grace = user_id(self.client, "grace", roles=list(roles), **more)
+        self.grace = user_id(self.client, "grace", displayName="Grace", roles=list(roles), **more)
 
     def group(self, name: str, *members: str) -> None:
         self.groups[name] = group_id(self.client, name, *(self.groups.get(member, self.grace) for member in members))
@@ -110,7 +110,7 @@ def withdrawn_by_hand(story: Story) -> None:
 
 def taken_by_provider(story: Story) -> None:
     story.create("managed:viewer", "managed:editor")
-    story.client.put(f"/Users/{story.grace}", {"userName": "grace", "roles": []})
+    story.client.put(f"/Users/{story.grace}", {"userName": "grace", "displayName": "Grace", "roles": []})
 
 
 def role_removed(story: Story) -> None:
@@ -157,7 +157,12 @@ def group_role_withdrawn(story: Story) -> None:
 def reactivated(story: Story) -> None:
     story.create("managed:viewer")
     story.change(active=False)
-    assert story.client.post("/Users", {"userName": "grace", "active": True, "roles": ["managed:viewer"]}).status == 201
+    assert (
+        story.client.post(
+            "/Users", {"userName": "grace", "displayName": "Grace", "active": True, "roles": ["managed:viewer"]}
+        ).status
+        == 201
+    )
 
 
 def still_has_one(story: Story) -> None:
@@ -265,7 +270,7 @@ def test_a_group_has_a_timeline_of_its_own_and_of_groups_above(story: Story) -> 
 @pytest.mark.parametrize("size", [19, 20, 21, 1200])
 def test_a_change_of_any_size_is_told_to_each_member(story: Story, size: int) -> None:
     story.create()
-    others = create_users(story.client, [f"p{number}" for number in range(size - 1)])
+    others = create_users(story.client, [f"p{number}" for number in range(size - 1)], displayName="Grace")
     last = others[-1]
     team = group_id(story.client, "Team", *others, story.grace)
     story.flask("assign", "--group", "Team", "managed:viewer")
