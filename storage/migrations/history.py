@@ -25,6 +25,8 @@ TABLES = script("""
             added BLOB NOT NULL,
             removed BLOB NOT NULL
         );
+        CREATE INDEX journal_crowds_nested ON journal_crowds (entry) WHERE nested;
+        CREATE INDEX journal_crowds_partial ON journal_crowds (entry) WHERE partial;
         CREATE TRIGGER journal_delete AFTER DELETE ON journal BEGIN
             DELETE FROM journal_members WHERE entry = old.seq;
             DELETE FROM journal_crowds WHERE entry = old.seq; END;
