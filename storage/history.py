@@ -11,7 +11,7 @@ from schemas.datetimes import now
 from schemas.text import fold
 from storage.journal import JournalEntry, JournalQuery, entry_of
 from storage.members import MemberChange
-from storage.migrations.history import FEW
+from storage.migrations.history import FEW, ID
 from storage.resources import ResourceRow
 from storage.sql.tables import columns
 
@@ -288,7 +288,8 @@ def _packed_ids(connection: sqlite3.Connection, seqs: Collection[int]) -> tuple[
 
 
 def _packed(identifier: str) -> bytes:
-    return bytes.fromhex(identifier.replace("-", ""))
+    # Another text is the id of no member.
+    return bytes.fromhex(identifier.replace("-", "")) if ID.fullmatch(identifier) else identifier.encode()
 
 
 def _unpacked(ids: bytes) -> Iterator[bytes]:

@@ -227,11 +227,10 @@ def test_a_timeline_reads_the_journal_through_indexes(app: Flask, make_client: M
     client = make_client("okta")
     ann = client.post("/Users", {"userName": "ann"}).body["id"]
     group = client.post("/Groups", {"displayName": "All", "members": [{"value": ann}]}).body["id"]
-    with traced(app) as statements:
-        with app.extensions["perch"].database.read() as connection:
-            history.trail(connection, resources.get(connection, "User", ann))
-            history.names(connection, [ann, group])
-            history.moves_in(connection, [1], [ann])
+    with traced(app) as statements, app.extensions["perch"].database.read() as connection:
+        history.trail(connection, resources.get(connection, "User", ann))
+        history.names(connection, [ann, group])
+        history.moves_in(connection, [1], [ann])
     with app.extensions["perch"].database.read() as connection:
         found = {text: plan(connection, Sql(text)) for text in statements if "journal" in text}
     whole = [(text, step) for text, steps in found.items() for step in steps if re.match(r"SCAN (j|m|journal)\b", step)]
