@@ -1,10 +1,12 @@
 # make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
 # make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables),
-# sbom (bill of materials).
+# sbom (bill of materials), attack (hostile inputs against a real server),
+# screenshots (every page of the console), image (the container's), soak (half an hour of load).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 JOBS ?= 2
+IMAGE ?= perch
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -26,7 +28,8 @@ except (OSError, ValueError, OverflowError) as error:
 endef
 export PORT_IS_FREE
 
-.PHONY: run test test-long test-min bench check lint types format readme requirements audit sbom clean
+.PHONY: run test test-long test-min bench attack soak check lint types format readme screenshots requirements audit sbom image \
+	clean
 .NOTPARALLEL:
 
 # Settings for a laptop; the environment overrides them. The delivery worker ends with its parent, which becomes
@@ -34,7 +37,7 @@ export PORT_IS_FREE
 run: $(VENV)/run.stamp
 	@$(BIN)/python -c "$$PORT_IS_FREE" "$(HOST)" "$(PORT)"
 	@export PERCH_TRAFFIC="$${PERCH_TRAFFIC-all}" PERCH_FUSE="$${PERCH_FUSE-off}" PERCH_FAULTS="$${PERCH_FAULTS-on}"; \
-	export PORT="$(PORT)"; \
+	export PERCH_WEBHOOKS_ALLOW_PRIVATE="$${PERCH_WEBHOOKS_ALLOW_PRIVATE-on}" PORT="$(PORT)"; \
 	$(BIN)/flask init && { $(BIN)/flask deliver --with-parent & exec $(BIN)/gunicorn --bind "$(HOST):$(PORT)" app:app; }
 
 check: lint types test
@@ -63,6 +66,14 @@ test-min: $(MINIMUM)/stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.bench.run $(BENCH)
 
+# Half an hour of mixed load: nothing may grow, no answer may be wrong. A quick look: SOAK="--seconds 60".
+soak: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.bench.soak $(SOAK)
+
+# Hostile inputs for ATTACK="--seconds 60"; a finding is written to .attack/, and --replay FILE sends it again.
+attack: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.attack.run $(ATTACK)
+
 # Keeps the pinned versions, unless UPGRADE=--upgrade.
 requirements: $(TOOLS)/stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
@@ -77,6 +88,20 @@ audit: $(TOOLS)/stamp
 sbom: $(VENV)/run.stamp
 	$(BIN)/python -m tests.support.sbom > perch.cdx.json
 
+# With docker, podman or buildah, whichever works here; IMAGE_OPTIONS go to its build command. Without "docker" as the
+# format, podman and buildah would drop HEALTHCHECK.
+image:
+	@if docker info >/dev/null 2>&1; then set -- docker; \
+	elif command -v podman >/dev/null; then set -- podman; \
+	elif command -v buildah >/dev/null; then set -- buildah; \
+	else echo "make image needs podman, buildah, or docker with its daemon running; install one of them." >&2; exit 1; fi; \
+	test "$$1" = docker && set -- docker build || set -- "$$1" build --format docker; \
+	echo "$$*" --tag "$(IMAGE)" $(IMAGE_OPTIONS) .; exec "$$@" --tag "$(IMAGE)" $(IMAGE_OPTIONS) .
+
+# Every page of the console with 500 people, in three looks, to be looked at one by one; needs Chromium.
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python docs/screenshots.py --all screenshots
+
 readme: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.support.readme
 	$(BIN)/python -m tests.bench.report
@@ -86,7 +111,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

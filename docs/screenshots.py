@@ -1,8 +1,10 @@
 """Make the screenshots of the documentation: `python docs/screenshots.py`; needs Chromium and the test requirements.
 
-With `--all FOLDER` it pictures every page in light, in dark and on a phone, to check a change of the style sheet.
+With `--all FOLDER` it pictures every page with 500 people in light, in dark and on a phone, to be looked at after a
+change of the console (`make screenshots`).
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Page  # noqa: E402
 
+from scim.events.worker import take_turn  # noqa: E402
 from tests.browser.chromium import chromium, new_page, sign_in  # noqa: E402
 from tests.browser.demo import populate  # noqa: E402
 from tests.support.server import PerchServer  # noqa: E402
@@ -34,15 +37,23 @@ PAGES = {
     "group": "/console/groups/{group}",
     "roles": "/console/roles",
     "role": "/console/role?slug=managed%3Ainbox_agent",
+    "setup": "/console/setup",
     "okta": "/console/okta",
     "webhooks": "/console/webhooks",
     "webhook": "/console/webhooks/{webhook}",
     "requests": "/console/requests",
     "journal": "/console/journal",
     "sessions": "/console/sessions",
+    "entra": "/console/entra",
+    "fuse": "/console/fuse",
+    "quirks": "/console/requests/quirks",
+    "request": "/console/requests/1",
+    "role-remove": "/console/role/remove?slug=managed%3Ainbox_agent",
+    "not-found": "/console/nothing",
 }
 THEMES = (("light", WIDE), ("dark", WIDE), ("phone", PHONE))
 WHOLE = {"okta", "user", "group", "webhook", "webhooks"}
+MANY, FEW = 500, 64
 SHOWN = {
     "overview-light", "overview-dark", "overview-phone", "keys-light", "users-light", "users-phone", "user-light",
     "okta-light", "requests-light",
@@ -63,7 +74,11 @@ def main(folder: Path, chosen: set[str]) -> None:
 
 def walk(server: PerchServer, folder: Path, chosen: set[str]) -> None:
     """Visit every page in each theme and take the chosen pictures; all of them if none is chosen."""
-    seen = populate(server)
+    seen = populate(server, FEW if chosen else MANY)
+    # Nothing is wrong in the pictures of the documentation.
+    lock = take_turn(server.database, lambda: False)
+    for webhook in server.flask_json("webhooks", "list") if chosen else ():
+        server.flask("webhooks", "resume", webhook["id"])
     with chromium() as browser:
         for theme, size in THEMES:
             page = new_page(browser, viewport=size, color_scheme="dark" if theme == "dark" else "light")
@@ -74,12 +89,14 @@ def walk(server: PerchServer, folder: Path, chosen: set[str]) -> None:
                 page.goto(server.origin + path.format(**seen))
                 take(page, folder, f"{name}-{theme}", chosen)
             page.context.close()
+    if lock is not None:
+        os.close(lock)
 
 
 def take(page: Page, folder: Path, name: str, chosen: set[str]) -> None:
     """Take one picture; of the whole page where the window shows too little."""
     if not chosen or name in chosen:
-        page.screenshot(path=folder / f"{name}.png", full_page=name.partition("-")[0] in WHOLE)
+        page.screenshot(path=folder / f"{name}.png", full_page=not chosen or name.partition("-")[0] in WHOLE)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ def from_seconds(seconds: float) -> str:
     return stored(datetime.fromtimestamp(seconds, UTC))
 
 
+def to_seconds(stored: str) -> float:
+    """Return stored text as seconds since 1970."""
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC).timestamp()
+
+
 def to_json(stored: str) -> str:
     """Return stored text as xsd:dateTime with milliseconds (RFC 7643 section 2.3.5)."""
     if len(stored) == len("2026-11-24T09:32:00.123"):

@@ -9,7 +9,7 @@ from typing import Any
 
 VERSION = "0.1.0"
 # Read by the example applications and by the backup, not by the server.
-OF_OTHERS = ("PERCH_BASE_URL", "PERCH_KEY", "PERCH_REPLICA")
+OF_OTHERS = ("PERCH_BASE_URL", "PERCH_KEY", "PERCH_SECRET", "PERCH_REPLICA")
 
 
 class WrongSetting(ValueError):
@@ -105,7 +105,7 @@ SETTINGS = (
     Setting("PERCH_MAX_BODY", str(32 * 1024 * 1024), _whole(1), "Largest request body in bytes, Bulk included."),
     Setting(
         "PERCH_TRAFFIC", "errors", _choice("off", "errors", "all"),
-        "Which requests are recorded for people to inspect.",
+        "Which requests are recorded for people to inspect; with errors, others leave a first line and a count.",
     ),
     Setting(
         "PERCH_TRAFFIC_KEEP", "10000", _whole(1),

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from schemas.errors import Conflict
 from storage.database import STEPS_BETWEEN_CHECKS, Database
@@ -54,6 +55,23 @@ def backup(database: Database, target: Path, *, force: bool = False, on_progress
         _vacuum(database, new, on_progress)
         contents = _checked(new, database.file, on_progress)
         _put(new, target)
+    return contents
+
+
+def stream(database: Database, output: BinaryIO, on_progress: OnProgress = silent) -> Contents:
+    """Write one snapshot of a whole deployment to a stream, by way of a copy beside the deployment's file.
+
+    :raises UnusableFile: when the deployment's file is missing or damaged.
+    :raises OSError: when the stream cannot be written.
+    """
+    database.open(may_create=False)
+    with _unfinished(database.file) as new:
+        _vacuum(database, new, on_progress)
+        contents = _checked(new, database.file, on_progress)
+        with new.open("rb") as copy:
+            # From here on nothing is left behind even by a process that is killed while its reader takes its time.
+            new.unlink()
+            shutil.copyfileobj(copy, output, AT_ONCE)
     return contents
 
 

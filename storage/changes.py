@@ -46,11 +46,16 @@ class Changes:
     """Writes the journal entry and the events of each change of one author, in the transaction of the change."""
 
     def __init__(
-        self, connection: Connection, author: Author, announce: Callable[[JournalEntry], None] | None = None
+        self,
+        connection: Connection,
+        author: Author,
+        announce: Callable[[JournalEntry], None] | None = None,
+        emitted: Callable[[Sequence[NewEvent]], None] | None = None,
     ) -> None:
         self.connection = connection
         self.author = author
         self.announce = announce
+        self.emitted = emitted
 
     def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> int:
         """Write a journal entry and return its number; `subject` is the type, id and name of the changed object."""
@@ -155,6 +160,8 @@ class Changes:
 
     def _emit(self, action: str, found: Sequence[NewEvent]) -> None:
         events.append(self.connection, self.author, action, found)
+        if found and self.emitted is not None:
+            self.emitted(found)
 
     def _members(self, moved: MemberChange) -> Document:
         return {"members": members.journalled(self.connection, moved)} if moved else {}

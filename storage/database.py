@@ -10,8 +10,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from schemas.errors import ScimError, Unavailable
+from schemas.errors import InsufficientStorage, ScimError, Unavailable
+from storage import workspace
 from storage.errors import (
+    UnusableFile,
     gone,
     log_removed,
     missing,
@@ -88,6 +90,9 @@ class Database:
         # Called with the seconds that each write waited in the queue.
         self.on_turn: Callable[[float], object] = lambda seconds: None
         self._on_step: Callable[[], object] = lambda: None
+        # Why the last write of this process could not be stored, "" since one could; and when one last was.
+        self.write_error = ""
+        self._last_commit = self._last_trial = -math.inf
         self._thread = _ThreadState()
         self._queue = self._new_queue()
         self._opened: tuple[int, Identities] | None = None
@@ -285,14 +290,25 @@ class Database:
             raise RuntimeError("A write cannot begin inside a read: it would be rolled back with it.")
         begun = time.monotonic()
         deadline = begun + (self.write_wait if wait is None else wait)
-        with sqlite_errors(self.file), self._queue.transaction(deadline, alone=alone, durable=durable) as connection:
-            self.on_turn(time.monotonic() - begun)
-            thread.writing, thread.lost, thread.after_commit = connection, None, []
-            try:
-                yield connection
-                self._check_not_lost(connection)
-            finally:
-                thread.writing = None
+        try:
+            with (
+                sqlite_errors(self.file),
+                self._queue.transaction(deadline, alone=alone, durable=durable) as connection,
+            ):
+                self.on_turn(time.monotonic() - begun)
+                thread.writing, thread.lost, thread.after_commit = connection, None, []
+                changes = connection.total_changes
+                try:
+                    yield connection
+                    self._check_not_lost(connection)
+                    changes -= connection.total_changes
+                finally:
+                    thread.writing = None
+        except (InsufficientStorage, UnusableFile) as error:
+            self.write_error = error.detail
+            raise
+        if changes and durable:
+            self.write_error, self._last_commit = "", time.monotonic()
         for call in thread.after_commit:
             call()
 
@@ -304,13 +320,23 @@ class Database:
         """Write data that a power cut may lose, such as the progress of a delivery, without waiting for the disk."""
         return self.write(durable=False)
 
-    def check_writable(self, wait: float) -> None:
-        """Begin a write, and write nothing.
+    def check_writable(self, wait: float, unproven: float = math.inf) -> None:
+        """Begin a write; write one row if this process has committed nothing for `unproven` seconds, else nothing.
 
-        :raises ScimError: when other writes take longer than `wait` seconds, or the file cannot be written.
+        :raises ScimError: when other writes take longer than `wait` seconds, unless this process committed meanwhile;
+            when the file cannot be written; and as long as the last write of this process could not be stored.
         """
-        with self.write(wait):
-            pass
+        begun = time.monotonic()
+        try:
+            with self.write(wait) as connection:
+                if begun - max(self._last_commit, self._last_trial) >= unproven:
+                    self._last_trial = begun
+                    workspace.put(connection, "checked", int(time.time()))
+        except Unavailable:
+            if self._last_commit < begun:
+                raise
+        if self.write_error:
+            raise Unavailable(self.write_error)
 
     def _savepoint(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         self._check_not_lost(connection)

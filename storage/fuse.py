@@ -3,8 +3,9 @@
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from schemas.datetimes import from_seconds
 from storage import workspace
 
 BLOWN, RELEASED = "fuse_blown", "fuse_released"
@@ -14,7 +15,8 @@ BLOWN, RELEASED = "fuse_blown", "fuse_released"
 class FuseState:
     """How many users were `lost` (stopped being active) since `start`, out of how many; in seconds since 1970.
 
-    `blown` has the facts recorded when the fuse blew, or is None; `released_until` is 0 if it never was released.
+    `blown` has the facts recorded when the fuse blew and `refused`, the number of refusals by key, or is None;
+    `released_until` is 0 if it never was released.
     """
 
     start: int
@@ -41,6 +43,42 @@ def read(connection: sqlite3.Connection, since: int) -> FuseState:
     return FuseState(start, lost, active or 0, json.loads(str(blown)) if blown else None, released)
 
 
+class Loss(NamedTuple):
+    """A user who stopped being active and is not active again: the journal's newest entry about that."""
+
+    id: str
+    name: str
+    actor: str
+    action: str
+    at: str
+
+
+def losses(connection: sqlite3.Connection, start: int) -> list[Loss]:
+    """Return the users who were lost since an instant, in seconds since 1970, the last one first."""
+    rows = connection.execute(
+        """
+        SELECT resource, name, actor, action, at FROM (
+            SELECT resource, name, actor, action, at, max(seq) AS seq, changes ->> '$.active.after' AS active,
+                sum(changes ->> '$.active.before' = 1) AS was_active
+            FROM journal WHERE type = 'User' AND changes -> '$.active' IS NOT NULL AND seq >
+                ifnull((SELECT seq FROM journal WHERE at < ? ORDER BY seq DESC LIMIT 1), 0)
+            GROUP BY resource
+        ) WHERE was_active AND active IS NOT 1 ORDER BY seq DESC
+        """,
+        (from_seconds(start + 1),),
+    )
+    return [Loss(*row) for row in rows]
+
+
+def count_refusal(connection: sqlite3.Connection, key: str) -> None:
+    """Count a write of a key that the blown fuse refused."""
+    connection.execute(
+        "UPDATE workspace SET value = json_patch(value, json_object('refused', "
+        "json_object(?1, 1 + ifnull(json_extract(value, ?2), 0)))) WHERE name = ?3 AND value <> ''",
+        (key, f'$.refused."{key}"', BLOWN),
+    )
+
+
 def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
     """Record that the fuse is blown; return False when it was blown already."""
     if workspace.get(connection, BLOWN):
@@ -50,6 +88,6 @@ def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
 
 
 def release(connection: sqlite3.Connection, until: int) -> None:
-    """Reset the fuse, and let everything through until an instant."""
+    """Reset the fuse, and accept every loss until an instant."""
     workspace.put(connection, BLOWN, "")
     workspace.put(connection, RELEASED, until)

@@ -44,7 +44,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class JournalQuery:
-    """Which entries: those of a resource, of a type, of an action; before a sequence number.
+    """Which entries: those of a resource, a request, a type, an action; before a sequence number.
 
     `name` is a part of a name in any case. `people` are ids, and select also the entries of groups that these people
     joined or left, `crowds` entries by number. An entry needs one of these three, if any is given.
@@ -54,6 +54,7 @@ class JournalQuery:
     name: str = ""
     type: str = ""
     action: str = ""
+    request: str = ""
     before: int = 0
     people: Sequence[str] | None = None
     crowds: Sequence[int] = ()
@@ -63,6 +64,7 @@ class JournalQuery:
         """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
         chosen = where(
             ("resource = ?", self.resource),
+            ("request = ?", self.request),
             ("+type = ?", self.type),
             ("+action = ?", self.action),
             ("seq < ?", self.before),

@@ -98,6 +98,19 @@ def label(actor: str, key_names: dict[str, str]) -> str:
     return f"key {key_names[actor]} ({identifier})" if actor in key_names else actor
 
 
+def spoken(actor: str, key_names: dict[str, str]) -> str:
+    """Return an actor of the journal as a part of a sentence; a key with its name only, out of `names`."""
+    kind, _, identifier = actor.partition(":")
+    sentences = {
+        "console": "the console",
+        "address": f"the address {identifier}",
+        "delivery": "the delivery of webhooks",
+        "command": f"{identifier} on the command line",
+        "key": f"key {key_names.get(actor, identifier)}",
+    }
+    return sentences.get(kind, actor)
+
+
 def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Key:
     """Set columns of a key and return it.
 

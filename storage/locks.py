@@ -1,4 +1,7 @@
-"""Lock files beside the database: FILE.lock for the process that writes, FILE.in-use for all that use the file."""
+"""Lock files beside the database: FILE.lock for the process that writes, FILE.in-use for all that use the file.
+
+FILE.deliver is for the process that delivers events.
+"""
 
 import fcntl
 import logging
@@ -23,6 +26,11 @@ log = logging.getLogger("perch")
 def lock_path(database: Path) -> Path:
     """Return the path of the file that writers of a database lock."""
     return database.with_name(database.name + ".lock")
+
+
+def delivery_lock_path(database: Path) -> Path:
+    """Return the path of the file that the process that delivers events locks."""
+    return database.with_name(database.name + ".deliver")
 
 
 def log_path(database: Path) -> Path:
@@ -81,6 +89,18 @@ def try_lock(handle: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process keeps a file locked alone; one that tries to at this moment must try again."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not try_lock(handle, fcntl.LOCK_SH)
+    finally:
+        os.close(handle)
 
 
 def _wait_for(handle: int, deadline: float) -> None:

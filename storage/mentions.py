@@ -30,6 +30,10 @@ class Mentions:
         quoted = ((json.dumps(name, ensure_ascii=False), f"'{name}'") for name in self._names)
         self._quoted = frozenset(form for forms in quoted for form in forms)
 
+    def is_name(self, text: str) -> bool:
+        """Tell whether a text is one of the names."""
+        return fold(text) in self._names
+
     def in_body(self, text: str | None) -> bool:
         """Tell whether a body has a name as a value: of JSON, whole or cut off, or as a word of any other text."""
         if not text or not (ESCAPES.search(text) or self._somewhere(text)):

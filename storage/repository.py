@@ -12,6 +12,7 @@ from schemas.errors import Conflict
 from storage import events, journal, members, resources, retention, roles, search, sessions, signing_keys, workspace
 from storage.changes import Changes
 from storage.database import Connection, Database
+from storage.events import NewEvent
 from storage.journal import Author, JournalEntry
 from storage.members import Edit
 from storage.resources import ResourceRow
@@ -32,6 +33,8 @@ class Repository:
         self.database = database
         # Called with each journal entry once it is committed.
         self.on_entry: Callable[[JournalEntry], object] | None = None
+        # Likewise with the kinds of the events of each change.
+        self.on_events: Callable[[Sequence[str]], object] | None = None
 
     @contextmanager
     def reading(self, seconds: float = math.inf) -> Iterator["Snapshot"]:
@@ -52,29 +55,32 @@ class Repository:
         :raises Unavailable: when other writers are busy for too long; :raises InsufficientStorage: on a full disk.
         """
         with self.database.write(alone=type_name != "User") as connection:
-            yield Transaction(connection, author, self._announce if self.on_entry else None)
+            announce, emitted = self._announce if self.on_entry else None, self._emitted if self.on_events else None
+            yield Transaction(connection, author, announce, emitted)
 
     def _announce(self, entry: JournalEntry) -> None:
         if self.on_entry is not None:
             self.database.on_commit(partial(self.on_entry, entry))
 
+    def _emitted(self, found: Sequence[NewEvent]) -> None:
+        if self.on_events is not None:
+            self.database.on_commit(partial(self.on_events, [event.kind for event in found]))
+
     @contextmanager
-    def counting(self, author: Author) -> Iterator["Transaction"]:
+    def counting(self, author: Author, wait: float = 0) -> Iterator["Transaction"]:
         """Write a count without waiting for the disk, so that a flood of refused callers costs others little.
 
-        :raises Unavailable: at once, when others write.
+        :raises Unavailable: when others write for longer than `wait` seconds.
         """
-        with self.database.write(wait=0, durable=False), self.writing(author) as write:
+        with self.database.write(wait=wait, durable=False), self.writing(author) as write:
             yield write
 
     def prune(self, journal_days: int, events_days: int) -> bool:
         """Delete journal entries and events older than some days, a bounded number; tell whether more are left.
 
         Ended sessions of the console and retired signing keys go, too.
-
-        :raises Unavailable: at once, when others write.
         """
-        with self.database.write(wait=0, alone=True) as connection:
+        with self.database.write(alone=True) as connection:
             sessions.prune(connection)
             signing_keys.prune(connection)
             more = retention.prune(connection, journal_days)
@@ -126,11 +132,15 @@ class Transaction(Snapshot):
     """
 
     def __init__(
-        self, connection: Connection, author: Author, announce: Callable[[JournalEntry], None] | None = None
+        self,
+        connection: Connection,
+        author: Author,
+        announce: Callable[[JournalEntry], None] | None = None,
+        emitted: Callable[[Sequence[NewEvent]], None] | None = None,
     ) -> None:
         super().__init__(connection)
         self.author = author
-        self._changes = Changes(connection, author, announce)
+        self._changes = Changes(connection, author, announce, emitted)
 
     def insert(
         self, kind: ResourceType, document: Document, member_ids: Sequence[str] = (), remarks: Document | None = None

@@ -90,6 +90,22 @@ def counts(connection: sqlite3.Connection) -> Counts:
     return Counts(*row)
 
 
+def note_day(connection: sqlite3.Connection, instant: str, number: int) -> None:
+    """Note how many people may log in at a stored instant; the last note of a day counts, for a month."""
+    connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", (instant[:10], instant[:13], number))
+    connection.execute("DELETE FROM days WHERE day NOT IN (SELECT day FROM days ORDER BY day DESC LIMIT 31)")
+
+
+def is_noted(connection: sqlite3.Connection, instant: str) -> bool:
+    """Tell whether there is a note of the hour of a stored instant."""
+    return connection.execute("SELECT 1 FROM days WHERE hour = ?", (instant[:13],)).fetchone() is not None
+
+
+def may_log_in_per_day(connection: sqlite3.Connection, since: str) -> dict[str, int]:
+    """Return how many people could log in at the end of each day since one, where it was noted."""
+    return dict(connection.execute("SELECT day, mayLogIn FROM days WHERE day >= ?", (since,)).fetchall())
+
+
 def figures(connection: sqlite3.Connection) -> Figures:
     """Count people, groups and roles; people who may log in are active and have some role."""
     people, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))

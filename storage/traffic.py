@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from functools import cache
@@ -21,6 +21,12 @@ FAILED = "(status >= 400 OR status = 0 OR reason IS NOT NULL)"
 PRUNED_AT_ONCE = 1000
 # How many entries without a valid key are kept at most.
 STRANGERS = 500
+# How many successes are kept at most when only failures are kept whole, and text later than any hour.
+BRIEF, LAST_HOUR = 200, "9"
+# Numbers by hour have no names in them, and are kept for this many days.
+HOURS_DAYS = 31
+# What a request did: it changed something, or it was refused.
+PUSHED, REFUSED = "pushed", "refused"
 # The value of the workspace that counts the entries with a key; triggers keep it.
 OF_KEYS = "traffic_of_keys"
 ROWS_AT_ONCE = (50, 10, 1)
@@ -36,7 +42,8 @@ class TrafficEntry:
     `duration` is in milliseconds, sizes are in bytes, status 0 means that no answer was sent; `tolerances` maps the
     names of schemas.tolerances to examples; `reason` says why it failed. A body is None when there was none or when it
     was not kept, and shorter than its size when only its beginning was kept or something in it was redacted. `admitted`
-    tells whether its key allowed it; `key` is None for a caller without a valid key.
+    tells whether its key allowed it; `key` is None for a caller without a valid key. `subject` and `name` are those of
+    the user or group that it is about, "" if there is none; `brief` says that only its first line was kept.
     """
 
     at: str
@@ -59,6 +66,9 @@ class TrafficEntry:
     fault: str | None = None
     replayOf: int | None = None
     admitted: bool = False
+    subject: str = ""
+    name: str = ""
+    brief: bool = False
     seq: int = 0
 
     @property
@@ -76,7 +86,7 @@ SELECT = f"SELECT {columns(TrafficEntry)} FROM traffic"
 
 @dataclass(frozen=True, slots=True)
 class TrafficQuery:
-    """Which entries: failed ones, of a key, of a method, with a text in the path, replays of an entry.
+    """Which entries: failed ones, of a key, of a method, with a text in path or name, about a subject, replays of one.
 
     `before` and `after` are sequence numbers.
     """
@@ -85,6 +95,7 @@ class TrafficQuery:
     key: str = ""
     method: str = ""
     text: str = ""
+    subject: str = ""
     replay_of: int = 0
     before: int = 0
     after: int | None = None
@@ -96,7 +107,8 @@ class TrafficQuery:
             (FAILED, self.errors),
             ("+key = ?" if self.errors else "key = ?", self.key),
             ("+method = ?", self.method),
-            ("instr(lower(path), ?) > 0", self.text.lower()),
+            ("instr(fold(path || ' ' || name), fold(?)) > 0", self.text),
+            ("subject = ? AND subject != ''", self.subject),
             ("replayOf = ?", self.replay_of),
             ("seq < ?", self.before),
             ("seq > ?", self.after),
@@ -114,7 +126,7 @@ def row_of(entry: TrafficEntry) -> TrafficRow:
         entry.at, entry.key, entry.keyName, entry.idp, entry.method, entry.path, entry.status, entry.duration,
         _text(entry.headers), entry.request, entry.requestSize, entry.response, entry.responseSize, entry.requestId,
         _text(entry.tolerances), _text(entry.ignored), entry.reason, entry.fault, entry.replayOf,
-        entry.admitted,
+        entry.admitted, entry.subject, entry.name, entry.brief,
     )  # fmt: skip
 
 
@@ -129,6 +141,30 @@ def append(connection: sqlite3.Connection, rows: Sequence[TrafficRow]) -> None:
         while len(rows) - at >= size:
             connection.execute(_insertion(size), list(chain.from_iterable(rows[at : at + size])))
             at += size
+    if rows:
+        _name(connection, last(connection) - len(rows))
+
+
+def _name(connection: sqlite3.Connection, before: int) -> None:
+    """Give the entries behind a number the names of their subjects, those of deleted ones from the journal."""
+    connection.execute(
+        "UPDATE traffic SET name = coalesce((SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') "
+        "FROM resources WHERE id = subject), (SELECT name FROM journal WHERE resource = subject ORDER BY seq DESC "
+        "LIMIT 1), '') WHERE seq > ? AND subject != '' AND name = ''",
+        (before,),
+    )
+
+
+def count(connection: sqlite3.Connection, hours: Mapping[tuple[str, str, str], int]) -> None:
+    """Add to the numbers of requests by key, hour and kind: PUSHED, REFUSED or any other."""
+    connection.executemany(
+        "INSERT INTO traffic_hours VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, "
+        "pushes = pushes + excluded.pushes, refused = refused + excluded.refused",
+        [
+            (key, hour, number, number * (kind == PUSHED), number * (kind == REFUSED))
+            for (key, hour, kind), number in hours.items()
+        ],
+    )
 
 
 @cache
@@ -155,17 +191,6 @@ def get(connection: sqlite3.Connection, seq: int) -> TrafficEntry:
     return _entry(found)
 
 
-def of_request(connection: sqlite3.Connection, request_id: str) -> int:
-    """Return the sequence number of the entry of a request, by the request's id.
-
-    :raises NotFound: when there is none, or it was pruned.
-    """
-    found = connection.execute("SELECT max(seq) FROM traffic WHERE requestId = ?", (request_id,)).fetchone()[0]
-    if found is None:
-        raise NotFound(f"The request '{request_id[:100]}' is not in the traffic; requests are kept for a few days.")
-    return int(found)
-
-
 def last(connection: sqlite3.Connection) -> int:
     """Return the newest entry's sequence number, 0 when there is none."""
     (seq,) = connection.execute("SELECT ifnull(max(seq), 0) FROM traffic").fetchone()
@@ -173,19 +198,24 @@ def last(connection: sqlite3.Connection) -> int:
 
 
 def count_per_key(connection: sqlite3.Connection, since: str) -> dict[str, int]:
-    """Return how many requests of each key were kept since an instant."""
-    rows = connection.execute(
-        "SELECT key, count(*) FROM traffic WHERE key IS NOT NULL "
-        "AND seq >= (SELECT min(seq) FROM traffic WHERE at >= ?) GROUP BY key",
-        (since,),
-    )
+    """Return how many requests each key has sent since the beginning of an hour."""
+    rows = connection.execute("SELECT key, sum(count) FROM traffic_hours WHERE hour >= ? GROUP BY key", (since,))
     return dict(rows.fetchall())
+
+
+def count_per_day(connection: sqlite3.Connection, since: str) -> dict[str, tuple[int, int]]:
+    """Return for each day since one how many requests changed something, and how many were refused."""
+    rows = connection.execute(
+        "SELECT substr(hour, 1, 10), sum(pushes), sum(refused) FROM traffic_hours WHERE hour >= ? GROUP BY 1", (since,)
+    )
+    return {day: (pushes, refused) for day, pushes, refused in rows}
 
 
 def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
     """Delete the oldest entries beyond a number and those older than some days, a bounded share at once.
 
-    Entries without a key have a number of their own, so that strangers cannot push out the requests of clients.
+    Entries without a key have a number of their own, so that strangers cannot push out the requests of clients; so do
+    successes. Nothing stays when `keep` is 0.
     """
     found = connection.execute(
         "SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1", (now(-timedelta(days=days)),)
@@ -195,29 +225,33 @@ def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
     for chosen, values in (
         ("seq < ? ORDER BY seq LIMIT ?", (young, PRUNED_AT_ONCE)),
         # A plus sign keeps SQLite from sorting what the index on `key` finds.
-        ("+key IS NOT NULL ORDER BY seq LIMIT ?", (max(0, min(surplus, PRUNED_AT_ONCE)),)),
+        ("+key IS NOT NULL AND +brief = 0 ORDER BY seq LIMIT ?", (max(0, min(surplus, PRUNED_AT_ONCE)),)),
         ("key IS NULL ORDER BY seq DESC LIMIT ? OFFSET ?", (PRUNED_AT_ONCE, min(STRANGERS, keep))),
+        ("brief = 1 ORDER BY seq DESC LIMIT ? OFFSET ?", (PRUNED_AT_ONCE, min(BRIEF, keep))),
     ):
         connection.execute(f"DELETE FROM traffic WHERE seq IN (SELECT seq FROM traffic WHERE {chosen})", values)
+    oldest = now(-timedelta(days=HOURS_DAYS)) if keep else LAST_HOUR
+    connection.execute("DELETE FROM traffic_hours WHERE hour < ?", (oldest,))
 
 
 def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
     """Delete every entry that mentions one of the names as a whole value, in any case; return how many."""
     mentions = Mentions(names)
-    rows = connection.execute("SELECT seq, path, requestId, request, response, reason, tolerances FROM traffic")
+    rows = connection.execute("SELECT seq, path, name, requestId, request, response, reason, tolerances FROM traffic")
     found = [(seq,) for seq, *texts in rows if _mentioned(mentions, *texts)]
     connection.executemany("DELETE FROM traffic WHERE seq = ?", found)
     return len(found)
 
 
 def _mentioned(
-    mentions: Mentions, path: str, request_id: str, request: str, response: str, reason: str, tolerances: str
+    mentions: Mentions, path: str, name: str, request_id: str, request: str, response: str, reason: str, tolerances: str
 ) -> bool:
     examples = json.loads(tolerances).values() if tolerances else ()
     return (
         mentions.in_path(path)
         or mentions.in_body(request)
         or mentions.in_body(response)
+        or mentions.is_name(name)
         or any(mentions.in_text(text) for text in (request_id, reason, *examples))
     )
 
@@ -226,5 +260,5 @@ def _entry(found: Sequence[Any]) -> TrafficEntry:
     values = dict(zip((column.name for column in fields(TrafficEntry)), found, strict=True))
     for name, empty in (("headers", {}), ("tolerances", {}), ("ignored", [])):
         values[name] = json.loads(values[name]) if values[name] else empty
-    values["admitted"] = bool(values["admitted"])
+    values |= {name: bool(values[name]) for name in ("admitted", "brief")}
     return TrafficEntry(**values)

@@ -5,12 +5,16 @@ import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage import events
 from storage.events import Event
+from storage.locks import delivery_lock_path, is_locked
 from storage.sql.tables import columns, table, update
+
+MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +119,16 @@ def succeeded(connection: sqlite3.Connection, identifier: str) -> None:
 
 
 def waiting(connection: sqlite3.Connection, identifier: str) -> int:
-    """Return how many events a webhook has not got yet: those in its queue, and those behind its position."""
-    found: int = connection.execute(
-        "SELECT (SELECT count(*) FROM webhook_queue WHERE webhook = :id) + "
-        "(SELECT count(*) FROM events WHERE seq > (SELECT position FROM webhooks WHERE id = :id))",
+    """Return how many events a webhook has not got yet: those in its queue, and those behind its position.
+
+    Events have numbers without gaps, and only the oldest ones are deleted.
+    """
+    queued, position = connection.execute(
+        "SELECT (SELECT count(*) FROM webhook_queue WHERE webhook = :id), "
+        "(SELECT position FROM webhooks WHERE id = :id)",
         {"id": identifier},
-    ).fetchone()[0]
-    return found
+    ).fetchone()
+    return int(queued) + max(0, events.last(connection) - max(int(position), events.first(connection) - 1))
 
 
 def waits_since(connection: sqlite3.Connection, identifier: str) -> str | None:
@@ -134,6 +141,17 @@ def waits_since(connection: sqlite3.Connection, identifier: str) -> str | None:
         {"id": identifier},
     ).fetchone()[0]
     return found
+
+
+def deliverer(connection: sqlite3.Connection, file: Path) -> str:
+    """Return "ok" while a process delivers the events, else "missing"; "not needed" while no webhook wants any."""
+    (needed,) = connection.execute("SELECT EXISTS (SELECT 1 FROM webhooks WHERE paused IS NULL)").fetchone()
+    return "not needed" if not needed else "ok" if is_delivering(file) else MISSING
+
+
+def is_delivering(file: Path) -> bool:
+    """Tell whether a process delivers the events of a database."""
+    return is_locked(delivery_lock_path(file))
 
 
 def due(connection: sqlite3.Connection, identifier: str, moment: float, limit: int) -> list[QueuedEvent]:

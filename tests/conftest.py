@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
 
+from tests.support import drills
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, scim_path
 from tests.support.server import PerchServer
@@ -23,6 +24,20 @@ settings.load_profile("perch")
 MakeApp = Callable[..., Flask]
 MakeClient = Callable[..., ScimClient]
 MakeServer = Callable[..., PerchServer]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the drills of the long tests."""
+    rows = drills.recorded([report for found in terminalreporter.stats.values() for report in found])
+    if rows:
+        terminalreporter.section("drills")
+        terminalreporter.write_line("\n".join(drills.table(rows)))
+
+
+@pytest.fixture
+def drill(record_property: Callable[[str, object], None]) -> drills.RecordDrill:
+    """Record a drill for the closing table: `drill("kill -9 of the server", kills, lost, seconds)`."""
+    return lambda name, kills, lost, seconds: record_property("drill", (name, kills, lost, seconds))
 
 
 @pytest.fixture

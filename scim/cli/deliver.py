@@ -6,19 +6,19 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import click
 
 from scim.cli.common import Command, command_without_database
+from scim.events.supervisor import become_child
 from scim.events.worker import DeliveryWorker, take_turn
 from scim.observability import logs
 from scim.web.requests import issuer, perch
 from storage.database import Database
 from storage.errors import NotReady
 
-# Seconds between two looks for the database, and between two notices that it is not there yet.
-LOOK, NOTICE = 0.5, 10.0
+# Seconds between two looks for the database, between two notices that it is not there yet, and for _for_a_moment.
+LOOK, NOTICE, MOMENT = 0.5, 10.0, 1.0
 log = logging.getLogger("perch")
 
 
@@ -31,41 +31,41 @@ log = logging.getLogger("perch")
 def deliver(once: bool, interval: float, with_parent: bool) -> None:
     """Push events to webhooks until stopped; a second `flask deliver` waits until the first has exited.
 
-    It waits for the server to create and migrate the database; with --once it fails instead.
+    A child process delivers, and is started again when it dies. It waits for the server to create and migrate the
+    database; with --once there is no child, and the command fails instead of waiting.
     """
     deployment, parent, stopping = perch(), os.getppid(), threading.Event()
-    settings = deployment.settings
-
-    def stop(*_: Any) -> None:
-        stopping.set()
+    settings, database = deployment.settings, deployment.database
 
     def alive() -> bool:
         return not stopping.is_set() and (not with_parent or os.getppid() == parent)
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     if once:
-        deployment.database.open(may_create=False, may_migrate=False)
-    else:
-        logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
-        if not _opened(deployment.database, alive):
-            return
-    worker = DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping)
-    if take_turn(deployment.database, (lambda: False) if once else alive) is None:
-        if once:
+        database.open(may_create=False, may_migrate=False)
+        if take_turn(database.file, _for_a_moment()) is None:
             raise click.ClickException("Another `flask deliver` uses this database; stop it first.")
+        DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping).run_once()
         return
-    if once:
-        worker.run_once()
-    else:
-        log.info("Delivering events to webhooks.")
-        worker.run(alive)
+    logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
+    if become_child(alive, stopping) and _opened(database, stopping):
+        worker = DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping)
+        if take_turn(database.file, worker.going) is not None:
+            log.info("Delivering events to webhooks.")
+            worker.run()
 
 
-def _opened(database: Database, alive: Callable[[], bool]) -> bool:
-    """Open the database once another process has created and migrated it; return False when `alive` does so first."""
+def _for_a_moment() -> Callable[[], bool]:
+    """Return a function that is True for a second: whoever asks whether a deliverer runs locks the file briefly."""
+    end = time.monotonic() + MOMENT
+    return lambda: time.monotonic() < end
+
+
+def _opened(database: Database, stopping: threading.Event) -> bool:
+    """Open the database once another process has created and migrated it; return False when it is to stop first."""
     begun, notice = time.monotonic(), 0.0
-    while alive():
+    while not stopping.is_set():
         try:
             database.open(may_create=False, may_migrate=False, wait=LOOK)
         except NotReady as error:

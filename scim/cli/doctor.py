@@ -8,10 +8,11 @@ import click
 from scim.cli.common import Command, command_without_database, echo, json_option, print_json
 from scim.cli.progress import Progress
 from scim.service import doctor
+from scim.service.status import LOOK, OK, WRONG
 from scim.settings import VERSION
 from scim.web.requests import perch
 
-MARKS = {doctor.OK: "ok", doctor.LOOK: "look", doctor.WRONG: "WRONG"}
+MARKS = {OK: "ok", LOOK: "look", WRONG: "WRONG"}
 
 
 @click.command("doctor", cls=Command)
@@ -26,7 +27,7 @@ def examine(as_json: bool) -> None:
     with Progress() as progress, deployment.database.stepping(lambda: progress("Checking", 0, 0)):
         progress("Checking", 0, 0)
         findings = list(doctor.examine(checked))
-    wrong = any(finding.level == doctor.WRONG for finding in findings)
+    wrong = any(finding.level == WRONG for finding in findings)
     if as_json:
         print_json({"version": VERSION, "wrong": wrong, "findings": [asdict(finding) for finding in findings]})
     else:

@@ -40,6 +40,7 @@ def status(as_json: bool) -> None:
     )
     if found["blown"]:
         echo("It blew at {at}, at {lost} of {active}.".format(**found["blown"]))
+        echo(f"Deactivations and deletions refused since: {sum(found['blown'].get('refused', {}).values())}.")
 
 
 @group.command("release")

@@ -137,6 +137,7 @@ def test(connect: Connect, base: str, dialect: str, roles_: tuple[str, ...], as_
         print_json({**head, "leftOver": left, "results": [asdict(result) for result in results]})
     else:
         echo("", f"{dialect} app, {base}: {report.in_words(results)}")
+        table.list_failures(results)
         _show_problems(error or report.connection_hint(results), left)
     if perch().settings["PERCH_FUSE"] and has_database() and base == base_url():
         echo(FUSE_NOTICE, err=True)
@@ -171,6 +172,7 @@ def sync(
         state = SyncState(Path(state_file or Path(file).with_suffix(".okta-state.jsonl")), base)
     except InvalidState as error:
         raise click.ClickException(str(error)) from None
+    _show_left_out(organisation)
     if dry_run:
         _show_plan(Sync(organisation, Flows(_NoServer(), dialect), state), as_json)
         return
@@ -282,4 +284,11 @@ def sample(people: int, groups: int | None, seed: int, roles_: tuple[str, ...]) 
     if not roles_ and has_database():
         with perch().database.read() as connection:
             roles_ = tuple(role.slug for role in roles.catalogue(connection))
-    print_json(sample_organisation(people, groups, seed, roles_))
+    document = sample_organisation(people, groups, seed, roles_)
+    print_json(document)
+    _show_left_out(read_organisation(document))
+
+
+def _show_left_out(organisation: Organisation) -> None:
+    for line in organisation.left_out():
+        echo(line, err=True)

@@ -4,7 +4,7 @@ import click
 
 from schemas.events import KINDS
 from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list, print_table
-from scim.events.webhooks import OVERLAP_HOURS, SET, STANDARD, WebhookService, described
+from scim.events.webhooks import NO_DELIVERER, OVERLAP_HOURS, SET, STANDARD, WebhookService
 from scim.web.requests import issuer, perch
 from storage.webhooks import Webhook
 
@@ -105,8 +105,12 @@ def resume(identifier: str) -> None:
 
 def _show_secret(found: Webhook, as_json: bool) -> None:
     secret = {"secret": found.secret} if found.format == STANDARD else {"keys": f"{service().issuer}/jwks.json"}
+    with perch().database.read() as connection:
+        shown = service().described(connection, found)
+    if shown["state"] == NO_DELIVERER:
+        echo("No flask deliver runs, so events wait until one does.", err=True)
     if as_json:
-        print_json({**described(found, 0), **secret})
+        print_json({**shown, **secret})
         return
     echo(f"{found.id} {found.url}")
     echo("".join(secret.values()))

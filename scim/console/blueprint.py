@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from schemas.errors import NotFound, ScimError
 from scim.console import guard, words
 from scim.console.web import here, page
-from scim.web.requests import base_url, perch
+from scim.web.requests import base_url
 
 PATH = "/console"
 NAVIGATION = (
@@ -22,7 +22,7 @@ NAVIGATION = (
     ("Users", "users"),
     ("Groups", "groups"),
     ("Roles", "roles"),
-    ("Okta setup", "okta"),
+    ("Setup", "setup"),
     ("Webhooks", "webhooks"),
     ("Requests", "requests"),
     ("Journal", "journal"),
@@ -48,8 +48,6 @@ def shared() -> dict[str, object]:
         "here": here,
         "asset": asset,
         "words": words,
-        # With another setting, requests that changed something are not recorded.
-        "keeps_requests": perch().settings["PERCH_TRAFFIC"] == "all",
     }
 
 

@@ -1,24 +1,30 @@
-"""The console's "Test connector": sends the requests of Okta's "Test Connector Configuration" to this server.
+"""The console's "Test connector": sends Okta's requests to this server, in this process and over the public URL.
 
 It is imported only when the button is pressed, so that workers do not load the HTTP client earlier.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 from flask import current_app
 
+from scim.console import public_url
+from scim.console.public_url import Network, Outcome
 from scim.console.web import author
 from scim.emulator import expect
-from scim.emulator.client import OktaClient
+from scim.emulator.client import HEADERS, OktaClient
 from scim.emulator.runner import CheckFailed, CheckStep, Result, TestRun, run_checks
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.service import keys as key_service
+from scim.traffic import probes
 from scim.web.requests import base_url, origin, perch
 
 NAME = "Test connector"
 NOBODY = "perch-connector-test@example.invalid"
 MINUTE = 1 / 24 / 60
+# Tests have another one.
+NETWORK = Network()
 
 STEP = CheckStep("connector", NAME)
 REFUSED = "Okta refuses to save the connection."
@@ -52,11 +58,28 @@ def no_key(run: TestRun) -> None:
     expect.error(run.send("GET", "/Users", headers={"Authorization": None}), 401)
 
 
-def run_connector_test(pasted: str) -> list[Result]:
-    """Return the result of each check, with the pasted key or else a temporary one."""
+@dataclass(frozen=True, slots=True)
+class ConnectorTest:
+    """What Perch answers to Okta's requests inside this process, and what came over its public URL."""
+
+    answers: list[Result]
+    public: Outcome
+
+    @property
+    def answered(self) -> bool:
+        """Whether Perch answers as Okta expects."""
+        return all(result.passed for result in self.answers)
+
+
+def run_connector_test(pasted: str) -> ConnectorTest:
+    """Return what Perch answers with the pasted key, or else with a temporary one."""
+    own = {probes.HEADER: probes.mark(perch().database)}
+    pasted = " ".join(pasted.split())
     with nullcontext(pasted) if pasted else temporary_key() as key:
         client = OktaClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
-        return list(run_checks(TestRun(client), [STEP]))
+        client.session.headers.update(own)
+        answers = list(run_checks(TestRun(client), [STEP]))
+        return ConnectorTest(answers, public_url.check(base_url(), key, {**HEADERS, **own}, NETWORK))
 
 
 @contextmanager

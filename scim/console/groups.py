@@ -8,11 +8,13 @@ from werkzeug.wrappers import Response
 from scim.console.blueprint import console
 from scim.console.history import timeline_page
 from scim.console.lists import PER_PAGE, Pager, listing, offset, read_query, sorted_by
-from scim.console.users import summaries
-from scim.console.web import author, field, number, page, redirect_to, resource
+from scim.console.users import CHOOSE, summaries
+from scim.console.web import author, field, number, page, parameter, redirect_to, resource
+from scim.service import plan
 from scim.web.requests import perch
 from storage import members, resources, roles, search
 from storage.database import Connection
+from storage.planned_roles import RoleChange
 from storage.resources import ResourceRow
 
 
@@ -51,10 +53,25 @@ def group(identifier: str) -> Response:
     )  # fmt: skip
 
 
+@console.get("/groups/<identifier>/roles")
+def confirm_group_role(identifier: str) -> Response:
+    """Show who would gain or lose roles and logins when a role is assigned to a group or withdrawn from it."""
+    withdraw = parameter("do") == "withdraw"
+    if not parameter("slug"):
+        return redirect_to("group", CHOOSE, "bad", identifier=identifier)
+    with perch().database.read() as connection:
+        row = resources.get(connection, "Group", identifier)
+        role = roles.get(connection, parameter("slug"))
+        planned = plan.of_changes(connection, [RoleChange(row.seq, roles.GROUP, role.slug, not withdraw)])
+    return page("group_role.html", row=row, role=role, plan=planned, withdraw=withdraw)
+
+
 @console.post("/groups/<identifier>/roles")
 def assign_to_group(identifier: str) -> Response:
     """Assign a role to a group, for all its members."""
     row, slug = resource("Group", identifier), field("slug")
+    if not slug:
+        return redirect_to("group", CHOOSE, "bad", identifier=identifier)
     with perch().repository.writing(author()) as write:
         done = write.assign(row, slug)
     text = f"Every member of {row.name} now has the role '{slug}'." if done else "The group already has that role."

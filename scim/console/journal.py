@@ -22,6 +22,7 @@ def show_journal() -> Response:
         name=part,
         type=parameter("type"),
         action=parameter("action"),
+        request=parameter("request"),
         before=number("before", 0, LARGEST_INTEGER),
     )
     with perch().database.read() as connection:

@@ -1,6 +1,6 @@
 """Recorded requests: the live list, one in full with a curl command and a replay, and the quirk report."""
 
-from flask import current_app
+from flask import current_app, url_for
 from werkzeug.wrappers import Response
 
 from schemas.errors import ScimError
@@ -8,11 +8,12 @@ from schemas.numbers import LARGEST_INTEGER
 from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
+from scim.service.fuse import BLEW
 from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty_lines, replay, sender
 from scim.traffic.summaries import below_base, of_entry
 from scim.web.requests import base_url, origin, perch
-from storage import keys, quirks, traffic
+from storage import keys, quirks, resources, traffic
 from storage.database import Connection
 from storage.traffic import TrafficEntry, TrafficQuery
 
@@ -22,9 +23,15 @@ NUMBER = f"<int(max={LARGEST_INTEGER}):seq>"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 RECORDING = {
     "off": "Perch records no requests (PERCH_TRAFFIC=off).",
-    "errors": "Perch records only failed requests (PERCH_TRAFFIC=errors).",
+    "errors": "Perch records failed requests, and the first lines of the last 200 others (PERCH_TRAFFIC=errors).",
     "all": "Perch records every request (PERCH_TRAFFIC=all).",
 }
+
+
+def short_reason(reason: str) -> str:
+    """Return why a request failed as lists show it: a refusal of the safety fuse in one short sentence."""
+    before, blown, _ = reason.partition(BLEW)
+    return f"{before}Refused by the safety fuse." if blown else reason
 
 
 def recording() -> str:
@@ -45,15 +52,16 @@ def show_requests() -> Response:
         key=parameter("key"),
         method=parameter("method") if parameter("method") in METHODS else "",
         text=parameter("q"),
+        subject=parameter("about"),
         before=number("before", 0, LARGEST_INTEGER),
     )
     with perch().database.read() as connection:
         found = described_entries(connection, query, PER_PAGE + 1)
         known = keys.list_all(connection)
-        warned = warnings.found(connection)
+        faults = warnings.planned(connection)
     return page(
         "requests.html", entries=found[:PER_PAGE], more=len(found) > PER_PAGE, query=query, keys=known,
-        methods=METHODS, recording=recording(), below_base=below_base, warned=warned,
+        methods=METHODS, recording=recording(), below_base=below_base, faults=faults, short_reason=short_reason,
     )  # fmt: skip
 
 
@@ -66,13 +74,6 @@ def quirk_report() -> Response:
     return page("quirks.html", quirks=found, names=names, meaning=meaning)
 
 
-@console.get("/requests/of/<request_id>")
-def request_of(request_id: str) -> Response:
-    """Redirect to the request that wrote a journal entry."""
-    with perch().database.read() as connection:
-        return redirect_to("one_request", seq=traffic.of_request(connection, request_id))
-
-
 @console.get(f"/requests/{NUMBER}")
 def one_request(seq: int) -> Response:
     """Show a request and its answer in full."""
@@ -80,9 +81,13 @@ def one_request(seq: int) -> Response:
         entry = traffic.get(connection, seq)
         replays = traffic.entries(connection, TrafficQuery(replay_of=seq), limit=20)
         refusal = _refusal(connection, entry)
+        is_there = entry.subject in resources.existing(connection, [entry.subject])
+    kind = "group" if below_base(entry.path).lower().startswith("/groups") else "user"
+    about = url_for(f"console.{kind}", identifier=entry.subject) if is_there else ""
     return page(
         "request.html", entry=entry, doing=of_entry(entry), curl=as_curl(entry, base_url()), replays=replays,
         below_base=below_base, pretty_lines=pretty_lines, meaning=meaning, refusal=refusal,
+        about=about,
     )  # fmt: skip
 
 

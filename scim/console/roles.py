@@ -9,6 +9,7 @@ from scim.console.blueprint import console
 from scim.console.lists import PER_PAGE, ListQuery, Pager, listing, offset
 from scim.console.users import summaries
 from scim.console.web import author, field, number, page, parameter, redirect_to
+from scim.service import plan
 from scim.service import roles as role_service
 from scim.web.requests import perch
 from storage import keys, roles, search
@@ -51,15 +52,15 @@ def edit_role() -> Response:
 
 @console.get("/role/remove")
 def confirm_remove_role() -> Response:
-    """Ask for confirmation before a role is removed, and say how many people have it."""
+    """Ask for confirmation before a role is removed, and show who would lose the role and the login."""
     slug = parameter("slug")
     with perch().database.read() as connection:
         found = roles.get(connection, slug)
         slug = found.slug
         counts = roles.assignment_counts(connection).get(slug, {})
-        people = _holders(connection, slug)
+        planned = plan.of_changes(connection, [], [slug])
     unknown_roles = perch().settings["PERCH_UNKNOWN_ROLES"]
-    return page("role_remove.html", role=found, counts=counts, people=people, unknown_roles=unknown_roles)
+    return page("role_remove.html", role=found, counts=counts, plan=planned, unknown_roles=unknown_roles)
 
 
 @console.post("/role/remove")

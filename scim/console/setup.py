@@ -1,6 +1,4 @@
-"""The setup guides for Okta and Microsoft Entra ID, with this deployment's values to copy."""
-
-from collections.abc import Sequence
+"""The setup guides for Okta, Microsoft Entra ID and other providers, with this deployment's values to copy."""
 
 from werkzeug.wrappers import Response
 
@@ -9,6 +7,12 @@ from scim.console.blueprint import console
 from scim.console.roles import by_name
 from scim.console.web import field, page
 from scim.web.requests import origin, perch
+
+
+@console.get("/setup", endpoint="setup")
+def choose_guide() -> Response:
+    """Show the values that every provider needs, and the ways to the guides."""
+    return page("setup.html", public=_is_public())
 
 
 @console.get("/okta")
@@ -31,11 +35,11 @@ def test_connector() -> Response:
     return _guide(run_connector_test(field("key")))
 
 
-def _guide(outcomes: Sequence[object] = ()) -> Response:
+def _guide(tested: object = None) -> Response:
     """Return the guide for Okta, with the results of a connection test."""
     with perch().database.read() as connection:
         roles = by_name(connection)
-    return page("okta.html", roles=roles, namespace=user.URN, outcomes=outcomes, public=_is_public())
+    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=_is_public())
 
 
 def _is_public() -> bool:

@@ -15,7 +15,6 @@ from scim.web.requests import perch
 from storage import sessions
 from storage.journal import Author
 
-LONGEST_PASSWORD = 1000
 OTHERS = "others"
 
 
@@ -38,11 +37,13 @@ def sign_in() -> Response:
         response.headers["Retry-After"] = str(wait)
         return response
     with perch().database.read() as connection:
-        known = passwords.matches(connection, perch().settings, request.form.get("password", "")[:LONGEST_PASSWORD])
+        known = passwords.matches(connection, perch().settings, request.form.get("password", ""))
     response = redirect(_wanted(field("next")), 303)
     with perch().repository.writing(visitor) as write:
         if known:
             sessions.forget_attempts(write.connection, address)
+            if g.session is not None:
+                guard.end_session(write, g.session)
             guard.open_session(response, write, address)
         else:
             write.note_count(*_refused(address))

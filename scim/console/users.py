@@ -20,6 +20,7 @@ from storage import members, resources, roles, search
 from storage.database import Connection
 from storage.resources import ResourceRow
 
+CHOOSE = "Choose a role first."
 NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
 
 
@@ -63,6 +64,8 @@ def user(identifier: str) -> Response:
 def assign_to_user(identifier: str) -> Response:
     """Assign a role manually."""
     row, slug = resource("User", identifier), field("slug")
+    if not slug:
+        return redirect_to("user", CHOOSE, "bad", identifier=identifier)
     with perch().repository.writing(author()) as write:
         done = write.assign(row, slug)
     text = f"{row.name} now has the role '{slug}'." if done else "That role is already assigned manually."

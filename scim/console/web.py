@@ -38,7 +38,9 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
     notice = read_cookie(NOTICE)
     tone, message = json.loads(base64.urlsafe_b64decode(notice)) if notice else ("", "")
     shown = {"tone": tone, "message": message} if notice else None
-    response = make_response(render_template(f"console/{template}", notice=shown, **values), status)
+    text = render_template(f"console/{template}", notice=shown, **values)
+    # What a client sent may contain half of a surrogate pair, which is no text; it is shown as the client wrote it.
+    response = make_response(text.encode("utf-8", "backslashreplace"), status)
     if notice:
         delete_cookie(response, NOTICE)
     return response

@@ -13,7 +13,7 @@ from scim.console import once, words
 from scim.console.blueprint import console
 from scim.console.web import author, field, page, redirect_to
 from scim.events.urls import AddressPolicy, AddressRefused
-from scim.events.webhooks import OVERLAP_HOURS, SET, WebhookService, described
+from scim.events.webhooks import NO_DELIVERER, OVERLAP_HOURS, SET, WebhookService
 from scim.web.requests import issuer, perch
 from storage import events, webhooks
 from storage.database import Connection
@@ -21,7 +21,12 @@ from storage.webhooks import Webhook
 
 BEGINNING = "beginning"
 # The label and the tone of each state.
-STATES = {"live": ("delivering", "good"), "failing": ("failing, tries again", "bad"), "paused": ("paused", "calm")}
+STATES = {
+    "live": ("delivering", "good"),
+    "failing": ("failing, tries again", "bad"),
+    "paused": ("paused", "calm"),
+    NO_DELIVERER: ("nobody delivers", "bad"),
+}
 
 
 @console.get("/webhooks", endpoint="webhooks")
@@ -47,7 +52,7 @@ def create_webhook() -> Response:
         return _list_page(400, error.detail)
     if form == SET:
         return redirect_to("webhook", "The webhook is added and receives events from now on.", identifier=made.id)
-    return page("webhook_secret.html", 201, webhook=_shown(made), secret=made.secret, hours=0)
+    return _secret_page(made)
 
 
 @console.get("/webhooks/<identifier>")
@@ -92,7 +97,7 @@ def rotate_secret(identifier: str) -> Response:
             made = _service().rotate(identifier)
     except InvalidValue as error:
         return _webhook_page(identifier, 400, error.detail)
-    return page("webhook_secret.html", 201, webhook=_shown(made), secret=made.secret, hours=round(OVERLAP_HOURS))
+    return _secret_page(made, round(OVERLAP_HOURS))
 
 
 @console.post("/webhooks/<identifier>/replay")
@@ -114,7 +119,7 @@ def confirm_remove_webhook(identifier: str) -> Response:
     """Ask for confirmation before a webhook is removed, and say how many events wait."""
     with perch().database.read() as connection:
         found = webhooks.get(connection, identifier)
-        return page("webhook_remove.html", webhook=_state(connection, found))
+        return page("webhook_remove.html", webhook=_shown(connection, found))
 
 
 @console.post("/webhooks/<identifier>/remove")
@@ -158,22 +163,23 @@ def _instant(text: str) -> str:
     return moment.replace(tzinfo=UTC).isoformat()
 
 
-def _shown(found: Webhook, waiting: int = 0, since: str | None = None) -> dict[str, Any]:
+def _shown(connection: Connection, found: Webhook) -> dict[str, Any]:
     """Return a webhook for pages: no secrets, and instants as they are stored."""
+    since = webhooks.waits_since(connection, found.id)
     instants = {"created": found.created, "paused": found.paused, "lastDelivered": found.lastDelivered, "since": since}
     rotating = found.oldUntil if found.oldUntil and len(found.secrets()) > 1 else None
     until = from_seconds(rotating) if rotating else None
-    return {**described(found, waiting), **instants, "rotatingUntil": until}
+    return {**_service().described(connection, found), **instants, "rotatingUntil": until}
 
 
-def _state(connection: Connection, found: Webhook) -> dict[str, Any]:
-    waiting = webhooks.waiting(connection, found.id)
-    return _shown(found, waiting, webhooks.waits_since(connection, found.id))
+def _secret_page(made: Webhook, hours: int = 0) -> Response:
+    with perch().database.read() as connection:
+        return page("webhook_secret.html", 201, webhook=_shown(connection, made), secret=made.secret, hours=hours)
 
 
 def _list_page(status: int = 200, problem: str = "") -> Response:
     with perch().database.read() as connection:
-        found = [_state(connection, each) for each in webhooks.list_all(connection)]
+        found = [_shown(connection, each) for each in webhooks.list_all(connection)]
     return page(
         "webhooks.html", status, webhooks=found, states=STATES, kinds=KINDS, chosen=request.form.getlist("kinds"),
         once=once.token(), problem=problem,
@@ -182,7 +188,7 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
 
 def _webhook_page(identifier: str, status: int = 200, problem: str = "") -> Response:
     with perch().database.read() as connection:
-        found = _state(connection, webhooks.get(connection, identifier))
+        found = _shown(connection, webhooks.get(connection, identifier))
         kept = events.after(connection, 0, 1)
     return page(
         "webhook.html", status, webhook=found, states=STATES, problem=problem, once=once.token(), hours=OVERLAP_HOURS,

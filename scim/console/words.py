@@ -3,7 +3,7 @@
 from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
-from scim.service.login_reasons import who as who  # for templates
+from storage import keys
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -70,6 +70,8 @@ WORKSPACE_LABELS = {
     "kid": "key id",
 }
 NAMED_IDS = {"members", "groups"}
+# How many items of a list are shown before the rest is folded.
+SHOWN = 5
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}
@@ -81,6 +83,11 @@ WEBHOOK_FORMATS = {"standard": "Standard Webhooks", "set": "Security event token
 def action(code: str) -> str:
     """Return an action of the journal in words."""
     return ACTIONS.get(code, code.replace("-", " "))
+
+
+def who(actor: str, names: dict[str, str]) -> str:
+    """Return an actor of the journal, a key by its name."""
+    return keys.spoken(actor, names)
 
 
 def moment(stored: str | None) -> str:

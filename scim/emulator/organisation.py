@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 ACTIVE = "active"
+NAMED = 5
 STATUSES = (ACTIVE, "deactivated")
 
 
@@ -66,6 +67,25 @@ class Organisation:
         found.update({login: list(dict.fromkeys(roles)) for login, roles in self.person_roles.items()})
         active = {person.login for person in self.people if person.status == ACTIVE}
         return {login: roles for login, roles in found.items() if login in active}
+
+    def left_out(self) -> list[str]:
+        """Return a line for each reason why people are not created and groups are not pushed; empty: all are sent."""
+        off = [person.login for person in self.people if person.status != ACTIVE]
+        assigned = {*self.person_roles, *(login for group in self.groups if group.name in self.group_roles
+                                          for login in group.members)}  # fmt: skip
+        aside = [each.login for each in self.people if each.status == ACTIVE and each.login not in assigned]
+        unpushed = [group.name for group in self.groups if group.name not in self.pushed]
+        reasons = (
+            ("Not created, because deactivated", off),
+            ("Not created, because assigned to the app neither alone nor by a group", aside),
+            ("Not pushed, because not in app.push", unpushed),
+        )
+        return [f"{reason} ({len(names)}): {_some(names)}." for reason, names in reasons if names]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 _not_empty = validate.Length(min=1, error="must not be empty")

@@ -36,6 +36,12 @@ class ResultTable:
             self._line(f"{'':<{self.width}}   Okta:   {result.otherwise}")
             self._line(f"{'':<{self.width}}   breaks: {result.source}")
 
+    def list_failures(self, results: Sequence[Result]) -> None:
+        """Write a line for each failed check: the table may be long past the screen."""
+        for result in results:
+            if result.outcome == FAILED:
+                self._line(f"{self.marks[FAILED]} {result.step}: {result.title}: {result.got}")
+
     def _line(self, text: str) -> None:
         self.write(text.encode(self.encoding, "replace").decode(self.encoding))
 

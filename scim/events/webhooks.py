@@ -27,6 +27,7 @@ from storage.repository import Repository, Transaction
 from storage.webhooks import Webhook
 
 STANDARD, SET = "standard", "set"
+NO_DELIVERER = "no deliverer"
 OVERLAP_HOURS = 24.0
 TEST = "perch.test"
 
@@ -62,8 +63,27 @@ class WebhookService:
     def list_all(self) -> list[dict[str, Any]]:
         """Return the description of each webhook."""
         with self.repository.reading() as snapshot:
-            connection = snapshot.connection
-            return [described(each, webhooks.waiting(connection, each.id)) for each in webhooks.list_all(connection)]
+            return [self.described(snapshot.connection, each) for each in webhooks.list_all(snapshot.connection)]
+
+    def described(self, connection: Connection, found: Webhook) -> dict[str, Any]:
+        """Return everything but the secrets of a webhook; nobody delivers to one in the state `no deliverer`."""
+        state = "paused" if found.paused else "failing" if found.failures else "live"
+        if state != "paused" and not webhooks.is_delivering(self.repository.database.file):
+            state = NO_DELIVERER
+        return {
+            "id": found.id,
+            "url": found.url,
+            "events": json.loads(found.kinds),
+            "format": found.format,
+            "state": state,
+            "reason": found.reason,
+            "failures": found.failures,
+            "waiting": webhooks.waiting(connection, found.id),
+            "delivered": found.delivered,
+            "lastDelivered": found.lastDelivered and to_json(found.lastDelivered),
+            "created": to_json(found.created),
+            "paused": found.paused and to_json(found.paused),
+        }
 
     def remove(self, identifier: str) -> Webhook:
         """Remove a webhook with its undelivered events."""
@@ -172,22 +192,3 @@ def _position(connection: Connection, begin: str) -> int:
 def make_secret() -> str:
     """Return a new secret of 256 bits, in the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def described(found: Webhook, waiting: int) -> dict[str, Any]:
-    """Return everything but the secrets of a webhook; `waiting` is its number of undelivered events."""
-    state = "paused" if found.paused else "failing" if found.failures else "live"
-    return {
-        "id": found.id,
-        "url": found.url,
-        "events": json.loads(found.kinds),
-        "format": found.format,
-        "state": state,
-        "reason": found.reason,
-        "failures": found.failures,
-        "waiting": waiting,
-        "delivered": found.delivered,
-        "lastDelivered": found.lastDelivered and to_json(found.lastDelivered),
-        "created": to_json(found.created),
-        "paused": found.paused and to_json(found.paused),
-    }

@@ -11,8 +11,7 @@ from pathlib import Path
 from scim.events.delivery import WebhookDelivery
 from scim.settings import Settings
 from storage import webhooks
-from storage.database import Database
-from storage.locks import open_lock, try_lock
+from storage.locks import delivery_lock_path, open_lock, try_lock
 from storage.repository import Repository
 
 # Seconds between looks for new webhooks, after an error, and between attempts to lock the file.
@@ -38,16 +37,16 @@ class DeliveryWorker:
         """Return whether nobody has asked to stop."""
         return not self.stopping.is_set()
 
-    def run(self, alive: Callable[[], bool] = lambda: True) -> None:
-        """Serve all webhooks, including new ones, until `stopping` is set or `alive` returns False."""
-        while alive() and self.going():
+    def run(self) -> None:
+        """Serve all webhooks, including new ones, until `stopping` is set."""
+        while self.going():
             try:
                 for identifier in self._active():
                     self._serve(identifier)
             except Exception:
                 log.exception("The list of webhooks could not be read; trying again")
-            self.stopping.wait(LOOK_FOR_WEBHOOKS)
-        self.stopping.set()
+            # A signal that sets an event for which the same thread waits could wait for itself.
+            time.sleep(LOOK_FOR_WEBHOOKS)
         for thread in self._threads.values():
             thread.join()
 
@@ -89,17 +88,12 @@ class DeliveryWorker:
             self.database.close()
 
 
-def lock_path(database: Database) -> Path:
-    """Return the file that the running delivery worker of a database locks."""
-    return database.file.with_name(database.file.name + ".deliver")
-
-
-def take_turn(database: Database, wait: Callable[[], bool]) -> int | None:
+def take_turn(file: Path, wait: Callable[[], bool]) -> int | None:
     """Wait for the lock that only one delivery worker holds; return its descriptor, or None once `wait` returns False.
 
     The kernel frees the lock when the process ends, however it ends.
     """
-    handle = open_lock(lock_path(database))
+    handle = open_lock(delivery_lock_path(file))
     while not try_lock(handle, fcntl.LOCK_EX):
         if not wait():
             os.close(handle)

@@ -3,16 +3,19 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from schemas.datetimes import to_seconds
+from schemas.events import KINDS
 from scim.observability.metrics_folder import VARIABLE
 from scim.service import fuse
 from scim.settings import VERSION, Settings
-from storage import statistics
+from storage import statistics, webhooks
 from storage.database import Connection, Database
 from storage.statistics import Counts
 
@@ -33,6 +36,8 @@ _waits = Histogram(
 _limited = Counter(
     "perch_rate_limited_requests", "Requests answered 429 because of PERCH_KEY_RATE.", ("key",), registry=_registry
 )
+_events = Counter("perch_events", "Events that the server wrote for applications.", ("kind",), registry=_registry)
+_events_by_kind = {kind: _events.labels(kind) for kind in KINDS}
 _children: dict[tuple[str, str, int, str], tuple[Counter, Histogram]] = {}
 
 
@@ -53,6 +58,12 @@ def count(route: str, method: str, status: int, key: str, seconds: float) -> Non
 def limited(key: str) -> None:
     """Count a request that was refused because its key sent too many."""
     _limited.labels(key).inc()
+
+
+def emitted(kinds: Sequence[str]) -> None:
+    """Count the events of a change by kind."""
+    for kind in kinds:
+        _events_by_kind[kind].inc()
 
 
 def waited(seconds: float) -> None:
@@ -85,6 +96,8 @@ class DeploymentMetrics:
             sizes = statistics.sizes(connection, self.database.file)
             counts = self._cached_counts(connection)
             reading = fuse.read(connection, self.settings)
+            up = webhooks.deliverer(connection, self.database.file) != webhooks.MISSING
+            queues = [_queue(connection, each.id) for each in webhooks.list_all(connection)]
         limit = fuse.limit(self.settings, reading.active)
         yield _gauge("perch_build_info", "The version that runs.", 1, version=VERSION)
         yield _gauge("perch_users", "Users.", sizes.users)
@@ -97,6 +110,8 @@ class DeploymentMetrics:
         yield _gauge("perch_disk_free_bytes", "Free space beside the file.", statistics.free_bytes(self.database.file))
         yield _gauge("perch_fuse_lost_users", "Active users that were lost within the fuse's window.", reading.lost)
         yield _gauge("perch_fuse_limit_users", "Lost users at which the fuse blows.", limit)
+        yield _gauge("perch_deliverer_up", "0 if nobody delivers events to the webhooks that want them, else 1.", up)
+        yield from _by_webhook(queues)
         state = fuse.state_of(self.settings, reading)
         yield _states("perch_fuse_state", "1 for the safety fuse's state, 0 for its other states.", state, fuse.STATES)
 
@@ -108,6 +123,33 @@ class DeploymentMetrics:
                 now = time.monotonic()
                 self._expires = now + max(CACHE_SECONDS, (now - began) * SHARE)
             return self._counts
+
+
+class Queue(NamedTuple):
+    """How many events wait for a webhook, and for how many seconds the oldest one has waited."""
+
+    webhook: str
+    waiting: int
+    oldest: float
+
+
+def _queue(connection: Connection, webhook: str) -> Queue:
+    since = webhooks.waits_since(connection, webhook)
+    age = time.time() - to_seconds(since) if since else 0.0
+    return Queue(webhook, webhooks.waiting(connection, webhook), max(0.0, age))
+
+
+def _by_webhook(queues: Sequence[Queue]) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "perch_webhook_waiting_events", "Events that a webhook has not got yet.", labels=["webhook"]
+    )
+    oldest = GaugeMetricFamily(
+        "perch_webhook_oldest_seconds", "Age of the oldest event that waits for a webhook, else 0.", labels=["webhook"]
+    )
+    for queue in queues:
+        waiting.add_metric([queue.webhook], queue.waiting)
+        oldest.add_metric([queue.webhook], queue.oldest)
+    yield from (waiting, oldest)
 
 
 def _gauge(name: str, text: str, value: float, **labels: str) -> Metric:

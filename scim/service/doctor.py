@@ -11,29 +11,18 @@ import requests
 from schemas.datetimes import now
 from schemas.errors import ScimError
 from schemas.text import compose
+from scim.service import status
+from scim.service.status import LOOK, MOST_NAMED, OK, WRONG, Finding
 from scim.settings import Settings, unknown_settings
 from storage import integrity, keys, namesakes, roles, statistics
 from storage.database import Connection, Database
 from storage.keys import Key
 
-OK, LOOK, WRONG = "ok", "look", "wrong"
-MIB = 1024 * 1024
 SOON, UNUSED = timedelta(days=14), timedelta(days=7)
 CLOCK_SLACK = timedelta(minutes=1)
 # The year of the first release: a clock before it would admit expired keys.
 FIRST_YEAR = 2026
 TIMEOUT = 5.0
-MOST_NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check: its level is `ok`, `look` (worth a look) or `wrong`; `remedy` says what to do."""
-
-    check: str
-    level: str
-    text: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +50,11 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
             yield from _keys(keys.list_all(connection))
             yield from _unused(connection)
             yield from _names(connection)
+            yield from status.examine(connection, deployment.database, deployment.settings)
         deployment.database.check_writable(TIMEOUT)
     except ScimError as error:
         yield Finding("file", WRONG, error.detail, "Correct this first, then run flask doctor again.")
         return
-    yield from _disk(deployment)
     yield from _public_url(deployment)
 
 
@@ -191,19 +180,6 @@ def _names(connection: Connection) -> Iterator[Finding]:
         )  # fmt: skip
     if not pairs and not apart:
         yield Finding("names", OK, "No two users, groups or roles have the same name.")
-
-
-def _disk(deployment: CheckedDeployment) -> Iterator[Finding]:
-    free, wanted = statistics.free_bytes(deployment.database.file) // MIB, deployment.settings["PERCH_DISK_FREE"]
-    size = deployment.database.file.stat().st_size // MIB
-    if free < wanted:
-        yield Finding("disk", WRONG, f"{free} MiB are free, PERCH_DISK_FREE asks for {wanted}.", "Free some space.")
-    elif free < size:
-        yield Finding(
-            "disk", LOOK, f"{free} MiB are free: no room for a copy of the file ({size} MiB).", "Free some space."
-        )
-    else:
-        yield Finding("disk", OK, f"{free} MiB are free.")
 
 
 def _public_url(deployment: CheckedDeployment) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -12,12 +13,15 @@ from scim.service.context import Context
 from scim.settings import Settings
 from storage import fuse
 from storage.database import Connection
-from storage.fuse import FuseState
+from storage.fuse import FuseState, Loss
 from storage.journal import Author
 from storage.repository import Repository, Transaction
 from storage.resources import ResourceRow
 
 SUBJECT = ("Workspace", "fuse", "safety fuse")
+BLEW = "Perch's safety fuse blew"
+# A refusal waits for other writes to be counted, at most this many seconds.
+COUNT_WAIT = 2.0
 STATES = ("off", "ready", "blown", "released")
 
 P = ParamSpec("P")
@@ -29,10 +33,10 @@ class FuseBlown(TooManyRequests):
 
     def __init__(self, facts: dict[str, Any], minutes: int, first: bool) -> None:
         super().__init__(
-            f"Perch's safety fuse blew at {facts['at']}: {facts['lost']} of {facts['active']} active users were to be "
-            f"deactivated or deleted within {facts['minutes']} minutes, and it blows at {facts['limit']}. "
-            "Nothing was changed. If this is intended, run 'flask fuse release' on the Perch server and let the "
-            "provider try again; if not, correct the assignments in the provider first.",
+            f"{BLEW} at {facts['at']}: with one more, {facts['lost']} of {facts['active']} active users would have "
+            f"been deactivated or deleted within {facts['minutes']} minutes, and it blows at {facts['limit']}. "
+            "This request changed nothing. If this is intended, run 'flask fuse release' on the Perch server and let "
+            "the provider try again; if not, correct the assignments in the provider first.",
             minutes * 60,
         )
         self.facts = facts
@@ -77,25 +81,35 @@ def guard(context: Context, write: Transaction, row: ResourceRow, stays_active: 
 
 
 def recorded(operation: Callable[Concatenate[Context, P], T]) -> Callable[Concatenate[Context, P], T]:
-    """Record and journal that the fuse has blown, after the refused write is rolled back."""
+    """Record that the fuse has blown, and count refusals, after the refused write is rolled back."""
 
     @wraps(operation)
     def run(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return operation(context, *args, **kwargs)
         except FuseBlown as blown:
-            if blown.first:
-                with suppress(ScimError):
-                    _record(context, blown.facts)
+            with suppress(ScimError):
+                _record(context, blown)
             raise
 
     return run
 
 
-def _record(context: Context, facts: dict[str, Any]) -> None:
-    with context.repository.writing(context.author) as write:
-        if fuse.blow(write.connection, facts):
-            write.note("fuse blown", SUBJECT, _changes(facts))
+def _record(context: Context, blown: FuseBlown) -> None:
+    if blown.first:
+        with context.repository.writing(context.author) as write:
+            if fuse.blow(write.connection, blown.facts):
+                write.note("fuse blown", SUBJECT, _changes(blown.facts))
+    with context.repository.counting(context.author, COUNT_WAIT) as write:
+        fuse.count_refusal(write.connection, context.key.id)
+
+
+def losses(connection: Connection, state: FuseState) -> list[Loss]:
+    """Return the users who were lost from the beginning of the window in which the fuse blew, the last one first."""
+    if state.blown is None:
+        return []
+    blew = datetime.fromisoformat(state.blown["at"]).timestamp()
+    return fuse.losses(connection, max(int(blew) - state.blown["minutes"] * 60, state.released_until))
 
 
 def release(repository: Repository, author: Author, minutes: int) -> str:

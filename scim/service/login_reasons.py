@@ -40,7 +40,7 @@ class Words:
     names: Mapping[str, Named]
     roles: Mapping[str, str]
     removed: Mapping[tuple[str, str], str]
-    actors: Mapping[str, str]
+    actors: dict[str, str]
 
     def role(self, *slugs: str) -> str:
         """Return roles by name: "the role Admin", "the roles Admin and Viewer"."""
@@ -155,12 +155,12 @@ def _deactivated(words: Words, has_role: bool, moments: Sequence[Moment], begins
     if found is None:
         return Why(f"Deactivated since before {moment_text(begins)}.{more}")
     start = "Created as deactivated" if found.entry.action == "create" else "Deactivated"
-    author = who(found.entry.actor, words.actors)
+    author = keys.spoken(found.entry.actor, words.actors)
     return Why(f"{start} by {author} on {moment_text(found.entry.at)}.{more}", found.entry.seq)
 
 
 def _done(words: Words, moment: Moment) -> str:
-    return f"{who(moment.entry.actor, words.actors)} {''.join(words.phrase(moment))}"
+    return f"{keys.spoken(moment.entry.actor, words.actors)} {''.join(words.phrase(moment))}"
 
 
 def name_of(document: dict[str, Any]) -> str:
@@ -173,15 +173,3 @@ def name_of(document: dict[str, Any]) -> str:
 def moment_text(stored: str) -> str:
     """Return an instant for a sentence, to the minute."""
     return f"{stored[:10]} at {stored[11:16]} UTC"
-
-
-def who(actor: str, actors: Mapping[str, str]) -> str:
-    """Return an actor of the journal as the subject of a sentence; `actors` are the names of keys."""
-    kind, _, identifier = actor.partition(":")
-    if kind == "key":
-        return f"key {actors.get(actor, identifier)}"
-    if kind == "command" and identifier:
-        return f"{identifier} on the command line"
-    if kind == "address":
-        return f"the address {identifier}"
-    return {"console": "the console", "delivery": "the delivery of webhooks"}.get(kind, actor)

@@ -11,13 +11,15 @@ from storage.database import Connection
 from storage.repository import Transaction
 
 NAME = "admin_password"
+# 32 MiB and three passes, as OWASP asks of scrypt.
+METHOD = "scrypt:32768:8:3"
 SUBJECT = ("Console", "password", "console")
 
 
 def make(write: Transaction) -> str:
-    """Set a new random password of 16 characters and return it."""
-    password = secrets.token_urlsafe(12)
-    workspace.put(write.connection, NAME, generate_password_hash(password))
+    """Set a new random password of 22 characters (128 bits) and return it."""
+    password = secrets.token_urlsafe(16)
+    workspace.put(write.connection, NAME, generate_password_hash(password, METHOD))
     write.note("password", SUBJECT, {})
     return password
 

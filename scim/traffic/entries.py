@@ -3,6 +3,7 @@
 import json
 import re
 from functools import lru_cache
+from urllib.parse import unquote_plus
 
 from schemas.datetimes import from_seconds
 from scim.observability.redaction import answer_text, body_text, redacted_path, redacted_text
@@ -15,22 +16,30 @@ from storage.traffic import TrafficEntry
 
 LONGEST_HEADER = 200
 LONGEST_PATH = 8190
+LONGEST_NAME = 300
+SUBJECT = re.compile(r"/(?:Users|Groups)/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:[/?]|$)", re.IGNORECASE)
+LOOKED_UP = re.compile(
+    r'[?&]filter=\s*(?:userName|displayName|emails(?:\[[^\]]{0,100}\])?(?:\.value)?)\s+eq\s+"([^"\\]{1,300})"\s*(?:&|$)',
+    re.IGNORECASE,
+)
 FAILED_OPERATION = re.compile(rb'"status": ?"[45]')
 
 
 def prepared(recording: Recording) -> Prepared:
     """Return the row and the quirks of a recorded request, redacted (in the batch writer's thread)."""
     at = from_seconds(recording.at)
-    return (traffic.row_of(_entry(recording, at)) if recording.keep else None), _quirks(recording, at)
+    kept = recording.keep or recording.brief
+    return (traffic.row_of(_entry(recording, at)) if kept else None), _quirks(recording, at)
 
 
 def _entry(recording: Recording, at: str) -> TrafficEntry:
-    key = recording.key
+    key, shown = recording.key, recording.key or recording.dead_key
+    dead = f" ({'revoked' if shown.revoked else 'expired'})" if shown and not key else ""
     return TrafficEntry(
         at=at,
         key=key.id if key else None,
-        keyName=key.name if key else None,
-        idp=key.idp if key else None,
+        keyName=f"{shown.name}{dead}" if shown else None,
+        idp=shown.idp if shown else None,
         method=recording.method,
         path=redacted_path(recording.path)[:LONGEST_PATH],
         status=recording.status,
@@ -47,7 +56,32 @@ def _entry(recording: Recording, at: str) -> TrafficEntry:
         fault=recording.fault,
         replayOf=recording.replay.seq if recording.replay else None,
         admitted=recording.admitted,
+        subject=_subject(recording),
+        name=_asked_name(recording),
+        brief=recording.brief,
     )
+
+
+def _subject(recording: Recording) -> str:
+    """Return the id of the user or group that a request is about, or that it made."""
+    found = SUBJECT.search(recording.path) or SUBJECT.search(recording.location)
+    return found[1] if found else ""
+
+
+def _asked_name(recording: Recording) -> str:
+    """Return the name that a look-up asks for, or that a refused creation names; "" for any other request."""
+    asked = LOOKED_UP.search(unquote_plus(recording.path))
+    if asked:
+        return redacted_text(asked[1])[:LONGEST_NAME]
+    if recording.method != "POST" or recording.status < 400:
+        return ""
+    try:
+        body = json.loads(recording.body)
+        fields = {name.lower(): value for name, value in body.items()}
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    name = fields.get("username") or fields.get("displayname")
+    return redacted_text(name)[:LONGEST_NAME] if isinstance(name, str) else ""
 
 
 def _answer_text(recording: Recording) -> str | None:

@@ -10,6 +10,11 @@ from scim.traffic.summaries import below_base
 from storage.keys import Key
 
 SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
+# A provider asks for such a path when its base URL lacks a part, most often the workspace's id or /scim/v2.
+STRAY_PATH = re.compile(
+    r"/(?!console/)(.*/)?(scim|Users|Groups|Roles|Schemas|ResourceTypes|ServiceProviderConfig)(/|$)"
+)
+LONGEST_SHOWN = 200
 REPLAY = "perch.replay"
 # To a key that gets roles as strings, /Schemas describes them as strings.
 ROLE_STRINGS = frozenset({(Tolerance.BARE_VALUE, "roles")})
@@ -18,6 +23,11 @@ ROLE_STRINGS = frozenset({(Tolerance.BARE_VALUE, "roles")})
 def is_scim(path: str) -> bool:
     """Tell whether a path lies under the base URL of a workspace."""
     return SCIM_PATH.match(path) is not None
+
+
+def is_stray(path: str) -> bool:
+    """Tell whether a path outside of base URLs looks like SCIM."""
+    return STRAY_PATH.match(path[:LONGEST_SHOWN]) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,8 @@ class Recording:
 
     `started` is of `time.perf_counter`, `at` in seconds since 1970, `duration` in milliseconds; `dropped` says that a
     fault closed the connection, `keep` that the request itself is kept and not only its quirks, `admitted` that its key
-    allows it.
+    allows it; `brief` that only its first line is kept; `dead_key` is a key that is no longer live; `location`
+    is that of what the request made.
     """
 
     started: float
@@ -44,6 +55,7 @@ class Recording:
     request_id: str
     at: float = 0.0
     key: Key | None = None
+    dead_key: Key | None = None
     method: str = ""
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -55,7 +67,9 @@ class Recording:
     body_size: int = 0
     answer: bytes = b""
     answer_size: int = 0
+    location: str = ""
     keep: bool = False
+    brief: bool = False
     admitted: bool = False
 
     def admit(self, key: Key, path: str, identifier: str = "") -> None:

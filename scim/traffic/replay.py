@@ -96,6 +96,8 @@ def sender(connection: Connection, entry: TrafficEntry) -> Key:
     if not key.live:
         state = "was revoked" if key.revoked else "has expired"
         raise Conflict(f"The access key '{key.name}' {state}, so this request cannot be sent again.")
+    if entry.brief:
+        raise Conflict("Only the first line of this request was kept, so it cannot be sent again.")
     if entry.requestSize > KEPT_BYTES or entry.request == WITHHELD or (entry.requestSize and entry.request is None):
         raise Conflict("Only a part of this request's body was kept, so it cannot be sent again.")
     return key

@@ -11,6 +11,8 @@ from storage.traffic import TrafficEntry
 
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
 NAMES = {"okta": "Okta", "entra": "Entra"}
+# What the User-Agent of a provider contains; Entra's is not documented, so none at all will do.
+AGENTS = {"okta": re.compile("okta", re.I), "entra": re.compile("^$|microsoft|azure|entra", re.I)}
 GUID = re.compile(r'"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', re.I)
 # Possessive quantifiers and a bounded look-ahead: anybody may send a filter, so matching must take linear time.
 LOOK_UP = re.compile(r"\s*+(?:urn:[\w:.-]+:)?(\w++)(?=[\w.\[\] \"]{0,200}\seq\s)", re.I)
@@ -43,30 +45,58 @@ def of_entry(entry: TrafficEntry) -> str:
         body = json.loads(entry.request or "null")
     except (ValueError, RecursionError):
         body = None
-    return in_words(entry.method, entry.path, body, entry.idp, entry.tolerances)
+    return in_words(entry.method, entry.path, body, _provider(entry), entry.tolerances, entry.keyName, entry.name)
 
 
-def in_words(method: str, path: str, body: Any, idp: str | None, tolerances: Collection[str] = ()) -> str:
-    """Return the summary of a request; `idp` is the kind of its key, None without a valid key."""
-    who = NAMES.get(idp, "The client") if idp is not None else "Somebody without a valid key"
+def _provider(entry: TrafficEntry) -> str | None:
+    """Return the kind of an entry's key where its User-Agent agrees, None without a valid key."""
+    agent = AGENTS.get(entry.idp or "")
+    if entry.key is None or agent is None:
+        return None if entry.key is None else entry.idp
+    return entry.idp if agent.search(entry.headers.get("User-Agent", "")) else "generic"
+
+
+def in_words(
+    method: str,
+    path: str,
+    body: Any,
+    idp: str | None,
+    tolerances: Collection[str] = (),
+    key: str | None = None,
+    name: str = "",
+) -> str:
+    """Return the summary of a request.
+
+    `idp` is the kind of its key, None without a valid key; `key` the name of the key, `name` of the user or group.
+    """
+    caller = f"The key '{key}'" if key else "The client"
+    stranger = f"The key '{key}'" if key else "Somebody without a valid key"
+    who = NAMES.get(idp, caller) if idp is not None else stranger
+    summary = _summary(method, path, body, idp, tolerances)
+    if name:
+        summary = re.sub(r"\bthe (user|group)\b", lambda found: name, summary)
+    return f"{who} {summary}"
+
+
+def _summary(method: str, path: str, body: Any, idp: str | None, tolerances: Collection[str]) -> str:
     place, _, query = below_base(path).partition("?")
     segments = [unquote(segment) for segment in place.split("/") if segment]
     endpoint = segments[0].lower() if segments else ""
     fields = {name.lower(): item for name, item in body.items()} if isinstance(body, dict) else {}
     if method == "POST" and endpoint == "bulk":
         count = len(_list(fields.get("operations")))
-        return f"{who} sends {count} operation{'' if count == 1 else 's'} at once"
+        return f"sends {count} operation{'' if count == 1 else 's'} at once"
     if (method, endpoint) in PLAIN:
-        return f"{who} {PLAIN[method, endpoint]}"
+        return PLAIN[method, endpoint]
     if endpoint not in KINDS:
-        return f"{who} asks for something that is not here"
+        return "asks for something that is not here"
     kind = KINDS[endpoint]
     if method == "POST" and segments[1:] == [".search"]:
-        return f"{who} searches {kind}s"
+        return f"searches {kind}s"
     if method == "GET" and len(segments) == 1:
         asked = {name.lower(): value for name, value in parse_qsl(query)}
-        return f"{who} {_listing(kind, asked, idp)}"
-    return f"{who} {_writing(method, kind, fields, idp, tolerances)}"
+        return _listing(kind, asked, idp)
+    return _writing(method, kind, fields, idp, tolerances)
 
 
 def _listing(kind: str, asked: dict[str, str], idp: str | None) -> str:
@@ -115,7 +145,7 @@ def _whole(method: str, kind: str, fields: dict[str, Any], tolerances: Collectio
     members = len(_list(fields.get("members")))
     with_members = f" with {_counted(members)}" if members else ""
     if method == "POST" and "REACTIVATED" in tolerances:
-        return "creates a user that is here deactivated, which re-activates it"
+        return "creates the user, who is here deactivated, which re-activates it"
     inactive = kind == "user" and _truth(fields.get("active")) is False
     if method == "POST":
         return f"creates the {kind}" + (", deactivated" if inactive else with_members)

@@ -4,19 +4,24 @@ import atexit
 import logging
 import os
 import threading
+import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
+from schemas.datetimes import from_seconds
 from storage import quirks, traffic
 from storage.database import Database
 from storage.quirks import Quirk
 
 MOST_WAITING = 5000
+MOST_COUNTED = 100_000
+HOUR = 3600
 MOST_BYTES = 32 * 1024 * 1024
 BATCH = 100
-GATHER_SECONDS = 0.2
+GATHER_SECONDS = 1.0
 IDLE_SECONDS = 600.0
 log = logging.getLogger("perch")
 _starting = threading.Lock()
@@ -27,18 +32,31 @@ Prepared = tuple[traffic.TrafficRow | None, Sequence[Quirk]]
 class BatchWriter:
     """A queue of finished requests; while it is full or the database fails, further ones are dropped and counted."""
 
-    def __init__(self, database: Database, prepare: Callable[[Any], Prepared], keep: int, days: int) -> None:
-        """Take the database, a function that makes an item's rows, and how many rows and days are kept."""
+    def __init__(
+        self,
+        database: Database,
+        prepare: Callable[[Any], Prepared],
+        keep: int,
+        days: int,
+        prune: Callable[[], float] = lambda: IDLE_SECONDS,
+    ) -> None:
+        """Take the database, a function that makes an item's rows, and how many rows and days are kept.
+
+        The thread calls `prune`, too, for tables of which it knows nothing; it returns the seconds until it is due.
+        """
         self.database = database
         self.prepare = prepare
         self.keep = keep
         self.days = days
+        self.prune = prune
         self.dropped = 0
         self._reset()
 
     def _reset(self) -> None:
         self._process = os.getpid()
         self._items: deque[tuple[Any, int, bool]] = deque()
+        self._brief: deque[Any] = deque(maxlen=traffic.BRIEF)
+        self._counted: deque[tuple[str, int, str]] = deque(maxlen=MOST_COUNTED)
         self._bytes = self._strangers = 0
         self._some, self._many = threading.Event(), threading.Event()
         self._flushing = threading.Lock()
@@ -81,6 +99,18 @@ class BatchWriter:
         elif len(self._items) >= BATCH and not self._many.is_set():
             self._many.set()
 
+    def put_brief(self, item: Any) -> None:
+        """Add an item of which only the newest ones are kept; never waits."""
+        self._brief.append(item)
+
+    def count(self, key: str, kind: str) -> None:
+        """Count a request of a key, PUSHED, REFUSED or of any other kind; never waits."""
+        if self._thread is None or self._process != os.getpid():
+            self.start()
+        self._counted.append((key, int(time.time()) // HOUR, kind))
+        if not self._some.is_set():
+            self._some.set()
+
     def flush(self, prune: bool = False) -> None:
         """Write the queue, and with `prune` delete old rows; when the database fails, only these items are lost."""
         if self._process != os.getpid():
@@ -93,12 +123,22 @@ class BatchWriter:
             log.warning("%d requests were not recorded: the queue was full", self.dropped - self._reported)
             self._reported = self.dropped
 
+    def housekeep(self) -> float:
+        """Write the queue and prune; return the seconds until there is something to do without a request."""
+        self.flush(prune=True)
+        try:
+            return min(IDLE_SECONDS, self.prune())
+        except Exception:
+            log.exception("Old entries could not be pruned; trying again")
+            return IDLE_SECONDS
+
     def _flush_batch(self, prune: bool) -> bool:
         """Write at most one batch; tell whether the queue has more."""
         rows, seen = self._take()
         try:
-            if rows or seen or prune:
-                self._write(rows, seen, prune)
+            hours = self._take_counts()
+            if rows or seen or hours or prune:
+                self._write(rows, seen, hours, prune)
                 self._failing = False
         except Exception as error:
             if not self._failing:
@@ -113,22 +153,39 @@ class BatchWriter:
             item, size, stranger = self._items.popleft()
             self._bytes -= size
             self._strangers -= stranger
-            try:
-                row, found = self.prepare(item)
-            except Exception:
-                log.exception("A recorded request could not be prepared for writing")
-                continue
+            row, found = self._prepared(item)
             if row is not None:
                 rows.append(row)
             for quirk in found:
                 _add(quirks_seen, quirk)
         if not self._items:
             self._bytes = self._strangers = 0
-        return rows, list(quirks_seen.values())
+        while self._brief:
+            row, _ = self._prepared(self._brief.popleft())
+            rows += [row] if row is not None else []
+        # The first value of a row is its instant.
+        return sorted(rows, key=itemgetter(0)), list(quirks_seen.values())
 
-    def _write(self, rows: list[traffic.TrafficRow], seen: list[Quirk], prune: bool) -> None:
+    def _prepared(self, item: Any) -> Prepared:
+        try:
+            return self.prepare(item)
+        except Exception:
+            log.exception("A recorded request could not be prepared for writing")
+            return None, ()
+
+    def _take_counts(self) -> Counter[tuple[str, str, str]]:
+        found: Counter[tuple[str, str, str]] = Counter()
+        while self._counted:
+            key, hour, kind = self._counted.popleft()
+            found[key, from_seconds(hour * HOUR)[:13], kind] += 1
+        return found
+
+    def _write(
+        self, rows: list[traffic.TrafficRow], seen: list[Quirk], hours: Mapping[tuple[str, str, str], int], prune: bool
+    ) -> None:
         with self.database.write_progress() as connection:
             traffic.append(connection, rows)
+            traffic.count(connection, hours)
             quirks.add(connection, seen)
             if prune:
                 traffic.prune(connection, self.keep, self.days)
@@ -136,9 +193,9 @@ class BatchWriter:
 
 def _run(writer: "weakref.ref[BatchWriter]", some: threading.Event, many: threading.Event) -> None:
     while (found := writer()) is not None:
-        found.flush(prune=True)
+        seconds = found.housekeep()
         del found
-        if some.wait(IDLE_SECONDS):
+        if some.wait(seconds):
             many.wait(GATHER_SECONDS)
         some.clear()
         many.clear()

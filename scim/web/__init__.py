@@ -17,12 +17,13 @@ def register(app: Flask, perch: Perch) -> None:
     settings, database = perch.settings, perch.database
     authenticator = Authenticator(database, settings["PERCH_FAILED_KEYS"])
     retention = Retention(perch.repository, settings["PERCH_JOURNAL_DAYS"], settings["PERCH_EVENTS_DAYS"])
-    recorder = Recorder(settings, database)
+    recorder = Recorder(settings, database, retention.prune)
     app.extensions |= {"perch": perch, "perch.traffic": recorder, "perch.retention": retention}
     database.on_turn = metrics.waited
+    perch.repository.on_events = metrics.emitted
     perch.repository.on_entry = journal_log(settings)
 
-    hooks = RequestHooks(perch, authenticator, recorder, retention)
+    hooks = RequestHooks(perch, authenticator, recorder)
     app.before_request(hooks.begin)
     app.after_request(hooks.finish)
     app.teardown_request(hooks.close)

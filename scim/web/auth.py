@@ -26,6 +26,15 @@ DUMMY_DIGEST = bytes(32)
 WRITE_EVERY, RETRY_AFTER = 60, 5
 
 
+class DeadKey(Unauthorized):
+    """The key is the right one, but it was revoked or has expired."""
+
+    def __init__(self, key: Key) -> None:
+        state = "revoked" if key.revoked else "expired"
+        super().__init__(f"The access key {key.id} was {state}; make a new one in Perch.", CHALLENGE)
+        self.key = key
+
+
 class Authenticator:
     """Admits callers with a live key, counts refused ones per address, and writes when each key was last used."""
 
@@ -63,8 +72,7 @@ class Authenticator:
         if key is None or not same:
             raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
         if not key.live:
-            state = "revoked" if key.revoked else "expired"
-            raise _unauthorised(f"The access key {identifier} was {state}; make a new one in Perch.")
+            raise DeadKey(key)
         return key
 
     def _write_last_use(self, key: Key) -> None:

@@ -9,15 +9,10 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from schemas.errors import BadRequest, InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
 from scim.observability.redaction import KEY, MARK
-from scim.traffic.recording import is_scim
+from scim.traffic.recording import LONGEST_SHOWN, is_scim, is_stray
 from scim.web.responses import error_response
 
 EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json(/|$))")
-# A provider asks for such a path when its base URL lacks a part, most often the workspace's id.
-STRAY_PATH = re.compile(
-    r"/(?!console/)(.*/)?(scim|Users|Groups|Roles|Schemas|ResourceTypes|ServiceProviderConfig)(/|$)"
-)
-LONGEST_SHOWN = 200
 log = logging.getLogger("perch")
 
 
@@ -31,8 +26,7 @@ def register(app: Flask, admit: Callable[[], Response | None]) -> None:
         if isinstance(error, InternalServerError) and error.original_exception is not None:
             return answer_error(error.original_exception)
         if not is_scim(request.path) and not EVENTS_PATH.match(request.path):
-            is_stray = error.code == 404 and STRAY_PATH.match(request.path[:LONGEST_SHOWN])
-            return answer_error(stray(request.path)) if is_stray else error
+            return answer_error(stray(request.path)) if error.code == 404 and is_stray(request.path) else error
         try:
             # A path without a route has no blueprint whose hook could ask for the key.
             early = admit() if request.url_rule is None else None

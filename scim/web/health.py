@@ -15,12 +15,14 @@ from schemas.errors import ScimError
 from scim.observability.metrics import DeploymentMetrics
 from scim.settings import VERSION, Settings
 from scim.web.auth import Authenticator
-from storage import integrity, statistics
+from storage import integrity, statistics, webhooks
 from storage.database import Database
 
 MIB = 1024 * 1024
 # In seconds. /readyz caches its answer, so that frequent requests cannot slow down writes; it waits for the writer.
 CACHE_SECONDS, WAIT_SECONDS = 1.0, 5.0
+# A process that committed nothing for this long commits a row. Pages show what /readyz found for so long.
+UNPROVEN_SECONDS, KNOWN_SECONDS = 10.0, 60.0
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 ORIGINAL = "werkzeug.proxy_fix.orig"
 blueprint = Blueprint("health", __name__)
@@ -37,10 +39,11 @@ class Health:
     figures: DeploymentMetrics
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _found: dict[str, str] = field(default_factory=dict)
+    _deliverer: str = ""
     _until: float = 0.0
 
-    def checks(self) -> dict[str, str]:
-        """Return "ok" or what is wrong for each check; public, so without paths."""
+    def checks(self) -> tuple[dict[str, str], str]:
+        """Return "ok" or what is wrong for each check, public, so without paths; and the state of the deliverer."""
         with self._lock:
             if time.monotonic() >= self._until:
                 self._found = {
@@ -48,15 +51,28 @@ class Health:
                     "file": _result(self._check_file, "cannot be written; see the log"),
                     "disk": _result(self._check_disk, "less free than PERCH_DISK_FREE"),
                 }
+                self._deliverer = self._find_deliverer()
                 self._until = time.monotonic() + CACHE_SECONDS
-            return dict(self._found)
+            return dict(self._found), self._deliverer
+
+    def failed(self) -> list[str]:
+        """Return the names of the checks that failed when somebody last asked, within a minute; checks nothing."""
+        known = time.monotonic() < self._until + KNOWN_SECONDS
+        return [name for name, result in self._found.items() if result != "ok"] if known else []
+
+    def _find_deliverer(self) -> str:
+        try:
+            with self.database.read() as connection:
+                return webhooks.deliverer(connection, self.database.file)
+        except ScimError:
+            return "ok" if webhooks.is_delivering(self.database.file) else webhooks.MISSING
 
     def _check_schema(self) -> None:
         with self.database.read() as connection:
             integrity.check_schema(connection, self.database.file)
 
     def _check_file(self) -> None:
-        self.database.check_writable(min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]))
+        self.database.check_writable(min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]), UNPROVEN_SECONDS)
 
     def _check_disk(self) -> None:
         free, wanted = statistics.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]
@@ -92,10 +108,14 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Answer 200 when the file can be written, its schema is current and the disk has room, else 503 saying which."""
-    checks = _health().checks()
+    """Answer 200 when writes commit, the schema is current and the disk has room, else 503 with what failed.
+
+    The deliverer is named beside that: Perch serves without it.
+    """
+    checks, deliverer = _health().checks()
     ready = set(checks.values()) == {"ok"}
-    response = jsonify(status="ready" if ready else "not ready", version=VERSION, checks=checks)
+    status = "ready" if ready else "not ready"
+    response = jsonify(status=status, version=VERSION, checks=checks, deliverer=deliverer)
     response.status_code = 200 if ready else 503
     return response
 

@@ -11,12 +11,11 @@ from scim.deployment import Perch
 from scim.observability import metrics, requests
 from scim.observability.requests import Seen
 from scim.service.context import Context
-from scim.service.retention import Retention
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
-from scim.web import bodies
-from scim.web.auth import READING, Authenticator, authorise
+from scim.web import bodies, location
+from scim.web.auth import Authenticator, DeadKey, authorise
 from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
 from storage.journal import Author
@@ -27,17 +26,18 @@ PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspa
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
 NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota"))
 OUTER = "perch.outer"
+# For a browser that opens an answer to a client; pages have their own.
+POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 log = logging.getLogger("perch")
 
 
 class RequestHooks:
     """Flask's hooks for one deployment."""
 
-    def __init__(self, perch: Perch, authenticator: Authenticator, recorder: Recorder, retention: Retention) -> None:
+    def __init__(self, perch: Perch, authenticator: Authenticator, recorder: Recorder) -> None:
         self.perch = perch
         self.authenticator = authenticator
         self.recorder = recorder
-        self.retention = retention
         self.body_watch = bodies.BodyWatch()
         self.key_rates = KeyRates(perch.settings["PERCH_KEY_RATE"])
 
@@ -75,7 +75,7 @@ class RequestHooks:
         if replay is not None:
             key, actor = replay.key, "console"
         else:
-            key = self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
+            key = self._key(sent, recording)
             actor = f"key:{key.id}"
             bodies.admit(sent.environ)
         if recording is not None:
@@ -89,6 +89,14 @@ class RequestHooks:
         return Context(
             perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
         )
+
+    def _key(self, sent: Request, recording: Recording | None) -> Key:
+        try:
+            return self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
+        except DeadKey as error:
+            if recording is not None:
+                recording.dead_key = error.key
+            raise
 
     def _take_request(self, key: Key, noted: Any) -> None:
         admitted, noted.quota = self.key_rates.take(key.id)
@@ -112,6 +120,7 @@ class RequestHooks:
         status, headers = response.status_code, response.headers
         headers["X-Request-Id"] = noted.request_id
         headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Content-Security-Policy", POLICY)
         # Pages, static files and the public signing keys have a lifetime of their own.
         headers.setdefault("Cache-Control", "no-store")
         if "quota" in noted:
@@ -123,9 +132,8 @@ class RequestHooks:
             Seen(noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier)
         )
         if recording is not None:
+            recording.location = location.noted(sent.environ) if status == 201 else ""
             self.recorder.record(recording, sent, path, response, noted.get("body"))
-        if sent.method not in READING and status < 400:
-            self.retention.after_write()
 
     def close(self, error: BaseException | None = None) -> None:
         """Leave `g` as it was before the request (teardown_request)."""

@@ -19,6 +19,12 @@ def located(status: int, location: str) -> None:
     request.environ[HEADERS] = [(name, uri) for name in names]
 
 
+def noted(environ: "WSGIEnvironment") -> str:
+    """Return the location that the answer to a request will have, "" for none."""
+    headers: list[tuple[str, str]] = environ.get(HEADERS, [])
+    return headers[0][1] if headers else ""
+
+
 def with_locations(application: "WSGIApplication") -> "WSGIApplication":
     """Wrap the application: an answer gets the headers that `located` noted.
 

@@ -13,4 +13,23 @@ STEPS = {
             UPDATE workspace SET value = value + 1 WHERE name = 'traffic_of_keys'; END;
         CREATE TRIGGER traffic_delete AFTER DELETE ON traffic WHEN old.key IS NOT NULL BEGIN
             UPDATE workspace SET value = value - 1 WHERE name = 'traffic_of_keys'; END"""),
+    # `subject` and `name`: the user or group that a request is about. `brief`: a success of which only the first line
+    # is kept; these have a number of their own, so they are not counted with the others. Hours are text: 2026-11-24T09.
+    "m022_successes": script("""
+        ALTER TABLE traffic ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+        ALTER TABLE traffic ADD COLUMN name TEXT NOT NULL DEFAULT '';
+        ALTER TABLE traffic ADD COLUMN brief INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX traffic_subject ON traffic (subject) WHERE subject != '';
+        CREATE INDEX traffic_brief ON traffic (seq) WHERE brief = 1;
+        CREATE TABLE traffic_hours (
+            key TEXT NOT NULL, hour TEXT NOT NULL, count INTEGER NOT NULL, pushes INTEGER NOT NULL,
+            refused INTEGER NOT NULL, PRIMARY KEY (key, hour)
+        ) WITHOUT ROWID;
+        CREATE TABLE days (day TEXT PRIMARY KEY, hour TEXT NOT NULL, mayLogIn INTEGER NOT NULL) WITHOUT ROWID;
+        DROP TRIGGER traffic_insert;
+        DROP TRIGGER traffic_delete;
+        CREATE TRIGGER traffic_insert AFTER INSERT ON traffic WHEN new.key IS NOT NULL AND new.brief = 0 BEGIN
+            UPDATE workspace SET value = value + 1 WHERE name = 'traffic_of_keys'; END;
+        CREATE TRIGGER traffic_delete AFTER DELETE ON traffic WHEN old.key IS NOT NULL AND old.brief = 0 BEGIN
+            UPDATE workspace SET value = value - 1 WHERE name = 'traffic_of_keys'; END"""),
 }

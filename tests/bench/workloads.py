@@ -169,6 +169,17 @@ def patch_user(world: World) -> Operation:
     return operation
 
 
+def come_and_go(world: World) -> Operation:
+    """POST a user and DELETE it: one operation of two requests."""
+
+    def operation(client: HttpClient, turn: int) -> None:
+        sent = {**person(turn), "userName": fresh_name(), "groups": []}
+        made = json.loads(ask(client, 201, "POST", f"{world.base}/Users", sent))
+        ask(client, 204, "DELETE", f"{world.base}/Users/{made['id']}")
+
+    return operation
+
+
 def okta_session(world: World) -> Operation:
     """Look a person up, POST, GET, PUT with another role, PATCH inactive: one operation of five requests."""
 

@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def server(make_server: MakeServer) -> PerchServer:
     """Start a gunicorn with two workers, as `make run` does."""
-    made = make_server(settings={"PERCH_ADMIN_PASSWORD": PASSWORD, "PERCH_TRAFFIC": "all"})
+    made = make_server(settings={"PERCH_ADMIN_PASSWORD": PASSWORD, "PERCH_TRAFFIC": "all", "PERCH_FUSE": "on"})
     made.start()
     return made
 

@@ -11,7 +11,7 @@ from tests.support.server import PerchServer
 MARKUP = "<b>Bold</b> & <script>document.title='hacked'</script>"
 KEY = re.compile(r"perch_[0-9a-f]{10}_[A-Za-z0-9_-]{43}")
 NAVIGATION = [
-    "Overview", "Access keys", "Users", "Groups", "Roles", "Okta setup", "Webhooks", "Requests", "Journal", "Sessions",
+    "Overview", "Access keys", "Users", "Groups", "Roles", "Setup", "Webhooks", "Requests", "Journal", "Sessions",
 ]  # fmt: skip
 
 
@@ -95,16 +95,17 @@ def test_roles_groups_and_the_journal(visitors: Visitors, server: PerchServer) -
     page.get_by_label("Name", exact=True).fill("Billing reader")
     page.get_by_label("Slug").fill("billing:reader")
     page.get_by_role("button", name="Create role").click()
-    card = page.get_by_role("listitem").filter(has_text="Billing reader")
-    expect(card.get_by_text("billing:reader")).not_to_be_visible()
-    card.get_by_text("More details").click()
-    expect(card.get_by_text("billing:reader")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="Billing reader").get_by_text("billing:reader")).to_be_visible()
 
     ada = okta.post("/Users", {"userName": "ada@example.com", "displayName": "Ada"}).body["id"]
     okta.post("/Groups", {"displayName": "Finance", "members": [{"value": ada}]})
     go(page, "Groups")
     page.get_by_role("link", name="Finance").click()
     page.get_by_label("Role", exact=True).select_option("billing:reader")
+    page.get_by_role("button", name="Assign role").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Assign 'Billing reader' to Finance?")
+    expect(page.get_by_text("1 person gains the role: ada@example.com.")).to_be_visible()
+    expect(page.get_by_text("1 person may then log in, and may not now: ada@example.com.")).to_be_visible()
     page.get_by_role("button", name="Assign role").click()
     expect(page.get_by_text("Every member of Finance now has the role")).to_be_visible()
     page.get_by_role("link", name="Ada").first.click()
@@ -154,14 +155,23 @@ def test_why_can_grace_not_log_in_any_more(visitors: Visitors, server: PerchServ
 
 def test_test_connector_passes_and_a_bad_key_does_not(visitors: Visitors, server: PerchServer) -> None:
     page = visitors.signed_in()
-    go(page, "Okta setup")
+    go(page, "Setup")
+    page.get_by_role("link", name="Okta setup").click()
     page.get_by_role("button", name="Test connector").click()
-    results = page.get_by_role("list", name="Test results").get_by_role("listitem")
-    expect(results).to_have_count(4)
-    expect(page.get_by_text("All passed")).to_be_visible()
+    expect(page.get_by_text("Perch answers as Okta expects")).to_be_visible()
+    checks = page.get_by_role("list", name="Checks").get_by_role("listitem")
+    expect(checks).to_have_count(0)
+    page.get_by_text("4 checks").click()
+    expect(checks).to_have_count(4)
+    expect(page.get_by_text("Okta would refuse the public URL")).to_be_visible()
+    expect(page.get_by_text("Okta needs https.")).to_be_visible()
     page.get_by_label("Access key to test").fill("perch_0123456789_nothing")
     page.get_by_role("button", name="Test connector").click()
+    expect(page.get_by_text("Perch does not answer as Okta expects")).to_be_visible()
+    expect(checks).to_have_count(4)
     expect(page.get_by_text("Okta would refuse to save this connection.")).to_be_visible()
+    go(page, "Requests")
+    expect(page.get_by_text("No recorded request matches.")).to_be_visible()
     assert server.flask_json("keys", "list") == []
 
 
@@ -223,12 +233,88 @@ def test_everything_works_without_javascript(visitors: Visitors, server: PerchSe
     expect(page.get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="Grace").click()
     page.get_by_role("button", name="Assign role").click()
+    expect(page.get_by_text("Assigned manually by the console")).to_have_count(0)
+    page.get_by_label("Role", exact=True).select_option("managed:admin")
+    page.get_by_role("button", name="Assign role").click()
     expect(page.get_by_text("Assigned manually by the console")).to_be_visible()
     page.get_by_role("button", name="Withdraw").click()
     go(page, "Roles")
-    page.get_by_text("More details").first.click()
     expect(page.get_by_text("managed:admin")).to_be_visible()
     go(page, "Access keys")
     page.get_by_role("button", name="Revoke").click()
     page.get_by_role("button", name="Revoke").click()
     assert okta.get("/Users").status == 401
+
+
+def test_long_lists_and_creations_are_folded(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in(viewport={"width": 1280, "height": 860})
+    okta = client(server, create_key(page, "Okta"))
+    names = [f"person-{number:02}@example.com" for number in range(50)]
+    made = [
+        okta.post("/Users", {
+            "userName": name, "displayName": name, "title": "Engineer", "locale": "en", "timezone": "Europe/Zurich",
+            "name": {"givenName": "Ada", "familyName": "Lovelace"}, "emails": [{"value": name, "primary": True}],
+        }).body["id"]
+        for name in names
+    ]  # fmt: skip
+    go(page, "Journal")
+    assert page.evaluate("document.documentElement.scrollHeight") < 6000
+    entry = page.get_by_role("listitem").filter(has_text="person-49")
+    expect(entry.get_by_text("Europe/Zurich")).not_to_be_visible()
+    entry.get_by_text("values", exact=False).first.click()
+    expect(entry.get_by_text("Europe/Zurich")).to_be_visible()
+
+    for number in range(45):
+        team = okta.post("/Groups", {"displayName": f"Team {number:02}", "members": [{"value": made[0]}]}).body["id"]
+        page.goto(f"{server.origin}/console/groups/{team}/roles?slug=managed:viewer")
+        page.get_by_role("button", name="Assign role").click()
+    page.goto(f"{server.origin}/console/users/{made[0]}")
+    groups = page.get_by_role("region", name="Groups", exact=True)
+    expect(groups.get_by_role("link", name="Team 04")).to_be_visible()
+    expect(groups.get_by_role("link", name="Team 05")).not_to_be_visible()
+    groups.get_by_text("40 more groups").click()
+    expect(groups.get_by_role("link", name="Team 44")).to_be_visible()
+    reasons = page.get_by_role("region", name="Roles and their reasons")
+    expect(reasons.get_by_text("40 more reasons")).to_be_visible()
+    expect(reasons.get_by_role("link", name="Team 44")).not_to_be_visible()
+    page.reload()
+    assert page.evaluate("document.documentElement.scrollHeight") < 4000
+
+
+def test_a_blown_fuse_says_who_went_and_what_was_refused(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    key = create_key(page, "Okta")
+    okta = client(server, key)
+    ids = [okta.post("/Users", {"userName": f"p{number:02}@example.com"}).body["id"] for number in range(20)]
+    off = {"Operations": [{"op": "replace", "value": {"active": False}}]}
+    assert [okta.patch(f"/Users/{each}", off).status for each in ids].count(429) == 11
+    go(page, "Overview")
+    page.get_by_role("link", name="Check and release it").click()
+    page.get_by_role("link", name="9 users are deactivated or deleted").click()
+    page.get_by_role("link", name="p08@example.com").click()
+    expect(page.get_by_text("Deactivated", exact=True)).to_be_visible()
+    page.goto(f"{server.origin}/console/fuse")
+    expect(page.get_by_text("11 deactivations and deletions were refused")).to_be_visible()
+    page.get_by_role("listitem").filter(has_text="refused").get_by_role("link", name="key Okta").click()
+    rows = page.get_by_role("row").filter(has_text="429")
+    expect(rows).to_have_count(11)
+    expect(rows.first.get_by_text("Refused by the safety fuse.")).to_be_visible()
+    expect(page.get_by_text("flask fuse release")).to_have_count(0)
+    page.goto(f"{server.origin}/console/fuse")
+    page.get_by_role("button", name="Release fuse").click()
+    expect(page.get_by_text("The fuse is released.")).to_be_visible()
+    assert okta.patch(f"/Users/{ids[-1]}", off).status == 200
+
+
+def test_removing_a_role_shows_who_loses_what(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    okta = client(server, create_key(page, "Okta"))
+    okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:admin", "managed:viewer"]})
+    okta.post("/Users", {"userName": "bob@example.com", "roles": ["managed:viewer"]})
+    go(page, "Roles")
+    page.get_by_role("link", name="Viewer").click()
+    page.get_by_role("button", name="Remove role").click()
+    expect(page.get_by_text("2 people lose the role: ada@example.com, bob@example.com.")).to_be_visible()
+    expect(page.get_by_text("1 person may no longer log in: bob@example.com.")).to_be_visible()
+    page.get_by_role("link", name="Keep it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Viewer")

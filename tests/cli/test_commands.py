@@ -125,7 +125,8 @@ def test_the_password_is_stored_as_a_hash(app: Flask, tmp_path: Path) -> None:
     password = run_command(app, "admin-password").strip()
     with closing(sqlite3.connect(tmp_path / "perch.db")) as connection:
         kept = dict(connection.execute("SELECT name, value FROM workspace"))
-    assert password not in str(kept)
+    assert len(password) == 22 and password not in str(kept)
+    assert kept["admin_password"].startswith("scrypt:32768:8:3$")
 
 
 # flask keys

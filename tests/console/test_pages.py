@@ -2,6 +2,10 @@
 
 import json
 import re
+import time
+from collections.abc import Callable
+from contextvars import Context
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,11 +13,14 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from schemas import user
-from scim.console import connector, words
+from scim.console import connector, public_url, words
+from scim.console.public_url import FAILED, PASSED, PROBE, UNKNOWN, Network, Outcome
+from scim.console.requests import short_reason
 from scim.emulator.client import OktaClient
 from scim.emulator.runner import CheckFailed, TestRun
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.settings import WrongSetting
+from scim.traffic import probes
 from storage import faults, statistics
 from storage.database import Connection
 from tests.conftest import MakeApp
@@ -70,10 +77,81 @@ def test_test_connector_passes_here_and_leaves_nothing_behind(make_admin: MakeAd
     app, admin = make_admin()
     page = admin.post("/okta/test")
     assert page.status_code == 200
-    assert text_of(page).count(": passed") == 4
-    assert "GET /Users?startIndex=1&count=2" in text_of(page)
+    text = text_of(page)
+    assert text.count(": passed") == 4
+    assert "GET /Users?startIndex=1&count=2" in text
     assert run_json(app, "keys", "list") == []
-    assert "All passed" in text_of(page)
+    assert "Perch answers as Okta expects" in text and "Okta would accept" not in text
+    assert "Okta would refuse the public URL" in text and "Okta needs https." in text
+
+
+class Way:
+    """A public URL that leads to the app; `state` makes it fail."""
+
+    def __init__(self, app: Flask, state: str) -> None:
+        self.app, self.state, self.sent = app, state, 0
+
+    def check(self, base: str, key: str, headers: dict[str, str], network: Network) -> Outcome:
+        for more in ({}, {"Authorization": f"Bearer {key}"}):
+            self.sent += 1
+            answer = self.app.test_client(use_cookies=False).get(f"{base}{PROBE}", headers={**headers, **more})
+            assert answer.status_code == (200 if more else 401)
+        return Outcome(self.state, f"It is {self.state}.")
+
+
+@pytest.mark.parametrize(
+    ("state", "heading"),
+    [
+        (PASSED, "The public URL leads to Perch"), (FAILED, "Okta would refuse the public URL"),
+        (UNKNOWN, "The public URL is not tested"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["all", "errors", "off"])
+def test_probes_are_neither_errors_nor_strangers(
+    make_admin: MakeAdmin, monkeypatch: pytest.MonkeyPatch, state: str, heading: str, mode: str
+) -> None:
+    app, admin = make_admin(PERCH_TRAFFIC=mode, PERCH_PUBLIC_URL="https://perch.example")
+    way = Way(app, state)
+    monkeypatch.setattr(public_url, "check", lambda *sent: Context().run(way.check, *sent))
+    page = admin.post("/okta/test")
+    assert heading in text_of(page) and f'<li class="{state}">' in page.text and way.sent == 2
+    assert ("Okta would refuse to save" in text_of(page)) is (state == FAILED)
+    flush(app)
+    assert "No recorded request matches." in text_of(admin.get("/requests"))
+    overview = text_of(admin.get("/"))
+    assert "No request has failed." in overview and "No request is recorded yet." in overview
+    app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users")
+    flush(app)
+    assert ("Somebody without a valid key" in text_of(admin.get("/requests"))) is (mode != "off")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda mark: "", lambda mark: "1", lambda mark: mark + "0", lambda mark: mark[:-1],
+        lambda mark: f"{int(mark.partition('.')[0]) + 1}.{mark.partition('.')[2]}", lambda mark: "\u0661." + mark,
+        lambda mark: "9" * 40 + ".x", lambda mark: ".",
+    ],
+)  # fmt: skip
+def test_only_this_deployment_makes_probes(make_admin: MakeAdmin, change: Callable[[str], str]) -> None:
+    app, admin = make_admin()
+    database = app.extensions["perch"].database
+    stranger = app.test_client(use_cookies=False)
+    sent = change(probes.mark(database)).encode().decode("latin-1")
+    stranger.get(f"{scim_path(app)}/Users", headers={probes.HEADER: sent})
+    stranger.post(f"{scim_path(app)}/Users", headers={probes.HEADER: probes.mark(database)})
+    flush(app)
+    assert len(re.findall(r'href="/console/requests/\d+"', admin.get("/requests").text)) == 2
+
+
+def test_a_probe_is_known_for_a_minute(make_admin: MakeAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, admin = make_admin()
+    database = app.extensions["perch"].database
+    old = probes.mark(database)
+    monkeypatch.setattr(probes, "time", SimpleNamespace(time=lambda: time.time() + probes.LIFETIME_S + 2))
+    app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users", headers={probes.HEADER: old})
+    flush(app)
+    assert "Somebody without a valid key" in text_of(admin.get("/requests"))
 
 
 def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
@@ -137,7 +215,7 @@ def test_a_request_is_shown_in_full_and_sent_again(make_admin: MakeAdmin) -> Non
     flush(app)
     page = admin.get("/requests/1")
     text = text_of(page)
-    assert "Okta creates the user" in text
+    assert "Okta creates ada@x.example" in text
     assert '"displayName": "<script>x</script>"' in text and "<script>x" not in page.text
     assert "geheim12" not in page.text and okta.key not in page.text
     assert "curl -X POST" in text and "Authorization: Bearer $KEY" in text
@@ -201,13 +279,50 @@ def test_a_blown_fuse_is_announced_and_released(make_admin: MakeAdmin) -> None:
     answers = [okta.patch(f"/Users/{each}", off) for each in ids]
     assert answers[-1].status == 429
     assert "The safety fuse is blown" in text_of(admin.get("/"))
-    assert "Perch refused that request" in text_of(admin.get("/fuse"))
+    text = text_of(admin.get("/fuse"))
+    assert "wanted to deactivate or delete 10 of 20 active users within 10 minutes; it blows at 10." in text
+    assert "9 users are deactivated or deleted , by key Okta (9)." in text
+    assert "11 deactivations and deletions were refused" in text and "By key Okta (11)." in text
+    assert "Nothing" not in text and "held" not in text and "through" not in text
+    assert [f"/console/users/{each}" in admin.get("/fuse").text for each in ids] == [True] * 9 + [False] * 11
+    assert f"key={okta.key.split('_')[1]}&amp;show=errors" in admin.get("/fuse").text
+    flush(app)
+    for path in ("/requests", "/"):
+        listed = text_of(admin.get(path))
+        assert "Refused by the safety fuse." in listed and "flask fuse release" not in listed
+    failed = run_json(app, "traffic", "--errors")[0]["seq"]
+    assert "flask fuse release" in text_of(admin.get(f"/requests/{failed}"))
     assert "Perch accepts all deactivations and deletions until" in text_of(admin.post("/fuse", {"minutes": "30"}))
     assert "The safety fuse is not blown." in text_of(admin.get("/fuse"))
     assert okta.delete(f"/Users/{ids[-1]}").status == 204
     journal = text_of(admin.get("/journal"))
     assert "fuse released by the console" in journal and "released until after: 20" in journal
     assert "fuse blown by key Okta" in journal and "blows at (users lost) after: 10" in journal
+
+
+def test_the_users_who_went_before_the_fuse_blew_have_pages(make_admin: MakeAdmin) -> None:
+    app, admin = make_admin(PERCH_FUSE="on", PERCH_FUSE_MINIMUM="60")
+    okta = client(app)
+    ids = [okta.post("/Users", {"userName": f"p{number:02}@x.example"}).body["id"] for number in range(70)]
+    assert [okta.delete(f"/Users/{each}").status for each in ids].count(204) == 59
+    first, second = admin.get("/fuse"), admin.get("/fuse?page=2")
+    assert "1 to 50 of 59 users" in text_of(first) and "p58@x.example deleted key Okta" in text_of(first)
+    assert "51 to 59 of 59 users" in text_of(second) and f"/console/journal?resource={ids[0]}" in second.text
+    assert "p08@x.example" in text_of(second) and "p09@x.example" not in text_of(second)
+
+
+@pytest.mark.parametrize(
+    ("reason", "short"),
+    [
+        (None, "None"),
+        ("Perch's safety fuse blew at 2026-11-27T10:00:00Z: with one more …", "Refused by the safety fuse."),
+        ("2 of 9 operations failed; the first: Perch's safety fuse blew at …",
+         "2 of 9 operations failed; the first: Refused by the safety fuse."),
+        ("userName: 'Perch' is taken.", "userName: 'Perch' is taken."),
+    ],
+)  # fmt: skip
+def test_reasons_are_short_in_lists(reason: str | None, short: str) -> None:
+    assert short_reason(str(reason)) == short
 
 
 @pytest.mark.parametrize(

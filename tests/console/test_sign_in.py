@@ -12,8 +12,8 @@ from tests.support.commands import run_command, run_json
 from tests.support.console import PASSWORD, Console, text_of
 
 PAGES = [
-    "/", "/keys", "/users", "/groups", "/roles", "/okta", "/entra", "/webhooks", "/requests", "/requests/quirks",
-    "/journal", "/sessions",
+    "/", "/keys", "/users", "/groups", "/roles", "/setup", "/okta", "/entra", "/webhooks", "/requests",
+    "/requests/quirks", "/journal", "/sessions",
 ]  # fmt: skip
 
 
@@ -74,6 +74,49 @@ def test_another_password_opens_nothing(console: Console, password: str) -> None
     assert answer.status_code == 401
     assert "The password is wrong." in text_of(answer)
     assert console.client.get_cookie("perch_console", path="/console") is None
+
+
+@pytest.mark.parametrize("password", ["x" * 64, "x" * 1001, "p" * 5000, "\u2603 x" * 30])
+def test_a_long_password_is_compared_whole(make_app: MakeApp, password: str) -> None:
+    console = Console(make_app(PERCH_ADMIN_PASSWORD=password))
+    for wrong in (password[:-1], password[: min(1000, len(password) - 1)], password + "x", password.upper()):
+        assert console.sign_in(wrong).status_code == 401
+    assert console.sign_in(password).status_code == 303
+
+
+@pytest.mark.parametrize("days", [1, 100, 400, 4000])
+def test_a_password_does_not_expire(app: Flask, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    password, now = run_command(app, "admin-password").strip(), time.time()
+    monkeypatch.setattr(time, "time", lambda: now + days * 86400)
+    assert Console(app).sign_in(password).status_code == 303
+
+
+def test_the_password_is_masked_and_left_to_password_managers(console: Console) -> None:
+    (field,) = re.findall(r"<input[^>]*name=\"password\"[^>]*>", console.get("/sign-in").text)
+    assert 'type="password"' in field and 'autocomplete="current-password"' in field
+    assert "maxlength" not in field and "onpaste" not in field
+
+
+def test_every_page_has_the_button_that_signs_out(admin: Console) -> None:
+    for path in PAGES:
+        assert 'action="/console/sign-out"' in admin.get(path).text, path
+
+
+def test_signing_in_again_ends_the_session_before(admin: Console, console_app: Flask) -> None:
+    stolen = admin.client.get_cookie("perch_console", path="/console")
+    assert stolen
+    assert admin.post("/sign-in", {"password": "wrong"}).status_code == 401
+    assert admin.get("/keys").status_code == 200
+    assert admin.post("/sign-in", {"password": PASSWORD}, follow=False).status_code == 303
+    assert admin.get("/keys").status_code == 200
+    thief = console_app.test_client()
+    thief.set_cookie("perch_console", stolen.value, path="/console")
+    assert thief.get("/console/keys").status_code == 303
+    other = Console(console_app)
+    other.sign_in()
+    assert [visitor.get("/keys").status_code for visitor in (admin, other)] == [200, 200]
+    actions = [entry["action"] for entry in run_json(console_app, "journal") if entry["type"] == "Console"]
+    assert actions.count("sign-out") == 1
 
 
 def test_the_password_that_flask_init_made_opens(app: Flask) -> None:
@@ -225,7 +268,7 @@ def test_another_address_is_not_locked_out_and_success_gives_the_attempts_back(c
 
 def test_the_cookie_is_locked_down(console: Console) -> None:
     cookie = console.sign_in().headers["Set-Cookie"]
-    assert cookie.startswith("perch_console=")
+    assert re.match(r"perch_console=[\w-]{43}\.[0-9a-f]{64}; ", cookie), "256 random bits and their HMAC"
     assert {"HttpOnly", "SameSite=Lax", "Path=/console", "Max-Age=43200"} <= set(cookie.split("; "))
     assert "Secure" not in cookie
 
@@ -401,8 +444,10 @@ def test_pages_allow_no_foreign_and_no_inline_code(admin: Console) -> None:
         answer = admin.get(path)
         policy = answer.headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
-        assert "unsafe" not in policy
+        assert "unsafe" not in policy and answer.headers.getlist("Content-Security-Policy") == [policy]
+        assert "base-uri 'none'" in policy and "frame-ancestors 'none'" in policy
         assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", answer.text), path

@@ -16,8 +16,9 @@ from storage import webhooks
 from storage.webhooks import Webhook
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
-from tests.support.commands import create_key, run_json, scim_path
+from tests.support.commands import create_key, run_command, run_json, scim_path
 from tests.support.console import PASSWORD, Console, text_of
+from tests.support.deliverer import delivering
 from tests.support.receiver import Receiver
 
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{44}")
@@ -177,6 +178,11 @@ def test_values_that_the_form_does_not_offer_are_refused(site: Site, fields: dic
 
 def test_the_list_shows_waiting_events_and_the_last_answer(local: Site, receiver: Receiver) -> None:
     identifier = local.added(receiver.url)
+    with delivering(local.app):
+        show_waiting_events_and_the_last_answer(local, receiver, identifier)
+
+
+def show_waiting_events_and_the_last_answer(local: Site, receiver: Receiver, identifier: str) -> None:
     empty = text_of(local.admin.get("/webhooks"))
     assert "delivering nothing none yet" in empty
     local.users("ada", "grace")
@@ -191,6 +197,22 @@ def test_the_list_shows_waiting_events_and_the_last_answer(local: Site, receiver
     assert "continues with the first waiting event" in text_of(local.admin.post(f"/webhooks/{identifier}/resume"))
     local.deliver(identifier)
     assert re.search(r"delivering nothing accepted last accepted 20\d\d-", text_of(local.admin.get("/webhooks")))
+
+
+def test_nothing_says_live_or_delivering_while_nobody_delivers(local: Site, receiver: Receiver) -> None:
+    made = json.loads(run_command(local.app, "webhooks", "add", receiver.url, "--json"))
+    assert made["state"] == "no deliverer"
+    local.users("ada")
+    for failures in (0, 1):
+        with local.perch.database.write() as connection:
+            webhooks.change(connection, made["id"], failures=failures)
+        listed = run_command(local.app, "webhooks", "list")
+        pages = [text_of(local.admin.get(path)) for path in ("/webhooks", f"/webhooks/{made['id']}")]
+        for shown in (listed, *pages):
+            assert not re.search(r"\blive\b|\bdelivering\b|tries again", shown), shown
+            assert "no deliverer" in shown or "nobody delivers" in shown
+    with delivering(local.app):
+        assert local.all[0]["state"] == "failing"
 
 
 def test_the_reason_for_an_automatic_pause_is_shown(local: Site, receiver: Receiver) -> None:
@@ -210,7 +232,9 @@ def test_pause_and_resume(site: Site) -> None:
     assert "paused by an operator" in text_of(page)
     assert f"{identifier}/pause" not in page.text
     site.admin.post(f"/webhooks/{identifier}/resume")
-    assert site.all[0]["state"] == "live"
+    assert site.all[0]["state"] == "no deliverer"
+    with delivering(site.app):
+        assert site.all[0]["state"] == "live"
     assert f"{identifier}/resume" not in site.admin.get(f"/webhooks/{identifier}").text
 
 
@@ -337,5 +361,5 @@ def test_forms_of_other_sites_change_nothing(site: Site, path: str) -> None:
 
 def test_the_navigation_links_to_webhooks(site: Site) -> None:
     labels = re.findall(r'<li><a href="[^"]+"[^>]*>([^<]+)</a></li>', site.admin.get("/webhooks").text)
-    assert labels[labels.index("Okta setup") + 1] == "Webhooks"
+    assert labels[labels.index("Setup") + 1] == "Webhooks"
     assert 'href="/console/webhooks" aria-current="page"' in site.admin.get("/webhooks").text

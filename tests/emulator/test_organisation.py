@@ -63,3 +63,35 @@ def test_roles_are_combined_over_groups_unless_assigned_to_the_person() -> None:
     assert found.assigned() == {"a": ["r1", "r2"], "b": ["r1", "r2", "r3"], "d": ["r9"]}
     people[0]["status"] = "deactivated"
     assert "a" not in read_organisation({"people": people, "groups": groups, "app": app}).assigned()
+
+
+def person(login: str, **others: str) -> dict[str, str]:
+    return {**ADA, "login": login, **others}
+
+
+OFF, ASIDE, UNPUSHED = "Not created, because deactivated", "Not created, because assigned", "Not pushed, because not in"
+
+
+@pytest.mark.parametrize(
+    ("app", "lines"),
+    [
+        ({"groups": [{"group": "A"}], "people": [{"person": "alone"}], "push": ["A", "B"]}, [OFF]),
+        ({"groups": [{"group": "A"}], "push": ["A", "B"]}, [OFF, ASIDE]),
+        ({"people": [{"person": "alone"}], "push": ["B"]}, [OFF, ASIDE, UNPUSHED]),
+        ({}, [OFF, ASIDE, UNPUSHED]),
+    ],
+)
+def test_who_is_not_created_and_what_is_not_pushed_is_named_with_the_reason(
+    app: dict[str, Any], lines: list[str]
+) -> None:
+    people = [person("member"), person("alone"), person("off", status="deactivated")]
+    groups = [{"name": "A", "members": ["member", "off"]}, {"name": "B", "members": []}]
+    found = read_organisation({"people": people, "groups": groups, "app": app}).left_out()
+    assert [line[: len(start)] for line, start in zip(found, lines, strict=True)] == lines
+
+
+def test_of_many_only_five_are_named() -> None:
+    people = [person(f"p{number}") for number in range(7)]
+    assert read_organisation({"people": people}).left_out() == [
+        "Not created, because assigned to the app neither alone nor by a group (7): p0, p1, p2, p3, p4 and 2 more."
+    ]

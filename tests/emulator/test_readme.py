@@ -1,7 +1,9 @@
 """The emulator's README is true: its paths, commands, layers, example and numbers."""
 
+import json
 import re
 import shlex
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,13 +13,17 @@ from click import Command
 from scim.cli.okta import group
 from scim.emulator.checks import STEPS
 from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.organisation import Employee, Group, read_organisation
 from tests.support.server import ROOT
 
 ROOM = ROOT / "scim" / "emulator"
 README = (ROOM / "README.md").read_text(encoding="utf-8")
 PATHS = sorted(set(re.findall(r"`([\w./-]*(?:/|\.(?:py|md|txt)))`", README)))
 COMMANDS = re.findall(r"^(?:flask|python) .*", README, re.MULTILINE)
-LAYERS = [re.findall(r"`(\w+)(?:\.py|/)`", row.split("|")[1]) for row in re.findall(r"^\| `.*", README, re.MULTILINE)]
+LAYERS = [
+    re.findall(r"`(\w+)(?:\.py|/)`", row.split("|")[1])
+    for row in re.findall(r"^\| `[^|]*(?:\.py|/)` .*", README, re.MULTILINE)
+]
 MODULES = {path.stem for path in ROOM.iterdir() if path.suffix == ".py" or path.name == "checks"} - {"__init__"}
 
 
@@ -73,3 +79,16 @@ def test_the_example_is_a_check() -> None:
 @pytest.mark.parametrize(("dialect", "words"), [(CUSTOM, "{} checks as a custom app"), (OIN, "{} as an OIN app")])
 def test_the_numbers_of_checks(dialect: str, words: str) -> None:
     assert words.format(sum(dialect in check.dialects for step in STEPS for check in step.checks)) in README
+
+
+def test_the_example_of_the_organisation_file_is_read_and_the_table_names_each_attribute() -> None:
+    example = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    found = read_organisation(example)
+    assert found.assigned() == {"ada@example.com": ["managed:admin"]}
+    assert found.pushed == ["Support"]
+    rows = [row.split("|")[1:3] for row in re.findall(r"^\| `(?:people|groups|app)[.`].*", README, re.MULTILINE)]
+    named = {(place.strip(" `"), name) for place, names in rows for name in re.findall(r"`(\w+)`", names)}
+    assert named == {
+        *(("people", each.name) for each in fields(Employee)), *(("groups", each.name) for each in fields(Group)),
+        ("app.groups", "group"), ("app.groups", "roles"), ("app.people", "person"), ("app.people", "roles"),
+    }  # fmt: skip

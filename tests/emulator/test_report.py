@@ -27,3 +27,14 @@ def test_a_terminal_that_cannot_show_the_marks_gets_ascii() -> None:
     ResultTable(lines.append, "ascii").show(result)
     assert lines[3].startswith("FAILED")
     assert "".join(lines).isascii()
+
+
+def test_the_failed_checks_are_listed_at_the_end() -> None:
+    lines: list[str] = []
+    results = [
+        Result("a", "Import", "pages", "GET /Users", "200", "500 Oops", FAILED),
+        Result("b", "Import", "names", "GET /Users", "200", "200", PASSED),
+        Result("c", "Push", "groups", "POST /Groups", "201", "404 Not found", FAILED),
+    ]
+    ResultTable(lines.append, "utf-8").list_failures(results)
+    assert lines == ["✗ Import: pages: 500 Oops", "✗ Push: groups: 404 Not found"]

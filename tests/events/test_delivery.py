@@ -21,6 +21,7 @@ from storage import events, webhooks
 from storage.journal import Author
 from tests.conftest import MakeServer
 from tests.support.client import ScimClient
+from tests.support.drills import RecordDrill
 from tests.support.picture import Picture, server_picture
 from tests.support.receiver import Receiver, moody
 from tests.support.server import ROOT, PerchServer, clean_environment
@@ -35,6 +36,7 @@ class Crew:
     def __init__(self, server: PerchServer) -> None:
         self.server = server
         self.running: list[subprocess.Popen[bytes]] = []
+        self.kills = 0
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         with (self.server.folder / "deliver.log").open("ab") as log:
@@ -50,6 +52,7 @@ class Crew:
             os.kill(process.pid, signal.SIGKILL)
         process.wait()
         self.running.remove(process)
+        self.kills += 1
 
     def end(self) -> None:
         for process in list(self.running):
@@ -161,12 +164,14 @@ def test_nothing_is_lost_or_out_of_order_while_all_fail(stage: DeliveryStage) ->
 
 
 @pytest.mark.long
-def test_nothing_is_lost_for_500_people_without_an_operator(stage: DeliveryStage) -> None:
+def test_nothing_is_lost_for_500_people_without_an_operator(stage: DeliveryStage, drill: RecordDrill) -> None:
     stage.crew.start()
     stage.crew.start()
     play(stage, 500, 3)
+    begun = time.monotonic()
     stage.wait_for_all(900)
     stage.check()
+    drill("deliverers are killed, the receiver fails", stage.crew.kills, 0, time.monotonic() - begun)
 
 
 def test_one_of_two_workers_delivers_and_the_other_takes_over(stage: DeliveryStage) -> None:

@@ -3,13 +3,22 @@
 import ipaddress
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from flask import Flask
 from standardwebhooks.webhooks import Webhook as Signature
 from standardwebhooks.webhooks import WebhookVerificationError
@@ -391,6 +400,55 @@ def test_the_connection_goes_to_the_checked_address_and_is_not_reopened(
     receiver.stop()
     sender.close()
     assert sender.send(body, headers).status == 0
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_receiver_without_a_valid_certificate_gets_nothing(
+    trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    if trusted:
+        client = ssl.create_default_context(cafile=certificate)
+        monkeypatch.setattr("scim.events.sender._tls", lambda: client)
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer_over_tls, args=(server, context, seen))
+        thread.start()
+        sender = WebhookSender(
+            f"https://localhost:{server.getsockname()[1]}/", AddressPolicy(False, frozenset({"localhost"})), 5
+        )
+        result = sender.send(b"{}", {})
+        sender.close()
+        thread.join(10)
+    assert (result.status, bool(seen)) == ((204, True) if trusted else (0, False)), result
+    assert trusted or "CERTIFICATE_VERIFY_FAILED" in result.text
+
+
+def answer_over_tls(server: socket.socket, context: ssl.SSLContext, seen: list[bytes]) -> None:
+    plain, _ = server.accept()
+    with suppress(OSError), context.wrap_socket(plain, server_side=True) as connected:
+        seen.append(connected.recv(1000))
+        connected.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+
+def self_signed(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    instant = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(
+            name, name, key.public_key(), x509.random_serial_number(), instant - timedelta(1), instant + timedelta(1)
+        )
+        .add_extension(names, False)
+        .sign(key, hashes.SHA256())
+    )
+    encoded = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = folder / "certificate.pem"
+    path.write_bytes(encoded + made.public_bytes(Encoding.PEM))
+    return path
 
 
 def test_private_addresses_need_a_setting(app: Flask) -> None:

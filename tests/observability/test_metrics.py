@@ -10,10 +10,15 @@ import pytest
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
+from schemas.events import KINDS
 from scim.observability import metrics
+from storage import events
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import ScimClient
-from tests.support.commands import run_command
+from tests.support.commands import run_command, run_json
+from tests.support.deliverer import delivering
+from tests.support.other_program import change_file
+from tests.support.resources import BULK
 from tests.support.server import PerchServer
 
 USERS = "/<workspace>/scim/v2/Users"
@@ -102,6 +107,53 @@ def test_the_state_of_the_fuse_is_a_metric(fuse: str, make_app: MakeApp) -> None
     assert figure(found, "perch_fuse_limit_users") == 10
     run_command(app, "fuse", "release")
     assert figure(scraped(app), "perch_fuse_state", state="released" if fuse == "on" else "off") == 1
+
+
+def events_of(samples: Samples, kind: str) -> float:
+    return figure(samples, "perch_events_total", kind=kind)
+
+
+def test_events_are_counted_by_kind_once_they_are_committed(app: Flask, okta: ScimClient) -> None:
+    before = scraped(app)
+    assert {kind for kind in KINDS if ("perch_events_total", (("kind", kind),)) in before} == set(KINDS)
+    made = okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]}).body
+    okta.put(f"/Users/{made['id']}", {"userName": "ada@example.com", "active": False})
+    assert okta.post("/Users", {"userName": "ada@example.com", "active": False}).status == 409
+    operations = [{"method": "POST", "path": "/Users", "bulkId": n, "data": {"userName": n}} for n in ("x", "x", "y")]
+    okta.post("/Bulk", {"schemas": [BULK], "Operations": operations})
+    after = scraped(app)
+    grown = {kind: events_of(after, kind) - events_of(before, kind) for kind in KINDS}
+    assert (grown["user.created"], grown["user.deactivated"], grown["login.withdrawn"]) == (3, 1, 1)
+    with app.extensions["perch"].database.read() as connection:
+        assert sum(grown.values()) == events.last(connection)
+
+
+def test_queues_of_webhooks_are_metrics(app: Flask, okta: ScimClient) -> None:
+    okta.post("/Users", {"userName": "before@example.com"})
+    assert "perch_webhook" not in str({name for name, _ in scraped(app)})
+    assert figure(scraped(app), "perch_deliverer_up") == 1, "none is needed"
+    ids = [run_json(app, "webhooks", "add", f"https://93.184.216.34/{n}")["id"] for n in range(2)]
+    found = scraped(app)
+    assert figure(found, "perch_deliverer_up") == 0
+    assert [figure(found, "perch_webhook_waiting_events", webhook=each) for each in ids] == [0, 0]
+    assert [figure(found, "perch_webhook_oldest_seconds", webhook=each) for each in ids] == [0, 0]
+    okta.post("/Users", {"userName": "ada@example.com"})
+    okta.post("/Users", {"userName": "bob@example.com"})
+    database = app.extensions["perch"].database
+    change_file(database, "UPDATE events SET at = '2026-01-01T00:00:00' WHERE seq = 2")
+    change_file(database, "INSERT INTO webhook_queue VALUES (?, 2, 'User x', 1, 0, 0)", ids[0])
+    change_file(database, "UPDATE webhooks SET position = 3 WHERE id = ?", ids[0])
+    with delivering(app):
+        found = scraped(app)
+    assert figure(found, "perch_deliverer_up") == 1
+    assert [figure(found, "perch_webhook_waiting_events", webhook=each) for each in ids] == [1, 2]
+    assert all(figure(found, "perch_webhook_oldest_seconds", webhook=each) > 86400 for each in ids)
+    change_file(database, "DELETE FROM webhook_queue")
+    change_file(database, "DELETE FROM events WHERE seq <= 2")
+    found = scraped(app)
+    assert [figure(found, "perch_webhook_waiting_events", webhook=each) for each in ids] == [0, 1]
+    assert 0 < figure(found, "perch_webhook_oldest_seconds", webhook=ids[1]) < 60
+    assert figure(found, "perch_webhook_oldest_seconds", webhook=ids[0]) == 0
 
 
 def test_counts_of_workers_add_up_even_if_some_are_killed(make_server: MakeServer) -> None:

@@ -120,10 +120,12 @@ def compose() -> dict[str, Any]:
 
 def test_compose_publishes_caddy_alone() -> None:
     services = compose()["services"]
-    assert {name for name, service in services.items() if "ports" in service} == {"caddy"}
+    ports = [(name, port) for name, service in services.items() for port in service.get("ports", [])]
+    assert {name for name, port in ports if not port.startswith("127.0.0.1:")} == {"caddy"}
     assert services["perch"]["environment"]["PERCH_TRUSTED_PROXIES"] == "1"
     assert services["perch"]["read_only"] is True
     assert services["litestream"]["profiles"] == ["litestream"]
+    assert services["prometheus"]["profiles"] == ["monitoring"]
 
 
 def test_compose_mounts_what_is_there() -> None:
@@ -145,4 +147,14 @@ def test_caddy_forwards_to_perch_and_keeps_monitoring_inside() -> None:
     assert all(line in text for line in ("read_header 10s", "read_body 5m", "request_buffers 256KiB"))
     assert "reverse_proxy perch:8000" in text
     assert "path /metrics /readyz" in text
+    assert "header Content-Type application/scim+json*" in text, "which Caddy's own list of types lacks"
+    assert 'Strict-Transport-Security "max-age=31536000; includeSubDomains"' in text
     assert text.count("{") == text.count("}")
+
+
+def test_only_pages_are_redirected_to_https() -> None:
+    text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    (plain,) = re.findall(r"^http://\{\$DOMAIN\} \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    assert "@pages path / /console /console/*\n" in plain
+    assert re.findall(r"^\tredir .*", plain, re.MULTILINE) == ["\tredir @pages https://{host}{uri} 308"]
+    assert re.search(r'^\trespond ".*" 403$', plain, re.MULTILINE)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -51,18 +53,19 @@ class ExampleApplication:
             process.kill()
             process.wait()
 
-    def until(self, ask: Any, status: int) -> requests.Response:
-        """Ask until the answer has a status."""
-        end = time.monotonic() + 40
-        while True:
-            try:
-                answer: requests.Response = ask()
-                if answer.status_code == status:
-                    return answer
-            except requests.ConnectionError:
-                pass
-            assert time.monotonic() < end
-            time.sleep(0.05)
+
+def until(ask: Any, status: int) -> requests.Response:
+    """Ask until the answer has a status."""
+    end = time.monotonic() + 40
+    while True:
+        try:
+            answer: requests.Response = ask()
+            if answer.status_code == status:
+                return answer
+        except requests.ConnectionError:
+            pass
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -93,20 +96,69 @@ def unused_port() -> int:
 def test_people_come_and_go_as_perch_says(server: PerchServer, application: ExampleApplication) -> None:
     client, site = server.client("okta", server.key), application.origin
     ann, before = application.browser(), application.browser()
-    application.until(lambda: before.post(f"{site}/login", {"userName": "before@example.com"}), 200)
+    until(lambda: before.post(f"{site}/login", {"userName": "before@example.com"}), 200)
     assert ann.post(f"{site}/login", {"userName": "ann@example.com"}).status_code == 403
     made = client.post("/Users", {"userName": "ann@example.com", "roles": ["a"], "active": True}).body
-    answer = application.until(lambda: ann.post(f"{site}/login", {"userName": "Ann@example.com"}), 200)
+    answer = until(lambda: ann.post(f"{site}/login", {"userName": "Ann@example.com"}), 200)
     assert answer.json() == {"userName": "ann@example.com", "roles": ["a"]}
     client.put(f"/Users/{made['id']}", {"userName": "ann@example.com", "roles": ["a", "b"], "active": True})
-    application.until(
-        lambda: ann.get(site) if ann.get(site).json()["roles"] == ["a", "b"] else requests.Response(), 200
-    )
+    until(lambda: ann.get(site) if ann.get(site).json()["roles"] == ["a", "b"] else requests.Response(), 200)
     client.put(f"/Users/{made['id']}", {"userName": "ann@example.com", "roles": ["a", "b"], "active": False})
-    application.until(lambda: ann.get(site), 401)
+    until(lambda: ann.get(site), 401)
     assert before.get(site).status_code == 200
     forged = json.dumps({"type": "user.deleted", "data": {"user": {"id": "x"}}})
     assert before.post(f"{site}/perch", forged).status_code == 400
+
+
+def readme_lines(server: PerchServer, port: int) -> str:
+    """Return the README's own lines for the example, for another port of Perch and of the example."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    wanted = [line for block in blocks for line in block.splitlines() if re.match(r"export (BASE|PERCH_[BSW])", line)]
+    (last,) = [line for block in blocks for line in block.splitlines() if "examples/app.py" in line]
+    assert len(wanted) == 4, wanted
+    text = "\n".join([*wanted, f"exec {last}"])
+    return text.replace("http://127.0.0.1:8000", server.origin).replace("5000", str(port))
+
+
+def settings_of_make_run() -> dict[str, str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return dict(re.findall(r'(PERCH_\w+)="\$\$\{PERCH_\w+-(\w+)\}"', text))
+
+
+def test_the_lines_of_the_readme_end_a_session(make_server: MakeServer, unused_port: int, tmp_path: Path) -> None:
+    settings = settings_of_make_run()
+    assert settings["PERCH_WEBHOOKS_ALLOW_PRIVATE"] == "on"
+    server = make_server(settings=settings)
+    server.start()
+    client, site = server.client("okta", server.key), f"http://127.0.0.1:{unused_port}"
+    ada = {"userName": "ada@example.com", "roles": ["managed:editor"], "active": True}
+    identifier = client.post("/Users", ada).body["id"]
+    # The terminal of the lines has only what `. .venv/bin/activate` gives, and the folder's database.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    terminal = clean_environment({"PERCH_DATABASE": str(server.database), "PATH": path})
+    commands = [
+        (["sh", "-e", "-c", readme_lines(server, unused_port)], terminal),
+        ([sys.executable, "-m", "flask", "deliver"], clean_environment(server.settings)),
+    ]
+    log = (tmp_path / "log").open("wb")
+    processes = [
+        subprocess.Popen(line, cwd=ROOT, env=given, stderr=log, stdout=log, start_new_session=True)
+        for line, given in commands
+    ]
+    try:
+        browser = requests.Session()
+        browser.trust_env = False
+        until(lambda: browser.post(f"{site}/login", {"userName": "ADA@example.com"}), 200)
+        assert browser.get(site).json() == {"userName": "ada@example.com", "roles": ["managed:editor"]}
+        client.put(f"/Users/{identifier}", {**ada, "active": False})
+        until(lambda: browser.get(site), 401)
+        assert browser.post(f"{site}/login", {"userName": "ada@example.com"}).status_code == 403
+    finally:
+        for process in processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        log.close()
 
 
 def test_the_example_is_short() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import MakeServer
 from tests.support.client import Answer, ScimClient
+from tests.support.drills import RecordDrill
 from tests.support.resources import patch_op
 from tests.support.server import PerchServer
 from tests.support.writers import check_file, compare, in_threads, make_writers
@@ -47,7 +48,7 @@ def at_once(server: PerchServer, number: int, send: Callable[[int, ScimClient], 
 
 
 @pytest.mark.parametrize("seconds", [4, pytest.param(20, marks=pytest.mark.long)])
-def test_all_write_at_once(seconds: int, server: PerchServer) -> None:
+def test_all_write_at_once(seconds: int, server: PerchServer, drill: RecordDrill) -> None:
     writers = make_writers(server.client(key=server.key), CLIENTS, seconds)
     stop = threading.Event()
     threads = in_threads(server, writers, stop)
@@ -62,6 +63,7 @@ def test_all_write_at_once(seconds: int, server: PerchServer) -> None:
     assert server.stop() == 0
     check_file(server.database)
     assert "Traceback" not in server.log()
+    drill(f"{CLIENTS} clients write at once", 0, 0, seconds)
 
 
 def test_parallel_adds_to_one_group_are_all_kept(server: PerchServer) -> None:

@@ -17,6 +17,8 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 ANSWER = re.search(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 # The tests' interpreter replaces the virtual environment that `make run` creates.
 ACTIVATE = ". .venv/bin/activate\n"
+# It serves until it is stopped; tests/operations/test_example_app.py runs it.
+EXAMPLE = "flask --app examples/app.py run --port 5000\n"
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def test_every_block_runs(make_server: MakeServer, folder: Path) -> None:
     server = make_server(settings={"PERCH_FAULTS": "on", "PERCH_TRAFFIC": "all"})
     server.start()
     script = "set -euo pipefail\n" + "\n".join(f"printf '\\n--- {n}\\n'\n{block}" for n, block in enumerate(BLOCKS))
-    script = script.replace(ACTIVATE, "").replace("http://127.0.0.1:8000", server.origin)
+    script = script.replace(ACTIVATE, "").replace(EXAMPLE, "").replace("http://127.0.0.1:8000", server.origin)
     environment = clean_environment({"PERCH_DATABASE": str(server.database), "PERCH_PUBLIC_URL": server.origin})
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeServer
+from tests.support.drills import RecordDrill
 from tests.support.server import ROOT, PerchServer, clean_environment, run_flask
 
 WAITING = re.compile(r"Waiting for \S+ for (\d+) s: another process")
@@ -49,7 +50,9 @@ def flask(database: Path, *arguments: str, **settings: str) -> subprocess.Popen[
 @pytest.mark.parametrize(
     "seconds", [12, pytest.param(43, marks=pytest.mark.long, id="longer than a worker may be silent")]
 )
-def test_a_start_waits_as_long_as_another_process_has_the_file(seconds: int, make_server: MakeServer) -> None:
+def test_a_start_waits_as_long_as_another_process_has_the_file(
+    seconds: int, make_server: MakeServer, drill: RecordDrill
+) -> None:
     server = make_server(workers=2)
     other = make_server()
     other.flask("init")
@@ -68,6 +71,7 @@ def test_a_start_waits_as_long_as_another_process_has_the_file(seconds: int, mak
     assert command.returncode == 0 and [key["name"] for key in json.loads(out)] == ["First Okta key"]
     assert len(WAITING.findall(notices)) == seconds // 10
     assert server.stop() == 0
+    drill("a start waits for another process", 0, 0, seconds)
 
 
 def test_a_waiting_server_stops_at_once(make_server: MakeServer) -> None:
@@ -89,7 +93,9 @@ def slow_server(make_server: MakeServer, seconds: float) -> PerchServer:
 
 
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.long)])
-def test_a_slow_migration_is_finished_once_while_others_wait(seconds: int, make_server: MakeServer) -> None:
+def test_a_slow_migration_is_finished_once_while_others_wait(
+    seconds: int, make_server: MakeServer, drill: RecordDrill
+) -> None:
     server = slow_server(make_server, seconds)
     server.start(wait=False)
     time.sleep(seconds)
@@ -100,6 +106,7 @@ def test_a_slow_migration_is_finished_once_while_others_wait(seconds: int, make_
         found = connection.execute("SELECT count(*) FROM _sqlite_migrations WHERE name = 'm999_slow'").fetchone()
     assert found == (1,)
     assert server.stop() == 0
+    drill("a slow migration", 0, 0, seconds)
 
 
 def test_a_stop_during_a_migration_takes_it_back(make_server: MakeServer) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from storage import fuse
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import ScimClient
-from tests.support.commands import run_command
+from tests.support.commands import run_command, run_json
+from tests.support.deliverer import delivering
 from tests.support.other_program import change_file
 from tests.support.server import run_flask
 
@@ -125,3 +127,49 @@ def test_a_misspelt_setting_is_reported(tmp_path: Path) -> None:
     run_flask(tmp_path / "perch.db", "init")
     result = run_flask(tmp_path / "perch.db", "doctor", PERCH_TRAFIC="all")
     assert "look  settings: PERCH_TRAFIC" in result.stdout
+
+
+# What an operator should know now
+
+
+def webhook(app: Flask) -> str:
+    return str(run_json(app, "webhooks", "add", "https://93.184.216.34/perch")["id"])
+
+
+def test_a_missing_deliverer_is_wrong_while_a_webhook_is_active(app: Flask) -> None:
+    assert findings(app)["deliverer"] == [("ok", "No webhook needs one.")]
+    identifier = webhook(app)
+    assert findings(app, 1)["deliverer"] == [("wrong", "Nobody delivers events to the webhooks; they wait.")]
+    with delivering(app):
+        assert findings(app)["deliverer"] == [("ok", "It runs.")]
+    run_command(app, "webhooks", "pause", identifier)
+    assert findings(app)["deliverer"] == [("ok", "No webhook needs one.")]
+
+
+def test_webhooks_that_fail_or_are_paused_are_worth_a_look(app: Flask) -> None:
+    identifiers = [webhook(app) for _ in range(8)]
+    database = app.extensions["perch"].database
+    with delivering(app):
+        assert findings(app)["webhooks"] == [("ok", "None of 8 fails or is paused.")]
+        run_command(app, "webhooks", "pause", identifiers[0])
+        change_file(database, "UPDATE webhooks SET failures = 2, reason = 'evt_1: 503' WHERE id = ?", identifiers[1])
+        (paused, failing) = sorted(findings(app)["webhooks"], key=lambda each: identifiers[1] in each[1])
+        assert paused[0] == failing[0] == "look"
+        assert "is paused since 20" in paused[1] and "paused by an operator" in paused[1]
+        assert failing[1] == f"The webhook {identifiers[1]} failed 2 times in a row: evt_1: 503."
+        change_file(database, "UPDATE webhooks SET failures = 1")
+        found = findings(app)["webhooks"]
+        assert len(found) == 6 and found[-1] == ("look", "3 more webhooks fail or are paused.")
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_a_blown_fuse_is_wrong(switch: str, make_app: MakeApp) -> None:
+    app = make_app(PERCH_FUSE=switch)
+    assert findings(app)["fuse"] == [("ok", f"Its state is {'ready' if switch == 'on' else 'off'}.")]
+    with app.extensions["perch"].database.write() as connection:
+        fuse.blow(connection, {"at": "2026-11-27T08:00:00.000Z", "lost": 10, "active": 20, "limit": 10, "minutes": 10})
+    found = findings(app, int(switch == "on"))["fuse"][0]
+    assert found[0] == ("wrong" if switch == "on" else "ok")
+    assert ("since 2026-11-27T08:00:00.000Z" in found[1]) is (switch == "on")
+    run_command(app, "fuse", "release")
+    assert findings(app)["fuse"][0][0] == "ok"

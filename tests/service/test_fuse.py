@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from scim.service import fuse
 from tests.conftest import MakeApp, MakeClient, MakeServer
 from tests.support.client import Answer, ScimClient
 from tests.support.commands import run_command, run_json
@@ -198,3 +199,62 @@ def test_workers_count_losses_together(make_server: MakeServer) -> None:
     assert (statuses.count(200), statuses.count(429)) == (12, 48)
     assert sum(entry["action"] == "fuse blown" for entry in server.flask_json("journal")) == 1
     assert Path(server.database).exists()
+
+
+def losses_of(fused: Flask) -> list[str]:
+    """Return the names of the users whom the fuse's page lists."""
+    perch = fused.extensions["perch"]
+    with perch.database.read() as connection:
+        state = fuse.read(connection, perch.settings)
+        return [loss.name for loss in fuse.losses(connection, state)]
+
+
+def test_everybody_who_went_is_listed_and_nobody_else(fused: Flask, client: ScimClient) -> None:
+    """Listed: deactivated, deleted, or one after the other; not: here again, never active, refused."""
+    people = people_of(client, 40)
+    back = client.patch(f"/Users/{people[0]}", patch_op({"op": "replace", "value": {"active": False}}))
+    assert back.status == 200
+    client.patch(f"/Users/{people[0]}", patch_op({"op": "replace", "value": {"active": True}}))
+    client.post("/Users", {"userName": "never", "active": False})
+    assert (
+        client.delete(f"/Users/{client.post('/Users', {'userName': 'off', 'active': False}).body['id']}").status == 204
+    )
+    assert patch_inactive(client, people[1]).status == 200 and delete(client, people[1]).status == 204
+    assert client.patch(f"/Users/{people[2]}", patch_op({"op": "replace", "value": {"title": "x"}})).status == 200
+    takes = (delete, put_inactive, patch_active_away, in_bulk)
+    statuses = [takes[place % 4](client, people[place]).status for place in range(3, 20)]
+    went = 1 + sum(status in (200, 204) for status in statuses)
+    assert statuses[-1] == 429
+    assert losses_of(fused) == [f"person-{place}" for place in range(went + 1, 2, -1)] + ["person-1"]
+    assert len(losses_of(fused)) == went == run_json(fused, "fuse", "status")["blown"]["lost"] - 1
+
+
+def test_only_the_window_in_which_the_fuse_blew_is_listed(fused: Flask, client: ScimClient) -> None:
+    people = people_of(client, 60)
+    assert {delete(client, identifier).status for identifier in people[:5]} == {204}
+    with closing(sqlite3.connect(fused.extensions["perch"].database.path)) as connection, connection:
+        connection.execute("UPDATE journal SET at = '2026-01-01T00:00:00'")
+    shift(fused, 3600)
+    assert losses_of(fused) == []
+    statuses = [delete(client, identifier).status for identifier in people[5:30]]
+    assert losses_of(fused) == [f"person-{place}" for place in range(4 + statuses.count(204), 4, -1)]
+    shift(fused, 7200)
+    assert len(losses_of(fused)) == statuses.count(204)
+    run_command(fused, "fuse", "release")
+    assert losses_of(fused) == []
+
+
+def test_refusals_are_counted_for_each_key(fused: Flask, client: ScimClient, make_client: MakeClient) -> None:
+    other = make_client("entra", app=fused)
+    people = people_of(client, 20)
+    statuses = [delete(client, identifier).status for identifier in people[:12]]
+    assert statuses.count(429) == 3
+    assert patch_inactive(other, people[15]).status == 429
+    operations = [{"method": "DELETE", "path": f"/Users/{identifier}"} for identifier in people[15:17]]
+    assert other.post("/Bulk", {"schemas": [BULK], "Operations": operations}).status == 200
+    assert other.patch(f"/Users/{people[15]}", patch_op({"op": "replace", "value": {"title": "x"}})).status == 200
+    refused = run_json(fused, "fuse", "status")["blown"]["refused"]
+    assert refused == {client.key.split("_")[1]: 3, other.key.split("_")[1]: 3}
+    assert "Deactivations and deletions refused since: 6." in run_command(fused, "fuse", "status")
+    run_command(fused, "fuse", "release")
+    assert run_json(fused, "fuse", "status")["blown"] is None

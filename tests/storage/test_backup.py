@@ -1,11 +1,14 @@
 """`flask backup` of a running deployment, and `flask restore` into a stopped one."""
 
 import os
+import pty
+import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 
 from tests.conftest import MakeServer
 from tests.support.client import Answer, ScimClient
-from tests.support.server import PerchServer, run_flask
+from tests.support.server import ROOT, PerchServer, clean_environment, run_flask
 from tests.support.writers import check_file, in_threads, make_writers
 
 PATHS = (
@@ -352,3 +355,127 @@ def test_a_backup_is_made_even_if_the_journal_cannot_be_written(make_server: Mak
     assert result.returncode == 0
     assert "The backup is done, but the journal could not be written" in result.stderr
     check_file(server.folder / "backup.db")
+
+
+# flask backup -
+
+
+def streaming(server: PerchServer, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "flask", "backup", "-"], cwd=ROOT, env=clean_environment(server.settings),
+        stderr=subprocess.PIPE, **options,
+    )  # fmt: skip
+
+
+def wait_until(condition: Any) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def copies_held(process: subprocess.Popen[bytes]) -> list[str]:
+    """The unfinished copies that a process has open."""
+    held = []
+    for number in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(OSError):
+            held.append(os.readlink(number))
+    return [path for path in held if ".part" in path]
+
+
+def stalled(server: PerchServer) -> subprocess.Popen[bytes]:
+    """A streamed backup whose reader takes nothing; the copy is larger than a pipe holds."""
+    process = streaming(server, stdout=subprocess.PIPE)
+    wait_until(lambda: any(path.endswith("(deleted)") for path in copies_held(process)))
+    return process
+
+
+@pytest.fixture
+def populated(make_server: MakeServer) -> PerchServer:
+    server = make_server(settings={"PERCH_LOG_FORMAT": "json"})
+    server.start()
+    populate(server)
+    return server
+
+
+def test_a_streamed_backup_is_a_backup(populated: PerchServer) -> None:
+    populated.stop()
+    streamed, written = populated.folder / "streamed.db", populated.folder / "written.db"
+    populated.flask("backup", str(written))
+    with streamed.open("wb") as output:
+        process = streaming(populated, stdout=output)
+        assert process.wait(30) == 0
+    assert process.stderr is not None
+    notices = process.stderr.read().decode().splitlines()
+    assert notices[-1].startswith("Standard output: workspace ") and "users" in notices[-1]
+    check_file(streamed)
+    held, expected = tables(streamed), tables(written)
+    different = {name for name in expected if held[name] != expected[name]}
+    assert different <= {"journal", "sqlite_sequence"}, "the second backup has the journal's entry of the first"
+    noted = [entry for entry in populated.flask_json("journal") if entry["action"] == "backup"]
+    assert "standard output" in str(noted[0]) and not leftovers(populated.folder)
+
+
+def test_a_streamed_backup_is_made_beside_the_database(populated: PerchServer) -> None:
+    process = stalled(populated)
+    (copy,) = copies_held(process)
+    assert Path(copy).parent == populated.folder and not leftovers(populated.folder)
+    assert process.stdout is not None and len(process.stdout.read()) > 64 * 1024
+    assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_of_a_stream_whose_command_is_killed(number: int, populated: PerchServer) -> None:
+    process = stalled(populated)
+    process.send_signal(number)
+    process.wait(20)
+    assert not leftovers(populated.folder)
+
+
+def test_nothing_is_left_of_a_stream_whose_reader_goes_away(populated: PerchServer) -> None:
+    process = stalled(populated)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.wait(20) == 1
+    (line,) = process.stderr.read().decode().splitlines()
+    assert line.endswith("so the backup is incomplete: its reader ended.")
+    assert not leftovers(populated.folder)
+
+
+def test_a_stream_that_cannot_be_written_fails(populated: PerchServer) -> None:
+    with open("/dev/full", "wb") as full:
+        process = streaming(populated, stdout=full)
+        assert process.wait(20) == 1
+    assert process.stderr is not None
+    assert b"incomplete: No space left on device." in process.stderr.read() and not leftovers(populated.folder)
+
+
+def test_no_stream_goes_to_a_terminal(populated: PerchServer) -> None:
+    master, terminal = pty.openpty()
+    process = streaming(populated, stdout=terminal)
+    assert process.wait(20) == 2
+    assert process.stderr is not None and b"flask backup - > " in process.stderr.read()
+    os.set_blocking(master, False)
+    with suppress(BlockingIOError):
+        assert os.read(master, 100) == b""
+    os.close(master)
+    os.close(terminal)
+
+
+def test_a_damaged_file_streams_nothing(populated: PerchServer) -> None:
+    populated.stop()
+    cut(populated.database)
+    result = run_flask(populated.database, "backup", "-")
+    assert (result.returncode, result.stdout) == (1, "") and "damaged" in result.stderr
+    assert not leftovers(populated.folder)
+
+
+def test_a_file_may_be_named_with_a_dash(populated: PerchServer) -> None:
+    named = populated.folder / "-"
+    result = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", str(ROOT / "app.py"), "backup", "./-"], cwd=populated.folder,
+        env=clean_environment({**populated.settings, "PYTHONPATH": str(ROOT)}), capture_output=True, check=True,
+    )  # fmt: skip
+    assert result.stdout.startswith(b"./-: workspace ")
+    check_file(named)

@@ -182,6 +182,30 @@ def test_a_server_survives_a_disk_that_fills_up(small_disk: PerchServer, start_f
     check_file(server.database)
 
 
+def test_a_full_disk_is_not_ready_until_a_write_commits(small_disk: PerchServer) -> None:
+    server = small_disk
+    server.settings["PERCH_DISK_FREE"] = "0"
+    server.start()
+    client = server.client(key=server.key)
+
+    def ready() -> int:
+        return server.client().transport("GET", "/readyz", {}, None)[0]
+
+    assert ready() == 200
+    filler = fill(server.folder)
+    assert {client.post("/Users", new_user(number)).status for number in range(400)} <= {201, 507}
+    statuses = []
+    for _ in range(8):
+        statuses.append(ready())
+        time.sleep(0.3)
+    assert 503 in statuses, "at least the worker that refused a write is not ready"
+    filler.unlink()
+    begun = time.monotonic()
+    while [ready() for _ in range(6)] != [200] * 6:
+        assert time.monotonic() - begun < 25
+        time.sleep(0.5)
+
+
 def test_a_full_disk_stops_the_first_start(small_disk: PerchServer, start_fails: Callable[..., None]) -> None:
     filler = fill(small_disk.folder)
     start_fails(small_disk, "full")

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.conftest import MakeServer
+from tests.support.drills import RecordDrill
 from tests.support.server import PerchServer
 from tests.support.writers import Writer, check_file, compare, in_threads, make_writers
 
@@ -14,14 +15,17 @@ WRITERS = 8
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=pytest.mark.long)])
-def test_acknowledged_writes_survive_kill_9(rounds: int, make_server: MakeServer) -> None:
+def test_acknowledged_writes_survive_kill_9(rounds: int, make_server: MakeServer, drill: RecordDrill) -> None:
     server = make_server(workers=3, settings={"PERCH_FUSE": "off"})
     server.start()
     moments = random.Random(rounds)
     writers = make_writers(server.client(key=server.key), WRITERS, rounds)
+    slowest = 0.0
     for _ in range(rounds):
         write_until_killed(server, writers, moments.uniform(0.3, 1.5))
+        begun = time.monotonic()
         server.start()
+        slowest = max(slowest, time.monotonic() - begun)
         compare(server.client(key=server.key), writers)
         check_file(server.database)
     acknowledged = sum(writer.acknowledged for writer in writers)
@@ -29,6 +33,7 @@ def test_acknowledged_writes_survive_kill_9(rounds: int, make_server: MakeServer
     assert not [answer for writer in writers for answer in writer.refused]
     assert server.stop() == 0
     check_file(server.database)
+    drill("kill -9 of all processes under load", rounds, 0, slowest)
 
 
 def write_until_killed(server: PerchServer, writers: list[Writer], seconds: float) -> None:

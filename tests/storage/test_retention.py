@@ -12,7 +12,7 @@ from flask import Flask
 
 from scim.service import retention
 from storage.database import Database
-from tests.conftest import MakeApp, MakeClient
+from tests.conftest import MakeApp, MakeClient, MakeServer
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
 from tests.support.console import PASSWORD, Console
@@ -54,8 +54,8 @@ def bytes_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()).lower()
 
 
-def test_old_entries_are_pruned_in_batches(app: Flask, generic: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    generic.post("/Users", {"userName": "first"})
+def test_old_entries_are_pruned_in_batches(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_command(app, "keys", "create", "first")
     insert = (
         "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) "
@@ -64,20 +64,17 @@ def test_old_entries_are_pruned_in_batches(app: Flask, generic: ScimClient, monk
     with closing(sqlite3.connect(database(app).path)) as connection, connection:
         connection.execute(insert, ("2020-01-01T00:00:00",))
     monkeypatch.setattr(retention, "SOON", 0)
-    kept = []
-    for number in range(5):
-        settle(app)  # pruning is skipped while somebody else writes
-        app.extensions["perch.retention"]._next = 0
-        generic.post("/Users", {"userName": f"user-{number}"})
+    kept, pauses = [], []
+    for _ in range(4):
+        pauses.append(app.extensions["perch.retention"].prune() > 0)
         kept.append(len(run_json(app, "journal", "--limit", "5000")))
-    # One more is the entry of the key.
-    assert kept == [703, 204, 5, 6, 7]
+    assert kept == [701, 201, 1, 1]
+    assert pauses == [False, False, True, True]
 
 
-def test_entries_are_kept_for_the_days_of_the_setting(make_app: MakeApp, make_client: MakeClient) -> None:
+def test_entries_are_kept_for_the_days_of_the_setting(make_app: MakeApp) -> None:
     app = make_app(PERCH_JOURNAL_DAYS="30")
-    client = make_client(app=app)
-    client.post("/Users", {"userName": "first"})
+    run_command(app, "keys", "create", "first")
     with closing(sqlite3.connect(database(app).path)) as connection, connection:
         for days in (29, 31):
             at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - days * 86400))
@@ -86,27 +83,73 @@ def test_entries_are_kept_for_the_days_of_the_setting(make_app: MakeApp, make_cl
                 "VALUES (?, '', '', 'create', 'User', '1', ?, '', '{}')",
                 (at, f"{days} days"),
             )
-    settle(app)
+    app.extensions["perch.retention"].prune()
+    assert [entry["name"] for entry in run_json(app, "journal")] == ["29 days", "first"]
+
+
+def age(path: Path, days: int) -> None:
+    """Make all that journal and outbox hold older by some days, as if the machine had slept."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table in ("journal", "events"):
+            connection.execute(f"UPDATE {table} SET at = strftime('%Y-%m-%dT%H:%M:%f', at, ?)", (f"-{days} days",))
+
+
+def rows(path: Path) -> tuple[int, ...]:
+    with closing(sqlite3.connect(path)) as connection:
+        found: tuple[int, ...] = connection.execute(
+            "SELECT (SELECT count(*) FROM journal), (SELECT count(*) FROM events)"
+        ).fetchone()
+        return found
+
+
+def until_rows(path: Path, expected: tuple[int, ...]) -> None:
+    end = time.monotonic() + 20
+    while rows(path) != expected:
+        assert time.monotonic() < end, rows(path)
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("traffic", ["off", "all"])
+def test_a_server_to_which_nobody_writes_prunes_what_is_too_old(traffic: str, make_server: MakeServer) -> None:
+    server = make_server(workers=1, settings={"PERCH_TRAFFIC": traffic})
+    server.start()
+    server.client(key=server.key).post("/Users", {"userName": "ada", "active": True})
+    assert server.stop() == 0
+    age(server.database, 29)
+    kept = rows(server.database)
+    assert kept[0] >= 2 and kept[1] >= 1
+    server.start()
+    assert server.stop() == 0
+    assert rows(server.database) == kept
+    age(server.database, 2)
+    server.start()
+    # The newest event stays, so that the cursor behind it works.
+    until_rows(server.database, (kept[0], 1))
+    assert server.stop() == 0
+    age(server.database, 335)
+    server.start()
+    until_rows(server.database, (0, 1))
+
+
+def test_the_thread_prunes_again_and_again_without_a_request(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_command(app, "keys", "create", "old")
+    monkeypatch.setattr(retention, "EVERY", 0.1)
+    app.extensions["perch.traffic"].writer.start()
+    time.sleep(0.5)
+    assert rows(database(app).path)[0] == 1
+    age(database(app).path, 366)
+    until_rows(database(app).path, (0, 0))
+
+
+def test_pruning_survives_a_busy_file(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_command(app, "keys", "create", "old")
+    age(database(app).path, 366)
+    database(app).write_wait = 0.1
+    with Database(database(app).path).write():
+        assert 0 < app.extensions["perch.retention"].prune() <= retention.SOON
     app.extensions["perch.retention"]._next = 0
-    client.post("/Users", {"userName": "second"})
-    assert [entry["name"] for entry in run_json(app, "journal")] == ["second", "29 days", "first", "generic test"]
-
-
-def test_reads_and_failed_requests_prune_nothing(app: Flask, generic: ScimClient) -> None:
-    kept = app.extensions["perch.retention"]
-    kept._next = 0
-    generic.get("/Users")
-    generic.post("/Users", {})
-    assert kept._next == 0
-
-
-def test_no_request_waits_for_pruning(app: Flask, generic: ScimClient) -> None:
-    app.extensions["perch.retention"]._next = 0
-    other = Database(database(app).path)
-    with other.write():
-        begin = time.monotonic()
-        assert generic.post("/Users/.search", {"filter": 'userName eq "x"'}).status == 200
-        assert time.monotonic() - begin < 5
+    assert app.extensions["perch.retention"].prune() > retention.SOON
+    assert rows(database(app).path) == (0, 0)
 
 
 def test_an_existing_person_is_not_forgotten(watched: Flask, client: ScimClient) -> None:

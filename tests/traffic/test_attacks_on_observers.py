@@ -65,3 +65,32 @@ def test_a_deeply_nested_request_breaks_no_page_or_command(make_app: MakeApp) ->
     number = run_json(app, "traffic", "--json")[0]["seq"]
     assert console.get(f"/requests/{number}").status_code == 200
     assert "POST" in run_command(app, "traffic", "show", str(number))
+
+
+HALVES = [
+    '{"Operations": [{"op": "replace", "path": "\\ud800", "value": 1}]}',
+    '{"Operations": [{"op": "add", "path": "urn:x:\\ud800", "value": 1}]}',
+    '{"Operations": [{"op": "add", "value": {"\\ud800": 1}}]}',
+    '{"userName": "\\ud800"}',
+    '{"userName": "ann", "password": "x", "\\ud800": {"x": ["\\udfff\\ud800"]}}',
+    '{"Operations": [{"op": "remove", "path": "emails[type eq \\"\\ud800\\"]"}]}',
+]
+
+
+@pytest.mark.parametrize("body", HALVES)
+def test_half_of_a_surrogate_pair_breaks_no_page_or_command(body: str, make_app: MakeApp) -> None:
+    app = make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
+    headers = {"Authorization": create_key(app, "any"), "Content-Type": "application/json"}
+    for method, path in (("POST", "/Users"), ("PATCH", "/Users/none"), ("PATCH", "/Groups/\\ud800")):
+        answer = app.test_client().open(f"{scim_path(app)}{path}", method=method, data=body, headers=headers)
+        assert answer.status_code == 400
+    app.extensions["perch.traffic"].writer.flush()
+    console = Console(app)
+    console.sign_in()
+    for path in ("/", "/requests", "/requests/quirks", "/keys", "/setup", "/okta"):
+        assert console.get(path).status_code == 200
+    for entry in run_json(app, "traffic", "--json"):
+        page = console.get(f"/requests/{entry['seq']}")
+        assert page.status_code == 200
+        assert "\\ud800" in page.text
+        run_command(app, "traffic", "show", str(entry["seq"]))

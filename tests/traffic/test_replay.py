@@ -90,16 +90,17 @@ def test_a_failed_and_a_disturbed_request_are_sent_again(make_app: MakeApp, make
     assert replay(app, newest(app)).status == 201
 
 
-def test_a_replay_works_in_every_mode_and_is_journalled_as_the_console(
+def test_a_success_is_recorded_in_full_when_it_is_a_replay_and_is_journalled_as_the_console(
     make_app: MakeApp, make_client: MakeClient
 ) -> None:
-    app = make_app(PERCH_TRAFFIC="off")
+    app = make_app(PERCH_TRAFFIC="errors")
     client = make_client("okta", app=app)
     key = client.key.split("_")[1]
     headers = {"Content-Type": "application/scim+json"}
     entry = TrafficEntry("2026-01-01T00:00:00", key, "x", "okta", "POST", f"{client.base_path}/Users", 201, 1.0,
                   headers, json.dumps(person("Eve")), seq=7, admitted=True)  # fmt: skip
-    assert replay(app, entry).status == 201
+    made = replay(app, entry)
+    assert made.status == 201 and made.request and not made.brief
     assert run_json(app, "journal")[0]["actor"] == "console"
 
 

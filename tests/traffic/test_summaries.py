@@ -48,7 +48,7 @@ CASES: list[tuple[str, str | None, str, Any, str]] = [
     ("POST /Users", "okta", "", {"userName": "a", "active": True}, "Okta creates the user"),
     ("POST /Users/", "okta", "", {"userName": "a", "active": False}, "Okta creates the user, deactivated"),
     ("POST /Users", "okta", "REACTIVATED", {"userName": "a"},
-     "Okta creates a user that is here deactivated, which re-activates it"),
+     "Okta creates the user, who is here deactivated, which re-activates it"),
     ("POST /Users", "okta", "", "not JSON", "Okta creates the user"),
     ("PUT /Users/1", "okta", "", {"active": False}, "Okta deactivates the user"),
     ("PUT /Users/1", "entra", "", {"Active": "False"}, "Entra deactivates the user"),

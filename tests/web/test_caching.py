@@ -1,10 +1,12 @@
-"""Every answer to SCIM clients and applications forbids content sniffing and, but for the key set, caching."""
+"""Every answer to SCIM clients and applications forbids content sniffing, frames and, but for the key set, caching."""
 
 import pytest
 
 from tests.conftest import MakeApp, MakeClient
 from tests.support.commands import run_command, scim_path
 from tests.support.resources import user
+
+POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 
 
 @pytest.mark.parametrize("key", [True, False])
@@ -25,9 +27,11 @@ def test_answers_are_not_cached(make_app: MakeApp, make_client: MakeClient, meth
     identifier, base = user(client, "ada")["id"], scim_path(app)
     url = path.format(base=base, id=identifier, workspace=base.removesuffix("/scim/v2"))
     headers = {"Authorization": client.key} if key else {}
-    answer = app.test_client().open(url, method=method, headers=headers)
+    answer = app.test_client().open(url, method=method, headers={**headers, "Origin": "https://evil.example"})
     assert answer.headers.getlist("Cache-Control") == ["no-store"]
     assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+    assert answer.headers.getlist("Content-Security-Policy") == [POLICY]
+    assert [name for name, _ in answer.headers if name.startswith("Access-Control")] == []
 
 
 def test_failures_and_planned_faults_are_not_cached(
@@ -42,6 +46,7 @@ def test_failures_and_planned_faults_are_not_cached(
     assert [answer.status for answer in answers] == [503, 401, 500]
     for answer in answers:
         assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+        assert answer.headers["Content-Security-Policy"] == POLICY
 
 
 def test_the_public_signing_keys_may_be_cached(make_app: MakeApp) -> None:
@@ -49,3 +54,4 @@ def test_the_public_signing_keys_may_be_cached(make_app: MakeApp) -> None:
     answer = app.test_client().get(scim_path(app).removesuffix("/scim/v2") + "/jwks.json")
     assert answer.headers.getlist("Cache-Control") == ["public, max-age=300"]
     assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+    assert answer.headers.getlist("Content-Security-Policy") == [POLICY]

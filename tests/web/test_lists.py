@@ -36,6 +36,14 @@ def client(make_app: MakeApp, make_client: MakeClient) -> ScimClient:
 
 
 @pytest.mark.parametrize(
+    "query", ["count=1&count=2", "count=1&COUNT=2", "Count=1&count=", "count=1&startIndex=1&count=x"]
+)
+def test_the_first_of_a_repeated_parameter_counts(client: ScimClient, query: str) -> None:
+    create_users(client, ["ada", "bob", "cy"])
+    assert client.get(f"/Users?{query}").body["itemsPerPage"] == 1
+
+
+@pytest.mark.parametrize(
     ("query", "first", "size", "start"),
     [
         ({}, "u000", 100, 1),

@@ -1,0 +1,40 @@
+"""The effect that planned changes of assignments would have on people, before anything is written."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from storage import effective_roles, planned_roles
+from storage.database import Connection
+from storage.planned_roles import RoleChange
+
+NAMED = 10
+
+
+class RolePlan(TypedDict):
+    """How many people would gain or lose a role or the login, and the userNames of the first ten of each."""
+
+    people: dict[str, int]
+    names: dict[str, list[str]]
+
+
+def of_changes(connection: Connection, changes: Sequence[RoleChange], gone: Sequence[str] = ()) -> RolePlan:
+    """Return the effect of changing assignments and of removing roles from the catalogue, by slug.
+
+    People without the login are counted with their roles, too: they would have the role once they are active.
+    """
+    found = planned_roles.planned_roles(connection, changes, gone)
+    people = {
+        "gainLogin": found.gain_login,
+        "loseLogin": found.lose_login,
+        "gainRole": found.gain_role,
+        "loseRole": found.lose_role,
+    }
+    return {
+        "people": {name: len(seqs) for name, seqs in people.items()},
+        "names": {name: _first(connection, seqs) for name, seqs in people.items()},
+    }
+
+
+def _first(connection: Connection, seqs: set[int]) -> list[str]:
+    """Return the userNames of those people who were created first."""
+    return [person.userName for person in effective_roles.named_users(connection, sorted(seqs)[:NAMED])]

@@ -1,0 +1,1 @@
+"""A campaign of hostile inputs against a real gunicorn: `make attack`."""
