@@ -53,7 +53,7 @@ def test_a_person_and_a_group_tell_who_took_whom_out(admin: Console, okta: ScimC
         rf"key Okta took Grace Hopper out of Support {ZONED} request Lost the role Viewer May no longer log in", text
     )
     assert re.search(
-        rf"the console gave the role Viewer to the group Support {ZONED} Gained the role Viewer May log in from now on",
+        rf"the console gave the role Viewer to the group Support {ZONED} request Gained the role Viewer May log in from now on",
         text,
     )
     assert f'took Grace Hopper out of <a href="/console/groups/{team}">Support</a>' in answer.text
@@ -62,7 +62,7 @@ def test_a_person_and_a_group_tell_who_took_whom_out(admin: Console, okta: ScimC
     assert cause and f'id="{cause[1]}"' in answer.text
     text = text_of(admin.get(f"/groups/{team}"))
     assert re.search(r"members removed Grace Hopper , (\S+ , )+\S+ and 13 more", text), text
-    assert re.search(rf"Role assigned by the console {ZONED} Gained the role Viewer roles.group", text), text
+    assert re.search(rf"Role assigned by the console {ZONED} request Gained the role Viewer roles.group", text), text
     okta.delete(f"/Groups/{team}")
     text = text_of(admin.get(f"/users/{person}"))
     assert "took Grace Hopper out of Support" in text
