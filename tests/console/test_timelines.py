@@ -53,7 +53,7 @@ def test_a_person_and_a_group_tell_who_took_whom_out(admin: Console, okta: ScimC
         rf"key Okta took Grace Hopper out of Support {ZONED} request Lost the role Viewer May no longer log in", text
     )
     assert re.search(
-        rf"the console gave the role Viewer to the group Support {ZONED} request Gained the role Viewer May log in from",
+        rf"the console gave the role Viewer to the group Support {ZONED} request Gained the role Viewer May log in",
         text,
     )
     assert f'took Grace Hopper out of <a href="/console/groups/{team}">Support</a>' in answer.text
