@@ -308,10 +308,10 @@ class Transaction(Snapshot):
         rules = group_rules.of_role(self.connection, slug)
         if (holders or rules) and not force:
             raise Conflict(_in_use(slug, holders, rules))
-        seqs = [row.seq for row, _ in holders]
+        seqs = [row.seq for row, *_ in holders]
         reach = self._changes.reach(seqs, [slug])
         roles.remove(self.connection, slug, seqs)
-        for row, source in holders:
+        for row, source, _ in holders:
             if source == roles.DIRECT:
                 resources.touch(self.connection, row)
         self._changes.role_removed(role, holders, reach)
@@ -341,9 +341,9 @@ def _source(row: ResourceRow) -> str:
     return roles.MANUAL if row.type == "User" else roles.GROUP
 
 
-def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str]], rules: Sequence[GroupRule]) -> str:
+def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str, int]], rules: Sequence[GroupRule]) -> str:
     users = [f"rule {rule.pattern}" for rule in rules]
-    users += [f"{row.type.lower()} {row.name} ({source})" for row, source in holders]
+    users += [f"{row.type.lower()} {row.name} ({source})" for row, source, _ in holders]
     more = f" and {len(users) - SHOWN_HOLDERS} more" if len(users) > SHOWN_HOLDERS else ""
     named = ", ".join(users[:SHOWN_HOLDERS])
     return f"The role '{slug}' is in use: {named}{more}. Withdraw it first, or force its removal."

@@ -1,11 +1,10 @@
 """Texts for stored codes and values: actions, sources, providers, instants, numbers, changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
 from storage import keys
-from storage.journal import SHOWN_MEMBERS
 from storage.receipts import ASKS, FAILED, Receipt, seconds_between
 
 HEADINGS = {
@@ -74,9 +73,9 @@ WORKSPACE_LABELS = {
     "traffic": "recorded requests",
     "kid": "key id",
 }
+NAMED_IDS = {"members", "groups"}
 # How many items of a list are shown before the rest is folded.
 SHOWN = 5
-PARTS = ("added", "removed")
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 GRANTED_BY = {
     "any": "over SCIM, by hand and through groups",
@@ -161,31 +160,21 @@ def duration(seconds: float) -> str:
     return count(int(seconds), "second")
 
 
-def steps(changes: dict[str, Any], type_name: str, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def steps(changes: dict[str, Any], type_name: str) -> list[tuple[str, str, str]]:
     """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part.
 
-    `names` has the names of members by id.
+    Members and groups are not among them: they are shown by name.
     """
     labels = WORKSPACE_LABELS if type_name == "Workspace" else {}
     found = []
     for name, change in changes.items():
+        if name in NAMED_IDS:
+            continue
         if isinstance(change, dict) and ("before" in change or "after" in change):
             found += _compared(labels.get(name, name), change.get("before"), change.get("after"))
-        elif isinstance(change, dict) and "added" in change:
-            found += [(f"{name} {part}", "", _members(change, part, names)) for part in PARTS if change.get(part)]
         else:
             found.append((name, "", value(change)))
     return found
-
-
-def _members(change: dict[str, Any], part: str, names: Mapping[str, str]) -> str:
-    """Return the first members that were added or removed by name, and how many more there were."""
-    ids = change.get(f"{part}Ids", ())
-    shown = [names[identifier] for identifier in ids[:SHOWN_MEMBERS] if identifier in names]
-    more = change[part] - len(shown)
-    if not shown:
-        return count(more, "member")
-    return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def _compared(name: str, before: Any, after: Any) -> list[tuple[str, str, str]]:

@@ -15,6 +15,7 @@ from storage.migrations import (
     console,
     directory,
     events,
+    history,
     provisioning,
     receipts,
     recording,
@@ -40,6 +41,7 @@ for _chapter in (
     words,
     rules,
     receipts,
+    history,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
