@@ -21,6 +21,7 @@ from storage.migrations import (
     recording,
     rules,
     scale,
+    sign_in,
     text,
     traffic,
     words,
@@ -42,6 +43,7 @@ for _chapter in (
     rules,
     receipts,
     history,
+    sign_in,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)

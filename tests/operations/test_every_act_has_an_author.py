@@ -25,6 +25,7 @@ from tests.support.resources import group_id, user_id
 # Tables and columns that note progress, sightings or guards against repetition: no act of anybody.
 IGNORED = {
     "journal",
+    "console_logins",
     "journal_members",
     "traffic",
     "traffic_hours",
@@ -42,7 +43,7 @@ PROGRESS = {"keys": {"lastUsed"}, "console_sessions": {"used"}, "faults": {"used
             "webhooks": {"delivered", "lastDelivered"}}  # fmt: skip
 # Rows of the table `workspace` that count what is no act.
 COUNTERS = {traffic.OF_KEYS}
-AUTHORS = re.compile(r"key:[0-9a-f]{10}|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
+AUTHORS = re.compile(r"key:[0-9a-f]{10}|person:.+|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
 SECRETS = re.compile(rf"whsec_|perch_[0-9a-f]{{10}}_|scrypt:|{PASSWORD}|\"d\":|token=s3cret")
 HOOK = "/hooks/x?token=s3cret"
 
