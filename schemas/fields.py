@@ -49,6 +49,8 @@ class Attribute(fields.Field[Any]):
     has_required_parts = False
     # Whether it is a sub-attribute.
     is_part = False
+    # Of the declaration under which storage indexes its values; 0 if it does not.
+    number = 0
     name: str
 
     def __init__(

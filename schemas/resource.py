@@ -60,14 +60,20 @@ class ScimSchema(Schema):
 class Extension(Complex):
     """An extension of a resource's schema (RFC 7643 section 3.3): an object in the document, under the schema's URN."""
 
-    def __init__(self, schema: type[ScimSchema]) -> None:
-        super().__init__(cast(dict[str, Attribute], schema().fields), schema.Meta.description)
+    def __init__(self, attributes: Mapping[str, Attribute], urn: str, title: str, description: str) -> None:
+        super().__init__(attributes, description)
         for field in self.subAttributes.values():
             field.is_part = False
-        self.title = schema.Meta.name
-        self.name = self.data_key = schema.Meta.urn
+        self.title = title
+        self.name = self.data_key = urn
         # Whether Perch computes all its attributes; every resource has such an extension.
         self.computed = all(field.readOnly for field in self.subAttributes.values())
+
+    @classmethod
+    def of(cls, schema: type[ScimSchema]) -> "Extension":
+        """Return the extension that a schema declares."""
+        meta = schema.Meta
+        return cls(cast(dict[str, Attribute], schema().fields), meta.urn, meta.name, meta.description)
 
     def write(self, value: Document) -> Document:
         return {name: field.write(value[name]) for name, field in self.subAttributes.items() if name in value}

@@ -200,5 +200,5 @@ class UserSchema(ResourceSchema):
     )
     x509Certificates = plural("Certificates.", Binary("A DER certificate in base64."))
 
-    enterprise = Extension(EnterpriseUser)
-    access = Extension(UserAccess)
+    enterprise = Extension.of(EnterpriseUser)
+    access = Extension.of(UserAccess)

@@ -42,7 +42,7 @@ def with_badges() -> ResourceTypes:
         items = String("Things of the person.", multiValued=True)
         card = Complex({"value": String("The card's id."), "lost": Boolean("Whether it is lost.")}, "The card.")
 
-    users = UserSchema.from_dict({"badges": Extension(Badges)}, name="UserSchema")
+    users = UserSchema.from_dict({"badges": Extension.of(Badges)}, name="UserSchema")
     return ResourceTypes(cast(ResourceSchema, users()), GroupSchema(), RoleSchema())
 
 
