@@ -26,6 +26,8 @@ class ResourceType:
         self.version = version
         self.derived = type(schema)(only=schema.Meta.derived)
         self.name = schema.Meta.name
+        # The attributes whose values storage indexes.
+        self.indexed = tuple(bound for bound in schema.paths() if bound.leaf.number)
         self.endpoint = f"/{self.name}s"
         # Clients may only read resources whose attributes are all readOnly.
         self.writable = not all(field.readOnly for field in schema.core.values())

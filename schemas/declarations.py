@@ -9,9 +9,11 @@ from marshmallow import RAISE, Schema, ValidationError, post_load, validates_sch
 from marshmallow import fields as marshmallow_fields
 
 from schemas import role, user
+from schemas.errors import InvalidValue
 from schemas.fields import SHORT_TEXT, Attribute, Boolean, Complex, DateTime, Integer, Reference, String
+from schemas.numbers import LARGEST_INTEGER
 from schemas.urns import former_names
-from schemas.values import invalid_value
+from schemas.values import invalid_value, sentences
 
 Table = dict[str, Any]
 Made = TypeVar("Made")
@@ -24,10 +26,22 @@ SUB_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]{0,99}")
 VERSION = re.compile(r"[0-9.]*")
 RESOURCES = ("User", "Group")
 MOST_SUBS, MOST_CANONICAL = 100, 1000
+
+
+class WholeNumber(Integer):
+    """A whole number of 64 bits, as SQLite compares it."""
+
+    def read_one(self, value: Any) -> int:
+        number = super().read_one(value)
+        if abs(number) > LARGEST_INTEGER:
+            raise ValidationError("must be a whole number of at most 64 bits.")
+        return number
+
+
 PLAIN: dict[str, type[Attribute]] = {
     "string": String,
     "boolean": Boolean,
-    "integer": Integer,
+    "integer": WholeNumber,
     "dateTime": DateTime,
     "reference": Reference,
 }
@@ -312,6 +326,15 @@ def together(declared: Sequence[Declaration]) -> dict[int, dict[str, list[str]]]
             faults[position] = {"resource": [text]}
         names.add(one.key)
     return faults
+
+
+def check_together(declared: Sequence[Declaration]) -> None:
+    """Refuse declarations that do not fit each other.
+
+    :raises InvalidValue: naming the attribute.
+    """
+    for position, faults in together(declared).items():
+        raise InvalidValue(sentences({declared[position].full_name: faults}))
 
 
 def read_declaration(table: Table) -> Declaration:

@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 from storage.migrations import (
     access,
     administration,
+    attributes,
     console,
     directory,
     events,
@@ -36,6 +37,7 @@ for _chapter in (
     administration,
     recording,
     words,
+    attributes,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
