@@ -109,7 +109,8 @@ class Attribute(fields.Field[Any]):
         if not isinstance(value, list):
             note(Tolerance.LONE_ELEMENT, self.name)
             value = [value]
-        return self.read_elements(value)
+        found = self.read_elements(value)
+        return found if self.kind == "complex" else self.distinct(found)
 
     def read_elements(self, values: list[Any]) -> list[Any]:
         """Return the canonical form of the elements; errors are keyed by the element's 0-based index.
@@ -128,6 +129,13 @@ class Attribute(fields.Field[Any]):
         if errors:
             raise ValidationError(errors)
         return found
+
+    def distinct(self, elements: Sequence[Any]) -> list[Any]:
+        """Return each element once (RFC 7643 section 2.4): of equal ones the first."""
+        kept: dict[Any, Any] = {}
+        for element in elements:
+            kept.setdefault(self.folded(element), element)
+        return list(kept.values())
 
     def is_empty(self, item: Any) -> bool:
         """Tell whether an element was sent without a value."""
@@ -308,7 +316,7 @@ class Complex(Attribute):
             element["primary"] = False
         return self.distinct(found)
 
-    def distinct(self, elements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def distinct(self, elements: Sequence[Any]) -> list[Any]:
         """Return each element once (RFC 7643 section 2.4): of equal ones the first, primary if any of them is."""
         kept: dict[Any, dict[str, Any]] = {}
         for element in elements:

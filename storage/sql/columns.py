@@ -77,6 +77,11 @@ GROUP_TYPE = (
 )
 
 
+# Values of a declared attribute in the rows that index them; the attribute's number follows.
+INDEXED = column("v.value", indexed=True)
+INDEXED_OWNERS = "r.seq IN (SELECT v.resource FROM attribute_values v WHERE v.attribute = "
+
+
 def scalar(path: tuple[str, ...], attribute: Attribute, base: str) -> Column:
     """Return the column of a single-valued attribute; `base` is the URL under which resources live, without a slash."""
     kept = _SCALARS.get(path)
