@@ -10,6 +10,7 @@ from storage import effective_roles, events, journal, members, roles
 from storage.database import Connection
 from storage.effective_roles import HeldRole, HeldRoles, NamedUser
 from storage.events import NewEvent
+from storage.group_rules import GroupRule, RuleStep
 from storage.journal import Author, JournalEntry
 from storage.members import MemberChange
 from storage.resources import ResourceRow, name_of
@@ -130,9 +131,25 @@ class Changes:
         self._note_roles("unassign", row, source, [slug], [])
 
     def role_edited(self, before: Role, after: Role) -> None:
-        """Write that a role of the catalogue has another name or description; the catalogue has no events."""
-        states = ({"name": role.name, "description": role.description} for role in (before, after))
+        """Write that a role of the catalogue has changed; the catalogue has no events."""
+        states = (
+            {"name": role.name, "description": role.description, "grantedBy": role.grantedBy}
+            for role in (before, after)
+        )
         self.note("replace", ("Role", after.slug, after.name), journal.difference(*states))
+
+    def rules_followed(self, steps: Sequence[RuleStep], reach: Reach, cause: tuple[str, str, str]) -> None:
+        """Write that rules gave roles to groups or withdrew them; `cause` is the type, id and name of the change."""
+        self._settle("assign", reach, cause, "group rule")
+        for row, rule, slug, given in steps:
+            before, after = ([], [slug]) if given else ([slug], [])
+            self._note_roles("assign" if given else "unassign", row, roles.GROUP, before, after, rule.pattern)
+
+    def rule_set(self, before: GroupRule, after: GroupRule) -> None:
+        """Write that a rule is new, changed or ended."""
+        action = "replace" if before.roles and after.roles else "create" if after.roles else "delete"
+        states = ({"pattern": rule.pattern, "roles": list(rule.roles)} for rule in (before, after))
+        self.note(action, ("GroupRule", after.pattern, after.pattern), journal.difference(*states))
 
     def role_removed(self, role: Role, holders: Iterable[tuple[ResourceRow, str]], reach: Reach) -> None:
         """Write that a role was removed from the catalogue and from its holders."""
@@ -146,8 +163,12 @@ class Changes:
         before, after = states
         self.note(action, (row.type, row.id, name_of(after or before)), journal.difference(before, after) | beside)
 
-    def _note_roles(self, action: str, row: ResourceRow, source: str, before: list[str], after: list[str]) -> None:
-        changes = {f"roles.{source}": {"before": before, "after": after}}
+    def _note_roles(
+        self, action: str, row: ResourceRow, source: str, before: list[str], after: list[str], rule: str = ""
+    ) -> None:
+        changes: Document = {f"roles.{source}": {"before": before, "after": after}}
+        if rule:
+            changes["rule"] = {"before": rule if before else None, "after": rule if after else None}
         self.note(action, (row.type, row.id, row.name), changes)
 
     def _emit(self, action: str, found: Sequence[NewEvent]) -> None:

@@ -12,7 +12,7 @@ from storage import journal, keys
 from storage.journal import JournalEntry, JournalQuery
 
 # The types whose names are no words.
-TYPES = {"AccessKey": "Access key", "Fault": "Planned fault"}
+TYPES = {"AccessKey": "Access key", "Fault": "Planned fault", "GroupRule": "Group rule"}
 HEADS = ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES")
 
 

@@ -53,11 +53,12 @@ def group(identifier: str) -> Response:
         entries = journal.entries(connection, JournalQuery(row.id), HISTORY)
         member_names = journal.member_names(connection, entries)
         actors = keys.names(connection)
-    given = {role.role for role in own}
+    by_hand = {role.role for role in own if not role.rule}
+    free = [role for role in known if role.slug not in by_hand and role.grantedBy != roles.HAND]
     return page(
         "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, entries=entries,
         member_names=member_names,
-        actors=actors, free=[role for role in known if role.slug not in given], pager=Pager(at, len(listed), size),
+        actors=actors, free=free, pager=Pager(at, len(listed), size),
         external=json.loads(row.document).get("externalId", ""),
     )  # fmt: skip
 

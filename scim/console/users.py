@@ -73,7 +73,7 @@ def user(identifier: str) -> Response:
         "user.html", row=row, document=document, name=name_of(document), attributes=list(shown(document)),
         groups=groups, group_ids={above.display: above.id for above in groups}, actors=actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
-        free=[role for role in known if role.slug not in manual],
+        free=[role for role in known if role.slug not in manual and role.grantedBy != roles.SCIM],
         moments=moments[:HISTORY], more=len(moments) > HISTORY, why=line.why,
     )  # fmt: skip
 

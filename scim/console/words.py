@@ -57,6 +57,7 @@ TYPES = {
     "Console": ("Sign-ins and password", "Console"),
     "Workspace": ("The workspace", "Workspace"),
     "Fault": ("Planned faults", "Planned fault"),
+    "GroupRule": ("Group rules", "Group rule"),
 }
 # Labels for the values of journal entries about the workspace: the fuse, erased people, backups.
 WORKSPACE_LABELS = {
@@ -75,6 +76,11 @@ WORKSPACE_LABELS = {
 SHOWN = 5
 PARTS = ("added", "removed")
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
+GRANTED_BY = {
+    "any": "over SCIM, by hand and through groups",
+    "scim": "to people over SCIM only, and through groups",
+    "hand": "to people by hand only, never over SCIM or through a group",
+}
 PROVIDERS = {"okta": "Okta", "entra": "Microsoft Entra ID", "generic": "Other"}
 ACCESS = {"provision": "Read and write", "read": "Read only"}
 SHAPES = {"strings": "Strings", "objects": "Objects"}

@@ -18,6 +18,7 @@ from storage.migrations import (
     events,
     provisioning,
     recording,
+    rules,
     scale,
     text,
     traffic,
@@ -38,6 +39,7 @@ for _chapter in (
     recording,
     words,
     attributes,
+    rules,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)

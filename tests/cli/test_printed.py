@@ -103,6 +103,8 @@ CASES: dict[str, list[str]] = {
     "settings": ["?", "?--markdown"],
     "doctor": ["?"],
     "migrate": ["?", "?--check"],
+    "apply": ["{folder}/none-{name}"],
+    "export": [""],
     "backup": ["{folder}/{name}", "{folder}/{name}", "?{folder}/none/{name}"],
     "restore": ["{folder}/no {name}"],
     "deliver": ["?--once"],

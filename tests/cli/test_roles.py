@@ -31,9 +31,11 @@ def test_the_catalogue_begins_with_managed_roles_and_takes_more(app: Flask) -> N
     assert "managed:admin" in [role["slug"] for role in before]
     run_command(app, "roles", "add", "billing:reader", "Billing reader", "--description", "Sees invoices.")
     added = [role for role in run_json(app, "roles", "list") if role not in before]
-    assert added == [{"slug": "billing:reader", "name": "Billing reader", "description": "Sees invoices."}]
+    assert added == [
+        {"slug": "billing:reader", "name": "Billing reader", "description": "Sees invoices.", "grantedBy": "any"}
+    ]
     table = run_command(app, "roles", "list").splitlines()
-    assert table[0].split() == ["SLUG", "NAME", "DESCRIPTION"]
+    assert table[0].split() == ["SLUG", "NAME", "DESCRIPTION", "GRANTED", "BY"]
     assert table[1].startswith("billing:reader ")
     run_command(app, "roles", "remove", "billing:reader")
     assert run_json(app, "roles", "list") == before
