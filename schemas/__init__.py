@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from marshmallow import ValidationError
+from marshmallow.fields import Field
 
 from schemas.declarations import Declaration, title_of
 from schemas.errors import InvalidSyntax
@@ -87,7 +88,7 @@ def _extended(schema: type[ResourceSchema], declared: Mapping[int, Declaration])
     for number, one in declared.items():
         if one.resource == schema.Meta.name:
             by_urn.setdefault(one.schema, {})[one.name] = one.field(number)
-    extensions = {
+    extensions: dict[str, Field[Any]] = {
         f"declared{position}": Extension(attributes, urn, title_of(urn), "Attributes that this workspace declares")
         for position, (urn, attributes) in enumerate(by_urn.items())
     }

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from schemas import ResourceType, ResourceTypes
 from schemas.datetimes import now
-from schemas.declarations import Declaration, read_declaration
-from schemas.errors import Conflict, NotFound, Unavailable, Uniqueness
+from schemas.declarations import HARMLESS, Declaration, read_declaration
+from schemas.errors import NotFound, Unavailable, Uniqueness
 from schemas.fields import is_unassigned
 from schemas.filters.evaluation import comparable
 from schemas.json import to_text
@@ -27,10 +27,9 @@ Document = dict[str, Any]
 
 
 class Duplicate(NamedTuple):
-    """A value that several resources have: its compared form, how many have it, and the names of two of them."""
+    """A value that several resources have, in the form that is compared, and the names of two of them."""
 
     value: Any
-    count: int
     first: str
     second: str
 
@@ -62,25 +61,29 @@ def find(connection: sqlite3.Connection, key: str) -> tuple[int, Declaration]:
     raise NotFound(f"The workspace declares no attribute '{key[:200]}'; `flask attributes list` shows them.")
 
 
-def check_change(connection: sqlite3.Connection, earlier: Declaration, declared: Declaration) -> None:
-    """Refuse a change of a declaration that stored values do not fit.
-
-    :raises Conflict: naming the values that several resources have, or how many resources have a value.
-    """
+def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: Declaration) -> list[str]:
+    """Return why a declaration cannot take the place of an earlier one: the values that do not fit."""
+    found, kind = [], f"{declared.resource.lower()}s"
     if not declared.keeps_values_of(earlier) and (count := holders(connection, earlier)):
-        raise Conflict(
-            f"{earlier.full_name}: {count} {declared.resource.lower()}s have values of the present type; only caseExact, "
-            "canonicalValues, uniqueness, indexed, description and further sub-attributes can change. Remove the "
-            "declaration first, which drops the values, and declare the attribute again."
+        found.append(
+            f"{earlier.full_name}: {count} {kind} have values of the present type; only {', '.join(sorted(HARMLESS))} "
+            "and further sub-attributes can change. Remove the declaration first, which drops the values, and declare "
+            "the attribute again."
         )
-    if declared.is_unique and (not earlier.is_unique or _indexing(earlier) != _indexing(declared)):
-        count, found = duplicates(connection, declared)
+    elif declared.is_unique and needs_index(earlier, declared):
+        count, twice = duplicates(connection, declared)
         if count:
-            named = "; ".join(f"'{str(one.value)[:100]}' of {one.first} and {one.second}" for one in found)
-            raise Conflict(
-                f"{declared.full_name}: cannot be unique, since several {declared.resource.lower()}s have the same "
-                f"value ({count} {'values' if count > 1 else 'value'}): {named}. Correct them in the provider first."
+            named = "; ".join(f"'{str(one.value)[:100]}' of {one.first} and {one.second}" for one in twice)
+            found.append(
+                f"{declared.full_name}: cannot be unique, since several {kind} have the same value "
+                f"({count} such {'values' if count > 1 else 'value'}): {named}. Correct them in the provider first."
             )
+    return found
+
+
+def needs_index(earlier: Declaration, declared: Declaration) -> bool:
+    """Tell whether the values of an attribute must be indexed anew when its declaration changes."""
+    return declared.has_index and _indexing(earlier) != _indexing(declared)
 
 
 def put(connection: sqlite3.Connection, number: int | None, declared: Declaration) -> None:
@@ -131,7 +134,7 @@ def duplicates(connection: sqlite3.Connection, declared: Declaration) -> tuple[i
     """Return how many values several resources have, and the first of them; every document of the type is read."""
     name = "(SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') FROM resources WHERE seq = {})"
     found = connection.execute(
-        f"SELECT value, count(*), {name.format('min(seq)')}, {name.format('max(seq)')}, count(*) OVER () "
+        f"SELECT value, {name.format('min(seq)')}, {name.format('max(seq)')}, count(*) OVER () "
         f"FROM ({_values_sql(declared)}) GROUP BY value HAVING count(*) > 1 ORDER BY min(seq) LIMIT {NAMED}"
     ).fetchall()
     return (found[0][-1] if found else 0), [Duplicate(*row[:-1]) for row in found]
@@ -200,7 +203,7 @@ def write_values(
     if kind.indexed and kind.version != version(connection):
         raise Unavailable(CHANGED, 1)
     for bound in kind.indexed:
-        if before.get(bound.extension) != after.get(bound.extension):
+        if before.get(bound.extension or "") != after.get(bound.extension or ""):
             old, new = _values(bound, before), _values(bound, after)
             number, unique = bound.leaf.number, bound.attribute.uniqueness == "server"
             for value in old.keys() - new.keys():

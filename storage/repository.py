@@ -328,8 +328,8 @@ class Transaction(Snapshot):
             number, earlier = known.get(one.key, (None, None))
             if one == earlier:
                 continue
-            if earlier is not None:
-                attributes.check_change(self.connection, earlier, one)
+            if earlier is not None and (faults := attributes.obstacles(self.connection, earlier, one)):
+                raise Conflict(" ".join(faults))
             attributes.put(self.connection, number, one)
             changes = journal.difference(earlier.table() if earlier else {}, one.table())
             self.note("change" if earlier else "create", _attribute(one), changes)

@@ -182,8 +182,8 @@ class _Compiler:
         """Compile "some element matches": by an index that finds the elements, else row by row of `r`."""
         part = None if narrowed else _indexed_part(node.filter)
         if part is not None:
-            found = _by_index(part)
-            return found if part == node.filter else _joined([found, self.elements(node, True)], " AND ")
+            looked_up = _by_index(part)
+            return looked_up if part == node.filter else _joined([looked_up, self.elements(node, True)], " AND ")
         used = _names(node.filter)
         kept = rows(node.bound, self.base, used)
         condition = _element(node.filter, kept)
@@ -333,15 +333,16 @@ def _is_look_up(leaf: Leaf, column: Column) -> bool:
 
 def _is_indexed(node: BoundNode) -> bool:
     """Tell whether the rows that index declared attributes find the matches of a comparison."""
-    return (
-        isinstance(node, Leaf) and node.attribute.number > 0 and not node.missing_is_false and _is_look_up(node, INDEXED)
-    )
+    if not isinstance(node, Leaf) or node.missing_is_false:
+        return False
+    return node.attribute.number > 0 and _is_look_up(node, INDEXED)
 
 
 def _indexed_part(node: BoundNode) -> BoundNode | None:
     """Return the part of a filter of elements whose matches those rows find: a comparison, or several with `or`."""
     if isinstance(node, And):
-        return next(filter(None, map(_indexed_part, node.terms)), None)
+        parts = [part for part in map(_indexed_part, node.terms) if part is not None]
+        return parts[0] if parts else None
     return node if all(map(_is_indexed, node.terms if isinstance(node, Or) else (node,))) else None
 
 

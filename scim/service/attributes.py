@@ -1,0 +1,86 @@
+"""The attributes that the workspace declares: what a wanted list of them would change, and the change itself."""
+
+from collections.abc import Iterator, Sequence
+
+from schemas.declarations import Declaration, read_declaration
+from scim.service.plan import PlannedChange
+from storage import attributes, search
+from storage.database import Connection
+from storage.repository import Transaction
+
+ATTRIBUTE = "attribute"
+# Seconds in which a million documents are searched for values, and a million values are indexed; on a small machine.
+SEARCH_SECONDS, INDEX_SECONDS = 4.0, 16.0
+PUSH_AGAIN = (
+    "What a provider sent before is not there: let it push everybody again (Okta: Force Sync; Microsoft Entra ID: "
+    "Restart provisioning)."
+)
+
+
+def declared(connection: Connection) -> list[Declaration]:
+    """Return the declarations, the oldest first."""
+    return list(attributes.list_all(connection).values())
+
+
+def changes(current: Sequence[Declaration], wanted: Sequence[Declaration], prune: bool) -> list[PlannedChange]:
+    """Return what makes the current declarations the wanted ones; without `prune` none is removed."""
+    held, kept = {one.key: one for one in current}, {one.key for one in wanted}
+    found = []
+    for one in wanted:
+        before = held.get(one.key)
+        if before is None:
+            found.append(PlannedChange(ATTRIBUTE, "add", one.full_name, None, one.table()))
+        elif before != one:
+            found.append(PlannedChange(ATTRIBUTE, "change", before.full_name, before.table(), one.table()))
+    gone = [one for one in current if prune and one.key not in kept]
+    return found + [PlannedChange(ATTRIBUTE, "remove", one.full_name, one.table(), None) for one in gone]
+
+
+def carry_out(write: Transaction, planned: Sequence[PlannedChange]) -> None:
+    """Make the planned changes of attributes; those of another kind are left out.
+
+    :raises Conflict: naming values that do not fit; :raises InvalidValue: for declarations that do not fit each other.
+    """
+    mine = [change for change in planned if change.kind == ATTRIBUTE]
+    for change in mine:
+        if change.before is not None and change.after is None:
+            write.undeclare(read_declaration(change.before))
+    write.declare([read_declaration(change.after) for change in mine if change.after is not None])
+
+
+def refusals(connection: Connection, planned: Sequence[PlannedChange]) -> list[str]:
+    """Return why `carry_out` would refuse planned changes: each attribute with the values that do not fit."""
+    found = []
+    for change in planned:
+        if change.kind == ATTRIBUTE and change.before is not None and change.after is not None:
+            found += attributes.obstacles(connection, read_declaration(change.before), read_declaration(change.after))
+    return found
+
+
+def consequences(connection: Connection, planned: Sequence[PlannedChange]) -> Iterator[str]:
+    """Yield sentences about what planned changes of attributes lose, and how long they hold other writers."""
+    for change in planned:
+        if change.kind != ATTRIBUTE or change.before is None:
+            continue
+        before = read_declaration(change.before)
+        after = read_declaration(change.after) if change.after is not None else None
+        if after is None:
+            lost = attributes.holders(connection, before)
+            yield f"{change.name}: {people(before, lost)} {'have' if lost != 1 else 'has'} a value, which is lost."
+        elif attributes.needs_index(before, after):
+            number = attributes.holders(connection, before)
+            seconds = _seconds(connection, before, number)
+            yield (
+                f"{change.name}: the values of {people(before, number)} are indexed, which holds all other writers for "
+                f"about {seconds:.0f} s."
+            )
+
+
+def people(one: Declaration, count: int) -> str:
+    """Return a number with the noun of the declaration's resource type."""
+    return f"{count:,} {one.resource.lower()}{'' if count == 1 else 's'}"
+
+
+def _seconds(connection: Connection, one: Declaration, values: int) -> float:
+    documents = search.count_all(connection, one.resource)
+    return max(1.0, (documents * SEARCH_SECONDS + values * INDEX_SECONDS) / 1_000_000)
