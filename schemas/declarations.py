@@ -8,23 +8,17 @@ from typing import Any, TypeVar
 from marshmallow import RAISE, Schema, ValidationError, post_load, validates_schema
 from marshmallow import fields as marshmallow_fields
 
-from schemas import role, user
+from schemas import group, role, user
 from schemas.errors import InvalidValue
 from schemas.fields import SHORT_TEXT, Attribute, Boolean, Complex, DateTime, Integer, Reference, String
 from schemas.numbers import LARGEST_INTEGER
-from schemas.urns import former_names
+from schemas.urns import LONGEST_URN, NAME, RESOURCES, SUB_NAME, URN, default_resource, former_names
 from schemas.values import invalid_value, sentences
 
 Table = dict[str, Any]
 Made = TypeVar("Made")
 
-# RFC 8141 section 2, at the length that the counts of ignored attributes keep; RFC 7643 section 2.1.
-URN = re.compile(r"urn:[a-z0-9][a-z0-9-]{0,30}[a-z0-9]:(?:[a-z0-9._~!$&'()*+,;=:@/-]|%[0-9a-f]{2})+", re.IGNORECASE)
-LONGEST_URN = 200
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
-SUB_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]{0,99}")
 VERSION = re.compile(r"[0-9.]*")
-RESOURCES = ("User", "Group")
 MOST_SUBS, MOST_CANONICAL = 100, 1000
 
 
@@ -61,10 +55,9 @@ def is_served(urn: str) -> bool:
     return folded in others or folded.startswith(_SERVED)
 
 
-def default_resource(urn: str) -> str:
-    """Return the resource type that a URN ends with, or ""."""
-    end = urn.rpartition(":")[2].lower()
-    return next((name for name in RESOURCES if name.lower() == end), "")
+def is_core(urn: str) -> bool:
+    """Tell whether a URN is that of the resource type User or Group itself."""
+    return urn in (user.URN, group.URN)
 
 
 def title_of(urn: str) -> str:

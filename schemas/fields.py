@@ -355,7 +355,7 @@ class Complex(Attribute):
             if is_unassigned(item) and (field is None or field.is_cleared_by(item)):
                 continue
             if field is None:
-                ignore(self.name, key)
+                self.skip(key, item)
             elif not field.readOnly:
                 try:
                     one = field.read(item)
@@ -370,6 +370,10 @@ class Complex(Attribute):
         if errors:
             raise ValidationError(errors)
         return {name: found[name] for name in self.subAttributes if name in found} if len(found) > 1 else found
+
+    def skip(self, key: str, value: Any) -> None:
+        """Leave out a key that is no sub-attribute."""
+        ignore(self.name, key)
 
     def read_plain(self, value: Any) -> dict[str, Any]:
         """Return the object that a plain value stands for: the one in JSON text, or one with the string as `value`."""

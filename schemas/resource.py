@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, post_load, pre_dump, pre_load
 
+from schemas.dropped import note_dropped
 from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned
 from schemas.json import CompactJson
 from schemas.json_text import read_json_text
@@ -74,6 +75,10 @@ class Extension(Complex):
         """Return the extension that a schema declares."""
         meta = schema.Meta
         return cls(cast(dict[str, Attribute], schema().fields), meta.urn, meta.name, meta.description)
+
+    def skip(self, key: str, value: Any) -> None:
+        super().skip(key, value)
+        note_dropped(self.name, key, value)
 
     def write(self, value: Document) -> Document:
         return {name: field.write(value[name]) for name, field in self.subAttributes.items() if name in value}
@@ -233,6 +238,7 @@ class ResourceSchema(ScimSchema):
                 self._place(found, extension, {key: value})
             else:
                 ignore(key)
+                note_dropped(self.urn, key, value)
                 found[key] = value
         return found
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
+from schemas.datetimes import to_json
 from schemas.declarations import TYPES, Declaration, read_declaration
 from scim.cli.common import Group, author, command, echo, json_option, print_list
 from scim.cli.progress import Progress
 from scim.service import attributes as service
 from scim.service.plan import PlannedChange
+from scim.traffic import quirks
 from scim.web.requests import perch
 from storage import attributes
 
@@ -78,6 +80,24 @@ def remove(name: str, prune: bool) -> None:
         raise click.ClickException("Nothing was removed; add --prune to remove the declaration and the values.")
     _carry_out(planned)
     echo(f"{found.full_name}: removed.")
+
+
+@group.command("seen")
+@json_option
+@command
+def seen(as_json: bool) -> None:
+    """List what providers sent and Perch dropped, since no attribute is declared for it; values are not kept."""
+    with perch().database.read() as connection:
+        found = quirks.seen(connection)
+    documents = [
+        {
+            "schema": one.schema, "name": one.name, "type": one.type, "count": one.count, "key": one.key,
+            "last": to_json(one.last),
+        }
+        for one in found
+    ]  # fmt: skip
+    rows = [(one.count, one.name, one.described, one.schema, one.key, to_json(one.last)) for one in found]
+    print_list(as_json, documents, ("TIMES", "NAME", "TYPE", "SCHEMA", "KEY", "LAST"), rows)
 
 
 def described(one: Declaration) -> str:

@@ -130,7 +130,7 @@ def test_patches_have_the_same_result(case: dict[str, Any], operations: list[Any
 
 PROJECTIONS = [
     (names, expected)
-    for names, expected in test_projection.test_attributes_selects_what_it_names.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    for names, expected in test_projection.test_attributes_selects_what_it_names.pytestmark[0].args[1]
     if all(is_copied(name) for name in ",".join(names).split(",") if name.strip())
 ]
 
