@@ -391,18 +391,3 @@ class Complex(Attribute):
         if not isinstance(value, dict):
             return value
         return {name: value[name] for name in self.subAttributes if name in value}
-
-
-def plural(description: str, value: Attribute, types: Sequence[str] = (), **characteristics: Any) -> Complex:
-    """Declare a multi-valued attribute with the default sub-attributes of RFC 7643 section 2.4."""
-    return Complex(
-        {
-            "value": value,
-            "display": String("A human-readable name of the value."),
-            "type": String("A label of the value's function.", canonicalValues=types),
-            "primary": Boolean("Whether this is the preferred value; true at most once."),
-        },
-        description,
-        multiValued=True,
-        **characteristics,
-    )

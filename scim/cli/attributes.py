@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from schemas.declarations import TYPES, Declaration, read_declaration
+from schemas.declarations import TYPES, read_declaration
 from scim.cli.common import Group, author, command, echo, json_option, print_list
 from scim.cli.progress import Progress
 from scim.service import attributes as service
@@ -62,7 +62,7 @@ def show(as_json: bool) -> None:
     """List the declared attributes."""
     with perch().database.read() as connection:
         found = service.declared(connection)
-    rows = [(one.resource, one.full_name, described(one), one.description) for one in found]
+    rows = [(one.resource, one.full_name, service.described(one), one.description) for one in found]
     print_list(as_json, [asdict(one) for one in found], ("RESOURCE", "NAME", "TYPE", "DESCRIPTION"), rows)
 
 
@@ -98,13 +98,6 @@ def seen(as_json: bool) -> None:
     ]  # fmt: skip
     rows = [(one.count, one.name, one.described, one.schema, one.key, to_json(one.last)) for one in found]
     print_list(as_json, documents, ("TIMES", "NAME", "TYPE", "SCHEMA", "KEY", "LAST"), rows)
-
-
-def described(one: Declaration) -> str:
-    """Return the characteristics of a declaration for people."""
-    marks = {"several": one.multiValued, "unique": one.is_unique, "indexed": one.indexed, "case exact": one.caseExact}
-    subs = f" ({', '.join(sub.name for sub in one.sub)})" if one.sub else ""
-    return ", ".join([one.type + subs, *(mark for mark, holds in marks.items() if holds)])
 
 
 def _announce(sentences: Any) -> None:

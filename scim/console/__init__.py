@@ -3,6 +3,7 @@
 from flask import Flask
 
 from scim.console import (
+    attributes,
     exports,
     groups,
     journal,
@@ -19,7 +20,21 @@ from scim.console import (
 from scim.console.blueprint import console, root
 
 # Importing a page registers its routes with the blueprint.
-PAGES = (exports, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
+PAGES = (
+    attributes,
+    exports,
+    groups,
+    journal,
+    keys,
+    overview,
+    requests,
+    roles,
+    setup,
+    signing,
+    users,
+    warnings,
+    webhooks,
+)
 
 
 def register(app: Flask) -> None:

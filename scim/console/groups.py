@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from scim.console.blueprint import console
 from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, offset, read_query, sorted_by
-from scim.console.users import CHOOSE, summaries
+from scim.console.users import CHOOSE, shown, summaries
 from scim.console.web import author, field, number, page, parameter, redirect_to, resource
 from scim.service import plan
 from scim.web.requests import perch
@@ -55,11 +55,12 @@ def group(identifier: str) -> Response:
         actors = keys.names(connection)
     by_hand = {role.role for role in own if not role.rule}
     free = [role for role in known if role.slug not in by_hand and role.grantedBy != roles.HAND]
+    document = json.loads(row.document)
     return page(
         "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, entries=entries,
         member_names=member_names,
         actors=actors, free=free, pager=Pager(at, len(listed), size),
-        external=json.loads(row.document).get("externalId", ""),
+        external=document.get("externalId", ""), attributes=list(shown("Group", document)),
     )  # fmt: skip
 
 

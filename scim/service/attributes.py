@@ -81,6 +81,13 @@ def people(one: Declaration, count: int) -> str:
     return f"{count:,} {one.resource.lower()}{'' if count == 1 else 's'}"
 
 
+def described(one: Declaration) -> str:
+    """Return the characteristics of a declaration for people."""
+    marks = {"several": one.multiValued, "unique": one.is_unique, "indexed": one.indexed, "case exact": one.caseExact}
+    subs = f" ({', '.join(sub.name for sub in one.sub)})" if one.sub else ""
+    return ", ".join([one.type + subs, *(mark for mark, holds in marks.items() if holds)])
+
+
 def _seconds(connection: Connection, one: Declaration, values: int) -> float:
     documents = search.count_all(connection, one.resource)
     return max(1.0, (documents * SEARCH_SECONDS + values * INDEX_SECONDS) / 1_000_000)

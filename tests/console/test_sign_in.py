@@ -13,7 +13,7 @@ from tests.support.console import PASSWORD, Console, text_of
 
 PAGES = [
     "/", "/keys", "/users", "/groups", "/roles", "/setup", "/okta", "/entra", "/webhooks", "/requests",
-    "/requests/quirks", "/journal", "/sessions",
+    "/requests/quirks", "/attributes", "/journal", "/sessions",
 ]  # fmt: skip
 
 
@@ -431,7 +431,8 @@ def test_every_post_route_of_the_console_is_in_the_list_of_forms_above(console_a
     }
     assert rules == {
         "console.sign_in", "console.sign_out", "console.create_key", "console.revoke", "console.create_role",
-        "console.edit_role", "console.remove_role", "console.assign_to_user", "console.withdraw_from_user",
+        "console.declare_attribute", "console.edit_role", "console.remove_role", "console.assign_to_user",
+        "console.withdraw_from_user",
         "console.assign_to_group", "console.withdraw_from_group", "console.test_connector",
         "console.release_fuse", "console.send_again", "console.not_found", "console.create_webhook",
         "console.test_webhook", "console.pause_webhook", "console.resume_webhook", "console.rotate_secret",
