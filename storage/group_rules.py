@@ -83,10 +83,13 @@ def steps_of(connection: sqlite3.Connection, before: GroupRule, after: GroupRule
 
 def steps_of_name(connection: sqlite3.Connection, row: ResourceRow) -> list[RuleStep]:
     """Return the changes of a group's roles that its name brings."""
+    found: list[RuleStep] = []
+    rules = list_all(connection)
+    if not rules:
+        return found
     given = connection.execute("SELECT rule, role FROM assignments WHERE resource = ? AND rule <> 0", (row.seq,))
     had, folded = set(given.fetchall()), fold(row.name)
-    found = []
-    for rule in list_all(connection):
+    for rule in rules:
         has = matches(fold(rule.pattern), folded)
         found += [RuleStep(row, rule, role, has) for role in rule.roles if has != ((rule.seq, role) in had)]
     return found

@@ -4,15 +4,15 @@ from typing import BinaryIO
 
 import click
 
-from scim.cli.common import Mistakes, author, command, echo, json_option
+from scim.cli.common import Command, Mistakes, author, command, echo, json_option
 from scim.cli.plans import end_dry_run, print_plan
 from scim.service import workspace_file
 from scim.service.workspace_file import Faults
 from scim.web.requests import perch
 
 
-@click.command("apply")
-@click.argument("file", type=click.File("rb"))
+@click.command("apply", cls=Command)
+@click.argument("file", metavar="TOML", type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing; exit with 3 if there are changes.")
 @click.option("--prune", is_flag=True, help="Remove roles, rules and attributes that the file does not have.")
 @json_option
@@ -36,7 +36,7 @@ def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
         end_dry_run(planned.changes)
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @command
 def export() -> None:
     """Print the workspace's roles, rules and attributes as a file for `flask apply`."""

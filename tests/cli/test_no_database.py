@@ -11,10 +11,11 @@ from flask import Flask
 from app import create_app
 from tests.conftest import MakeApp
 from tests.support.commands import run_command, run_json
-from tests.support.server import run_flask
+from tests.support.server import ROOT, run_flask
 
 # Words for the arguments that a command requires.
 ARGUMENTS = {
+    "TOML": str(ROOT / "examples" / "workspace.toml"),
     "FILE": "copy.db", "NAME": "name", "SLUG": "a:b", "ID": "x", "NO": "1", "USERNAME": "ada@example.com",
     "TARGET": "POST /Users", "URL": "https://app.example.com/hook", "PEOPLE": "3", "ORG.json": "org.json",
     "SCHEMA": "urn:a1:User", "SCHEMA:NAME": "urn:a1:User:x",

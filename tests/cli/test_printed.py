@@ -103,7 +103,7 @@ CASES: dict[str, list[str]] = {
     "settings": ["?", "?--markdown"],
     "doctor": ["?"],
     "migrate": ["?", "?--check"],
-    "apply": ["{folder}/none-{name}"],
+    "apply": ["{folder}/none-{name}", "{toml}", "?{file}"],
     "export": [""],
     "backup": ["{folder}/{name}", "{folder}/{name}", "?{folder}/none/{name}"],
     "restore": ["{folder}/no {name}"],
@@ -190,7 +190,11 @@ def places(world: Flask, hostile_url: str, tmp_path: Path) -> dict[str, str]:
         "groups": [],
         "app": {"people": [{"person": HOSTILE}], "groups": [], "push": []},
     }
-    file, wrong = tmp_path / "org.json", tmp_path / "wrong.json"
+    file, wrong, toml = tmp_path / "org.json", tmp_path / "wrong.json", tmp_path / "workspace.toml"
+    toml.write_text(
+        f'[roles."x:y"]\nname = {json.dumps(HOSTILE)}\n[[group_rules]]\nroles = ["x:y"]\n'
+        f"group = {json.dumps(HOSTILE)}\n"
+    )
     file.write_text(json.dumps(organisation))
     wrong.write_text(json.dumps({"people": [{HOSTILE: 1}], HOSTILE: 2}))
     requests = {entry["status"]: str(entry["seq"]) for entry in run_json(world, "traffic")}
@@ -198,6 +202,7 @@ def places(world: Flask, hostile_url: str, tmp_path: Path) -> dict[str, str]:
     return {
         "name": HOSTILE, "word": "x\x1b\u202eFORGED", "key": run_json(world, "keys", "list")[0]["id"], "hook": hook,
         "request": requests[404], "conflict": requests[409], "url": hostile_url, "file": str(file),
+        "toml": str(toml),
         "wrong": str(wrong), "folder": str(tmp_path),
     }  # fmt: skip
 
@@ -234,7 +239,7 @@ def test_json_holds_the_names_as_they_are(world: Flask) -> None:
 def test_tables_stay_aligned(world: Flask) -> None:
     lines = world.test_cli_runner().invoke(args=["roles", "list"]).stdout.splitlines()
     (row,) = [line for line in lines if line.startswith("x:y")]
-    assert row == f"{'x:y':<19}  {SEEN}  {SEEN}"
+    assert row == f"{'x:y':<19}  {SEEN}  {SEEN}  any"
     assert lines[0].index("DESCRIPTION") == row.rindex(SEEN)
 
 

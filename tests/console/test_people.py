@@ -277,7 +277,12 @@ def test_a_role_is_created_edited_and_removed(admin: Console, console_app: Flask
     edited = admin.post("/role?slug=billing:reader", {"name": "Reads bills", "description": ""})
     assert "The role is saved." in text_of(edited)
     found = {role["slug"]: role for role in run_json(console_app, "roles", "list")}
-    assert found["billing:reader"] == {"slug": "billing:reader", "name": "Reads bills", "description": None}
+    assert found["billing:reader"] == {
+        "slug": "billing:reader",
+        "name": "Reads bills",
+        "description": None,
+        "grantedBy": "any",
+    }
     assert "Nobody has the role" in text_of(admin.get("/role/remove?slug=billing:reader"))
     assert "is removed" in text_of(admin.post("/role/remove?slug=billing:reader"))
     assert "billing:reader" not in [role["slug"] for role in run_json(console_app, "roles", "list")]
