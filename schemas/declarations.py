@@ -133,6 +133,10 @@ class Declaration:
         leaf = next((sub for sub in self.sub if sub.name == "value"), self)
         return leaf.caseExact or leaf.type == "reference"
 
+    def counted(self, count: int) -> str:
+        """Return a number of resources of its type, for people."""
+        return f"{count:,} {self.resource.lower()}{'' if count == 1 else 's'}"
+
     def table(self) -> Table:
         """Return the declaration as a table of the workspace file, with defaults left out."""
         found = _table(self)
@@ -153,7 +157,8 @@ class Declaration:
         return same and all(types.get(sub.name) == sub.type for sub in earlier.sub)
 
     def field(self, number: int = 0) -> Attribute:
-        """Return the marshmallow field; storage indexes its values under `number`."""
+        """Return the marshmallow field; storage indexes its values, if it has an index, under `number`."""
+        number = number if self.has_index else 0
         if self.type != "complex":
             found = _plain(self, multiValued=self.multiValued, uniqueness=self.uniqueness)
             found.number = number

@@ -63,20 +63,19 @@ def find(connection: sqlite3.Connection, key: str) -> tuple[int, Declaration]:
 
 def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: Declaration) -> list[str]:
     """Return why a declaration cannot take the place of an earlier one: the values that do not fit."""
-    found, kind = [], f"{declared.resource.lower()}s"
+    found = []
     if not declared.keeps_values_of(earlier) and (count := holders(connection, earlier)):
         found.append(
-            f"{earlier.full_name}: {count} {kind} have values of the present type; only {', '.join(sorted(HARMLESS))} "
-            "and further sub-attributes can change. Remove the declaration first, which drops the values, and declare "
-            "the attribute again."
+            f"{earlier.full_name}: has values ({earlier.counted(count)}), so that only {', '.join(sorted(HARMLESS))} and "
+            "further sub-attributes can change. To change more, remove the declaration first; that drops the values."
         )
     elif declared.is_unique and needs_index(earlier, declared):
         count, twice = duplicates(connection, declared)
         if count:
             named = "; ".join(f"'{str(one.value)[:100]}' of {one.first} and {one.second}" for one in twice)
             found.append(
-                f"{declared.full_name}: cannot be unique, since several {kind} have the same value "
-                f"({count} such {'values' if count > 1 else 'value'}): {named}. Correct them in the provider first."
+                f"{declared.full_name}: cannot be unique, since several {declared.resource.lower()}s have the same "
+                f"value ({count} such {'values' if count > 1 else 'value'}): {named}. Correct them in the provider first."
             )
     return found
 
@@ -134,8 +133,9 @@ def duplicates(connection: sqlite3.Connection, declared: Declaration) -> tuple[i
     """Return how many values several resources have, and the first of them; every document of the type is read."""
     name = "(SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') FROM resources WHERE seq = {})"
     found = connection.execute(
-        f"SELECT value, {name.format('min(seq)')}, {name.format('max(seq)')}, count(*) OVER () "
-        f"FROM ({_values_sql(declared)}) GROUP BY value HAVING count(*) > 1 ORDER BY min(seq) LIMIT {NAMED}"
+        f"SELECT value, {name.format('first')}, {name.format('last')}, total FROM ("
+        "SELECT value, min(seq) AS first, max(seq) AS last, count(*) OVER () AS total "
+        f"FROM ({_values_sql(declared)}) GROUP BY value HAVING count(*) > 1 ORDER BY first LIMIT {NAMED})"
     ).fetchall()
     return (found[0][-1] if found else 0), [Duplicate(*row[:-1]) for row in found]
 

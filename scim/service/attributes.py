@@ -66,19 +66,14 @@ def consequences(connection: Connection, planned: Sequence[PlannedChange]) -> It
         after = read_declaration(change.after) if change.after is not None else None
         if after is None:
             lost = attributes.holders(connection, before)
-            yield f"{change.name}: {people(before, lost)} {'have' if lost != 1 else 'has'} a value, which is lost."
+            yield f"{change.name}: {before.counted(lost)} {'have' if lost != 1 else 'has'} a value, which is lost."
         elif attributes.needs_index(before, after):
             number = attributes.holders(connection, before)
             seconds = _seconds(connection, before, number)
             yield (
-                f"{change.name}: the values of {people(before, number)} are indexed, which holds all other writers for "
+                f"{change.name}: the values of {before.counted(number)} are indexed, which holds all other writers for "
                 f"about {seconds:.0f} s."
             )
-
-
-def people(one: Declaration, count: int) -> str:
-    """Return a number with the noun of the declaration's resource type."""
-    return f"{count:,} {one.resource.lower()}{'' if count == 1 else 's'}"
 
 
 def described(one: Declaration) -> str:

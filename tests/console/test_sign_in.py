@@ -413,7 +413,7 @@ def test_behind_a_proxy_the_public_origin_is_this_site(make_app: MakeApp) -> Non
     ["/sign-out", "/keys", "/keys/x/revoke", "/roles", "/role?slug=managed:admin", "/role/remove?slug=managed:admin",
      "/users/x/roles", "/users/x/roles/withdraw", "/groups/x/roles", "/groups/x/roles/withdraw", "/okta/test", "/fuse",
      "/requests/1/replay", "/webhooks", "/webhooks/x/test", "/webhooks/x/pause", "/webhooks/x/resume",
-     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove", "/sessions"],
+     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove", "/sessions", "/attributes"],
 )  # fmt: skip
 def test_every_form_needs_the_token(admin: Console, path: str, token: str) -> None:
     assert admin.post(path, {"form_token": token}).status_code == 403
