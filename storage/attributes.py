@@ -66,8 +66,8 @@ def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: De
     found = []
     if not declared.keeps_values_of(earlier) and (count := holders(connection, earlier)):
         found.append(
-            f"{earlier.full_name}: has values ({earlier.counted(count)}), so that only {', '.join(sorted(HARMLESS))} and "
-            "further sub-attributes can change. To change more, remove the declaration first; that drops the values."
+            f"{earlier.full_name}: has values ({earlier.counted(count)}), so that only {', '.join(sorted(HARMLESS))} "
+            "and further sub-attributes can change. Remove the declaration first; that drops the values."
         )
     elif declared.is_unique and needs_index(earlier, declared):
         count, twice = duplicates(connection, declared)
@@ -75,7 +75,8 @@ def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: De
             named = "; ".join(f"'{str(one.value)[:100]}' of {one.first} and {one.second}" for one in twice)
             found.append(
                 f"{declared.full_name}: cannot be unique, since several {declared.resource.lower()}s have the same "
-                f"value ({count} such {'values' if count > 1 else 'value'}): {named}. Correct them in the provider first."
+                f"value ({count} such {'values' if count > 1 else 'value'}): {named}. Correct them in the provider "
+                "first."
             )
     return found
 
