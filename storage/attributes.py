@@ -21,7 +21,9 @@ from storage.sql.columns import json_path, stored
 VERSION = "attributes"
 NAMED = 5
 # In KiB: the pages of an index that grows in no order; with the usual cache each would be written many times.
-BUILD_CACHE, USUAL_CACHE = 200_000, 2_500
+BUILD_CACHE, USUAL_CACHE = 100_000, 2_500
+# SQLite keeps in memory what one statement changes, so that it can undo that.
+BATCH, BATCH_SIZE = "r.seq BETWEEN ? AND ?", 20_000
 
 Document = dict[str, Any]
 
@@ -105,22 +107,24 @@ def put(connection: sqlite3.Connection, number: int | None, declared: Declaratio
 
 def remove(connection: sqlite3.Connection, number: int, declared: Declaration) -> int:
     """Remove a declaration with all values; return how many resources had one."""
-    path, within = json_path((declared.schema, declared.name)), _within(declared)
+    path, extension = json_path((declared.schema, declared.name)), json_path((declared.schema,))
+    within, lost, at = f"{_within(declared)} AND {BATCH}", 0, now()
     with _large_cache(connection):
         connection.execute("DELETE FROM attributes WHERE number = ?", (number,))
-        done = connection.execute(
-            f"UPDATE resources AS r SET document = json_remove(document, '{path}'), version = version + 1, "
-            f"lastModified = ? WHERE {within} AND json_type(document, '{path}') IS NOT NULL",
-            (now(),),
-        )
-        extension, urn = json_path((declared.schema,)), _quoted(declared.schema)
-        connection.execute(
-            f"UPDATE resources AS r SET document = json_remove(document, '{extension}', '$.schemas[' || "
-            f"(SELECT key FROM json_each(document, '$.schemas') WHERE value = {urn}) || ']') "
-            f"WHERE {within} AND json_extract(document, '{extension}') = '{{}}'"
-        )
+        for batch in _batches(connection):
+            lost += connection.execute(
+                f"UPDATE resources AS r SET document = json_remove(document, '{path}'), version = version + 1, "
+                f"lastModified = ? WHERE {within} AND json_type(document, '{path}') IS NOT NULL",
+                (at, *batch),
+            ).rowcount
+            connection.execute(
+                f"UPDATE resources AS r SET document = json_remove(document, '{extension}', '$.schemas[' || (SELECT "
+                f"key FROM json_each(document, '$.schemas') WHERE value = {_quoted(declared.schema)}) || ']') "
+                f"WHERE {within} AND json_extract(document, '{extension}') = '{{}}'",
+                batch,
+            )
     _move_version(connection)
-    return done.rowcount
+    return lost
 
 
 def holders(connection: sqlite3.Connection, declared: Declaration) -> int:
@@ -152,12 +156,12 @@ def _indexing(declared: Declaration) -> tuple[bool, bool, bool]:
 def _index(connection: sqlite3.Connection, number: int, declared: Declaration) -> None:
     with _large_cache(connection):
         connection.execute("DELETE FROM attribute_values WHERE attribute = ?", (number,))
-        if declared.has_index:
-            holder = "0" if declared.is_unique else "seq"
+        holder = "0" if declared.is_unique else "seq"
+        for batch in _batches(connection) if declared.has_index else ():
             connection.execute(
                 "INSERT INTO attribute_values (resource, attribute, value, holder) "
-                f"SELECT seq, ?, value, {holder} FROM ({_values_sql(declared)})",
-                (number,),
+                f"SELECT seq, ?, value, {holder} FROM ({_values_sql(declared)} AND {BATCH})",
+                (number, *batch),
             )
 
 
@@ -182,6 +186,13 @@ def _within(declared: Declaration) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _batches(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Yield the first and last numbers of batches of resources."""
+    (last,) = connection.execute("SELECT ifnull(max(seq), 0) FROM resources").fetchone()
+    for first in range(0, last + 1, BATCH_SIZE):
+        yield first, first + BATCH_SIZE - 1
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def test_an_attribute_is_declared_changed_and_removed(app: Flask, generic: ScimC
     ]  # fmt: skip
     user(generic, "ada", **{URN: {"badge": "7"}})
     code, text = failed(app, "attributes", "remove", f"{URN}:badge")
-    assert code == 1 and "1 user has a value, which is lost" in text and "--prune" in text
+    assert code == 1 and "1 user has a value; all values are lost" in text and "--prune" in text
     assert len(run_json(app, "attributes", "list")) == 1
     assert run_command(app, "attributes", "remove", f"{URN}:BADGE".upper(), "--prune") == f"{URN}:badge: removed.\n"
     assert run_json(app, "attributes", "list") == []
@@ -100,7 +100,7 @@ def test_what_is_sent_and_dropped_is_counted(app: Flask, generic: ScimClient, se
 
 def test_paths_of_patch_are_counted(app: Flask, entra: ScimClient) -> None:
     ada = user_id(entra, "ada")
-    operations = [
+    operations: list[dict[str, Any]] = [
         {"op": "Add", "path": f"{URN}:badge", "value": "7"},
         {"op": "Add", "path": f"{URN}:card.lost", "value": True},
         {"op": "Add", "path": f'{URN}:cards[type eq "secret@x"].value', "value": "x"},

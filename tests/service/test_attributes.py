@@ -94,8 +94,8 @@ def filled(repository: Repository) -> Repository:
         ([one("a"), one("b", uniqueness="server")], [], ["1 user "]),
         ([one("a", "integer"), one("b")], ["has values (2 users)"], []),
         ([one("a", description="x"), one("b"), one("c", uniqueness="server")], [], []),
-        ([one("b", caseExact=True, indexed=True)], [], ["1 user ", "2 users have a value, which is lost"]),
-        ([], [], ["2 users have a value, which is lost", "1 user has a value, which is lost"]),
+        ([one("b", caseExact=True, indexed=True)], [], ["1 user ", "2 users have a value; all values are lost"]),
+        ([], [], ["2 users have a value; all values are lost", "1 user has a value; all values are lost"]),
     ],
 )
 def test_a_plan_says_what_is_refused_and_lost(
