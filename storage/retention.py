@@ -10,7 +10,7 @@ from typing import Any
 from schemas.datetimes import now
 from schemas.errors import Conflict
 from schemas.text import fold, spellings
-from storage import events, quirks, sessions, traffic
+from storage import events, history, quirks, sessions, traffic
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
@@ -58,7 +58,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
         raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
     words = sorted({form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)})
     events.forget(connection, ids)
-    connection.execute(f"DELETE FROM journal_members WHERE member IN {LISTED}", listed)
+    history.forget(connection, ids)
     entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
     mentions = _forget_address(connection, name) + sum(_blank(connection, word) for word in words)
     seen = traffic.forget(connection, words)

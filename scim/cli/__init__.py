@@ -13,7 +13,8 @@ COMMANDS = {
     "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
     "keys": "keys.group", "roles": "roles.group", "attributes": "attributes.group",
     "journal": "journal.show", "forget": "forget.forget",
-    "fuse": "fuse.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
+    "fuse": "fuse.group", "applications": "applications.group",
+    "receipts": "receipts.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
 }  # fmt: skip
 

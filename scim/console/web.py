@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from schemas.datetimes import now
 from schemas.errors import NotFound
 from scim.web.requests import origin, perch
 from storage.journal import Author
@@ -21,7 +22,7 @@ LONGEST_FIELD = 4000
 
 def author() -> Author:
     """Return the author of journal entries for changes made in the console."""
-    return Author(f"console:{g.session.id}", g.request_id)
+    return Author(f"console:{g.session.id}", g.request_id, now())
 
 
 def resource(type_name: str, identifier: str) -> ResourceRow:

@@ -16,7 +16,9 @@ from storage.migrations import (
     console,
     directory,
     events,
+    history,
     provisioning,
+    receipts,
     recording,
     rules,
     scale,
@@ -40,6 +42,8 @@ for _chapter in (
     words,
     attributes,
     rules,
+    receipts,
+    history,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)

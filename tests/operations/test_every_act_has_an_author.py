@@ -33,6 +33,9 @@ IGNORED = {
     "console_forms",
     "console_attempts",
     "event_streams",
+    "receipts",
+    "acknowledgements",
+    "withdrawal_totals",
     "sqlite_sequence",
 }
 PROGRESS = {"keys": {"lastUsed"}, "console_sessions": {"used"}, "faults": {"used"},
@@ -60,6 +63,7 @@ ROUTES: dict[str, list[tuple[str, str]]] = {
     "workspace.scim.groups.search_by_post": [],
     "workspace.scim.roles.search_by_post": [],
     "workspace.events.poll": [("Workspace", "create")],
+    "workspace.events.receive_receipt": [],
     "console.sign_in": [("Console", "sign-in")],
     "console.end_sessions": [("Console", "sign-out")],
     "console.create_key": [("AccessKey", "create")],
@@ -116,6 +120,11 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
     ("webhooks replay HOOK --from oldest", [("Webhook", "replay")]),
     ("webhooks list", []),
     ("webhooks kinds", []),
+    ("applications add Billing --webhook HOOK", [("Application", "create")]),
+    ("applications list", []),
+    ("applications remove billing", [("Application", "delete")]),
+    ("receipts", []),
+    ("receipts check --older-than 300", []),
     ("webhooks remove HOOK", [("Webhook", "remove")]),
     ("events", []),
     ("events rotate-signing-key", [("Workspace", "rotate")]),
@@ -239,8 +248,14 @@ def test_every_scim_route_leaves_an_entry(world: Flask) -> None:
     ask = lambda: world.test_client().post(events, json=poll, headers=headers)  # noqa: E731
     watch.check("poll", ask, ROUTES["workspace.events.poll"])
     watch.check("poll again", ask, [])
+    event = run_json(world, "events")[0]["id"]
+    report = lambda: world.test_client().post(  # noqa: E731
+        events.replace("poll", f"{event}/receipt"), json={"outcome": "ended"}, headers=headers
+    )
+    watch.check("receipt", report, ROUTES["workspace.events.receive_receipt"])
     assert watch.faults == []
-    assert {f"workspace.scim.{name}" for name, *_ in acts} | {"workspace.events.poll"} == {
+    beside = {"workspace.events.poll", "workspace.events.receive_receipt"}
+    assert {f"workspace.scim.{name}" for name, *_ in acts} | beside == {
         name for name in ROUTES if name.startswith("workspace.")
     }
 
