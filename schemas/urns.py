@@ -11,7 +11,7 @@ from schemas.tolerances import Tolerance, note
 
 _REGISTERED = re.compile(r"urn:ietf:params:scim:([a-z:]+):2\.0:(\w+)")
 # RFC 8141 section 2, as long as a declared URN may be; names as RFC 7643 section 2.1 has them.
-URN = re.compile(r"urn:[a-z0-9][a-z0-9-]{0,30}[a-z0-9]:(?:[a-z0-9._~!$&'()*+,;=:@/-]|%[0-9a-f]{2})+", re.IGNORECASE)
+URN = re.compile(r"(?ai)urn:[a-z0-9][a-z0-9-]{0,30}[a-z0-9]:(?:[a-z0-9._~!$&'()*+,;=:@/-]|%[0-9a-f]{2})+")
 LONGEST_URN = 200
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 SUB_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]{0,99}")

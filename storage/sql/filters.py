@@ -169,6 +169,9 @@ class _Compiler:
                 narrowed = narrowed or any(_is_narrow(term) for term in node.terms)
                 return _joined([self.condition(term, narrowed) for term in node.terms], " AND ")
             case Or():
+                numbers = {leaf.attribute.number for leaf in _leaves(node)}
+                if len(numbers) == 1 and not narrowed and _indexed_part(node):
+                    return _by_index(node)
                 return _joined([self.condition(term, narrowed) for term in node.terms], " OR ")
             case Elements():
                 return self.elements(node, narrowed)

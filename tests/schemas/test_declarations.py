@@ -49,6 +49,7 @@ def test_defaults_are_left_out() -> None:
         ({**PLAIN, "schema": "urn:acme:bad ges:User"}, {"schema"}),
         ({**PLAIN, "schema": 'urn:acme:"x":User'}, {"schema"}),
         ({**PLAIN, "schema": "urn:acme:" + "x" * 200 + ":User"}, {"schema"}),
+        ({**PLAIN, "schema": "urn:acme:\u212abadges:User"}, {"schema"}),
         ({**PLAIN, "schema": "urn:acme:badges"}, {"resource"}),
         ({**PLAIN, "resource": "Role"}, {"resource"}),
         ({**PLAIN, "schema": "urn:ietf:params:scim:schemas:core:2.0:User"}, {"schema"}),
