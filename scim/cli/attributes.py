@@ -12,7 +12,6 @@ from scim.cli.common import Group, author, command, echo, json_option, print_lis
 from scim.cli.progress import Progress
 from scim.service import attributes as service
 from scim.service.plan import PlannedChange
-from scim.traffic import quirks
 from scim.web.requests import perch
 from storage import attributes
 
@@ -88,7 +87,7 @@ def remove(name: str, prune: bool) -> None:
 def seen(as_json: bool) -> None:
     """List what providers sent and Perch dropped, since no attribute is declared for it; values are not kept."""
     with perch().database.read() as connection:
-        found = quirks.seen(connection)
+        found = service.seen(connection)
     documents = [
         {
             "schema": one.schema, "name": one.name, "type": one.type, "count": one.count, "key": one.key,

@@ -8,8 +8,7 @@ from schemas.urns import default_resource
 from scim.console.blueprint import console
 from scim.console.web import author, field, page, redirect_to
 from scim.service import attributes as service
-from scim.traffic import quirks
-from scim.traffic.quirks import SeenAttribute
+from scim.service.attributes import SeenAttribute
 from scim.web.requests import perch
 from storage import keys
 
@@ -29,7 +28,7 @@ def declare_attribute() -> Response:
     """Declare an attribute that a key sent, with the shape that it had."""
     key, sent, schema = field("key"), field("sent"), field("schema")
     with perch().database.read() as connection:
-        found = [one for one in quirks.seen(connection) if (one.key, f"{one.schema}:{one.name}") == (key, sent)]
+        found = [one for one in service.seen(connection) if (one.key, f"{one.schema}:{one.name}") == (key, sent)]
         current = service.declared(connection)
     if not found:
         raise NotFound("Nobody sent that attribute, or it is declared by now; open the page again.")
@@ -46,7 +45,7 @@ def declare_attribute() -> Response:
 
 def _page(status: int = 200, problem: str = "") -> Response:
     with perch().database.read() as connection:
-        found = quirks.seen(connection)
+        found = service.seen(connection)
         declared = service.declared(connection)
         names = keys.names(connection)
     seen = [(one, suggested(one), names.get(f"key:{one.key}", one.key)) for one in found]

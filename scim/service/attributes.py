@@ -1,10 +1,14 @@
-"""The attributes that the workspace declares: what a wanted list of them would change, and the change itself."""
+"""The attributes that the workspace declares: what a wanted list of them would change, the change, what is dropped."""
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from schemas.declarations import Declaration, read_declaration
+from schemas.declarations import Declaration, is_core, read_declaration
+from schemas.urns import default_resource
 from scim.service.plan import PlannedChange
-from storage import attributes, search
+from storage import attributes, quirks, search
 from storage.database import Connection
 from storage.repository import Transaction
 
@@ -79,6 +83,49 @@ def described(one: Declaration) -> str:
     marks = {"several": one.multiValued, "unique": one.is_unique, "indexed": one.indexed, "case exact": one.caseExact}
     subs = f" ({', '.join(sub.name for sub in one.sub)})" if one.sub else ""
     return ", ".join([one.type + subs, *(mark for mark, holds in marks.items() if holds)])
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAttribute:
+    """An attribute that a key sent and Perch dropped; `shape` has the keys of a declaration that its values would fit.
+
+    `schema` is the URN under which it was sent, that of the resource type itself for a bare name.
+    """
+
+    schema: str
+    name: str
+    shape: dict[str, Any]
+    count: int
+    key: str
+    last: str
+
+    @property
+    def type(self) -> str:
+        """The type of the value that was seen last."""
+        return str(self.shape["type"])
+
+    @property
+    def described(self) -> str:
+        """The type with the names of sub-attributes, and whether there were several values."""
+        subs = ", ".join(sub["name"] for sub in self.shape.get("sub", ()))
+        return self.type + (f" ({subs})" if subs else "") + (", several" if self.shape.get("multiValued") else "")
+
+
+def seen(connection: Connection) -> list[SeenAttribute]:
+    """Return what keys sent and Perch dropped, the most frequent first, without what is declared by now."""
+    declared = attributes.list_all(connection).values()
+    known = {one.key for one in declared}
+    # A bare name is found under any declared URN of its resource type.
+    bare = {(one.resource, one.name.lower()) for one in declared}
+    found = []
+    for quirk in quirks.dropped(connection):
+        schema, _, name = quirk.name.rpartition(":")
+        is_declared = quirk.name.lower() in known
+        if is_core(schema):
+            is_declared = (default_resource(schema), name.lower()) in bare
+        if not is_declared:
+            found.append(SeenAttribute(schema, name, json.loads(quirk.example), quirk.count, quirk.key, quirk.last))
+    return found
 
 
 def _seconds(connection: Connection, one: Declaration, values: int) -> float:

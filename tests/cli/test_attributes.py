@@ -132,3 +132,13 @@ def test_what_is_declared_is_no_longer_listed(app: Flask, generic: ScimClient) -
     run_command(app, "attributes", "add", URN, "colour", "--type", "string")
     assert seen(app).keys() == {(URN, "level")}
     assert user(generic, "bob", **{"Colour": "red", URN: {"badge": "8"}})[URN] == {"Badge": "8", "colour": "red"}
+
+
+def test_the_doctor_names_what_is_dropped(app: Flask, generic: ScimClient) -> None:
+    def found() -> dict[str, str]:
+        return next(one for one in run_json(app, "doctor")["findings"] if one["check"] == "attributes")
+
+    assert found()["level"] == "ok"
+    user(generic, "ada", **{URN: {"badge": "7"}, "badge": 7, "colour": "red"})
+    assert len(seen(app)) == 3
+    assert found()["level"] == "look" and "2 attributes" in found()["text"] and "badge, colour" in found()["text"]
