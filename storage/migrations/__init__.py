@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 from storage.migrations import (
     access,
     administration,
+    attributes,
     console,
     directory,
     events,
@@ -40,6 +41,7 @@ for _chapter in (
     administration,
     recording,
     words,
+    attributes,
     rules,
     receipts,
     history,
