@@ -5,10 +5,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-KEPT = """a.role NOT IN (SELECT value FROM json_each(:gone)) AND
-    (a.resource, a.source, a.role) NOT IN (SELECT resource, source, role FROM planned WHERE NOT assigned)"""
-PLANNED = """planned (resource, source, role, assigned) AS (
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(:changes))"""
+KEPT = """a.role NOT IN (SELECT value FROM json_each(:gone)) AND (a.resource, a.source, a.role, a.rule)
+    NOT IN (SELECT resource, source, role, rule FROM planned WHERE NOT assigned)"""
+PLANNED = """planned (resource, source, role, assigned, rule) AS (
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(:changes))"""
 # Everybody and every group with a touched role, before and after the changes.
 HOLDING = f"""touched (role) AS (SELECT role FROM planned UNION SELECT value FROM json_each(:gone)),
     holding (after, role, seq) AS (
@@ -31,12 +31,16 @@ WITHOUT = f"""SELECT r.seq FROM json_each(:users) u JOIN resources r ON r.seq = 
 
 
 class RoleChange(NamedTuple):
-    """A planned change of one assignment: of a user or group, by sequence number, made or withdrawn."""
+    """A planned change of one assignment: of a user or group, by sequence number, made or withdrawn.
+
+    `rule` is the number of the rule that makes the assignment, 0 for one by hand.
+    """
 
     resource: int
     source: str
     role: str
     assigned: bool
+    rule: int = 0
 
 
 class PlannedRoles(NamedTuple):

@@ -8,11 +8,26 @@ from functools import partial
 from typing import Any
 
 from schemas import ResourceType
+from schemas.declarations import Declaration, check_together
 from schemas.errors import Conflict
-from storage import events, journal, members, resources, retention, roles, search, sessions, signing_keys, workspace
+from storage import (
+    attributes,
+    events,
+    group_rules,
+    journal,
+    members,
+    resources,
+    retention,
+    roles,
+    search,
+    sessions,
+    signing_keys,
+    workspace,
+)
 from storage.changes import Changes
 from storage.database import Connection, Database
 from storage.events import NewEvent
+from storage.group_rules import GroupRule, RuleStep
 from storage.journal import Author, JournalEntry
 from storage.members import Edit
 from storage.resources import ResourceRow
@@ -153,11 +168,12 @@ class Transaction(Snapshot):
         :raises InvalidValue: naming ids of members that no user or group has.
         """
         seq, identifier = resources.insert(self.connection, kind, document)
+        attributes.write_values(self.connection, kind, seq, {}, document)
         roles.insert_direct(self.connection, seq, document.get("roles", ()), self.author.actor)
         moved = members.edit(self.connection, seq, [("add", member_ids)] if member_ids else ())
         row = self.get(kind.name, identifier)
         self._changes.created(row, document, moved, remarks or {})
-        return row
+        return self._follow_name(kind, row)
 
     def update(
         self,
@@ -181,13 +197,15 @@ class Transaction(Snapshot):
         moved = members.edit(self.connection, row.seq, edits)
         if before != after or moved:
             resources.update(self.connection, kind, row, before, after)
+            attributes.write_values(self.connection, kind, row.seq, before, after)
         elif not remarks:
             return row
         held, direct = before.get("roles", []), after.get("roles", [])
         if held != direct:
             roles.set_direct(self.connection, row.seq, held, direct, self.author.actor)
         self._changes.updated(action, row, (before, after), moved, remarks or {})
-        return self.get(row.type, row.id)
+        changed = self.get(row.type, row.id)
+        return changed if before.get("displayName") == after.get("displayName") else self._follow_name(kind, changed)
 
     def delete(self, row: ResourceRow) -> None:
         """Delete a resource read in this transaction, with its memberships and assignments."""
@@ -198,10 +216,11 @@ class Transaction(Snapshot):
     def assign(self, row: ResourceRow, slug: str) -> bool:
         """Assign a role by hand to a user, or to a group for all its members; False when it was there already.
 
-        :raises NotFound: when the catalogue has no such role.
+        :raises NotFound: when the catalogue has no such role; :raises Conflict: when it may not be given this way.
         """
-        slug = roles.get(self.connection, slug).slug
-        source, reach = _source(row), self._changes.reach([row.seq], [slug])
+        source = _source(row)
+        slug = roles.assignable(self.connection, slug, source).slug
+        reach = self._changes.reach([row.seq], [slug], losing=False)
         done = roles.assign(self.connection, row.seq, source, slug, self.author.actor)
         if done:
             self._changes.assigned(row, source, slug, reach)
@@ -219,46 +238,114 @@ class Transaction(Snapshot):
             self._changes.unassigned(row, source, slug, reach)
         return done
 
-    def add_role(self, slug: str, name: str, description: str | None = None) -> Role:
+    def set_rule(self, pattern: str, slugs: Sequence[str]) -> None:
+        """Give the roles to each group whose name matches a pattern, in place of those that its rule gave.
+
+        Without roles the rule ends.
+        """
+        before = group_rules.find(self.connection, pattern)
+        after = group_rules.store(self.connection, pattern, slugs)
+        if before == after:
+            return
+        self._follow_rules(group_rules.steps_of(self.connection, before, after), ("GroupRule", pattern, pattern))
+        self._changes.rule_set(before, after)
+
+    def _follow_rules(self, steps: Sequence[RuleStep], cause: tuple[str, str, str]) -> None:
+        """Give and withdraw roles of groups as rules say; `cause` is the type, id and name of the changed object."""
+        losing = not all(step.assigned for step in steps)
+        seqs, slugs = {step.row.seq for step in steps}, {step.role for step in steps}
+        reach = self._changes.reach(sorted(seqs), sorted(slugs), losing=losing)
+        for row, rule, slug, assigned in steps:
+            if assigned:
+                roles.assign(self.connection, row.seq, roles.GROUP, slug, self.author.actor, rule.seq)
+            else:
+                roles.unassign(self.connection, row.seq, roles.GROUP, slug, rule.seq)
+        self._changes.rules_followed(steps, reach, cause)
+
+    def _follow_name(self, kind: ResourceType, row: ResourceRow) -> ResourceRow:
+        """Give a group the roles that rules give to its name; return its row."""
+        if kind.name != "Group":
+            return row
+        steps = group_rules.steps_of_name(self.connection, row)
+        if not steps:
+            return row
+        self._follow_rules(steps, (row.type, row.id, row.name))
+        return self.get(row.type, row.id)
+
+    def add_role(self, slug: str, name: str, description: str | None = None, granted_by: str = roles.ANY) -> Role:
         """Add a role to the catalogue.
 
         :raises Uniqueness: when the slug exists.
         """
-        role = roles.add(self.connection, slug, name, description)
+        role = roles.add(self.connection, slug, name, description, granted_by)
         self.note("create", ("Role", role.slug, name), {})
         return role
 
-    def edit_role(self, slug: str, name: str | None, description: str | None) -> Role:
-        """Change a role's name, its description or both; None keeps the present one, "" clears the description.
+    def edit_role(
+        self, slug: str, name: str | None = None, description: str | None = None, granted_by: str | None = None
+    ) -> Role:
+        """Change a role's name, description or by whom it may be given; None keeps, "" clears the description.
+
+        Nobody loses a role by it.
 
         :raises NotFound: when the catalogue has no such role.
         """
         before = roles.get(self.connection, slug)
-        name = before.name if name is None else name
-        description = before.description if description is None else description or None
-        if (name, description) == (before.name, before.description):
-            return before
-        role = roles.edit(self.connection, before.slug, name, description)
-        self._changes.role_edited(before, role)
-        return role
+        after = before._replace(
+            name=before.name if name is None else name,
+            description=before.description if description is None else description or None,
+            grantedBy=granted_by or before.grantedBy,
+        )
+        if after != before:
+            roles.edit(self.connection, after)
+            self._changes.role_edited(before, after)
+        return after
 
     def remove_role(self, slug: str, *, force: bool = False) -> None:
         """Remove a role from the catalogue; with `force` from its holders too.
 
         :raises NotFound: when the catalogue has no such role.
-        :raises Conflict: naming holders, when it is assigned.
+        :raises Conflict: naming holders and rules, when it is in use.
         """
         role = roles.get(self.connection, slug)
         slug, holders = role.slug, roles.holders(self.connection, role.slug)
-        if holders and not force:
-            raise Conflict(_in_use(slug, holders))
-        reach = self._changes.reach([row.seq for row, _ in holders], [slug])
-        for row, source in holders:
-            roles.unassign(self.connection, row.seq, source, slug)
+        rules = group_rules.of_role(self.connection, slug)
+        if (holders or rules) and not force:
+            raise Conflict(_in_use(slug, holders, rules))
+        seqs = [row.seq for row, *_ in holders]
+        reach = self._changes.reach(seqs, [slug])
+        roles.remove(self.connection, slug, seqs)
+        for row, source, _ in holders:
             if source == roles.DIRECT:
                 resources.touch(self.connection, row)
-        roles.remove(self.connection, slug)
         self._changes.role_removed(role, holders, reach)
+
+    def declare(self, declared: Sequence[Declaration]) -> None:
+        """Declare attributes; each takes the place of one of its schema and name, if there is one.
+
+        :raises InvalidValue: when they do not fit those that are declared; :raises Conflict: when values do not fit.
+        """
+        known = {one.key: (number, one) for number, one in attributes.list_all(self.connection).items()}
+        for one in declared:
+            number, earlier = known.get(one.key, (None, None))
+            if one == earlier:
+                continue
+            if earlier is not None and (faults := attributes.obstacles(self.connection, earlier, one)):
+                raise Conflict(" ".join(faults))
+            attributes.put(self.connection, number, one)
+            changes = journal.difference(earlier.table() if earlier else {}, one.table())
+            self.note("change" if earlier else "create", _attribute(one), changes)
+        check_together(list(attributes.list_all(self.connection).values()))
+
+    def undeclare(self, declared: Declaration) -> int:
+        """Remove a declaration with all its values; return how many users or groups had one.
+
+        :raises NotFound: when there is no such declaration.
+        """
+        number, found = attributes.find(self.connection, declared.key)
+        lost = attributes.remove(self.connection, number, found)
+        self.note("delete", _attribute(found), {"values": {"before": lost, "after": 0}})
+        return lost
 
     def forget(self, name: str) -> Erased:
         """Erase a deleted person, by any userName that they had, from journal, events, traffic and quirks.
@@ -285,7 +372,13 @@ def _source(row: ResourceRow) -> str:
     return roles.MANUAL if row.type == "User" else roles.GROUP
 
 
-def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str]]) -> str:
-    named = ", ".join(f"{row.type.lower()} {row.name} ({source})" for row, source in holders[:SHOWN_HOLDERS])
-    more = f" and {len(holders) - SHOWN_HOLDERS} more" if len(holders) > SHOWN_HOLDERS else ""
+def _attribute(declared: Declaration) -> tuple[str, str, str]:
+    return "Attribute", declared.full_name, declared.name
+
+
+def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str, int]], rules: Sequence[GroupRule]) -> str:
+    users = [f"rule {rule.pattern}" for rule in rules]
+    users += [f"{row.type.lower()} {row.name} ({source})" for row, source, _ in holders]
+    more = f" and {len(users) - SHOWN_HOLDERS} more" if len(users) > SHOWN_HOLDERS else ""
+    named = ", ".join(users[:SHOWN_HOLDERS])
     return f"The role '{slug}' is in use: {named}{more}. Withdraw it first, or force its removal."

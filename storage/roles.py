@@ -7,14 +7,17 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
-from schemas.errors import NotFound, Uniqueness, did_you_mean
+from schemas.errors import Conflict, NotFound, Uniqueness, did_you_mean
 from schemas.text import compose, fold
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
 
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
+# By whom a role may be given: by anybody, only over SCIM and through groups, or only by hand to people.
+ANY, SCIM, HAND = "any", "scim", "hand"
 MOST_COMPARED = 5000
+ROLE = "slug, name, description, created, grantedBy"
 
 
 class Role(NamedTuple):
@@ -24,10 +27,14 @@ class Role(NamedTuple):
     name: str
     description: str | None
     created: str
+    grantedBy: str = ANY
 
 
 class Assignment(NamedTuple):
-    """A role assigned to a user or group; `display`, `type` and `primary` are as the client sent them."""
+    """A role assigned to a user or group; `display`, `type` and `primary` are as the client sent them.
+
+    `rule` is the pattern of the rule that gives a group the role, or None.
+    """
 
     resource: int
     source: str
@@ -38,33 +45,33 @@ class Assignment(NamedTuple):
     primary: bool | None
     since: str
     actor: str
+    rule: str | None
 
 
-def add(connection: sqlite3.Connection, slug: str, name: str, description: str | None = None) -> Role:
+def add(
+    connection: sqlite3.Connection, slug: str, name: str, description: str | None = None, granted_by: str = ANY
+) -> Role:
     """Add a role to the catalogue.
 
     :raises Uniqueness: when the slug exists.
     """
-    role = Role(compose(slug), name, description or None, now())
+    role = Role(compose(slug), name, description or None, now(), granted_by)
     try:
-        connection.execute(
-            "INSERT INTO roles (slug, name, description, created, lastModified) VALUES (?, ?, ?, ?, ?)",
-            (role.slug, role.name, role.description, role.created, role.created),
-        )
+        connection.execute(f"INSERT INTO roles ({ROLE}, lastModified) VALUES (?, ?, ?, ?, ?, ?)", (*role, role.created))
     except sqlite3.IntegrityError:
         raise Uniqueness(f"The role '{slug}' exists already.") from None
     workspace.move_epoch(connection)
     return role
 
 
-def edit(connection: sqlite3.Connection, slug: str, name: str, description: str | None) -> Role:
-    """Change the name and description of a role of the catalogue; its slug stays."""
+def edit(connection: sqlite3.Connection, role: Role) -> None:
+    """Keep a role of the catalogue in place of the one with its slug."""
     connection.execute(
-        "UPDATE roles SET name = ?, description = ?, version = version + 1, lastModified = ? WHERE slug = ?",
-        (name, description or None, now(), slug),
+        "UPDATE roles SET name = ?, description = ?, grantedBy = ?, version = version + 1, lastModified = ? "
+        "WHERE slug = ?",
+        (role.name, role.description, role.grantedBy, now(), role.slug),
     )
     workspace.move_epoch(connection)
-    return get(connection, slug)
 
 
 def get(connection: sqlite3.Connection, slug: str) -> Role:
@@ -73,8 +80,7 @@ def get(connection: sqlite3.Connection, slug: str) -> Role:
     :raises NotFound: when the catalogue has none.
     """
     row = connection.execute(
-        "SELECT slug, name, description, created FROM roles WHERE slug IN (?1, ?2) ORDER BY slug <> ?1 LIMIT 1",
-        (slug, compose(slug)),
+        f"SELECT {ROLE} FROM roles WHERE slug IN (?1, ?2) ORDER BY slug <> ?1 LIMIT 1", (slug, compose(slug))
     ).fetchone()
     if row is None:
         hint = suggestion(connection, slug)
@@ -82,11 +88,24 @@ def get(connection: sqlite3.Connection, slug: str) -> Role:
     return Role(*row)
 
 
+def assignable(connection: sqlite3.Connection, slug: str, source: str) -> Role:
+    """Return a role that people (`manual`) or groups (`group`) may be given.
+
+    :raises NotFound: when the catalogue has none; :raises Conflict: when it may not be given this way.
+    """
+    role = get(connection, slug)
+    if role.grantedBy == SCIM and source == MANUAL:
+        raise Conflict(
+            f"The role '{role.slug}' is given to people over SCIM only; assign it in the provider, or to a group."
+        )
+    if role.grantedBy == HAND and source == GROUP:
+        raise Conflict(f"The role '{role.slug}' is given to people by hand only; no group may carry it.")
+    return role
+
+
 def catalogue(connection: sqlite3.Connection) -> list[Role]:
     """Return all roles in the order of their slugs."""
-    return [
-        Role(*row) for row in connection.execute("SELECT slug, name, description, created FROM roles ORDER BY slug")
-    ]
+    return [Role(*row) for row in connection.execute(f"SELECT {ROLE} FROM roles ORDER BY slug")]
 
 
 def suggestion(connection: sqlite3.Connection, slug: str) -> str:
@@ -95,30 +114,43 @@ def suggestion(connection: sqlite3.Connection, slug: str) -> str:
     return did_you_mean(slug, slugs if len(slugs) < MOST_COMPARED else {}, most=3, cutoff=0.5)
 
 
-def remove(connection: sqlite3.Connection, slug: str) -> None:
-    """Remove a role without assignments."""
+def remove(connection: sqlite3.Connection, slug: str, holders: Iterable[int]) -> None:
+    """Remove a role with its assignments, and from the rules; a rule without roles ends."""
+    connection.execute("DELETE FROM assignments WHERE role = ?", (slug,))
+    for resource in holders:
+        hold(connection, resource)
+    connection.execute("DELETE FROM rule_roles WHERE role = ?", (slug,))
+    connection.execute("DELETE FROM group_rules WHERE seq NOT IN (SELECT rule FROM rule_roles)")
     connection.execute("DELETE FROM roles WHERE slug = ?", (slug,))
     workspace.move_epoch(connection)
 
 
-def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow, str]]:
-    """Return the users and groups with an assignment of a role, each with the source."""
+def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow, str, int]]:
+    """Return the users and groups with assignments of a role, each with the source and the number of assignments."""
     rows = connection.execute(
-        f"SELECT {COLUMNS}, a.source FROM assignments a JOIN resources r ON r.seq = a.resource "
-        "WHERE a.role = ? ORDER BY r.seq",
+        f"SELECT {COLUMNS}, a.source, a.number FROM (SELECT resource, source, count(*) AS number FROM assignments "
+        "WHERE role = ? GROUP BY resource, source) a JOIN resources r ON r.seq = a.resource ORDER BY r.seq",
         (slug,),
     )
-    return [(ResourceRow(*row[:-1]), row[-1]) for row in rows]
+    return [(ResourceRow(*row[:-2]), *row[-2:]) for row in rows]
+
+
+def holder_numbers(connection: sqlite3.Connection, slug: str, *, manual: bool) -> list[int]:
+    """Return the numbers of the users and groups that have a role by hand, or of those that have it another way."""
+    rows = connection.execute(
+        "SELECT resource FROM assignments WHERE role = ? AND (source = 'manual') = ?", (slug, manual)
+    )
+    return [seq for (seq,) in rows]
 
 
 def holders_page(
     connection: sqlite3.Connection, slug: str, offset: int, count: int
 ) -> list[tuple[ResourceRow, str, str, str]]:
-    """Return a page of the assignments of a role, groups first: to whom, source, since when and by whom."""
+    """Return a page of the holders of a role, groups first: who, source, since when and by whom."""
     rows = connection.execute(
         f"SELECT {COLUMNS}, h.source, h.since, h.actor FROM ("
-        "SELECT resource, source, since, actor FROM assignments WHERE role = ? "
-        "ORDER BY source = 'group' DESC, source, resource LIMIT ? OFFSET ?) h "
+        "SELECT resource, source, min(since) AS since, actor FROM assignments WHERE role = ? "
+        "GROUP BY source, resource ORDER BY source = 'group' DESC, source, resource LIMIT ? OFFSET ?) h "
         "CROSS JOIN resources r ON r.seq = h.resource ORDER BY h.source = 'group' DESC, h.source, h.resource",
         (slug, count, offset),
     )
@@ -126,25 +158,26 @@ def holders_page(
 
 
 def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
-    """Return, for each role that is assigned, how many assignments of each source it has."""
+    """Return, for each role that is assigned, how many users or groups have it from each source."""
     found: dict[str, dict[str, int]] = {}
-    sql = "SELECT role, source, count(*) FROM assignments GROUP BY role, source"
+    sql = "SELECT role, source, count(DISTINCT resource) FROM assignments GROUP BY role, source"
     for role, source, count in connection.execute(sql):
         found.setdefault(role, {})[source] = count
     return found
 
 
-def names(connection: sqlite3.Connection, slugs: Iterable[str]) -> dict[str, str]:
-    """Return the catalogue's names of those slugs that it has."""
-    sql = "SELECT slug, name FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
-    return dict(connection.execute(sql, (json.dumps(list(slugs)),)).fetchall())
+def known(connection: sqlite3.Connection, slugs: Iterable[str]) -> dict[str, Role]:
+    """Return the roles with those slugs that the catalogue has."""
+    sql = f"SELECT {ROLE} FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
+    return {row[0]: Role(*row) for row in connection.execute(sql, (json.dumps(list(slugs)),))}
 
 
 def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
     """Return the assignments to each of some users and groups, without inherited ones."""
     listed = in_list(seqs)
     rows = connection.execute(
-        'SELECT a.resource, a.source, a.role, c.name, a.display, a.type, a."primary", a.since, a.actor '
+        'SELECT a.resource, a.source, a.role, c.name, a.display, a.type, a."primary", a.since, a.actor, '
+        "iif(a.rule, (SELECT pattern FROM group_rules WHERE seq = a.rule), NULL) "
         f"FROM assignments a JOIN roles c ON c.slug = a.role WHERE a.resource IN {listed.text} "
         "ORDER BY a.resource, a.source, a.position",
         listed.parameters,
@@ -185,7 +218,7 @@ def insert_direct(
     """Add the direct roles of a user who has none, whose row has them already; those of `kept` with date and actor."""
     fresh = (now(), actor)
     connection.executemany(
-        "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?, 0)",
         [
             (user, place, role["value"], role.get("display"), role.get("type"), role.get("primary"),
              *kept.get(role["value"], fresh))
@@ -203,12 +236,12 @@ def hold(connection: sqlite3.Connection, resource: int) -> None:
     )
 
 
-def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str, actor: str) -> bool:
-    """Assign a role of the catalogue by hand to a user or to a group; False when it was there already."""
+def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str, actor: str, rule: int = 0) -> bool:
+    """Assign a role of the catalogue to a user or group, by hand or by a rule; False when it was there already."""
     done = connection.execute(
-        "INSERT OR IGNORE INTO assignments SELECT ?, ?, ifnull(max(position), -1) + 1, ?, NULL, NULL, NULL, ?, ? "
-        "FROM assignments WHERE resource = ? AND source = ?",
-        (resource, source, slug, now(), actor, resource, source),
+        "INSERT OR IGNORE INTO assignments SELECT ?1, ?2, ifnull(max(position), -1) + 1, ?3, NULL, NULL, NULL, ?4, ?5, "
+        "?6 FROM assignments WHERE resource = ?1 AND source = ?2",
+        (resource, source, slug, now(), actor, rule),
     )
     if done.rowcount:
         hold(connection, resource)
@@ -216,10 +249,11 @@ def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str
     return bool(done.rowcount)
 
 
-def unassign(connection: sqlite3.Connection, resource: int, source: str, slug: str) -> bool:
-    """Withdraw a role that was assigned by hand; False when it was not there."""
+def unassign(connection: sqlite3.Connection, resource: int, source: str, slug: str, rule: int = 0) -> bool:
+    """Withdraw a role that was assigned by hand or by a rule; False when it was not there."""
     done = connection.execute(
-        "DELETE FROM assignments WHERE resource = ? AND source = ? AND role = ?", (resource, source, slug)
+        "DELETE FROM assignments WHERE resource = ? AND source = ? AND role = ? AND rule = ?",
+        (resource, source, slug, rule),
     )
     if done.rowcount:
         hold(connection, resource)

@@ -2,19 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from schemas.datetimes import to_json
 from scim.cli.common import Group, author, command, echo, json_option, print_list
+from scim.cli.plans import dry_run_options, print_dry_run
+from scim.service import plan, workspace_file
 from scim.service import roles as role_service
-from scim.service import timeline
+from scim.service.login_reasons import timeline
+from scim.service.plan import PlannedChange
 from scim.web.requests import perch
 from storage import roles
+from storage.planned_roles import RoleChange
 from storage.resources import ResourceRow
 
 group = Group("roles", help="The catalogue of roles, and their assignments.")
+granted_by_option = click.option(
+    "--granted-by", type=click.Choice((roles.ANY, roles.SCIM, roles.HAND)),
+    help="Who may give it: any; scim: the provider, and groups; hand: people in Perch, and no group.",
+)  # fmt: skip
 
 
 def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,10 +35,11 @@ def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("slug")
 @click.argument("name")
 @click.option("--description", metavar="TEXT")
+@granted_by_option
 @command
-def add(slug: str, name: str, description: str | None) -> None:
+def add(slug: str, name: str, description: str | None, granted_by: str | None) -> None:
     """Add a role to the catalogue."""
-    role = role_service.add(perch().repository, author(), slug, name, description)
+    role = role_service.add(perch().repository, author(), slug, name, description, granted_by or roles.ANY)
     echo(f"{role.slug}: {role.name}")
 
 
@@ -41,29 +50,41 @@ def show(as_json: bool) -> None:
     """List the catalogue."""
     with perch().database.read() as connection:
         found = roles.catalogue(connection)
-    documents = [{"slug": role.slug, "name": role.name, "description": role.description} for role in found]
-    print_list(as_json, documents, ("SLUG", "NAME", "DESCRIPTION"), [list(each.values()) for each in documents])
+    documents = [
+        {"slug": role.slug, "name": role.name, "description": role.description, "grantedBy": role.grantedBy}
+        for role in found
+    ]
+    heads = ("SLUG", "NAME", "DESCRIPTION", "GRANTED BY")
+    print_list(as_json, documents, heads, [list(each.values()) for each in documents])
 
 
 @group.command("edit")
 @click.argument("slug")
 @click.option("--name")
 @click.option("--description", metavar="TEXT", help='New description; "" removes it.')
+@granted_by_option
 @command
-def edit(slug: str, name: str | None, description: str | None) -> None:
-    """Change a role's name or description; its slug and its assignments stay."""
-    if name is None and description is None:
-        raise click.UsageError("Nothing to change; give --name or --description.")
-    role = role_service.edit(perch().repository, author(), slug, name, description)
+def edit(slug: str, name: str | None, description: str | None, granted_by: str | None) -> None:
+    """Change a role's name, description or who may give it; its slug and its assignments stay."""
+    if name is None and description is None and granted_by is None:
+        raise click.UsageError("Nothing to change; give --name, --description or --granted-by.")
+    role = role_service.edit(perch().repository, author(), slug, name, description, granted_by)
     echo(f"{role.slug}: {role.name}")
 
 
 @group.command("remove")
 @click.argument("slug")
-@click.option("--force", is_flag=True, help="Withdraw the role from everybody who has it.")
+@click.option("--force", is_flag=True, help="Withdraw the role from everybody who has it, and from rules.")
+@dry_run_options
 @command
-def remove(slug: str, force: bool) -> None:
+def remove(slug: str, force: bool, dry_run: bool, as_json: bool) -> None:
     """Remove a role from the catalogue."""
+    if dry_run:
+        with perch().database.read() as connection:
+            role = roles.get(connection, slug)
+            effect = plan.of_changes(connection, [], [role.slug])
+        change = PlannedChange("role", "remove", role.slug, workspace_file.role_table(role), None)
+        print_dry_run([change], effect, as_json)
     with perch().repository.writing(author()) as write:
         write.remove_role(slug, force=force)
     echo(f"{slug}: removed.")
@@ -72,10 +93,13 @@ def remove(slug: str, force: bool) -> None:
 @group.command("assign")
 @holder_options
 @click.argument("slug")
+@dry_run_options
 @command
-def assign(user: str | None, group_name: str | None, slug: str) -> None:
+def assign(user: str | None, group_name: str | None, slug: str, dry_run: bool, as_json: bool) -> None:
     """Assign a role manually to a person, or to a group for all its members."""
     row = _holder(user, group_name)
+    if dry_run:
+        _plan(row, slug, True, as_json)
     with perch().repository.writing(author()) as write:
         done = write.assign(row, slug)
     echo(f"{row.name}: {slug} {'assigned' if done else 'was already assigned'}.")
@@ -84,13 +108,31 @@ def assign(user: str | None, group_name: str | None, slug: str) -> None:
 @group.command("unassign")
 @holder_options
 @click.argument("slug")
+@dry_run_options
 @command
-def unassign(user: str | None, group_name: str | None, slug: str) -> None:
+def unassign(user: str | None, group_name: str | None, slug: str, dry_run: bool, as_json: bool) -> None:
     """Withdraw a role that was assigned manually."""
     row = _holder(user, group_name)
+    if dry_run:
+        _plan(row, slug, False, as_json)
     with perch().repository.writing(author()) as write:
         done = write.unassign(row, slug)
     echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned manually'}.")
+
+
+def _plan(row: ResourceRow, slug: str, assigned: bool, as_json: bool) -> NoReturn:
+    """Print what an assignment or its end would change."""
+    source = roles.MANUAL if row.type == "User" else roles.GROUP
+    with perch().database.read() as connection:
+        role = roles.assignable(connection, slug, source) if assigned else roles.get(connection, slug)
+        given = roles.assigned(connection, [row.seq]).get(row.seq, ())
+        held = any((each.role, each.source, each.rule) == (role.slug, source, None) for each in given)
+        changed = [RoleChange(row.seq, source, role.slug, assigned)] if held != assigned else []
+        effect = plan.of_changes(connection, changed)
+    table = {row.type.lower(): row.name, "role": role.slug}
+    tables = (None, table) if assigned else (table, None)
+    action = "add" if assigned else "remove"
+    print_dry_run([PlannedChange("assignment", action, row.name, *tables) for _ in changed], effect, as_json)
 
 
 @group.command("explain")
@@ -98,16 +140,16 @@ def unassign(user: str | None, group_name: str | None, slug: str) -> None:
 @json_option
 @command
 def explain(username: str, as_json: bool) -> None:
-    """Show the effective roles of a person with every reason for each."""
+    """Show why a person may log in or not, and the effective roles with every reason for each."""
     user = role_service.find(perch().repository, "User", username)
     reasons = role_service.explain(perch().repository, user)
+    if not as_json:
+        with perch().database.read() as connection:
+            why = timeline(connection, user).why
+        echo(f"{user.name}{':' if user.active and reasons else ' may not log in.'} {why.sentence if why else ''}")
     documents = [{**asdict(reason), "since": to_json(reason.since)} for reason in reasons]
-    with perch().database.read() as connection:
-        why = timeline.of_person(connection, user).why
-    if why and not as_json:
-        echo(f"{username} may not log in. {why}", err=True)
-    rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path)) for r in reasons]
-    print_list(as_json, documents, ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH"), rows)
+    rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path), r.rule) for r in reasons]
+    print_list(as_json, documents, ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH", "RULE"), rows)
 
 
 def _holder(user: str | None, group_name: str | None) -> ResourceRow:

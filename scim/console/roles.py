@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response
 
 from schemas.errors import Conflict, InvalidValue, Uniqueness
 from schemas.text import fold
+from scim.console import words
 from scim.console.blueprint import console
 from scim.console.lists import PER_PAGE, ListQuery, Pager, listing, offset
 from scim.console.users import summaries
@@ -12,7 +13,8 @@ from scim.console.web import author, field, number, page, parameter, redirect_to
 from scim.service import plan
 from scim.service import roles as role_service
 from scim.web.requests import perch
-from storage import keys, roles, search, words
+from storage import group_rules, keys, roles, search
+from storage import words as search_words
 from storage.database import Connection
 from storage.roles import Role
 
@@ -41,11 +43,12 @@ def role() -> Response:
 
 @console.post("/role")
 def edit_role() -> Response:
-    """Change a role's name and description."""
-    slug = parameter("slug")
+    """Change a role's name, its description and who may give it."""
+    slug, granted_by = parameter("slug"), field("granted_by")
+    chosen = granted_by if granted_by in words.GRANTED_BY else None
     try:
-        role_service.edit(perch().repository, author(), slug, field("name"), field("description"))
-    except InvalidValue as error:
+        role_service.edit(perch().repository, author(), slug, field("name"), field("description"), chosen)
+    except (InvalidValue, Conflict) as error:
         return _role_page(slug, error.status, error.detail)
     return redirect_to("role", "The role is saved.", slug=slug)
 
@@ -85,10 +88,11 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
     with perch().database.read() as connection:
         found = by_name(connection)
         counts = roles.assignment_counts(connection)
+        rules = group_rules.list_all(connection)
     if text:
-        sought = words.typed(text)
-        found = [role for role in found if words.begin(sought, (role.name, role.slug))]
-    return page("roles.html", status, roles=found, counts=counts, problem=problem, text=text)
+        sought = search_words.typed(text)
+        found = [role for role in found if search_words.begin(sought, (role.name, role.slug))]
+    return page("roles.html", status, roles=found, counts=counts, rules=rules, problem=problem, text=text)
 
 
 def _role_page(slug: str, status: int = 200, problem: str = "") -> Response:

@@ -1,13 +1,28 @@
 """The effect that planned changes of assignments would have on people, before anything is written."""
 
 from collections.abc import Sequence
-from typing import TypedDict
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from storage import effective_roles, planned_roles
 from storage.database import Connection
 from storage.planned_roles import RoleChange
 
 NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """A planned change of the workspace file's kind: `kind` role, groupRule or attribute; `action` add, change, remove.
+
+    `before` and `after` are tables as the file has them, None where there is none.
+    """
+
+    kind: str
+    action: str
+    name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
 
 
 class RolePlan(TypedDict):

@@ -194,8 +194,8 @@ def _of_user(context: Context, origins: Origins, row: ResourceRow) -> Part:
 
 def _of_group(origins: Origins, row: ResourceRow) -> Part:
     """Return the access extension of a group that gives roles."""
-    given = [{"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())]
-    return _assigned(group.ACCESS_URN, _assigned("roles", given))
+    given = {role.role: {"value": role.role, "display": role.name} for role in origins.assigned.get(row.seq, ())}
+    return _assigned(group.ACCESS_URN, _assigned("roles", list(given.values())))
 
 
 def _assigned(name: str, values: Sequence[Any] | Part) -> Part:

@@ -10,13 +10,14 @@ from storage import roles
 from storage.database import Connection
 from storage.keys import Key
 from storage.repository import Transaction
+from storage.roles import Role
 
 Roles = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The sent roles that a user gets, and the unknown slugs that the policy `ignore` left out."""
+    """The sent roles that a user gets, and the slugs that the policy `ignore` left out: unknown, or given by hand."""
 
     roles: Roles
     ignored: tuple[str, ...] = ()
@@ -45,7 +46,8 @@ def naming(connection: Connection) -> Callable[[Roles], None]:
     def complete(held: Roles) -> None:
         bare = [role for role in held if "value" in role and "display" not in role]
         if unread := [role["value"] for role in bare if role["value"] not in names]:
-            names.update(dict.fromkeys(unread) | roles.names(connection, unread))
+            found = {slug: role.name for slug, role in roles.known(connection, unread).items()}
+            names.update(dict.fromkeys(unread) | found)
         for role in bare:
             if name := names[role["value"]]:
                 role["display"] = name
@@ -57,38 +59,46 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
     """Check the sent roles against the catalogue, unless they equal those `held`.
 
     The key's `unknownRoles`, else PERCH_UNKNOWN_ROLES, decides whether unknown ones are refused, ignored or added to
-    the catalogue. A `display` that GET shows anyway is not stored, so that it follows the catalogue's name.
+    the catalogue; roles that are given by hand only are refused or ignored. A `display` that GET shows anyway is not
+    stored, so that it follows the catalogue's name.
 
-    :raises InvalidValue: naming unknown slugs and the nearest known ones, when unknown roles are refused.
+    :raises InvalidValue: naming the slugs, and the nearest known ones of unknown slugs.
     """
     if not sent or sent == held:
         return Accepted(sent)
-    names = roles.names(write.connection, [role["value"] for role in sent])
-    unknown = tuple(role["value"] for role in sent if role["value"] not in names)
-    policy = (context.key.unknownRoles or context.settings["PERCH_UNKNOWN_ROLES"]) if unknown else ""
-    if policy == "reject":
-        raise InvalidValue(_refusal(write.connection, unknown, context.key))
-    if policy == "create":
-        names |= _created(write, [role for role in sent if role["value"] in unknown])
+    known = roles.known(write.connection, [role["value"] for role in sent])
     own = {role["value"]: role.get("display") for role in held or ()}
-    known = [_without_name(role, names, own) for role in sent if role["value"] in names]
-    return Accepted(known, unknown if policy == "ignore" else ())
+    unknown = tuple(role["value"] for role in sent if role["value"] not in known)
+    by_hand = tuple(slug for slug, role in known.items() if role.grantedBy == roles.HAND and slug not in own)
+    policy = context.key.unknownRoles or context.settings["PERCH_UNKNOWN_ROLES"]
+    if by_hand and policy != "ignore":
+        raise InvalidValue(_refusal_by_hand(by_hand))
+    if unknown and policy == "reject":
+        raise InvalidValue(_refusal(write.connection, unknown, context.key))
+    if unknown and policy == "create":
+        known |= _created(write, [role for role in sent if role["value"] in unknown])
+        unknown = ()
+    wanted = [_without_name(role, known, own) for role in sent if role["value"] not in unknown + by_hand]
+    return Accepted(wanted, unknown + by_hand)
 
 
-def _created(write: Transaction, unknown: Roles) -> dict[str, str]:
-    """Add roles to the catalogue with the sent `display` as their name; return the names."""
+def _created(write: Transaction, unknown: Roles) -> dict[str, Role]:
+    """Add roles to the catalogue with the sent `display` as their name; return them by slug."""
     names = {role["value"]: role.get("display") or role["value"] for role in unknown}
-    for slug, name in names.items():
-        write.add_role(slug, name)
-    return names
+    return {slug: write.add_role(slug, name) for slug, name in names.items()}
 
 
-def _without_name(role: dict[str, Any], names: Mapping[str, str], own: Mapping[str, str | None]) -> dict[str, Any]:
+def _without_name(role: dict[str, Any], known: Mapping[str, Role], own: Mapping[str, str | None]) -> dict[str, Any]:
     """Return a role without a `display` that is the catalogue's name, unless it is stored already."""
     display, slug = role.get("display"), role["value"]
-    if display is None or display != names[slug] or display == own.get(slug):
+    if display is None or display != known[slug].name or display == own.get(slug):
         return role
     return {name: value for name, value in role.items() if name != "display"}
+
+
+def _refusal_by_hand(slugs: Sequence[str]) -> str:
+    named = ", ".join(f"'{slug}'" for slug in slugs[:5])
+    return f"roles: {named} can be given by hand only, in Perch; leave it out of what the provider sends."
 
 
 def _refusal(connection: Connection, unknown: Sequence[str], key: Key) -> str:

@@ -2,16 +2,23 @@
 
 from dataclasses import dataclass
 
-from schemas.errors import InvalidValue, NotFound
+from schemas.errors import Conflict, InvalidValue, NotFound
 from schemas.user import SLUG
-from storage import keys, members, roles
+from storage import group_rules, keys, members, roles
 from storage.journal import Author
 from storage.repository import Repository
 from storage.resources import ResourceRow
 from storage.roles import Role
 
 
-def add(repository: Repository, author: Author, slug: str, name: str, description: str | None = None) -> Role:
+def add(
+    repository: Repository,
+    author: Author,
+    slug: str,
+    name: str,
+    description: str | None = None,
+    granted_by: str = roles.ANY,
+) -> Role:
     """Add a role to the catalogue.
 
     :raises InvalidValue: when the slug is malformed or the name empty; :raises Uniqueness: when the slug exists.
@@ -23,17 +30,28 @@ def add(repository: Repository, author: Author, slug: str, name: str, descriptio
     if not name.strip():
         raise InvalidValue("A role needs a name.")
     with repository.writing(author) as write:
-        return write.add_role(slug, name.strip(), description)
+        return write.add_role(slug, name.strip(), description, granted_by)
 
 
 def edit(
-    repository: Repository, author: Author, slug: str, name: str | None = None, description: str | None = None
+    repository: Repository,
+    author: Author,
+    slug: str,
+    name: str | None = None,
+    description: str | None = None,
+    granted_by: str | None = None,
 ) -> Role:
-    """Change a role's name, its description or both; None keeps the present one, "" clears the description."""
+    """Change a role's name, description or by whom it may be given; None keeps, "" clears the description.
+
+    :raises Conflict: when a rule gives the role to groups, but it may be given by hand only.
+    """
     if name is not None and not name.strip():
         raise InvalidValue("A role needs a name.")
     with repository.writing(author) as write:
-        return write.edit_role(slug, name and name.strip(), description)
+        rules = group_rules.of_role(write.connection, slug) if granted_by == roles.HAND else ()
+        for rule in rules:
+            raise Conflict(f"The rule '{rule.pattern}' gives '{slug}' to groups; take the role out of the rule first.")
+        return write.edit_role(slug, name and name.strip(), description, granted_by)
 
 
 def find(repository: Repository, type_name: str, name: str) -> ResourceRow:
@@ -52,7 +70,8 @@ def find(repository: Repository, type_name: str, name: str) -> ResourceRow:
 class Reason:
     """A reason for a user's role: the source, since when, by whom, and through which path of groups.
 
-    `actor` is as in the journal; `by` is the same in words, with the name of a key.
+    `actor` is as in the journal; `by` is the same in words, with the name of a key. `rule` is the pattern of the
+    rule that gives the role to the group, or None.
     """
 
     role: str
@@ -62,6 +81,7 @@ class Reason:
     actor: str
     by: str
     path: tuple[str, ...] = ()
+    rule: str | None = None
 
 
 def explain(repository: Repository, user: ResourceRow) -> list[Reason]:
@@ -73,9 +93,9 @@ def explain(repository: Repository, user: ResourceRow) -> list[Reason]:
     found = [
         Reason(
             role.role, role.name, role.source, role.since, role.actor,
-            keys.label(role.actor, names), paths.get(seq, ()),
+            keys.label(role.actor, names), paths.get(seq, ()), role.rule,
         )
         for seq, held in assigned.items()
         for role in held
     ]  # fmt: skip
-    return sorted(found, key=lambda reason: (reason.role, reason.source, reason.path))
+    return sorted(found, key=lambda reason: (reason.role, reason.source, reason.path, reason.rule or ""))

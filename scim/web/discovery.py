@@ -54,7 +54,7 @@ def schema(urn: str) -> Response:
 def _schemas() -> list[dict[str, Any]]:
     context: Context = g.context
     with perch().database.read() as connection:
-        slugs = [role.slug for role in roles.catalogue(connection)]
+        slugs = [role.slug for role in roles.catalogue(connection) if role.grantedBy != roles.HAND]
     return discovery.schema_documents(context.resource_types, context.base, slugs, context.key.rolesAs)
 
 

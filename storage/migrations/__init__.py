@@ -12,12 +12,17 @@ from sqlite_utils import Migrations
 from storage.migrations import (
     access,
     administration,
+    attributes,
     console,
     directory,
     events,
+    history,
     provisioning,
+    receipts,
     recording,
+    rules,
     scale,
+    sign_in,
     text,
     traffic,
     words,
@@ -36,6 +41,11 @@ for _chapter in (
     administration,
     recording,
     words,
+    attributes,
+    rules,
+    receipts,
+    history,
+    sign_in,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)

@@ -11,16 +11,18 @@ from flask import Flask
 from app import create_app
 from tests.conftest import MakeApp
 from tests.support.commands import run_command, run_json
-from tests.support.server import run_flask
+from tests.support.server import ROOT, run_flask
 
 # Words for the arguments that a command requires.
 ARGUMENTS = {
+    "TOML": str(ROOT / "examples" / "workspace.toml"),
     "FILE": "copy.db", "NAME": "name", "SLUG": "a:b", "ID": "x", "NO": "1", "USERNAME": "ada@example.com",
     "TARGET": "POST /Users", "URL": "https://app.example.com/hook", "PEOPLE": "3", "ORG.json": "org.json",
-    "PROFILE": "interop",
+    "SCHEMA": "urn:a1:User", "SCHEMA:NAME": "urn:a1:User:x", "PROFILE": "interop",
 }  # fmt: skip
 OPTIONS = {("webhooks", "replay"): ["--from", "oldest"], ("roles", "assign"): ["--user", "x"],
            ("roles", "unassign"): ["--user", "x"], ("roles", "edit"): ["--name", "x"],
+           ("attributes", "add"): ["--type", "string"],
            ("keys", "set"): ["--name", "x"], ("deliver",): ["--once"],
            ("faults", "add"): ["--status", "500"]}  # fmt: skip
 CREATE = {("init",), ("restore",)}

@@ -103,6 +103,8 @@ CASES: dict[str, list[str]] = {
     "settings": ["?", "?--markdown"],
     "doctor": ["?"],
     "migrate": ["?", "?--check"],
+    "apply": ["{folder}/none-{name}", "{toml}", "?{file}"],
+    "export": [""],
     "backup": ["{folder}/{name}", "{folder}/{name}", "?{folder}/none/{name}"],
     "restore": ["{folder}/no {name}"],
     "deliver": ["?--once"],
@@ -121,6 +123,15 @@ CASES: dict[str, list[str]] = {
     "faults clear": ["{name}", "?99"],
     "roles add": ["y:z {name}", "?{name} {name}"],
     "roles list": [""],
+    "attributes add": [
+        "?urn:acme:x:User badge --type string --description {name}",
+        "?{name} {name} --type string",
+        "urn:acme:x:User x --type complex --sub {name}",
+        "urn:acme:x:User x --type {name}",
+    ],
+    "attributes list": [""],
+    "attributes seen": ["?"],
+    "attributes remove": ["{name}"],
     "roles edit": ["x:y --name {name}", "{name} --name x"],
     "roles assign": ["--user {name} x:y", "--group {name} x:y", "--user {name} no:{word}", "--user no{name} x:y"],
     "roles explain": ["{name}"],
@@ -128,6 +139,11 @@ CASES: dict[str, list[str]] = {
     "roles unassign": ["--user {name} x:y", "--group {name} x:y"],
     "traffic": [""],
     "traffic show": ["{request}", "{conflict}", "{name}"],
+    "applications add": ["{name} --key {key}", "x --webhook {name}", "{name} --key {key}"],
+    "applications list": [""],
+    "receipts": ["?", "?--csv", "?--user {name}", "--application no{name}", "?--since {name}"],
+    "receipts check": ["?--older-than 0"],
+    "applications remove": ["{name}"],
     "webhooks add": ["?https://app.example.com/{name}", "https://app.example.com/ --events {name}"],
     "webhooks kinds": ["?"],
     "webhooks test": ["?{hook}", "{name}"],
@@ -182,7 +198,11 @@ def places(world: Flask, hostile_url: str, tmp_path: Path) -> dict[str, str]:
         "groups": [],
         "app": {"people": [{"person": HOSTILE}], "groups": [], "push": []},
     }
-    file, wrong = tmp_path / "org.json", tmp_path / "wrong.json"
+    file, wrong, toml = tmp_path / "org.json", tmp_path / "wrong.json", tmp_path / "workspace.toml"
+    toml.write_text(
+        f'[roles."x:y"]\nname = {json.dumps(HOSTILE)}\n[[group_rules]]\nroles = ["x:y"]\n'
+        f"group = {json.dumps(HOSTILE)}\n"
+    )
     file.write_text(json.dumps(organisation))
     wrong.write_text(json.dumps({"people": [{HOSTILE: 1}], HOSTILE: 2}))
     requests = {entry["status"]: str(entry["seq"]) for entry in run_json(world, "traffic")}
@@ -190,6 +210,7 @@ def places(world: Flask, hostile_url: str, tmp_path: Path) -> dict[str, str]:
     return {
         "name": HOSTILE, "word": "x\x1b\u202eFORGED", "key": run_json(world, "keys", "list")[0]["id"], "hook": hook,
         "request": requests[404], "conflict": requests[409], "url": hostile_url, "file": str(file),
+        "toml": str(toml),
         "wrong": str(wrong), "folder": str(tmp_path),
     }  # fmt: skip
 
@@ -226,7 +247,7 @@ def test_json_holds_the_names_as_they_are(world: Flask) -> None:
 def test_tables_stay_aligned(world: Flask) -> None:
     lines = world.test_cli_runner().invoke(args=["roles", "list"]).stdout.splitlines()
     (row,) = [line for line in lines if line.startswith("x:y")]
-    assert row == f"{'x:y':<19}  {SEEN}  {SEEN}"
+    assert row == f"{'x:y':<19}  {SEEN}  {SEEN}  any"
     assert lines[0].index("DESCRIPTION") == row.rindex(SEEN)
 
 

@@ -47,9 +47,11 @@ def assigned(connection: Connection) -> set[tuple[int, str, str]]:
 
 def make(write: Transaction, changes: Sequence[RoleChange], gone: Sequence[str]) -> None:
     for change in changes:
-        do = roles.assign if change.assigned else roles.unassign
         parts = (change.resource, change.source, change.role)
-        do(write.connection, *parts, *(["test"] if change.assigned else []))
+        if change.assigned:
+            roles.assign(write.connection, *parts, "test")
+        else:
+            roles.unassign(write.connection, *parts)
     for slug in gone:
         write.remove_role(slug, force=True)
 

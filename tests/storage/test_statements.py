@@ -162,8 +162,8 @@ TABLE: dict[Callable[[Directory], Answer], int] = {
     get_group_without_members: 4,
     add_member: 25,
     remove_member: 23,
-    rename: 15,
-    delete_group: 122,  # an event for each of the hundred people who lose a role
+    rename: 16,
+    delete_group: 125,  # an event for each of the hundred people who lose a role
 }
 
 

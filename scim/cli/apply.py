@@ -1,0 +1,53 @@
+"""`flask apply` and `flask export`: the workspace in one file."""
+
+from typing import BinaryIO
+
+import click
+
+from scim.cli.common import Command, Mistakes, author, command, echo, json_option
+from scim.cli.plans import end_dry_run, print_plan
+from scim.cli.progress import Progress
+from scim.service import workspace_file
+from scim.service.workspace_file import Faults, WorkspacePlan
+from scim.web.requests import perch
+
+
+@click.command("apply", cls=Command)
+@click.argument("file", metavar="TOML", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Show the plan and change nothing; exit with 3 if there are changes.")
+@click.option("--prune", is_flag=True, help="Remove roles, rules and attributes that the file does not have.")
+@json_option
+@command
+def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
+    """Make the workspace's roles, rules and attributes those of a file, all or nothing; - reads standard input."""
+    try:
+        wanted = workspace_file.read(file.read())
+        with perch().repository.reading() as snapshot:
+            planned = workspace_file.plan_of(snapshot.connection, wanted, prune=prune)
+        for sentence in planned.consequences:
+            echo(sentence, err=True)
+        if not dry_run and planned.changes:
+            planned = _carry_out(wanted, prune)
+    except Faults as error:
+        raise Mistakes(*error.lines) from None
+    print_plan(planned.changes, planned.effect, as_json, planned.against)
+    if dry_run:
+        end_dry_run(planned.changes)
+
+
+def _carry_out(wanted: workspace_file.Table, prune: bool) -> WorkspacePlan:
+    """Make the changes, which are planned once more in their own transaction, and return the plan."""
+    with Progress() as progress, perch().database.stepping(progress.go_on):
+        progress("Changing the workspace", 0, 0)
+        with perch().repository.writing(author()) as write:
+            planned = workspace_file.plan_of(write.connection, wanted, prune=prune)
+            workspace_file.carry_out(write, planned)
+    return planned
+
+
+@click.command("export", cls=Command)
+@command
+def export() -> None:
+    """Print the workspace's roles, rules and attributes as a file for `flask apply`."""
+    with perch().database.read() as connection:
+        echo(*workspace_file.export(connection).splitlines())

@@ -1,0 +1,228 @@
+"""The workspace in one file: what it would change, who would gain or lose by it, and the change itself."""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from schemas import declarations, workspace_file
+from schemas.declarations import Declaration
+from schemas.errors import InvalidValue, did_you_mean
+from schemas.text import compose, fold
+from scim.service import attributes, plan
+from scim.service.plan import PlannedChange, RolePlan
+from storage import effective_roles, group_rules, roles
+from storage.database import Connection
+from storage.group_rules import GroupRule
+from storage.planned_roles import RoleChange
+from storage.repository import Transaction
+from storage.roles import Role
+
+ROLE, RULE = "role", "groupRule"
+NO_RULE = GroupRule(0, "", ())
+
+Table = dict[str, Any]
+Catalogue = dict[str, Role]
+
+
+class Faults(InvalidValue):
+    """The faults of a file; each of `lines` begins with the path of its key."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(" ".join(lines))
+        self.lines = lines
+
+
+class Difference(NamedTuple):
+    """A planned change with the role or rule before and after it."""
+
+    change: PlannedChange
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspacePlan:
+    """What a file would change, and the effect on people.
+
+    `against` counts, for each role whose `granted_by` would change, the people who have it in a way that the new word
+    excludes; they keep it. `consequences` are sentences about values of attributes.
+    """
+
+    differences: Sequence[Difference]
+    effect: RolePlan
+    against: Mapping[str, int]
+    consequences: Sequence[str]
+
+    @property
+    def changes(self) -> list[PlannedChange]:
+        """The changes, in the order of the file's sections."""
+        return [difference.change for difference in self.differences]
+
+
+def read(data: bytes) -> Table:
+    """Return the sections of a file.
+
+    :raises Faults: naming the line of a fault of syntax, or all other faults by the path of their keys.
+    """
+    try:
+        document = tomllib.loads(data.decode())
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Faults([f"line {line}: This is no UTF-8 text; save the file as UTF-8."]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise Faults([f"This is no TOML: {error}."]) from None
+    found, faults = workspace_file.load(document)
+    if faults:
+        raise Faults(faults)
+    return found
+
+
+def export(connection: Connection) -> str:
+    """Return the workspace as such a file."""
+    rules = [_rule_table(rule) for rule in group_rules.list_all(connection)]
+    catalogue = {role.slug: role_table(role) for role in roles.catalogue(connection)}
+    declared = [one.table() for one in attributes.declared(connection)]
+    return workspace_file.dumps({"roles": catalogue, "group_rules": rules, "attributes": declared})
+
+
+def plan_of(connection: Connection, wanted: Table, *, prune: bool = False) -> WorkspacePlan:
+    """Return what the sections of a file would change; with `prune` what the file does not have is removed.
+
+    :raises Faults: naming each rule that has a role which it may not give, each attribute whose values do not fit.
+    """
+    before = {role.slug: role for role in roles.catalogue(connection)}
+    after = _catalogue_after(before, wanted["roles"], prune)
+    held = {fold(rule.pattern): rule for rule in group_rules.list_all(connection)}
+    rules = _rules_after(held, wanted["group_rules"], prune)
+    declared, listed = attributes.declared(connection), wanted["attributes"]
+    of_attributes = attributes.changes(declared, listed, prune)
+    faults = [
+        *_rule_faults(wanted["group_rules"], after),
+        *_kept_rule_faults(wanted["group_rules"], rules, after),
+        *_attribute_faults([] if prune else declared, listed),
+    ]
+    if faults := faults or attributes.refusals(connection, of_attributes):
+        raise Faults(faults)
+    differences = [*_role_differences(before, after), *_rule_differences(held, rules)]
+    effect = plan.of_changes(connection, _role_changes(connection, differences), sorted(before.keys() - after.keys()))
+    differences += [Difference(change, None, None) for change in of_attributes]
+    losses = list(attributes.consequences(connection, of_attributes))
+    return WorkspacePlan(differences, effect, _against(connection, before, after), losses)
+
+
+def carry_out(write: Transaction, planned: WorkspacePlan) -> None:
+    """Make the changes of a plan that was made in the same transaction."""
+    for change, before, after in planned.differences:
+        if change.kind == ROLE and before and after:
+            write.edit_role(after.slug, after.name, after.description or "", after.grantedBy)
+        elif change.kind == ROLE and after:
+            write.add_role(after.slug, after.name, after.description, after.grantedBy)
+        elif change.kind == RULE:
+            write.set_rule((after or before).pattern, after.roles if after else ())
+    for change, *_ in planned.differences:
+        if change.kind == ROLE and change.action == "remove":
+            write.remove_role(change.name, force=True)
+    attributes.carry_out(write, planned.changes)
+
+
+def _catalogue_after(before: Catalogue, tables: Mapping[str, Table], prune: bool) -> Catalogue:
+    kept = {} if prune else before
+    return {**kept, **{slug: _role_after(slug, before.get(slug), table) for slug, table in tables.items()}}
+
+
+def _role_after(slug: str, before: Role | None, table: Table) -> Role:
+    """Return the role of a table; one without a name keeps its name, and a new one has its slug as the name."""
+    name = table["name"].strip() if "name" in table else before.name if before else slug
+    created = before.created if before else ""
+    return Role(slug, name, table.get("description") or None, created, table.get("granted_by", roles.ANY))
+
+
+def _rules_after(before: Mapping[str, GroupRule], tables: Sequence[Table], prune: bool) -> dict[str, GroupRule]:
+    """Return the rules by folded pattern; tables with the same pattern add up."""
+    found: dict[str, GroupRule] = {}
+    for table in tables:
+        name = fold(table["group"])
+        first = found.get(name) or GroupRule(before[name].seq if name in before else 0, table["group"], ())
+        found[name] = first._replace(roles=tuple(sorted({*first.roles, *map(compose, table["roles"])})))
+    return found if prune else {**before, **found}
+
+
+def _rule_faults(tables: Sequence[Table], after: Catalogue) -> Iterator[str]:
+    for number, table in enumerate(tables):
+        for place, slug in enumerate(map(compose, table["roles"])):
+            path = f"group_rules[{number}].roles[{place}]"
+            if slug not in after:
+                hint = did_you_mean(slug, {fold(known): known for known in after}, most=3, cutoff=0.5)
+                yield f"{path}: There is no role '{slug}' then; declare it in the file.{hint}"
+            elif after[slug].grantedBy == roles.HAND:
+                yield f"{path}: The role '{slug}' may be given by hand only, so no rule may give it."
+
+
+def _kept_rule_faults(tables: Sequence[Table], rules: Mapping[str, GroupRule], after: Catalogue) -> Iterator[str]:
+    """Yield the roles that may be given by hand only, but that a rule which the file does not have gives."""
+    named = {fold(table["group"]) for table in tables}
+    for name, rule in rules.items():
+        for slug in rule.roles if name not in named else ():
+            if after[slug].grantedBy == roles.HAND:
+                path = f"roles.{workspace_file.quoted(slug)}.granted_by"
+                yield f"{path}: The rule '{rule.pattern}', which the file does not have, gives this role to groups."
+
+
+def _attribute_faults(kept: Sequence[Declaration], wanted: Sequence[Declaration]) -> Iterator[str]:
+    """Yield what keeps declarations from standing beside those that stay."""
+    mine = {one.key for one in wanted}
+    staying = [one for one in kept if one.key not in mine]
+    for position, faults in declarations.together([*staying, *wanted]).items():
+        yield from workspace_file.faults(faults, f"attributes[{position - len(staying)}]")
+
+
+def _role_differences(before: Catalogue, after: Catalogue) -> Iterator[Difference]:
+    for slug in sorted(before.keys() | after.keys()):
+        yield from _difference(ROLE, slug, before.get(slug), after.get(slug), role_table)
+
+
+def _rule_differences(before: Mapping[str, GroupRule], after: Mapping[str, GroupRule]) -> Iterator[Difference]:
+    for name in sorted(before.keys() | after.keys()):
+        was, becomes = before.get(name), after.get(name)
+        yield from _difference(RULE, (becomes or was or NO_RULE).pattern, was, becomes, _rule_table)
+
+
+def _difference(kind: str, name: str, before: Any, after: Any, table: Callable[[Any], Table]) -> Iterator[Difference]:
+    if before != after:
+        action = "add" if before is None else "remove" if after is None else "change"
+        tables = [None if each is None else table(each) for each in (before, after)]
+        yield Difference(PlannedChange(kind, action, name, *tables), before, after)
+
+
+def role_table(role: Role) -> Table:
+    """Return a role as a table of the file, without what is the default."""
+    table = {"name": role.name, "description": role.description, "granted_by": role.grantedBy}
+    return {key: value for key, value in table.items() if value not in (None, roles.ANY) or key == "name"}
+
+
+def _rule_table(rule: GroupRule) -> Table:
+    return {"group": rule.pattern, "roles": list(rule.roles)}
+
+
+def _role_changes(connection: Connection, differences: Sequence[Difference]) -> list[RoleChange]:
+    """Return the changes of groups' roles that changes of rules bring."""
+    rules = [
+        (before or NO_RULE, after or before._replace(roles=()))
+        for change, before, after in differences
+        if change.kind == RULE
+    ]
+    return [
+        RoleChange(step.row.seq, roles.GROUP, step.role, step.assigned, step.rule.seq)
+        for before, after in rules
+        for step in group_rules.steps_of(connection, before, after)
+    ]
+
+
+def _against(connection: Connection, before: Catalogue, after: Catalogue) -> dict[str, int]:
+    found = {}
+    for slug, role in after.items():
+        if slug in before and role.grantedBy not in (before[slug].grantedBy, roles.ANY):
+            seqs = roles.holder_numbers(connection, slug, manual=role.grantedBy == roles.SCIM)
+            found[slug] = effective_roles.count_below(connection, seqs)
+    return {slug: count for slug, count in found.items() if count}

@@ -1,0 +1,109 @@
+"""Rules that give roles to every group whose name matches a pattern, also to groups that come later."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from schemas.text import fold
+from storage.resources import COLUMNS, ResourceRow
+
+
+class GroupRule(NamedTuple):
+    """A rule: a pattern of group names, in which `*` stands for any text, and the slugs of the roles that it gives."""
+
+    seq: int
+    pattern: str
+    roles: tuple[str, ...]
+
+
+class RuleStep(NamedTuple):
+    """A role that a rule gives to a group, or withdraws from it."""
+
+    row: ResourceRow
+    rule: GroupRule
+    role: str
+    assigned: bool
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Tell whether a group's name matches a pattern; both are folded (schemas.text)."""
+    head, *rest = pattern.split("*")
+    if not rest:
+        return name == head
+    *inner, tail = rest
+    if not name.startswith(head):
+        return False
+    at = len(head)
+    for part in inner:
+        found = name.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(name) - at >= len(tail) and name.endswith(tail)
+
+
+def list_all(connection: sqlite3.Connection) -> list[GroupRule]:
+    """Return all rules in the order of their patterns."""
+    rows = connection.execute(
+        "SELECT g.seq, g.pattern, (SELECT json_group_array(role) FROM (SELECT role FROM rule_roles WHERE rule = g.seq "
+        "ORDER BY role)) FROM group_rules g ORDER BY g.folded"
+    )
+    return [GroupRule(seq, pattern, tuple(json.loads(roles))) for seq, pattern, roles in rows]
+
+
+def find(connection: sqlite3.Connection, pattern: str) -> GroupRule:
+    """Return the rule with a pattern, in any case; a rule with the number 0 and no roles where there is none."""
+    same = (rule for rule in list_all(connection) if fold(rule.pattern) == fold(pattern))
+    return next(same, GroupRule(0, pattern, ()))
+
+
+def store(connection: sqlite3.Connection, pattern: str, roles: Sequence[str]) -> GroupRule:
+    """Keep a rule in place of the one with the same pattern, or end it, where there are no roles."""
+    connection.execute(
+        "INSERT INTO group_rules (pattern, folded) VALUES (?, ?) ON CONFLICT DO UPDATE SET pattern = excluded.pattern",
+        (pattern, fold(pattern)),
+    )
+    rule = find(connection, pattern)
+    connection.execute("DELETE FROM rule_roles WHERE rule = ?", (rule.seq,))
+    connection.executemany("INSERT INTO rule_roles VALUES (?, ?)", [(rule.seq, role) for role in roles])
+    if not roles:
+        connection.execute("DELETE FROM group_rules WHERE seq = ?", (rule.seq,))
+    return rule._replace(roles=tuple(sorted(roles)))
+
+
+def steps_of(connection: sqlite3.Connection, before: GroupRule, after: GroupRule) -> list[RuleStep]:
+    """Return the changes of groups' roles that a change of a rule brings."""
+    gone, fresh = set(before.roles) - set(after.roles), set(after.roles) - set(before.roles)
+    if not gone and not fresh:
+        return []
+    steps = [(before, role, False) for role in sorted(gone)] + [(after, role, True) for role in sorted(fresh)]
+    return [RuleStep(row, *step) for row in _matching(connection, after.pattern) for step in steps]
+
+
+def steps_of_name(connection: sqlite3.Connection, row: ResourceRow) -> list[RuleStep]:
+    """Return the changes of a group's roles that its name brings."""
+    found: list[RuleStep] = []
+    rules = list_all(connection)
+    if not rules:
+        return found
+    given = connection.execute("SELECT rule, role FROM assignments WHERE resource = ? AND rule <> 0", (row.seq,))
+    had, folded = set(given.fetchall()), fold(row.name)
+    for rule in rules:
+        has = matches(fold(rule.pattern), folded)
+        found += [RuleStep(row, rule, role, has) for role in rule.roles if has != ((rule.seq, role) in had)]
+    return found
+
+
+def of_role(connection: sqlite3.Connection, slug: str) -> list[GroupRule]:
+    """Return the rules that give a role."""
+    return [rule for rule in list_all(connection) if slug in rule.roles]
+
+
+def _matching(connection: sqlite3.Connection, pattern: str) -> Iterable[ResourceRow]:
+    """Return the groups whose name matches a pattern, in the order of their creation."""
+    folded = fold(pattern)
+    names = connection.execute("SELECT seq, displayName FROM resources r WHERE r.type = 'Group'")
+    seqs = [seq for seq, name in names if matches(folded, name)]
+    sql = f"SELECT {COLUMNS} FROM json_each(?) j JOIN resources r ON r.seq = j.value ORDER BY r.seq"
+    return [ResourceRow(*row) for row in connection.execute(sql, (json.dumps(seqs),)).fetchall()]
