@@ -158,20 +158,25 @@ class TestRun:
 
         :raises ServerUnreachable: when no reply comes.
         """
-        self.last = reply = self.client.send(method, path, query, body, headers)
-        for _ in range(MAX_WAITS):
-            seconds = retry_after(reply) if reply.status == 429 else None
-            if seconds is None or seconds > MAX_WAIT_SECONDS:
-                break
-            self.throttled = True
-            self.sleep(seconds)
-            self.last = reply = self.client.send(method, path, query, body, headers)
+        self.last = reply = self.send_patiently(method, path, query, body, headers)
         if reply.status == UNREACHABLE:
             raise ServerUnreachable(reply.text)
         if method == "POST" and path in self.created and reply.ok:
             created = reply.document.get("id") if isinstance(reply.document, dict) else None
             if created is not None and str(created) not in self.created[path]:
                 self.created[path].append(str(created))
+        return reply
+
+    def send_patiently(self, method: str, path: str, *options: Any) -> Reply:
+        """Send a request, again after a `Retry-After` of up to 60 s, and return whatever comes at last."""
+        reply = self.client.send(method, path, *options)
+        for _ in range(MAX_WAITS):
+            seconds = retry_after(reply) if reply.status == 429 else None
+            if seconds is None or seconds > MAX_WAIT_SECONDS:
+                break
+            self.throttled = True
+            self.sleep(seconds)
+            reply = self.client.send(method, path, *options)
         return reply
 
     def get(self, path: str, **query: object) -> Reply:
@@ -284,7 +289,7 @@ def clean_up(run: TestRun) -> list[str]:
     left = []
     for path, identifiers in run.created.items():
         for identifier in reversed(identifiers):
-            reply = run.client.send("DELETE", f"{path}/{identifier}")
+            reply = run.send_patiently("DELETE", f"{path}/{identifier}")
             if not reply.ok and reply.status != 404:
                 deactivated = path == "/Users" and _deactivate(run, identifier)
                 instead = "; deactivated instead" if deactivated else ""

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from click.testing import Result
 from flask import Flask
 
 from scim.emulator.sample import sample_organisation
-from tests.conftest import MakeApp
+from tests.conftest import MakeApp, MakeServer
 from tests.support.commands import run_json
 
 WARNED = {"gallery.schema_discoverability", "validator.create_user"}
@@ -94,3 +95,24 @@ def test_sync_brings_an_organisation_and_then_its_changes(app: Flask, tmp_path: 
     assert len(found) == len(held)
     if found[login]["active"]:
         assert found[login]["lastName"] == "Changed"
+
+
+@pytest.mark.parametrize("settings", [{}, {"PERCH_KEY_RATE": "100"}], ids=["any rate", "limited"])
+def test_a_real_server_passes(make_server: MakeServer, app: Flask, settings: dict[str, str]) -> None:
+    server = make_server(workers=2, settings={"PERCH_FUSE": "off", **settings})
+    server.start()
+    key = server.create_key("Entra", "--idp", "entra")
+    result = run_entra(app, "test", "--url", server.base_url + "/", "--key", key, "--json")
+    found = json.loads(result.stdout)
+    assert [row for row in found["results"] if row["outcome"] == "failed"] == []
+    assert (result.exit_code, found["leftOver"]) == (0, [])
+
+
+def test_a_base_url_that_lacks_a_part_gets_one_that_answers(make_server: MakeServer, app: Flask) -> None:
+    server = make_server()
+    server.start()
+    key = server.create_key("Entra", "--idp", "entra")
+    for url in (server.base_url.removesuffix("/scim/v2"), server.base_url + "/Users"):
+        result = run_entra(app, "test", "--only", "connection", "--url", url, "--key", key)
+        assert result.exit_code == 1
+        assert f"try --url {server.base_url}." in result.stderr

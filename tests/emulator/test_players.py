@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -138,6 +139,22 @@ def test_retry_after_is_obeyed_up_to_a_minute() -> None:
     assert (waits, run.throttled) == ([7, 60], True)
     with patch.object(run.client, "send", side_effect=[Reply("GET /Users", 429, "", {"Retry-After": "61"})]):
         assert run.get("/Users").status == 429
+
+
+def test_what_was_created_is_deleted_though_the_server_is_busy() -> None:
+    waits: list[float] = []
+    server = ModelServer()
+    run = new_run("entra", server)
+    run.sleep = waits.append
+    run.user("one"), run.user("two")
+    send, busy = run.client.send, iter([True, False, True, False])
+
+    def sometimes(*arguments: Any) -> Reply:
+        return Reply("DELETE", 429, "", {"Retry-After": "1"}) if next(busy) else send(*arguments)
+
+    with patch.object(run.client, "send", sometimes):
+        assert clean_up(run) == []
+    assert (waits, server.stored["Users"]) == ([1, 1], {})
 
 
 def test_tls() -> None:
