@@ -5,12 +5,13 @@ from scim.emulator.checks import (
     connector,
     discovery,
     errors,
-    gallery,
+    gallery_requests,
     groups,
     imports,
     interop,
     ipsie,
     lifecycle,
+    limits,
     roles,
     suite,
     update,
@@ -30,5 +31,5 @@ STEPS = (
     imports.STEP,
     errors.STEP,
 )
-ENTRA_STEPS = (validator.CONNECTION, gallery.STEP, validator.STEP, validator.PREVIEW, validator.LIMITS)
+ENTRA_STEPS = (limits.CONNECTION, gallery_requests.STEP, validator.STEP, validator.PREVIEW, limits.STEP)
 PROFILES = {"interop": (interop.STEP,), "ipsie": (interop.STEP, ipsie.STEP)}

@@ -1,17 +1,16 @@
 """The clauses of the SCIM interop profile that bind a server, by the numbers of the draft's text."""
 
 import ssl
-from collections.abc import Callable
 from socket import create_connection
 from typing import Any
 from urllib.parse import urlsplit
 
 from scim.emulator import bodies, expect
-from scim.emulator.bodies import GROUP, USER, Document
+from scim.emulator.bodies import USER, Document
+from scim.emulator.checks.clauses import Register, clause, config, not_judged, refused
 from scim.emulator.checks.entra import attributes, patch, read, same, schemas
-from scim.emulator.client import Reply
 from scim.emulator.dialects import RFC
-from scim.emulator.runner import CheckFailed, CheckFunction, CheckStep, NotJudged, TestRun, created_id
+from scim.emulator.runner import CheckFailed, CheckStep, NotJudged, TestRun
 
 DRAFT = "draft-zollner-scim-interop-profile-02"
 STEP = CheckStep("interop", f"SCIM interop profile ({DRAFT}, 2 November 2026)", dialects=[RFC])
@@ -25,25 +24,6 @@ EXAMPLES: Document = {
     "dateTime": "2026-11-02T12:00:00Z", "reference": "https://example.com/ada",
 }  # fmt: skip
 UNKNOWN_SCHEMA = "urn:example:unknown:2.0:User"
-Register = Callable[[CheckFunction], CheckFunction]
-
-
-def clause(
-    step: CheckStep, draft: str, number: str, name: str, title: str, expected: str, otherwise: str, should: bool = False
-) -> Register:
-    """Return a decorator for one clause: a MUST, or a SHOULD, whose failure is a warning."""
-    level = "SHOULD" if should else "MUST"
-    source = f"{draft} section {number}: {level}."
-    return step.check(f"{number} {title}", expected, otherwise, source, warning=should, name=f"{number}-{name}")
-
-
-def not_judged(step: CheckStep, draft: str, number: str, name: str, title: str, reason: str) -> None:
-    """Add a clause of which nobody can tell from outside whether it is kept."""
-
-    def tell(run: TestRun) -> None:
-        raise NotJudged(reason)
-
-    clause(step, draft, number, name, title, "", reason)(tell)
 
 
 def must(number: str, name: str, title: str, expected: str, otherwise: str) -> Register:
@@ -54,19 +34,6 @@ def must(number: str, name: str, title: str, expected: str, otherwise: str) -> R
 def should(number: str, name: str, title: str, expected: str, otherwise: str) -> Register:
     """Return a decorator for a SHOULD of this profile."""
     return clause(STEP, DRAFT, number, name, title, expected, otherwise, should=True)
-
-
-def config(run: TestRun) -> Document:
-    """Return the ServiceProviderConfig."""
-    return expect.document(run.cached("config", lambda: run.get("/ServiceProviderConfig")), 200)
-
-
-def refused(reply: Reply, status: int, scim_type: str) -> None:
-    """Expect a SCIM error with a scimType."""
-    if reply.ok:
-        raise CheckFailed(f"{reply.status}: it was accepted")
-    expect.error(reply, status)
-    expect.values(expect.document(reply), {"scimType": scim_type})
 
 
 def resource_types(run: TestRun) -> list[Document]:
@@ -433,13 +400,3 @@ def claim(run: TestRun) -> str:
     if value not in (True, False, None) or (value and failed):
         raise CheckFailed(f"{value!r}" + (f", though {', '.join(failed)} failed" if failed else ""))
     return "claimed" if value else "not claimed"
-
-
-def group_path(run: TestRun, label: str, members: list[Document] | None = None, **values: Any) -> str:
-    """Return the path of a group that is created when it is first asked for."""
-
-    def create() -> str:
-        body = {"schemas": [GROUP], "displayName": run.group_name(label), "members": members or [], **values}
-        return created_id(run.send("POST", "/Groups", body=body), "the POST of a group")
-
-    return "/Groups/" + str(run.cached(f"path {label}", create))

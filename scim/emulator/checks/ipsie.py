@@ -1,16 +1,17 @@
 """The clauses of OpenID's IPSIE profile of SCIM for account lifecycle that bind an application, by number."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from scim.emulator import bodies, expect
-from scim.emulator.bodies import GROUP, USER
-from scim.emulator.checks import interop, validator
+from scim.emulator.bodies import GROUP, USER, Document
+from scim.emulator.checks import interop, limits
+from scim.emulator.checks.clauses import Register, clause, config, not_judged
 from scim.emulator.checks.entra import attributes, patch, read, same, schemas
-from scim.emulator.checks.interop import Register, clause, config, group_path, not_judged
 from scim.emulator.client import ScimClient
 from scim.emulator.dialects import RFC
 from scim.emulator.oauth import access_token, cause
-from scim.emulator.runner import CheckFailed, CheckSkipped, CheckStep, TestRun
+from scim.emulator.runner import CheckFailed, CheckSkipped, CheckStep, TestRun, created_id
 
 DRAFT = "IPSIE AL SCIM 2.0 Profile, draft 00"
 STEP = CheckStep("ipsie", f"{DRAFT} (8 September 2026)", dialects=[RFC])
@@ -93,7 +94,7 @@ unseen("4.3", "limits", "rate limits with 429 and Retry-After", "only a burst wo
 
 @must("4.3", "rate", "25 requests per second", "neither 429 nor 5xx", "Provisioning is slower than the profile asks.")
 def rate(run: TestRun) -> str | None:
-    return validator.rate(run)
+    return limits.rate(run)
 
 
 @must("4.3", "bulk", "Bulk", "bulk.supported true, and 200", "A client that sends Bulk cannot connect.")
@@ -218,6 +219,16 @@ def page(run: TestRun) -> None:
 @should("6.1.5", "cursor", "pages by cursor", "pagination.cursor true", "People are missed while others change.")
 def cursor(run: TestRun) -> None:
     expect.values(config(run), {"pagination.cursor": True})
+
+
+def group_path(run: TestRun, label: str, members: list[Document] | None = None, **values: Any) -> str:
+    """Return the path of a group that is created when it is first asked for."""
+
+    def create() -> str:
+        body = {"schemas": [GROUP], "displayName": run.group_name(label), "members": members or [], **values}
+        return created_id(run.send("POST", "/Groups", body=body), "the POST of a group")
+
+    return "/Groups/" + str(run.cached(f"path {label}", create))
 
 
 @must("6.2.1", "attributes", "displayName, members, externalId of groups", "in /Schemas; externalId is read back",

@@ -1,9 +1,6 @@
-"""Microsoft's SCIM Validator: its 25 tests and 7 previews, as it writes them, and Entra's rate of requests."""
+"""Microsoft's SCIM Validator: its 25 tests and 7 previews, as it writes them."""
 
-import time
-import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
@@ -24,13 +21,10 @@ from scim.emulator.client import Reply, look_up
 from scim.emulator.dialects import ENTRA
 from scim.emulator.runner import CheckFailed, CheckFunction, CheckStep, CheckWarned, TestRun, created_id
 
-CONNECTION = CheckStep("connection", "Entra: Test Connection", dialects=[ENTRA])
 STEP = CheckStep("validator", "Microsoft's SCIM Validator", dialects=[ENTRA])
 PREVIEW = CheckStep("preview", "Microsoft's SCIM Validator, preview", dialects=[ENTRA])
-LIMITS = CheckStep("limits", "Entra: rate of requests", dialects=[ENTRA])
 TWICE = "Entra creates it again and again, or ends in a 409 in each cycle."
 STALE = "Entra believes that the change has arrived; the application keeps the old values."
-REQUESTS, SECONDS = 100, 4
 WITH_SYNTAX = ("profileUrl", "locale", "timezone", "preferredLanguage", "country", "emails", "phoneNumbers")
 UNFAIR = (
     ". Microsoft's own test is unfair here: it sends random letters to {}, and a server may check the syntax "
@@ -50,14 +44,6 @@ def test(
     return step.check(
         title, expected, otherwise, f"{mark}. {source}", warning=step is PREVIEW, needs=needs, name=name
     )  # fmt: skip
-
-
-@CONNECTION.check(
-    "a random userName is looked up", "200, totalResults 0, Resources: []",
-    "Test Connection fails; the credentials cannot be saved.", "Fact: Entra asks for a random GUID; an error is none.",
-)  # fmt: skip
-def test_connection(run: TestRun) -> None:
-    expect.empty_list(run.send("GET", "/Users", query=look_up("userName", str(uuid.uuid4()), run.dialect)))
 
 
 def _created(run: TestRun) -> tuple[Document, Reply]:
@@ -387,26 +373,3 @@ def delete_unknown_group(run: TestRun) -> None:
 def delete_group_twice(run: TestRun) -> None:
     run.send("DELETE", f"/Groups/{run.group('twice')}")
     expect.status(run.send("DELETE", f"/Groups/{run.group('twice')}"), 404)
-
-
-@LIMITS.check(
-    "100 requests in 4 seconds", "neither 429 nor 5xx", "Provisioning is slower than the gallery asks.",
-    "Fact: the gallery asks for 25 requests per second and tenant without 429.",
-)  # fmt: skip
-def rate(run: TestRun) -> str:
-    if run.throttled:
-        run.sleep(SECONDS)  # what came before counts against the server's limit
-    start = time.monotonic()
-
-    def send(number: int) -> Reply:
-        run.sleep(max(start + number * SECONDS / REQUESTS - time.monotonic(), 0))
-        return run.client.send("GET", "/Users", {"startIndex": 1, "count": 1})
-
-    with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(send, range(REQUESTS)))
-    run.last = replies[0]
-    refused = [reply for reply in replies if reply.status == 429 or not 0 < reply.status < 500]
-    if refused:
-        run.last = refused[0]
-        raise CheckFailed(f"{len(refused)} of {REQUESTS}: {refused[0].status} {refused[0].detail}".strip())
-    return f"{REQUESTS} answers"
