@@ -39,3 +39,8 @@ def refused(reply: Reply, status: int, scim_type: str) -> None:
         raise CheckFailed(f"{reply.status}: it was accepted")
     expect.error(reply, status)
     expect.values(expect.document(reply), {"scimType": scim_type})
+
+
+def resource_types(run: TestRun) -> list[Document]:
+    """Return the resource types."""
+    return expect.resources(run.cached("types", lambda: run.get("/ResourceTypes")))

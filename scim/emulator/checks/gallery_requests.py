@@ -20,11 +20,12 @@ from scim.emulator.client import Reply
 from scim.emulator.oauth import access_token, cause
 from scim.emulator.runner import CheckFailed, CheckSkipped, CheckWarned, TestRun
 
+__all__ = ["STEP"]
+
 NEVER_CLEARED = ("username", "active", "externalid", "manager", "id")
 WRITABLE = ("string", "integer", "dateTime", "boolean")
 # Values of these have a syntax that "upd-" and eight characters need not have.
 WITH_SYNTAX = ("emails", "phonenumbers", "preferredlanguage", 'addresses[type eq "work"].country')
-__all__ = ["STEP"]
 MANY, PAGE, MAX_PAGES = 11, 5, 10
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import USER, Document
-from scim.emulator.checks.clauses import Register, clause, config, not_judged, refused
+from scim.emulator.checks.clauses import Register, clause, config, not_judged, refused, resource_types
 from scim.emulator.checks.entra import attributes, patch, read, same, schemas
 from scim.emulator.dialects import RFC
 from scim.emulator.runner import CheckFailed, CheckStep, NotJudged, TestRun
@@ -34,11 +34,6 @@ def must(number: str, name: str, title: str, expected: str, otherwise: str) -> R
 def should(number: str, name: str, title: str, expected: str, otherwise: str) -> Register:
     """Return a decorator for a SHOULD of this profile."""
     return clause(STEP, DRAFT, number, name, title, expected, otherwise, should=True)
-
-
-def resource_types(run: TestRun) -> list[Document]:
-    """Return the resource types."""
-    return expect.resources(run.cached("types", lambda: run.get("/ResourceTypes")))
 
 
 def fill(run: TestRun) -> None:
