@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar, Token
 from enum import Enum
+from typing import Any
 
 from schemas.errors import (
     InvalidFilter,
@@ -77,6 +78,8 @@ class UsedTolerances(dict[Tolerance, str]):
         self.strict = strict
         self.expected: frozenset[tuple[Tolerance, str]] = frozenset()
         self.ignored: dict[str, None] = {}
+        # Attributes that no schema has, by schema and name, each with the shape of its value (schemas.dropped).
+        self.dropped: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 _used: ContextVar[UsedTolerances | None] = ContextVar("tolerances", default=None)
@@ -105,6 +108,11 @@ def ignore(name: str, part: str = "") -> None:
     if used is not None and len(used.ignored) < MOST_IGNORED:
         joint = "" if not part else ":" if ":" in name else "."
         used.ignored.setdefault(f"{name}{joint}{part}"[:LONGEST_NAME])
+
+
+def current() -> UsedTolerances | None:
+    """Return those of the current request; None outside a request."""
+    return _used.get()
 
 
 def start(strict: bool = False) -> tuple[UsedTolerances, "Token[UsedTolerances | None]"]:

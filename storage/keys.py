@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
@@ -38,7 +38,15 @@ class Key:
         return self.revoked is None and (self.expires is None or self.expires > now())
 
 
+class Caller(NamedTuple):
+    """A key, and the version of the declared attributes at the moment when it was read."""
+
+    key: Key
+    attributes: int
+
+
 SELECT = f"SELECT {columns(Key)} FROM keys"
+LOOK_UP = f"SELECT {columns(Key)}, (SELECT value FROM workspace WHERE name = 'attributes') FROM keys WHERE id = ?"
 
 
 def expiry(days: float | None) -> str | None:
@@ -62,11 +70,11 @@ def get(connection: sqlite3.Connection, identifier: str) -> Key:
     return Key(*row)
 
 
-def look_up(database: Database, identifier: str) -> Key | None:
-    """Return a key by its id, None when there is none; for every request, so it is a single statement."""
+def look_up(database: Database, identifier: str) -> Caller | None:
+    """Return the caller with a key by its id, None when there is none; for every request, so it is one statement."""
     with database.read(once=True) as connection:
-        row = connection.execute(f"{SELECT} WHERE id = ?", (identifier,)).fetchone()
-    return Key(*row) if row else None
+        row = connection.execute(LOOK_UP, (identifier,)).fetchone()
+    return Caller(Key(*row[:-1]), row[-1]) if row else None
 
 
 def note_use(database: Database, identifier: str) -> None:
@@ -93,8 +101,8 @@ def label(actor: str, key_names: dict[str, str]) -> str:
     kind, _, identifier = actor.partition(":")
     if kind == "console" and identifier:
         return f"console session {identifier}"
-    if kind == "address":
-        return f"address {identifier}"
+    if kind in ("address", "person"):
+        return f"address {identifier}" if kind == "address" else identifier
     return f"key {key_names[actor]} ({identifier})" if actor in key_names else actor
 
 
@@ -106,6 +114,7 @@ def spoken(actor: str, key_names: dict[str, str]) -> str:
         "address": f"the address {identifier}",
         "delivery": "the delivery of webhooks",
         "command": f"{identifier} on the command line",
+        "person": identifier,
         "key": f"key {key_names.get(actor, identifier)}",
     }
     return sentences.get(kind, actor)

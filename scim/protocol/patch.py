@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.dropped import note_dropped
 from schemas.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget, PayloadTooLarge
 from schemas.fields import is_unassigned, json_type
 from schemas.filters.nodes import leaf_count
@@ -87,11 +88,11 @@ def _apply(draft: _PatchDraft, operation: PatchOperation) -> None:
         if _is_computed(draft.schema, urn):
             raise Mutability(f"path: {urn} is readOnly; clients cannot change it.")
         _change_schema(draft, op, urn, value)
-    elif target := _target(draft.schema, path):
+    elif target := _target(draft.schema, path, value):
         _change(draft, op, target, value)
 
 
-def _target(schema: ResourceSchema, path: str) -> PatchTarget | None:
+def _target(schema: ResourceSchema, path: str, value: Any) -> PatchTarget | None:
     """Return the target of a path; None for an unknown one with a URN in front, which is ignored as in a POST."""
     try:
         target = read_target(schema, path)
@@ -100,6 +101,7 @@ def _target(schema: ResourceSchema, path: str) -> PatchTarget | None:
             raise InvalidPath(f"path: {error}; /Schemas lists the attributes.") from None
         note(Tolerance.UNKNOWN_PATH, without_filter(path))
         ignore(without_filter(path))
+        note_dropped(schema.urn, without_filter(path), value)
         return None
     if target.readOnly:
         raise Mutability(f"path: '{target.bound.dotted}' is readOnly; clients cannot change it.")
@@ -118,7 +120,9 @@ def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> No
         elif urn is not None or not _is_ignored(key):
             target = read_key(draft.schema, urn, key)
             if target is None:
-                ignore(without_filter(f"{urn}:{key}" if urn else key))
+                name = without_filter(f"{urn}:{key}" if urn else key)
+                ignore(name)
+                note_dropped(draft.schema.urn, name, item)
             elif not target.readOnly:
                 _change(draft, op, target, item)
 

@@ -44,10 +44,30 @@ def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) 
         _change_elements(container, op, target, field, value)
     elif isinstance(field, Complex):
         _change_object(container, op, target, field, value)
+    elif field.multiValued:
+        _store(container, field, field.distinct(_changed_values(container.get(field.name, []), op, target, value)))
     elif op == "remove" or is_unassigned(value):
         _unassign(container, field, op, target)
     else:
         container[field.name] = read_value(field, _unwrapped(field, value), target.text)
+
+
+def _changed_values(held: list[Any], op: str, target: PatchTarget, value: Any) -> list[Any]:
+    """Return plain values after an operation on all of them, or on those that a filter matches."""
+    field = target.attribute
+    found = held if target.filter is None else [item for item in held if evaluate_element(target.filter, item)]
+    if op == "remove" and target.filter is None and not is_unassigned(value):
+        note(Tolerance.REMOVE_WITH_VALUE, target.text)
+        listed = {field.folded(item) for item in read_value(field, value, target.text)}
+        return [item for item in held if field.folded(item) not in listed]
+    if op == "remove" or is_unassigned(value):
+        return [item for item in held if item not in found]
+    sent = read_value(field, value, target.text)
+    if target.filter is None:
+        return [*held, *sent] if op == "add" else list(sent)
+    if not found:
+        raise NoTarget(f"{target.text}: no value matches the filter; correct the filter, or add the value first.")
+    return [each for item in held for each in (sent if item in found else [item])]
 
 
 def _unassign(container: dict[str, Any], field: Attribute, op: str, target: PatchTarget) -> None:

@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 from storage.migrations import (
     access,
     administration,
+    attributes,
     console,
     directory,
     events,
@@ -21,6 +22,7 @@ from storage.migrations import (
     recording,
     rules,
     scale,
+    sign_in,
     text,
     traffic,
     words,
@@ -39,9 +41,11 @@ for _chapter in (
     administration,
     recording,
     words,
+    attributes,
     rules,
     receipts,
     history,
+    sign_in,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)

@@ -21,7 +21,7 @@ PAGES = (
     "/", "/keys", "/users", "/users?q=nobody", "/users/{user}", "/groups", "/groups/{group}", "/roles",
     "/role?slug=managed%3Ainbox_agent", "/role/remove?slug=managed%3Ainbox_agent", "/setup", "/okta", "/entra",
     "/requests", "/groups/{group}/roles?slug=managed%3Aviewer", "/fuse",
-    "/requests/1", "/requests/quirks", "/journal", "/sessions", "/keys/{key}/revoke", "/webhooks",
+    "/requests/1", "/requests/quirks", "/attributes", "/journal", "/sessions", "/keys/{key}/revoke", "/webhooks",
     "/webhooks/{webhook}", "/webhooks/{webhook}/remove", "/nothing",
 )  # fmt: skip
 RUN = "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"

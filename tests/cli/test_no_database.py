@@ -18,9 +18,11 @@ ARGUMENTS = {
     "TOML": str(ROOT / "examples" / "workspace.toml"),
     "FILE": "copy.db", "NAME": "name", "SLUG": "a:b", "ID": "x", "NO": "1", "USERNAME": "ada@example.com",
     "TARGET": "POST /Users", "URL": "https://app.example.com/hook", "PEOPLE": "3", "ORG.json": "org.json",
+    "SCHEMA": "urn:a1:User", "SCHEMA:NAME": "urn:a1:User:x",
 }  # fmt: skip
 OPTIONS = {("webhooks", "replay"): ["--from", "oldest"], ("roles", "assign"): ["--user", "x"],
            ("roles", "unassign"): ["--user", "x"], ("roles", "edit"): ["--name", "x"],
+           ("attributes", "add"): ["--type", "string"],
            ("keys", "set"): ["--name", "x"], ("deliver",): ["--once"],
            ("faults", "add"): ["--status", "500"]}  # fmt: skip
 CREATE = {("init",), ("restore",)}
