@@ -37,6 +37,11 @@ class Key:
         """Whether the key works now: it is neither revoked nor expired."""
         return self.revoked is None and (self.expires is None or self.expires > now())
 
+    @property
+    def oauth(self) -> bool:
+        """Whether it is an OAuth 2.0 client: it has no secret of its own, its tokens are sent instead."""
+        return not self.digest
+
 
 SELECT = f"SELECT {columns(Key)} FROM keys"
 

@@ -15,6 +15,7 @@ from storage.migrations import (
     console,
     directory,
     events,
+    oauth,
     provisioning,
     recording,
     rules,
@@ -38,6 +39,7 @@ for _chapter in (
     recording,
     words,
     rules,
+    oauth,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)
