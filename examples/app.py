@@ -4,7 +4,8 @@
     flask webhooks add https://app.example.com/perch                       prints PERCH_SECRET
     PERCH_BASE_URL=… PERCH_KEY=… PERCH_SECRET=… flask --app examples/app.py run
 
-README.md has the lines for one machine.
+README.md has the lines for one machine. Name the application (flask applications add "My application" --webhook ID
+--key ID), and Perch shows the receipts that it sends.
 
 It stores the allowed people in memory, so run one process. It does not authenticate anybody: your own sign-in must do
 that (OpenID Connect).
@@ -53,9 +54,17 @@ def receive_event() -> tuple[str, int]:
         allowed[data["user"]["id"]] = (data["user"]["userName"], set(data["effectiveRoles"]))
     elif data.get("loginAllowed") is False or event["type"] == "user.deleted":
         allowed.pop(data["user"]["id"], None)
+        send_receipt(event["id"])
     elif event["type"] == "user.changed" and data["user"]["id"] in allowed:
         allowed[data["user"]["id"]] = (data["user"]["userName"], allowed[data["user"]["id"]][1])
     return "", 204
+
+
+def send_receipt(event: str) -> None:
+    """Tell Perch that the person's sessions have ended: every request checks the list of the allowed."""
+    workspace = os.environ["PERCH_BASE_URL"].removesuffix("/scim/v2")
+    headers = {"Authorization": f"Bearer {os.environ['PERCH_KEY']}"}
+    requests.post(f"{workspace}/events/{event}/receipt", json={"outcome": "ended"}, headers=headers, timeout=5)
 
 
 @app.post("/login")

@@ -47,6 +47,15 @@ def stored(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00").rstrip("0").rstrip(".")
 
 
+def typed(text: str) -> str:
+    """Return an instant in ISO 8601 that somebody typed, also a day, as stored text; without an offset it is UTC.
+
+    :raises ValueError: when it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    return stored((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
+
+
 def from_seconds(seconds: float) -> str:
     """Return seconds since 1970 as stored text."""
     return stored(datetime.fromtimestamp(seconds, UTC))

@@ -36,6 +36,9 @@ KINDS = {
     GROUP_DELETED: "A group was deleted.",
 }
 
+# The events that end or reduce somebody's access, the gravest first; that of many people only with their number.
+WITHDRAWALS = (USER_DELETED, LOGIN_WITHDRAWN, USER_DEACTIVATED, ROLES_LOST, ROLES_OF_MANY)
+
 OWN = "urn:perch:scim:event"
 CREATE_NOTICE, PATCH_NOTICE, PUT_NOTICE, DELETE, ACTIVATE, DEACTIVATE = EVENT_URIS
 EFFECTIVE = f"{ACCESS_URN}:effectiveRoles"

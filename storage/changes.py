@@ -1,12 +1,12 @@
 """The records of a change: a journal entry for people, and events for applications."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas import events as kinds
 from schemas.datetimes import now
-from storage import effective_roles, events, journal, members, roles
+from storage import effective_roles, events, history, journal, members, roles
 from storage.database import Connection
 from storage.effective_roles import HeldRole, HeldRoles, NamedUser
 from storage.events import NewEvent
@@ -25,11 +25,15 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The users whose roles a change may touch, with their roles before it; `many` if there are more than MANY."""
+    """The users whose roles a change may touch, with their roles before it; `many` if there are more than MANY.
+
+    `people` is the number of many users who may lose a role, None where nobody loses one.
+    """
 
     slugs: Sequence[str] = ()
     before: Mapping[int, HeldRoles] = field(default_factory=dict)
     many: bool = False
+    people: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Departure:
     row: ResourceRow
     document: Document
     withdrawn: Document
+    members: MemberChange
     reach: Reach
 
 
@@ -57,16 +62,17 @@ class Changes:
         self.announce = announce
         self.emitted = emitted
 
-    def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> None:
-        """Write a journal entry; `subject` is the type, id and name of the changed object."""
+    def note(self, action: str, subject: tuple[str, str, str], changes: Document) -> int:
+        """Write a journal entry and return its number; `subject` is the type, id and name of the changed object."""
         at = now()
         seq = journal.append(self.connection, at, self.author, action, subject, changes)
         if self.announce is not None:
             self.announce(JournalEntry(seq, at, self.author.actor, self.author.request, action, *subject, changes))
+        return seq
 
     def created(self, row: ResourceRow, document: Document, moved: MemberChange, remarks: Document) -> None:
         """Write that a resource is new; no group has it yet, so its roles are its own."""
-        self._note("create", row, ({}, document), self._members(moved) | remarks)
+        self._note("create", row, ({}, document), self._members(moved) | remarks, moved)
         attributes = [name for name in document if name not in ("schemas", "active")]
         if row.type == "Group":
             data = {**_group(row.id, document), "attributes": attributes, "members": len(moved.added)}
@@ -82,7 +88,7 @@ class Changes:
     ) -> None:
         """Write how a resource changed from one document to another, and the effect on its members' roles."""
         counted = self._members(moved)
-        self._note(action, row, states, counted | remarks)
+        self._note(action, row, states, counted | remarks, moved)
         if row.type == "User":
             self._emit(action, self._user_changes(row, *states))
             return
@@ -97,12 +103,13 @@ class Changes:
             reach = Reach(before=effective_roles.held_roles(self.connection, [row.seq]))
         else:
             reach = self.reach([row.seq], effective_roles.inherited_from(self.connection, row.seq))
-        return Departure(row, row.document_with_roles, self._withdrawn(row), reach)
+        moved = members.everyone(self.connection, row.seq)
+        return Departure(row, row.document_with_roles, self._withdrawn(row, moved), moved, reach)
 
     def deleted(self, gone: Departure) -> None:
         """Write that a resource was deleted, and before that the effect on roles and logins."""
         row, document = gone.row, gone.document
-        self._note("delete", row, (document, {}), gone.withdrawn)
+        self._note("delete", row, (document, {}), gone.withdrawn, gone.members)
         if row.type == "User":
             person = effective_roles.named_user(row, document)
             found = _effects(person, (person.active, gone.reach.before[row.seq]), (False, NONE), "deleted")
@@ -111,13 +118,13 @@ class Changes:
         self._settle("delete", gone.reach, ("Group", row.id, document["displayName"]), "group deleted")
         self._emit("delete", [NewEvent(kinds.GROUP_DELETED, "Group", row.id, _group(row.id, document))])
 
-    def reach(self, seqs: Sequence[int], slugs: Sequence[str]) -> Reach:
+    def reach(self, seqs: Sequence[int], slugs: Sequence[str], *, losing: bool = True) -> Reach:
         """Return the users that a change of roles of some users and groups will touch, read before the change."""
         if not slugs or not seqs:
             return Reach()
         people = effective_roles.users_below(self.connection, seqs, MANY + 1)
         if len(people) > MANY:
-            return Reach(slugs, many=True)
+            return self._many(slugs, seqs if losing else ())
         return Reach(slugs, effective_roles.held_roles(self.connection, people))
 
     def assigned(self, row: ResourceRow, source: str, slug: str, reach: Reach) -> None:
@@ -151,17 +158,22 @@ class Changes:
         states = ({"pattern": rule.pattern, "roles": list(rule.roles)} for rule in (before, after))
         self.note(action, ("GroupRule", after.pattern, after.pattern), journal.difference(*states))
 
-    def role_removed(self, role: Role, holders: Iterable[tuple[ResourceRow, str]], reach: Reach) -> None:
+    def role_removed(self, role: Role, holders: Iterable[tuple[ResourceRow, str, int]], reach: Reach) -> None:
         """Write that a role was removed from the catalogue and from its holders."""
-        for row, source in holders:
-            self._note_roles("unassign", row, source, [role.slug], [])
+        for row, source, number in holders:
+            self._note_roles("unassign", row, source, [role.slug] * number, [])
         self._settle("unassign", reach, ("Role", role.slug, role.name), "role removed")
         self.note("delete", ("Role", role.slug, role.name), {})
 
-    def _note(self, action: str, row: ResourceRow, states: tuple[Document, Document], beside: Document) -> None:
+    def _note(
+        self, action: str, row: ResourceRow, states: tuple[Document, Document], beside: Document, moved: MemberChange
+    ) -> None:
         """Write the journal entry of a changed document, with the changes beside it."""
         before, after = states
-        self.note(action, (row.type, row.id, name_of(after or before)), journal.difference(before, after) | beside)
+        changes = journal.difference(before, after) | beside
+        entry = self.note(action, (row.type, row.id, name_of(after or before)), changes)
+        if moved:
+            history.append(self.connection, entry, moved)
 
     def _note_roles(
         self, action: str, row: ResourceRow, source: str, before: list[str], after: list[str], rule: str = ""
@@ -179,13 +191,13 @@ class Changes:
     def _members(self, moved: MemberChange) -> Document:
         return {"members": members.journalled(self.connection, moved)} if moved else {}
 
-    def _withdrawn(self, row: ResourceRow) -> Document:
+    def _withdrawn(self, row: ResourceRow, moved: MemberChange) -> Document:
         """Return the data that is deleted with a resource: roles by hand, members, memberships."""
         found: Document = {}
         for role in roles.assigned(self.connection, [row.seq]).get(row.seq, ()):
             if role.source != roles.DIRECT:
                 found.setdefault(f"roles.{role.source}", {"before": [], "after": []})["before"].append(role.role)
-        found |= self._members(members.everyone(self.connection, row.seq))
+        found |= self._members(moved)
         above = members.groups_above(self.connection, [row.seq]).get(row.seq, ())
         direct = [group.id for group in above if group.direct]
         return {**found, "groups": {"before": direct, "after": []}} if direct else found
@@ -212,13 +224,18 @@ class Changes:
         seqs = moved.added | moved.removed
         people = effective_roles.users_below(self.connection, seqs, MANY + 1) if len(seqs) <= MANY else []
         if len(seqs) > MANY or len(people) > MANY:
-            return Reach(slugs, many=True)
+            return self._many(slugs, moved.removed)
         return Reach(slugs, effective_roles.held_roles(self.connection, people, group, moved))
+
+    def _many(self, slugs: Sequence[str], losing: Collection[int]) -> Reach:
+        """Return the reach of a change for many, by which users and the groups in `losing` may lose roles."""
+        people = effective_roles.count_below(self.connection, losing) if losing else None
+        return Reach(slugs, many=True, people=people)
 
     def _settle(self, action: str, reach: Reach, subject: tuple[str, str, str], why: str) -> None:
         """Write the events of effective roles and logins that changed; `subject` is type, id and name of the cause."""
         if reach.many:
-            self._emit(action, [_of_many(reach.slugs, subject, why)])
+            self._emit(action, [_of_many(reach, subject, why)])
             return
         if not reach.before:
             return
@@ -283,14 +300,17 @@ def _group(identifier: str, document: Document) -> dict[str, Any]:
     return {"group": named}
 
 
-def _of_many(slugs: Sequence[str], subject: tuple[str, str, str], why: str) -> NewEvent:
+def _of_many(reach: Reach, subject: tuple[str, str, str], why: str) -> NewEvent:
     """Return the one event of a change that touches many users: each role with the filter that selects its holders.
 
     With the filter an application finds the users who gained the role and those who lost it.
     """
     kind, identifier, name = subject
+    slugs = list(reach.slugs)
     quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in slugs}
     walk = [{"role": slug, "filter": f'{kinds.EFFECTIVE}.value eq "{quoted[slug]}"'} for slug in slugs]
     about = {"type": kind, "id": identifier, "display": name}
-    data = {"about": about, "because": why, "roles": [*slugs], "walk": walk}
+    data: Document = {"about": about, "because": why, "roles": slugs, "walk": walk}
+    if reach.people is not None:
+        data["people"] = reach.people
     return NewEvent(kinds.ROLES_OF_MANY, kind, identifier, data)

@@ -75,20 +75,25 @@ def inherited_from(connection: sqlite3.Connection, group: int) -> list[str]:
     return [slug for (slug,) in rows]
 
 
-def users_below(connection: sqlite3.Connection, seqs: Collection[int], limit: int) -> list[int]:
-    """Return the users in a set of resources, and those below the groups in it, at most `limit`."""
-    rows = connection.execute(
-        """
+# The users in a set of resources, and those below the groups in it.
+_DOWN = """
         WITH RECURSIVE down (member, nested) AS (
             SELECT r.seq, r.type = 'Group' FROM json_each(?) s JOIN resources r ON r.seq = s.value
             UNION
             SELECT m.member, m.nested FROM down d JOIN members m ON m."group" = d.member WHERE d.nested
         )
-        SELECT member FROM down WHERE NOT nested LIMIT ?
-        """,
-        (_listed(seqs), limit),
-    )
-    return [seq for (seq,) in rows]
+        SELECT {} FROM down WHERE NOT nested LIMIT ?"""
+
+
+def users_below(connection: sqlite3.Connection, seqs: Collection[int], limit: int) -> list[int]:
+    """Return the users in a set of resources, and those below the groups in it, at most `limit`."""
+    return [seq for (seq,) in connection.execute(_DOWN.format("member"), (_listed(seqs), limit))]
+
+
+def count_below(connection: sqlite3.Connection, seqs: Collection[int]) -> int:
+    """Return how many users are in a set of resources and below the groups in it."""
+    (count,) = connection.execute(_DOWN.format("count(*)"), (_listed(seqs), 1)).fetchone()
+    return int(count)
 
 
 def named_users(connection: sqlite3.Connection, users: Sequence[int]) -> list[NamedUser]:

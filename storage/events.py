@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from schemas.datetimes import now
 from schemas.errors import Gone, InvalidValue
 from schemas.json import to_text
+from storage import receipts
 from storage.journal import Author
 from storage.sql.tables import columns
 
@@ -35,7 +36,10 @@ class NewEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A stored event; `seq` is its place in the order of commits, `data` is JSON text, `at` a stored instant."""
+    """A stored event; `seq` is its place in the order of commits, `data` is JSON text.
+
+    `at` is the stored instant of its change, `received` that of the complete request, "" where there was none.
+    """
 
     seq: int
     tag: str
@@ -46,6 +50,7 @@ class Event:
     action: str
     request: str
     data: str
+    received: str = ""
 
     @property
     def id(self) -> str:
@@ -66,12 +71,14 @@ def append(connection: sqlite3.Connection, author: Author, action: str, events: 
     """Write the events of one change."""
     instant, tag = now(), secrets.token_hex
     connection.executemany(
-        "INSERT INTO events (tag, at, kind, type, subject, action, request, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO events (tag, at, kind, type, subject, action, request, data, received) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (tag(4), instant, event.kind, event.type, event.subject, action, author.request, to_text(event.data))
+            (tag(4), instant, event.kind, event.type, event.subject, action, author.request, to_text(event.data),
+             author.received)
             for event in events
         ],
-    )
+    )  # fmt: skip
 
 
 def last(connection: sqlite3.Connection) -> int:
@@ -125,16 +132,19 @@ def get(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, Event]
 
 
 def prune(connection: sqlite3.Connection, days: int) -> bool:
-    """Delete events older than some days, a bounded number; tell whether there may be more.
+    """Delete events older than some days, a bounded number, with their receipts; tell whether there may be more.
 
     The newest event always stays, so that the cursor behind it works however long nothing happens.
     """
-    done = connection.execute(
-        "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM events ORDER BY seq LIMIT ?) "
-        "WHERE at < ? AND seq < (SELECT seq FROM sqlite_sequence WHERE name = 'events'))",
+    count, seq = connection.execute(
+        "SELECT count(*), max(seq) FROM (SELECT seq, at FROM events ORDER BY seq LIMIT ?) "
+        "WHERE at < ? AND seq < (SELECT seq FROM sqlite_sequence WHERE name = 'events')",
         (PRUNED_AT_ONCE, now(-timedelta(days=days))),
-    )
-    return done.rowcount == PRUNED_AT_ONCE
+    ).fetchone()
+    if count:
+        receipts.prune(connection, seq)
+        connection.execute("DELETE FROM events WHERE seq <= ?", (seq,))
+    return bool(count == PRUNED_AT_ONCE)
 
 
 def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:

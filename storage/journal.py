@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,15 +12,8 @@ from schemas.text import fold
 from storage.sql.fragments import Sql, where
 from storage.sql.tables import columns
 
-# Entries that change at most so many members are found by each of them.
-FEW = 50
-NAMED = "SELECT resource FROM journal WHERE folded = ? AND type = 'User'"
-PARTLY = "SELECT resource FROM journal WHERE type = 'User' AND instr(folded, ?)"
-OF_MEMBER = (
-    "seq IN (SELECT entry FROM journal_members WHERE member IN ({0})) "
-    "OR many = 1 AND EXISTS (SELECT 1 FROM ({0}) named WHERE instr(changes, named.resource))"
-)
-SHOWN_MEMBERS = 5
+LISTED = "(SELECT value FROM json_each(?))"
+OF_MEMBERS = f"seq IN (SELECT entry FROM journal_members WHERE member IN {LISTED})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +31,59 @@ class JournalEntry:
     changes: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: when a request's body is read, its author is known already.
+@dataclass(slots=True)
 class Author:
-    """The author of a change: the actor and the id of the request.
+    """The author of a change: the actor, the id of the request, and the stored instant when it was read completely.
 
-    Actors are `key:ID`, `console:SESSION`, `command:OSUSER`, `address:ADDRESS` (of an unknown caller), `delivery`.
+    Actors are `key:ID`, `person:NAME` (in the console), `console:SESSION`, `command:OSUSER`, `address:ADDRESS` (of an
+    unknown caller), `delivery`.
+    `received` is "" where there is no request.
     """
 
     actor: str
     request: str
+    received: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalQuery:
-    """Which entries: those of a resource, of a part of a name, of a request, a type, an action; before a number.
+    """Which entries: those of a resource, a request, a type, an action; before a sequence number.
 
-    `user` is a userName in any case. It and `name` select also the entries of groups that the user joined or left (in a
-    change of at most a thousand members).
+    `name` is a part of a name in any case. `people` are ids, and select also the entries of groups that these people
+    joined or left, `crowds` entries by number. An entry needs one of these three, if any is given.
     """
 
     resource: str = ""
     name: str = ""
-    user: str = ""
     type: str = ""
     action: str = ""
     request: str = ""
     before: int = 0
+    people: Sequence[str] | None = None
+    crowds: Sequence[int] = ()
 
     @property
     def statement(self) -> Sql:
         """The SELECT of the entries, the newest first; a plus sign keeps SQLite from using that column's index."""
         chosen = where(
             ("resource = ?", self.resource),
-            (f"(instr(folded, ?) OR {OF_MEMBER.format(PARTLY)})", fold(self.name)),
-            (f"(resource IN ({NAMED}) OR {OF_MEMBER.format(NAMED)})", fold(self.user)),
             ("request = ?", self.request),
             ("+type = ?", self.type),
             ("+action = ?", self.action),
             ("seq < ?", self.before),
         )
-        return Sql(f"SELECT {columns(JournalEntry)} FROM journal WHERE ") + chosen + " ORDER BY seq DESC"
+        return Sql(f"SELECT {columns(JournalEntry)} FROM journal WHERE ") + chosen + self._about + " ORDER BY seq DESC"
+
+    @property
+    def _about(self) -> Sql:
+        people = json.dumps(self.people or ())
+        any_of = [("instr(folded, ?)", fold(self.name))] if self.name else []
+        if self.people is not None:
+            any_of += [(f"resource IN {LISTED}", people), (OF_MEMBERS, people)]
+            any_of += [(f"seq IN {LISTED}", json.dumps(self.crowds))]
+        condition = " OR ".join(text for text, _ in any_of)
+        return Sql(f" AND ({condition})" if any_of else "", tuple(value for _, value in any_of))
 
 
 def append(
@@ -89,18 +95,12 @@ def append(
     changes: dict[str, Any],
 ) -> int:
     """Write an entry and return its number; `subject` is the type, id and name of the changed object."""
-    members = changes.get("members", {}) if subject[0] == "Group" else {}
-    moved = members.get("added", 0) + members.get("removed", 0)
     done = connection.execute(
-        "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes, many) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (at, author.actor, author.request, action, *subject, fold(subject[2]), to_text(changes), moved > FEW),
+        "INSERT INTO journal (at, actor, request, action, type, resource, name, folded, changes) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (at, author.actor, author.request, action, *subject, fold(subject[2]), to_text(changes)),
     )
-    seq = done.lastrowid or 0
-    if 0 < moved <= FEW:
-        listed = json.dumps([*members["addedIds"], *members["removedIds"]])
-        connection.execute("INSERT OR IGNORE INTO journal_members SELECT value, ? FROM json_each(?)", (seq, listed))
-    return seq
+    return done.lastrowid or 0
 
 
 def count_again(connection: sqlite3.Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
@@ -120,23 +120,11 @@ def count_again(connection: sqlite3.Connection, author: Author, action: str, sub
 def entries(connection: sqlite3.Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:
     """Return the newest entries that match, the newest first."""
     sql = query.statement + Sql(" LIMIT ?", (limit,))
-    return [_entry(row) for row in connection.execute(sql.text, sql.parameters)]
+    return [entry_of(row) for row in connection.execute(sql.text, sql.parameters)]
 
 
-def member_names(connection: sqlite3.Connection, found: Iterable[JournalEntry]) -> dict[str, str]:
-    """Return, by id, the names of the first members that each entry of a group names, deleted ones too."""
-    moved = [entry.changes["members"] for entry in found if entry.type == "Group" and "members" in entry.changes]
-    ids = {one for each in moved for name in ("addedIds", "removedIds") for one in each.get(name, ())[:SHOWN_MEMBERS]}
-    rows = connection.execute(
-        "SELECT j.value, coalesce((SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') "
-        "FROM resources WHERE id = j.value), (SELECT name FROM journal WHERE resource = j.value ORDER BY seq DESC "
-        "LIMIT 1)) FROM json_each(?) j",
-        (json.dumps(sorted(ids)),),
-    )
-    return {identifier: name for identifier, name in rows if name}
-
-
-def _entry(row: Sequence[Any]) -> JournalEntry:
+def entry_of(row: Sequence[Any]) -> JournalEntry:
+    """Return the entry of a row, whose last column is JSON text."""
     return JournalEntry(*(*row[:-1], json.loads(row[-1])))
 
 

@@ -98,8 +98,8 @@ def label(actor: str, key_names: dict[str, str]) -> str:
     kind, _, identifier = actor.partition(":")
     if kind == "console" and identifier:
         return f"console session {identifier}"
-    if kind == "address":
-        return f"address {identifier}"
+    if kind in ("address", "person"):
+        return f"address {identifier}" if kind == "address" else identifier
     return f"key {key_names[actor]} ({identifier})" if actor in key_names else actor
 
 
@@ -111,6 +111,7 @@ def spoken(actor: str, key_names: dict[str, str]) -> str:
         "address": f"the address {identifier}",
         "delivery": "the delivery of webhooks",
         "command": f"{identifier} on the command line",
+        "person": identifier,
         "key": f"key {key_names.get(actor, identifier)}",
     }
     return sentences.get(kind, actor)

@@ -217,7 +217,7 @@ class Transaction(Snapshot):
         """
         source = _source(row)
         slug = roles.assignable(self.connection, slug, source).slug
-        reach = self._changes.reach([row.seq], [slug])
+        reach = self._changes.reach([row.seq], [slug], losing=False)
         done = roles.assign(self.connection, row.seq, source, slug, self.author.actor)
         if done:
             self._changes.assigned(row, source, slug, reach)
@@ -249,7 +249,9 @@ class Transaction(Snapshot):
 
     def _follow_rules(self, steps: Sequence[RuleStep], cause: tuple[str, str, str]) -> None:
         """Give and withdraw roles of groups as rules say; `cause` is the type, id and name of the changed object."""
-        reach = self._changes.reach([step.row.seq for step in steps], sorted({step.role for step in steps}))
+        losing = not all(step.assigned for step in steps)
+        seqs, slugs = {step.row.seq for step in steps}, {step.role for step in steps}
+        reach = self._changes.reach(sorted(seqs), sorted(slugs), losing=losing)
         for row, rule, slug, assigned in steps:
             if assigned:
                 roles.assign(self.connection, row.seq, roles.GROUP, slug, self.author.actor, rule.seq)
@@ -307,10 +309,10 @@ class Transaction(Snapshot):
         rules = group_rules.of_role(self.connection, slug)
         if (holders or rules) and not force:
             raise Conflict(_in_use(slug, holders, rules))
-        seqs = [row.seq for row, _ in holders]
+        seqs = [row.seq for row, *_ in holders]
         reach = self._changes.reach(seqs, [slug])
         roles.remove(self.connection, slug, seqs)
-        for row, source in holders:
+        for row, source, _ in holders:
             if source == roles.DIRECT:
                 resources.touch(self.connection, row)
         self._changes.role_removed(role, holders, reach)
@@ -340,9 +342,9 @@ def _source(row: ResourceRow) -> str:
     return roles.MANUAL if row.type == "User" else roles.GROUP
 
 
-def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str]], rules: Sequence[GroupRule]) -> str:
+def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str, int]], rules: Sequence[GroupRule]) -> str:
     users = [f"rule {rule.pattern}" for rule in rules]
-    users += [f"{row.type.lower()} {row.name} ({source})" for row, source in holders]
+    users += [f"{row.type.lower()} {row.name} ({source})" for row, source, _ in holders]
     more = f" and {len(users) - SHOWN_HOLDERS} more" if len(users) > SHOWN_HOLDERS else ""
     named = ", ".join(users[:SHOWN_HOLDERS])
     return f"The role '{slug}' is in use: {named}{more}. Withdraw it first, or force its removal."

@@ -94,6 +94,13 @@ def find(connection: sqlite3.Connection, type_name: str, name: str) -> ResourceR
     return ResourceRow(*row) if row else None
 
 
+def find_external(connection: sqlite3.Connection, external: str) -> ResourceRow | None:
+    """Return the user with an externalId, None if there is none or more than one."""
+    sql = f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE['User']} AND r.externalId = ? LIMIT 2"
+    rows = connection.execute(sql, (compose(external),)).fetchall()
+    return ResourceRow(*rows[0]) if len(rows) == 1 else None
+
+
 def existing(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
     """Return those ids that a user or group has."""
     sql = "SELECT r.id FROM json_each(?) j JOIN resources r ON r.id = j.value"

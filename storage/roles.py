@@ -125,14 +125,14 @@ def remove(connection: sqlite3.Connection, slug: str, holders: Iterable[int]) ->
     workspace.move_epoch(connection)
 
 
-def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow, str]]:
-    """Return the users and groups with an assignment of a role, each with the source."""
+def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow, str, int]]:
+    """Return the users and groups with assignments of a role, each with the source and the number of assignments."""
     rows = connection.execute(
-        f"SELECT {COLUMNS}, a.source FROM (SELECT DISTINCT resource, source FROM assignments WHERE role = ?) a "
-        "JOIN resources r ON r.seq = a.resource ORDER BY r.seq",
+        f"SELECT {COLUMNS}, a.source, a.number FROM (SELECT resource, source, count(*) AS number FROM assignments "
+        "WHERE role = ? GROUP BY resource, source) a JOIN resources r ON r.seq = a.resource ORDER BY r.seq",
         (slug,),
     )
-    return [(ResourceRow(*row[:-1]), row[-1]) for row in rows]
+    return [(ResourceRow(*row[:-2]), *row[-2:]) for row in rows]
 
 
 def holder_numbers(connection: sqlite3.Connection, slug: str, *, manual: bool) -> list[int]:

@@ -12,7 +12,8 @@ COMMANDS = {
     "migrate": "migrate.migrate", "apply": "apply.apply", "export": "apply.export", "backup": "backup.create",
     "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
     "keys": "keys.group", "roles": "roles.group", "journal": "journal.show", "forget": "forget.forget",
-    "fuse": "fuse.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
+    "fuse": "fuse.group", "applications": "applications.group",
+    "receipts": "receipts.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
 }  # fmt: skip
 

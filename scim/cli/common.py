@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 from flask.cli import AppGroup, with_appcontext
 
+from schemas.datetimes import now
 from schemas.errors import ScimError
 from scim.observability.printable import json_text, printable
 from scim.web.requests import perch
@@ -24,7 +25,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def author() -> Author:
     """Return the author of a command's journal entries: the user of the operating system."""
-    return Author(f"command:{_os_user()}", secrets.token_hex(8))
+    return Author(f"command:{_os_user()}", secrets.token_hex(8), now())
 
 
 def _os_user() -> str:

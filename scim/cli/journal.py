@@ -8,7 +8,7 @@ import click
 from schemas.datetimes import to_json
 from scim.cli.common import Command, command, json_option, print_list
 from scim.web.requests import perch
-from storage import journal, keys
+from storage import history, journal, keys
 from storage.journal import JournalEntry, JournalQuery
 
 # The types whose names are no words.
@@ -24,7 +24,8 @@ HEADS = ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES")
 def show(user: str | None, limit: int, as_json: bool) -> None:
     """Show the journal, the newest entry first."""
     with perch().database.read() as connection:
-        found = journal.entries(connection, JournalQuery(user=user or ""), limit)
+        query = history.about(connection, history.named_people(connection, user)) if user else JournalQuery()
+        found = journal.entries(connection, query, limit)
         names = keys.names(connection)
     documents = [{**asdict(entry), "at": to_json(entry.at)} for entry in found]
     print_list(as_json, documents, HEADS, [_row(entry, names) for entry in found])

@@ -9,8 +9,9 @@ import click
 from schemas.datetimes import to_json
 from scim.cli.common import Group, author, command, echo, json_option, print_list
 from scim.cli.plans import dry_run_options, print_dry_run
-from scim.service import plan, timeline, workspace_file
+from scim.service import plan, workspace_file
 from scim.service import roles as role_service
+from scim.service.login_reasons import timeline
 from scim.service.plan import PlannedChange
 from scim.web.requests import perch
 from storage import roles
@@ -139,14 +140,14 @@ def _plan(row: ResourceRow, slug: str, assigned: bool, as_json: bool) -> NoRetur
 @json_option
 @command
 def explain(username: str, as_json: bool) -> None:
-    """Show the effective roles of a person with every reason for each."""
+    """Show why a person may log in or not, and the effective roles with every reason for each."""
     user = role_service.find(perch().repository, "User", username)
     reasons = role_service.explain(perch().repository, user)
+    if not as_json:
+        with perch().database.read() as connection:
+            why = timeline(connection, user).why
+        echo(f"{user.name}{':' if user.active and reasons else ' may not log in.'} {why.sentence if why else ''}")
     documents = [{**asdict(reason), "since": to_json(reason.since)} for reason in reasons]
-    with perch().database.read() as connection:
-        why = timeline.of_person(connection, user).why
-    if why and not as_json:
-        echo(f"{username} may not log in. {why}", err=True)
     rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path), r.rule) for r in reasons]
     print_list(as_json, documents, ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH", "RULE"), rows)
 

@@ -7,6 +7,7 @@ from scim.console import (
     groups,
     journal,
     keys,
+    oidc,
     overview,
     requests,
     roles,
@@ -19,7 +20,7 @@ from scim.console import (
 from scim.console.blueprint import console, root
 
 # Importing a page registers its routes with the blueprint.
-PAGES = (exports, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
+PAGES = (exports, groups, journal, keys, oidc, overview, requests, roles, setup, signing, users, warnings, webhooks)
 
 
 def register(app: Flask) -> None:

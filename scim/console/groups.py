@@ -7,18 +7,16 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from scim.console.blueprint import console
+from scim.console.history import timeline_page
 from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, offset, read_query, sorted_by
 from scim.console.users import CHOOSE, summaries
 from scim.console.web import author, field, number, page, parameter, redirect_to, resource
 from scim.service import plan
 from scim.web.requests import perch
-from storage import journal, keys, members, resources, roles, search
+from storage import members, resources, roles, search
 from storage.database import Connection
-from storage.journal import JournalQuery
 from storage.planned_roles import RoleChange
 from storage.resources import ResourceRow
-
-HISTORY = 10
 
 
 @console.get("/groups")
@@ -50,16 +48,13 @@ def group(identifier: str) -> Response:
         own = roles.assigned(connection, [row.seq]).get(row.seq, [])
         outer = _inherited(connection, row)
         known = roles.catalogue(connection)
-        entries = journal.entries(connection, JournalQuery(row.id), HISTORY)
-        member_names = journal.member_names(connection, entries)
-        actors = keys.names(connection)
+        history = timeline_page(connection, row)
     by_hand = {role.role for role in own if not role.rule}
     free = [role for role in known if role.slug not in by_hand and role.grantedBy != roles.HAND]
     return page(
-        "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, entries=entries,
-        member_names=member_names,
-        actors=actors, free=free, pager=Pager(at, len(listed), size),
-        external=json.loads(row.document).get("externalId", ""),
+        "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, history=history,
+        actors=history.told.words.actors, free=free,
+        pager=Pager(at, len(listed), size), external=json.loads(row.document).get("externalId", ""),
     )  # fmt: skip
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from schemas.datetimes import now
 from schemas.fields import Attribute, Complex
-from schemas.numbers import LARGEST_INTEGER
+from scim.console import words
 from scim.console.blueprint import console
+from scim.console.history import timeline_page
 from scim.console.lists import (
     NO_ROLE,
     PER_PAGE,
@@ -22,15 +24,14 @@ from scim.console.lists import (
     read_query,
     sorted_by,
 )
-from scim.console.web import author, field, number, page, redirect_to, resource
+from scim.console.web import author, field, page, redirect_to, resource
 from scim.service import roles as role_service
-from scim.service import timeline
+from scim.service.login_reasons import name_of
 from scim.web.requests import perch
-from storage import keys, members, resources, roles, search
+from storage import members, receipts, resources, roles, search
 from storage.database import Connection
 from storage.resources import ResourceRow
 
-HISTORY = 20
 CHOOSE = "Choose a role first."
 # Groups that the filter suggests; any other one is found by its name.
 MOST_GROUPS = 200
@@ -63,18 +64,18 @@ def user(identifier: str) -> Response:
         reasons = role_service.explain(perch().repository, row)
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
-        line = timeline.of_person(connection, row)
-        actors = keys.names(connection)
-    before = number("before", 0, LARGEST_INTEGER)
-    moments = [moment for moment in line.moments if not before or moment.entry.seq < before]
-    document = json.loads(row.document)
+        document = json.loads(row.document)
+        name = name_of(document)
+        history = timeline_page(connection, row)
+        withdrawn = receipts.list_all(connection, row.id)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
-        "user.html", row=row, document=document, name=name_of(document), attributes=list(shown(document)),
-        groups=groups, group_ids={above.display: above.id for above in groups}, actors=actors,
+        "user.html", row=row, document=document, name=name, attributes=list(shown(document)),
+        groups=groups, group_ids={above.display: above.id for above in groups}, actors=history.told.words.actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual and role.grantedBy != roles.SCIM],
-        moments=moments[:HISTORY], more=len(moments) > HISTORY, why=line.why,
+        history=history,
+        withdrawal=words.withdrawal([each for each in withdrawn if each.request == withdrawn[-1].request], now()),
     )  # fmt: skip
 
 
@@ -126,13 +127,6 @@ def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
         "roles": held,
         "login": bool(row.active and held),
     }
-
-
-def name_of(document: dict[str, Any]) -> str:
-    """Return the name of a person: displayName, else the parts of their name, else userName."""
-    parts = document.get("name") or {}
-    full = parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
-    return str(document.get("displayName") or full or document.get("userName", ""))
 
 
 def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:

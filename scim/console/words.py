@@ -1,11 +1,11 @@
 """Texts for stored codes and values: actions, sources, providers, instants, numbers, changes."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
 from storage import keys
-from storage.journal import SHOWN_MEMBERS
+from storage.receipts import ASKS, FAILED, Receipt, seconds_between
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -58,6 +58,7 @@ TYPES = {
     "Workspace": ("The workspace", "Workspace"),
     "Fault": ("Planned faults", "Planned fault"),
     "GroupRule": ("Group rules", "Group rule"),
+    "Application": ("Applications", "Application"),
 }
 # Labels for the values of journal entries about the workspace: the fuse, erased people, backups.
 WORKSPACE_LABELS = {
@@ -72,9 +73,9 @@ WORKSPACE_LABELS = {
     "traffic": "recorded requests",
     "kid": "key id",
 }
+NAMED_IDS = {"members", "groups"}
 # How many items of a list are shown before the rest is folded.
 SHOWN = 5
-PARTS = ("added", "removed")
 SOURCES = {"direct": "Assigned over SCIM", "manual": "Assigned manually", "group": "Through a group"}
 GRANTED_BY = {
     "any": "over SCIM, by hand and through groups",
@@ -132,31 +133,48 @@ def value(found: Any) -> str:
     return str(found)
 
 
-def steps(changes: dict[str, Any], type_name: str, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def withdrawal(found: Sequence[Receipt], instant: str) -> str:
+    """Return in which applications a person's access has ended, and which have not answered; "" without receipts."""
+    parts = []
+    for receipt in found:
+        if receipt.outcome == FAILED:
+            parts.append(f"{receipt.application} failed to end it{f': {receipt.reason}' if receipt.reason else ''}")
+        elif receipt.seconds is not None:
+            sessions = f" ({count(receipt.sessions, 'session')} ended)" if receipt.sessions else ""
+            parts.append(f"out of {receipt.application} after {receipt.seconds:,.1f} s{sessions}")
+        elif receipt.open:
+            age = seconds_between(receipt.requested, instant)
+            parts.append(f"{receipt.application} has not answered for {duration(age)}")
+        else:
+            how = "is asked at each sign-in" if receipt.outcome == ASKS else "is not told of this"
+            parts.append(f"{receipt.application} {how}")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it."""
+    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return count(int(seconds // length), name)
+    return count(int(seconds), "second")
+
+
+def steps(changes: dict[str, Any], type_name: str) -> list[tuple[str, str, str]]:
     """Return the changes of a journal entry as lines: name, before, after; complex attributes part by part.
 
-    `names` has the names of members by id.
+    Members and groups are not among them: they are shown by name.
     """
     labels = WORKSPACE_LABELS if type_name == "Workspace" else {}
     found = []
     for name, change in changes.items():
+        if name in NAMED_IDS:
+            continue
         if isinstance(change, dict) and ("before" in change or "after" in change):
             found += _compared(labels.get(name, name), change.get("before"), change.get("after"))
-        elif isinstance(change, dict) and "added" in change:
-            found += [(f"{name} {part}", "", _members(change, part, names)) for part in PARTS if change.get(part)]
         else:
             found.append((name, "", value(change)))
     return found
-
-
-def _members(change: dict[str, Any], part: str, names: Mapping[str, str]) -> str:
-    """Return the first members that were added or removed by name, and how many more there were."""
-    ids = change.get(f"{part}Ids", ())
-    shown = [names[identifier] for identifier in ids[:SHOWN_MEMBERS] if identifier in names]
-    more = change[part] - len(shown)
-    if not shown:
-        return count(more, "member")
-    return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def _compared(name: str, before: Any, after: Any) -> list[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from scim.events.sender import SendResult, WebhookSender
 from scim.events.urls import AddressPolicy
 from scim.events.webhooks import pause
 from scim.settings import Settings
-from storage import events, webhooks
+from storage import events, receipts, webhooks
 from storage.database import Connection
 from storage.events import Event
 from storage.journal import Author
@@ -147,6 +147,7 @@ class WebhookDelivery:
                 return False
             if result.delivered:
                 webhooks.succeeded(connection, webhook.id)
+                receipts.delivered(connection, webhook.id, event.seq, event.kind)
                 if queued is not None:
                     webhooks.dequeue(connection, webhook.id, event.seq)
                 return True

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.errors import Gone, InvalidSyntax
-from storage import event_streams, events
+from storage import event_streams, events, receipts
 from storage.database import Connection, Database
 from storage.event_streams import EventStream
 from storage.events import CURSOR, Event
@@ -83,7 +83,9 @@ def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
         lost = stream is not None and _is_lost(connection, stream)
         if stream is None or lost:
             stream = EventStream(key, events.last(connection), set())
-        stream.acknowledge(_known(connection, [*asked.acknowledged, *(jti for jti, _ in asked.refused)]))
+        done = _known(connection, asked.acknowledged)
+        receipts.acknowledged(connection, key, done)
+        stream.acknowledge([*done, *_known(connection, [jti for jti, _ in asked.refused])])
         event_streams.put(connection, stream)
         found = _next_events(connection, stream, asked.max_events)
     _log_refused(key, asked.refused)

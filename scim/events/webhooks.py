@@ -7,11 +7,10 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from schemas.datetimes import from_seconds, now, stored, to_json
+from schemas.datetimes import from_seconds, now, to_json, typed
 from schemas.errors import InvalidValue
 from schemas.events import KINDS
 from scim.events import tokens
@@ -182,11 +181,9 @@ def _position(connection: Connection, begin: str) -> int:
     if events.CURSOR.fullmatch(begin) or begin == events.BEGINNING:
         return events.position(connection, begin)
     try:
-        moment = datetime.fromisoformat(begin)
+        return webhooks.since(connection, typed(begin))
     except ValueError:
         raise InvalidValue("from: send a cursor, an event's id, oldest, latest, or an instant in ISO 8601.") from None
-    utc = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    return webhooks.since(connection, stored(utc))
 
 
 def make_secret() -> str:

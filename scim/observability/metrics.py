@@ -3,19 +3,21 @@
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from schemas.datetimes import to_seconds
+from schemas.datetimes import now, to_seconds
 from schemas.events import KINDS
 from scim.observability.metrics_folder import VARIABLE
 from scim.service import fuse
 from scim.settings import VERSION, Settings
-from storage import statistics, webhooks
+from storage import applications, receipts, statistics, webhooks
 from storage.database import Connection, Database
 from storage.statistics import Counts
 
@@ -23,6 +25,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 # Figures that need a scan are cached for 5 s, or longer: scans take at most a 25th of one core.
 CACHE_SECONDS, SHARE = 5.0, 25
 MAX_LABELS = 10_000
+T = TypeVar("T")
 
 _registry = CollectorRegistry()
 _requests = Counter("perch_requests", "Requests answered.", ("route", "method", "status", "key"), registry=_registry)
@@ -77,9 +80,8 @@ class DeploymentMetrics:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self.database = database
-        self._lock = threading.Lock()
-        self._counts: Counts | None = None
-        self._expires = 0.0
+        self._counts = Cached[Counts]()
+        self._withdrawals = Cached[list[Withdrawals]]()
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
@@ -94,10 +96,11 @@ class DeploymentMetrics:
         """Yield the gauges, which are read from the file."""
         with self.database.read() as connection:
             sizes = statistics.sizes(connection, self.database.file)
-            counts = self._cached_counts(connection)
+            counts = self._counts.get(partial(statistics.counts, connection))
             reading = fuse.read(connection, self.settings)
             up = webhooks.deliverer(connection, self.database.file) != webhooks.MISSING
             queues = [_queue(connection, each.id) for each in webhooks.list_all(connection)]
+            withdrawals = self._withdrawals.get(partial(_withdrawals, connection))
         limit = fuse.limit(self.settings, reading.active)
         yield _gauge("perch_build_info", "The version that runs.", 1, version=VERSION)
         yield _gauge("perch_users", "Users.", sizes.users)
@@ -112,17 +115,70 @@ class DeploymentMetrics:
         yield _gauge("perch_fuse_limit_users", "Lost users at which the fuse blows.", limit)
         yield _gauge("perch_deliverer_up", "0 if nobody delivers events to the webhooks that want them, else 1.", up)
         yield from _by_webhook(queues)
+        yield from _by_application(withdrawals)
         state = fuse.state_of(self.settings, reading)
         yield _states("perch_fuse_state", "1 for the safety fuse's state, 0 for its other states.", state, fuse.STATES)
 
-    def _cached_counts(self, connection: Connection) -> Counts:
+
+class Cached(Generic[T]):
+    """A figure whose computation is a scan: kept for CACHE_SECONDS, or longer if it takes longer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._expires = 0.0
+        self._found: T | None = None
+
+    def get(self, compute: Callable[[], T]) -> T:
+        """Return the figure, computed again when it is too old."""
         with self._lock:
-            if self._counts is None or time.monotonic() >= self._expires:
+            if self._found is None or time.monotonic() >= self._expires:
                 began = time.monotonic()
-                self._counts = statistics.counts(connection)
-                now = time.monotonic()
-                self._expires = now + max(CACHE_SECONDS, (now - began) * SHARE)
-            return self._counts
+                self._found = compute()
+                ended = time.monotonic()
+                self._expires = ended + max(CACHE_SECONDS, (ended - began) * SHARE)
+            return self._found
+
+
+class Withdrawals(NamedTuple):
+    """The withdrawals of an application: those that are acknowledged, how many are open, seconds of the oldest one."""
+
+    application: str
+    done: receipts.Totals
+    open: int
+    oldest: float
+
+
+def _withdrawals(connection: Connection) -> list[Withdrawals]:
+    found, instant = receipts.list_all(connection), now()
+    done = receipts.counted(receipts.totals(connection), found)
+    waiting: dict[int, list[float]] = {}
+    for each in found:
+        if each.open:
+            waiting.setdefault(each.number, []).append(receipts.seconds_between(each.requested, instant))
+    return [
+        Withdrawals(
+            each.name, done.get(each.id, receipts.Totals.none()), len(waiting.get(each.id, ())),
+            max(waiting.get(each.id, [0.0])),
+        )
+        for each in applications.list_all(connection)
+    ]  # fmt: skip
+
+
+def _by_application(found: Sequence[Withdrawals]) -> Iterator[Metric]:
+    name, labels = "perch_withdrawal", ["application"]
+    seconds = HistogramMetricFamily(
+        f"{name}_seconds", "Seconds from a request that withdraws access to the application's acknowledgement.",
+        labels=labels,
+    )  # fmt: skip
+    waiting = GaugeMetricFamily(f"{name}s_open", "Withdrawals that an application has not acknowledged.", labels=labels)
+    oldest = GaugeMetricFamily(f"{name}_oldest_seconds", "Age of the oldest open withdrawal, else 0.", labels=labels)
+    for each in found:
+        bounds = [*map(str, receipts.BUCKETS), "+Inf"]
+        counts = list(accumulate(each.done.buckets))
+        seconds.add_metric([each.application], list(zip(bounds, counts, strict=True)), each.done.seconds)
+        waiting.add_metric([each.application], each.open)
+        oldest.add_metric([each.application], each.oldest)
+    yield from (seconds, waiting, oldest)
 
 
 class Queue(NamedTuple):

@@ -12,6 +12,7 @@ from schemas.datetimes import now
 from schemas.errors import ScimError
 from schemas.text import compose
 from scim.service import status
+from scim.service.oidc import OpenIdProvider
 from scim.service.status import LOOK, MOST_NAMED, OK, WRONG, Finding
 from scim.settings import Settings, unknown_settings
 from storage import integrity, keys, namesakes, roles, statistics
@@ -49,6 +50,7 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
             yield from _clock(connection)
             yield from _keys(keys.list_all(connection))
             yield from _unused(connection)
+            yield from _sign_in(deployment.settings)
             yield from _names(connection)
             yield from status.examine(connection, deployment.database, deployment.settings)
         deployment.database.check_writable(TIMEOUT)
@@ -141,6 +143,18 @@ def _keys(every: list[Key]) -> Iterator[Finding]:
         yield Finding("keys", LOOK, "No live key has provision access.", 'Make one: flask keys create "Okta"')
     else:
         yield Finding("keys", OK, f"{len(live)} of {len(every)} are live.")
+
+
+def _sign_in(settings: Settings) -> Iterator[Finding]:
+    if settings["PERCH_OIDC_ISSUER"]:
+        try:
+            OpenIdProvider(settings).metadata()
+            yield Finding("sign-in", OK, "The OpenID provider answers.")
+        except ScimError as error:
+            yield Finding("sign-in", WRONG, error.detail, "Correct PERCH_OIDC_ISSUER, or the way to the provider.")
+    if not settings["PERCH_CONSOLE_PASSWORD"] and settings["PERCH_ADMIN_PASSWORD"]:
+        text = "PERCH_ADMIN_PASSWORD is set, but the password does not open the console."
+        yield Finding("sign-in", LOOK, text, "Remove it, or set PERCH_CONSOLE_PASSWORD=on.")
 
 
 def _unused(connection: Connection) -> Iterator[Finding]:

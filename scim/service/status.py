@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas.datetimes import to_json
+from schemas.datetimes import now, to_json
 from scim.service import fuse
 from scim.settings import Settings
-from storage import statistics, webhooks
+from storage import receipts, statistics, webhooks
 from storage.database import Connection, Database
+from storage.receipts import seconds_between
 
 OK, LOOK, WRONG = "ok", "look", "wrong"
 MIB = 1024 * 1024
 MOST_NAMED = 5
+# Seconds in which access must have ended (IPSIE).
+LATE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ def examine(connection: Connection, database: Database, settings: Settings) -> I
     """Yield the findings about deliverer, webhooks, fuse and disk, and the reason when the last write failed."""
     yield _deliverer(connection, database)
     yield from _webhooks(connection)
+    yield _withdrawals(connection)
     yield _fuse(connection, settings)
     yield _disk(database, settings)
     if database.write_error:
@@ -56,6 +60,16 @@ def _webhooks(connection: Connection) -> Iterator[Finding]:
         yield Finding("webhooks", LOOK, f"{more} more webhooks fail or are paused.", "flask webhooks list shows them.")
     if not troubled:
         yield Finding("webhooks", OK, f"None of {len(every)} fails or is paused.")
+
+
+def _withdrawals(connection: Connection) -> Finding:
+    instant = now()
+    ages = [(name, seconds_between(since, instant)) for name, since in receipts.longest_open(connection)]
+    late = [f"{name} for {seconds / 60:,.0f} minutes" for name, seconds in ages if seconds > LATE]
+    if not late:
+        return Finding("withdrawals", OK, "No application is late to hear that somebody lost access.")
+    text = f"Somebody who lost access may still be in: not acknowledged by {', '.join(late[:MOST_NAMED])}."
+    return Finding("withdrawals", WRONG, text, "flask receipts --open shows who; then look at the application.")
 
 
 def _fuse(connection: Connection, settings: Settings) -> Finding:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from schemas import workspace_file
 from schemas.errors import InvalidValue, did_you_mean
-from schemas.numbers import LARGEST_INTEGER
 from schemas.text import compose, fold
 from scim.service import plan
 from scim.service.plan import PlannedChange, RolePlan
@@ -204,5 +203,5 @@ def _against(connection: Connection, before: Catalogue, after: Catalogue) -> dic
     for slug, role in after.items():
         if slug in before and role.grantedBy not in (before[slug].grantedBy, roles.ANY):
             seqs = roles.holder_numbers(connection, slug, manual=role.grantedBy == roles.SCIM)
-            found[slug] = len(effective_roles.users_below(connection, seqs, LARGEST_INTEGER))
+            found[slug] = effective_roles.count_below(connection, seqs)
     return {slug: count for slug, count in found.items() if count}

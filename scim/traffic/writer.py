@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from schemas.datetimes import from_seconds
-from storage import quirks, traffic
+from schemas.datetimes import from_seconds, now
+from storage import quirks, receipts, traffic
 from storage.database import Database
 from storage.quirks import Quirk
 
@@ -57,6 +57,7 @@ class BatchWriter:
         self._items: deque[tuple[Any, int, bool]] = deque()
         self._brief: deque[Any] = deque(maxlen=traffic.BRIEF)
         self._counted: deque[tuple[str, int, str]] = deque(maxlen=MOST_COUNTED)
+        self._pulls: dict[str, tuple[int, str]] = {}
         self._bytes = self._strangers = 0
         self._some, self._many = threading.Event(), threading.Event()
         self._flushing = threading.Lock()
@@ -111,6 +112,15 @@ class BatchWriter:
         if not self._some.is_set():
             self._some.set()
 
+    def pulled(self, key: str, last: int) -> None:
+        """Note that a key asked for the events behind one: it has those up to it; never waits."""
+        if self._thread is None or self._process != os.getpid():
+            self.start()
+        if last > self._pulls.get(key, (0, ""))[0]:
+            self._pulls[key] = last, now()
+        if not self._some.is_set():
+            self._some.set()
+
     def flush(self, prune: bool = False) -> None:
         """Write the queue, and with `prune` delete old rows; when the database fails, only these items are lost."""
         if self._process != os.getpid():
@@ -136,9 +146,9 @@ class BatchWriter:
         """Write at most one batch; tell whether the queue has more."""
         rows, seen = self._take()
         try:
-            hours = self._take_counts()
-            if rows or seen or hours or prune:
-                self._write(rows, seen, hours, prune)
+            hours, pulls = self._take_counts(), self._take_pulls()
+            if rows or seen or hours or pulls or prune:
+                self._write(rows, seen, hours, pulls, prune)
                 self._failing = False
         except Exception as error:
             if not self._failing:
@@ -180,10 +190,25 @@ class BatchWriter:
             found[key, from_seconds(hour * HOUR)[:13], kind] += 1
         return found
 
+    def _take_pulls(self) -> list[tuple[str, int, str]]:
+        """Return the pulls that acknowledge a withdrawal, for which alone there is something to write."""
+        if not self._pulls:
+            return []
+        pulls, self._pulls = self._pulls, {}
+        with self.database.read() as connection:
+            return [(key, *pull) for key, pull in pulls.items() if receipts.pulled(connection, key, pull[0])]
+
     def _write(
-        self, rows: list[traffic.TrafficRow], seen: list[Quirk], hours: Mapping[tuple[str, str, str], int], prune: bool
+        self,
+        rows: list[traffic.TrafficRow],
+        seen: list[Quirk],
+        hours: Mapping[tuple[str, str, str], int],
+        pulls: Sequence[tuple[str, int, str]],
+        prune: bool,
     ) -> None:
         with self.database.write_progress() as connection:
+            for pull in pulls:
+                receipts.note_pull(connection, *pull)
             traffic.append(connection, rows)
             traffic.count(connection, hours)
             quirks.add(connection, seen)

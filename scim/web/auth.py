@@ -17,8 +17,8 @@ from storage.keys import Key
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
 READING = ("GET", "HEAD", "OPTIONS")
-# Reads by POST: searches, and polls for security event tokens (RFC 8936).
-READING_POSTS = ("/.search", "/events/poll")
+# What a key may POST that only reads: searches, polls for security event tokens (RFC 8936), receipts of events.
+READING_POSTS = ("/.search", "/events/poll", "/receipt")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
 DUMMY_DIGEST = bytes(32)
@@ -88,7 +88,7 @@ class Authenticator:
 
 
 def authorise(key: Key, method: str, route: str) -> None:
-    """Refuse a request that its key does not allow: a `read` key may GET, search and poll.
+    """Refuse a request that its key does not allow: a `read` key may GET, search, poll and acknowledge.
 
     `route` is the rule that matched, the same for all spellings of a path; "" if none did.
 

@@ -8,8 +8,9 @@ from flask import Blueprint, Response, current_app, g
 
 from schemas.errors import InvalidValue
 from schemas.json import to_text
-from scim.events import documents, streams, tokens
+from scim.events import documents, receipts, streams, tokens
 from scim.events.waiting import LONGEST, EventWaiter
+from scim.traffic.recorder import Recorder
 from scim.web.requests import MESSAGE, issuer, parameters, perch, read_json
 from storage import events
 from storage.database import Database
@@ -64,11 +65,24 @@ def poll() -> Response:
     return Response(body, headers=headers, content_type="application/json")
 
 
+@blueprint.post("/events/<event>/receipt", strict_slashes=False)
+def receive_receipt(event: str) -> Response:
+    """Keep what an application reports about an event: whether the person's access has ended there."""
+    read = receipts.read_receipt(read_json(MESSAGE))
+    receipts.report(perch().database, g.context.key, event, read)
+    return Response(status=204)
+
+
 @blueprint.get("/jwks.json", strict_slashes=False)
 def jwks() -> Response:
     """Answer the public signing keys of the deployment (RFC 7517 section 5); public."""
     body = json.dumps(tokens.published(perch().database))
     return Response(body, headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
+
+
+def _recorder() -> Recorder:
+    found: Recorder = current_app.extensions["perch.traffic"]
+    return found
 
 
 def waiting() -> EventWaiter:
@@ -93,6 +107,7 @@ def _page(database: Database, cursor: str, limit: int) -> Page:
             start = events.first(connection) - 1
         elif cursor:
             start = events.position(connection, cursor)
+            _recorder().writer.pulled(g.context.key.id, start)
         else:
             raise InvalidValue("after: send after=latest for a cursor to begin with, then the cursor of each answer.")
         found = events.after(connection, start, limit + 1)

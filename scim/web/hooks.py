@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Request, Response, g, request
 
+from schemas.datetimes import now
 from schemas.errors import NotFound
 from scim.deployment import Perch
 from scim.observability import metrics, requests
@@ -85,7 +86,7 @@ class RequestHooks:
         authorise(key, sent.method, route_of(sent))
         if recording is not None:
             recording.admitted = True
-        author = Author(actor, noted.request_id)
+        author = Author(actor, noted.request_id, now())
         return Context(
             perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
         )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from flask import Request, current_app, g, has_request_context, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from schemas.datetimes import now
 from schemas.errors import BadRequest, InvalidSyntax, PayloadTooLarge, ScimError, UnsupportedMediaType
 from schemas.json import parse_json
 from schemas.json_bounds import MOST_LARGE, MOST_VALUES, check_bounds
@@ -81,6 +82,7 @@ def read_json(limits: BodyLimits) -> Any:
     # A body that could not be read to its end must not be read again for the recorder.
     g.body = b""
     g.body = _body(limits.size)
+    g.context.author.received = now()
     if not g.body:
         raise InvalidSyntax("The request has no body; send a JSON object.")
     check_bounds(g.body, limits.values)

@@ -60,7 +60,8 @@ def test_from_signing_in_to_a_revoked_key(visitors: Visitors, server: PerchServe
     page.get_by_role("link", name=MARKUP).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
     expect(page).to_have_title("grace@example.com · Perch")
-    expect(page.get_by_text("may not log in.")).to_be_visible()
+    expect(page.get_by_text("has no role and may not log in.")).to_be_visible()
+    expect(page.get_by_text("Never had a role.")).to_be_visible()
 
     page.get_by_label("Role", exact=True).select_option("managed:inbox_agent")
     page.get_by_role("button", name="Assign role").click()
@@ -107,11 +108,49 @@ def test_roles_groups_and_the_journal(visitors: Visitors, server: PerchServer) -
     expect(page.get_by_text("1 person may then log in, and may not now: ada@example.com.")).to_be_visible()
     page.get_by_role("button", name="Assign role").click()
     expect(page.get_by_text("Every member of Finance now has the role")).to_be_visible()
-    page.get_by_role("link", name="Ada").click()
+    page.get_by_role("link", name="Ada").first.click()
     reason = page.get_by_role("listitem").filter(has_text="Through the group")
     expect(reason.last).to_contain_text("Finance")
     go(page, "Journal")
     expect(page.get_by_role("listitem").filter(has_text="role assigned").first).to_contain_text("Finance")
+
+
+def test_why_can_grace_not_log_in_any_more(visitors: Visitors, server: PerchServer) -> None:
+    page = visitors.signed_in()
+    okta = client(server, create_key(page, "Okta"))
+    ids = [
+        okta.post("/Users", {"userName": f"{name}@example.com", "displayName": name.title()}).body["id"]
+        for name in ("grace", "ada", "alan")
+    ]
+    team = {"displayName": "Support", "members": [{"value": one} for one in ids]}
+    path = f"/Groups/{okta.post('/Groups', team).body['id']}"
+    server.flask("roles", "assign", "--group", "Support", "managed:inbox_agent")
+    assert okta.put(path, {**team, "members": team["members"][1:]}).status == 200
+
+    go(page, "Users")
+    page.get_by_label("Search").fill("grace")
+    page.get_by_role("link", name="Grace").click()
+    reason = page.get_by_text("Lost the last role on")
+    expect(reason).to_contain_text("because key Okta took Grace out of Support.")
+    page.get_by_role("link", name="Show this entry").click()
+    entry = page.get_by_role("listitem").filter(has_text="took Grace out of Support")
+    expect(entry).to_be_in_viewport()
+    expect(entry.get_by_text("Lost the role Inbox agent")).to_be_visible()
+    expect(entry.get_by_text("May no longer log in")).to_be_visible()
+    entry.get_by_role("link", name="Support").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Support")
+    left = page.get_by_role("listitem").filter(has_text="member removed")
+    left.get_by_role("link", name="Grace").click()
+
+    go(page, "Journal")
+    page.get_by_label("Name").fill("grac")
+    page.get_by_role("button", name="Search").click()
+    found = page.get_by_role("listitem").filter(has_text="member removed")
+    expect(found).to_contain_text("Grace")
+    found.get_by_role("link", name="key Okta").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Access keys")
+    assert "took Grace" not in server.flask("roles", "explain", "ada@example.com")
+    assert "took Grace out of Support" in server.flask("roles", "explain", "grace@example.com")
 
 
 def test_test_connector_passes_and_a_bad_key_does_not(visitors: Visitors, server: PerchServer) -> None:

@@ -126,14 +126,16 @@ def test_explain_tells_every_reason(app: Flask, okta: ScimClient) -> None:
     assert "key okta test (" in table
 
 
-def test_explain_says_who_may_not_log_in(app: Flask, okta: ScimClient) -> None:
+def test_explain_says_why_before_it_names_roles(app: Flask, okta: ScimClient) -> None:
     ann = person(okta, "ann")
-    runner = app.test_cli_runner()
-    assert "ann may not log in. Never had a role." in runner.invoke(args=["roles", "explain", "ann"]).stderr
+    assert run_command(app, "roles", "explain", "ANN").startswith("ann may not log in. Never had a role.\nROLE")
     run_command(app, "roles", "assign", "--user", "ann", "managed:editor")
+    assert run_command(app, "roles", "explain", "ann").startswith("ann: May log in since 20")
     okta.patch(f"/Users/{ann}", {"Operations": [{"op": "replace", "value": {"active": False}}]})
-    assert "ann may not log in. Deactivated by" in runner.invoke(args=["roles", "explain", "ann"]).stderr
-    assert runner.invoke(args=["roles", "explain", "ann", "--json"]).stderr == ""
+    first, heads, role = run_command(app, "roles", "explain", "ann").splitlines()
+    assert first.startswith("ann may not log in. Deactivated by key okta test on 20")
+    assert heads.startswith("ROLE") and role.startswith("managed:editor")
+    assert [reason["role"] for reason in run_json(app, "roles", "explain", "ann")] == ["managed:editor"]
 
 
 def changes_of(app: Flask, *options: str) -> list[tuple[str, str, dict[str, Any]]]:

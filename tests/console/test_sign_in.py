@@ -214,7 +214,7 @@ def test_the_open_sessions_are_listed_and_ended(console_app: Flask) -> None:
     listed = text_of(mine.get("/sessions"))
     assert all(f"192.0.2.{number}" in listed for number in range(3))
     assert listed.count("this one") == 1
-    (identifier,) = re.findall(r"([0-9a-f]{12}) 192\.0\.2\.1", listed)
+    (identifier,) = re.findall(r"([0-9a-f]{12}) the password 192\.0\.2\.1", listed)
     assert "1 session ended." in text_of(mine.post("/sessions", {"session": identifier}))
     assert [visitor.get("/keys").status_code for visitor in (mine, second, third)] == [200, 303, 200]
     assert "no such session any more" in text_of(mine.post("/sessions", {"session": identifier}))
@@ -231,7 +231,7 @@ def test_nobody_ends_the_own_session_or_one_of_an_old_password_there(app: Flask)
     old.sign_in(run_command(app, "admin-password").strip())
     new.sign_in(run_command(app, "admin-password").strip())
     listed = text_of(new.get("/sessions"))
-    (own,) = re.findall(r"([0-9a-f]{12}) 127\.0\.0\.1", listed)
+    (own,) = re.findall(r"([0-9a-f]{12}) the password 127\.0\.0\.1", listed)
     assert "no such session" in text_of(new.post("/sessions", {"session": own}))
     assert new.get("/keys").status_code == 200
 

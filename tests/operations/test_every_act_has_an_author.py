@@ -25,6 +25,7 @@ from tests.support.resources import group_id, user_id
 # Tables and columns that note progress, sightings or guards against repetition: no act of anybody.
 IGNORED = {
     "journal",
+    "console_logins",
     "journal_members",
     "traffic",
     "traffic_hours",
@@ -33,13 +34,16 @@ IGNORED = {
     "console_forms",
     "console_attempts",
     "event_streams",
+    "receipts",
+    "acknowledgements",
+    "withdrawal_totals",
     "sqlite_sequence",
 }
 PROGRESS = {"keys": {"lastUsed"}, "console_sessions": {"used"}, "faults": {"used"},
             "webhooks": {"delivered", "lastDelivered"}}  # fmt: skip
 # Rows of the table `workspace` that count what is no act.
 COUNTERS = {traffic.OF_KEYS}
-AUTHORS = re.compile(r"key:[0-9a-f]{10}|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
+AUTHORS = re.compile(r"key:[0-9a-f]{10}|person:.+|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
 SECRETS = re.compile(rf"whsec_|perch_[0-9a-f]{{10}}_|scrypt:|{PASSWORD}|\"d\":|token=s3cret")
 HOOK = "/hooks/x?token=s3cret"
 
@@ -60,6 +64,7 @@ ROUTES: dict[str, list[tuple[str, str]]] = {
     "workspace.scim.groups.search_by_post": [],
     "workspace.scim.roles.search_by_post": [],
     "workspace.events.poll": [("Workspace", "create")],
+    "workspace.events.receive_receipt": [],
     "console.sign_in": [("Console", "sign-in")],
     "console.end_sessions": [("Console", "sign-out")],
     "console.create_key": [("AccessKey", "create")],
@@ -110,6 +115,11 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
     ("webhooks replay HOOK --from oldest", [("Webhook", "replay")]),
     ("webhooks list", []),
     ("webhooks kinds", []),
+    ("applications add Billing --webhook HOOK", [("Application", "create")]),
+    ("applications list", []),
+    ("applications remove billing", [("Application", "delete")]),
+    ("receipts", []),
+    ("receipts check --older-than 300", []),
     ("webhooks remove HOOK", [("Webhook", "remove")]),
     ("events", []),
     ("events rotate-signing-key", [("Workspace", "rotate")]),
@@ -233,8 +243,14 @@ def test_every_scim_route_leaves_an_entry(world: Flask) -> None:
     ask = lambda: world.test_client().post(events, json=poll, headers=headers)  # noqa: E731
     watch.check("poll", ask, ROUTES["workspace.events.poll"])
     watch.check("poll again", ask, [])
+    event = run_json(world, "events")[0]["id"]
+    report = lambda: world.test_client().post(  # noqa: E731
+        events.replace("poll", f"{event}/receipt"), json={"outcome": "ended"}, headers=headers
+    )
+    watch.check("receipt", report, ROUTES["workspace.events.receive_receipt"])
     assert watch.faults == []
-    assert {f"workspace.scim.{name}" for name, *_ in acts} | {"workspace.events.poll"} == {
+    beside = {"workspace.events.poll", "workspace.events.receive_receipt"}
+    assert {f"workspace.scim.{name}" for name, *_ in acts} | beside == {
         name for name in ROUTES if name.startswith("workspace.")
     }
 

@@ -37,7 +37,8 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     server = PerchServer(tmp_path_factory.mktemp("metrics"), 2, {"PERCH_WEBHOOKS_ALLOW_PRIVATE": "on"})
     server.start()
     try:
-        server.flask("webhooks", "add", "http://127.0.0.1:9/hook")
+        hook = server.flask_json("webhooks", "add", "http://127.0.0.1:9/hook")["id"]
+        server.flask("applications", "add", "Billing", "--webhook", hook)
         server.client(key=server.key).post("/Users", {"userName": "ann@example.com"})
         text = requests.get(f"{server.origin}/metrics", timeout=10).text
     finally:

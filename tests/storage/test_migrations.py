@@ -81,6 +81,22 @@ def test_keys_journal_and_console_survive_the_migration(upgraded: Flask) -> None
     assert "first" not in run_command(upgraded, "init").lower()
 
 
+def test_the_journal_of_an_older_version_says_why(upgraded: Flask) -> None:
+    def told(number: int) -> str:
+        return run_command(upgraded, "roles", "explain", f"person{number}@example.com").splitlines()[0]
+
+    assert " because key Okta created Zoë 0 Ångström with the role Editor." in told(0)
+    assert " gave the role Viewer to the group Everybody." in told(39)
+    assert " gave the role Viewer to the group Everybody." in told(2)
+    assert " may not log in. Deactivated by key Okta on 20" in told(21)
+    assert told(22) == "person22@example.com may not log in. Never had a role."
+    okta = client(upgraded)
+    person = okta.get('/Users?filter=userName eq "person2@example.com"').body["Resources"][0]
+    support = person["groups"][0]["value"]
+    okta.patch(f"/Groups/{support}", {"Operations": [{"op": "remove", "path": f'members[value eq "{person["id"]}"]'}]})
+    assert told(2).endswith("because key after took Zoë 2 Ångström out of Support.")
+
+
 def test_a_migrated_file_is_sound_and_has_the_schema_of_a_new_one(
     upgraded: Flask, tmp_path: Path, make_app: MakeApp
 ) -> None:

@@ -11,7 +11,7 @@ from schemas import ResourceType
 from schemas.filters import binding
 from schemas.filters.parser import parse_filter
 from schemas.user import ACCESS_URN
-from storage import members, roles, statistics
+from storage import history, members, resources, roles, statistics
 from storage.database import Connection, Database
 from storage.journal import JournalQuery
 from storage.search import ORDERS, Listing, list_page
@@ -215,6 +215,7 @@ def test_holders_and_members_are_found_through_their_role_or_group(database: Dat
         (JournalQuery(resource="x"), "SEARCH journal USING INDEX journal_resource (resource=?)"),
         (JournalQuery("x", before=9, type="User", action="patch"), "SEARCH journal USING INDEX journal_resource"),
         (JournalQuery(name="x"), "SCAN journal"),
+        (JournalQuery(name="x", people=["x"], crowds=[7]), "SCAN journal"),
     ],
 )
 def test_the_journal_is_read_from_its_end(database: Database, query: JournalQuery, index: str) -> None:
@@ -253,3 +254,19 @@ def test_pages_of_members_and_holders_scan_no_table(database: Database) -> None:
     for sql, found in plans.items():
         assert not [step for step in found if step.startswith("SCAN r")], (sql, found)
         assert not [step for step in found if step.startswith("SCAN members")], (sql, found)
+
+
+def test_a_timeline_reads_the_journal_through_indexes(app: Flask, make_client: MakeClient) -> None:
+    client = make_client("okta")
+    ann = client.post("/Users", {"userName": "ann"}).body["id"]
+    group = client.post("/Groups", {"displayName": "All", "members": [{"value": ann}]}).body["id"]
+    with traced(app) as statements, app.extensions["perch"].database.read() as connection:
+        history.trail(connection, resources.get(connection, "User", ann))
+        history.names(connection, [ann, group])
+        history.moves_in(connection, [1], [ann])
+    with app.extensions["perch"].database.read() as connection:
+        found = {text: plan(connection, Sql(text)) for text in statements if "journal" in text}
+    whole = [(text, step) for text, steps in found.items() for step in steps if re.match(r"SCAN (j|m|journal)\b", step)]
+    assert [step for _, step in whole] == [], whole
+    assert any("USING INDEX journal_turns (resource=?" in step for steps in found.values() for step in steps)
+    assert any("COVERING INDEX journal_members_member (member=?" in step for steps in found.values() for step in steps)

@@ -1,0 +1,241 @@
+"""Receipts of withdrawals: when each application acknowledged the events that ended or reduced somebody's access.
+
+A change writes no row for them: they are computed from the events, the acknowledgements and what applications reported.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from schemas.datetimes import now, to_seconds
+from schemas.events import ROLES_OF_MANY, WITHDRAWALS
+
+# Upper bounds of the buckets of `perch_withdrawal_seconds`.
+BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+ASKS, NOT_TOLD, FAILED = "asks at sign-in", "not told", "failed"
+
+# As in the partial indexes. An event for many people is a withdrawal if it has their number.
+_KIND = f"e.kind IN ({', '.join(repr(kind) for kind in WITHDRAWALS)})"
+_IS = f"{_KIND} AND (e.kind <> '{ROLES_OF_MANY}' OR e.data ->> '$.people' IS NOT NULL)"
+_TOLD = "(x.webhook IS NULL OR w.kinds = '[]' OR e.kind IN (SELECT value FROM json_each(w.kinds)))"
+# Ranges of acknowledgements do not overlap, so the first that ends behind an event is the only one that can cover it.
+_ACKNOWLEDGED = (
+    "(SELECT iif(a.first <= e.seq, a.at, NULL) FROM acknowledgements a "
+    "WHERE a.application = x.id AND a.last >= e.seq ORDER BY a.last LIMIT 1)"
+)
+_ROWS = (
+    "SELECT x.name, x.id, x.asks, e.request, e.subject, e.seq, e.tag, e.kind, e.at, e.received, "
+    f"e.data ->> '$.user.userName', e.data ->> '$.people', {_TOLD}, {_ACKNOWLEDGED}, r.outcome, r.sessions, r.reason "
+    "FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
+    f"LEFT JOIN receipts r ON r.application = x.id AND r.event = e.seq WHERE {_IS} AND e.seq > x.begin"
+)
+# The oldest open withdrawal of each application, without a look at those that are done. A webhook has handled every
+# event up to its position that is not in its queue; who pulls, all events up to the last acknowledgement.
+_OPEN = f"{_IS} AND {_TOLD} AND e.seq > x.begin AND {_ACKNOWLEDGED} IS NULL"
+_LAST = "ifnull((SELECT max(last) FROM acknowledgements WHERE application = x.id), 0)"
+_FIRST_OPEN = (
+    f"SELECT x.name, (SELECT min(e.seq) FROM events e WHERE {_OPEN} AND e.seq > ifnull(w.position, {_LAST})) AS seq "
+    "FROM applications x LEFT JOIN webhooks w ON w.id = x.webhook WHERE NOT x.asks UNION ALL "
+    "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook "
+    f"JOIN webhook_queue q ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} GROUP BY x.id"
+)
+_FAILED = (
+    "SELECT x.name, min(r.event) FROM receipts r JOIN applications x ON x.id = r.application "
+    f"WHERE r.outcome = '{FAILED}' GROUP BY x.id"
+)
+
+
+class _Row(NamedTuple):
+    application: str
+    number: int
+    asks: int
+    request: str
+    subject: str
+    seq: int
+    tag: str
+    kind: str
+    at: str
+    received: str
+    user: str | None
+    people: int | None
+    told: int
+    acknowledged: str | None
+    outcome: str | None
+    sessions: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one request's withdrawal of one person's access, or of many people's, at one application.
+
+    Instants are stored text; `acknowledged` is None until the application has acknowledged all events. `outcome` is
+    what it reported, ASKS, NOT_TOLD or None.
+    """
+
+    application: str
+    number: int
+    request: str
+    subject: str
+    kind: str
+    event: str
+    user: str | None
+    people: int | None
+    requested: str
+    committed: str
+    acknowledged: str | None
+    outcome: str | None
+    sessions: int | None
+    reason: str | None
+
+    @property
+    def open(self) -> bool:
+        """Whether the application may still let the person in."""
+        return self.outcome == FAILED or (self.acknowledged is None and self.outcome not in (ASKS, NOT_TOLD))
+
+    @property
+    def seconds(self) -> float | None:
+        """The seconds from the request to the acknowledgement."""
+        return None if self.acknowledged is None else seconds_between(self.requested, self.acknowledged)
+
+
+def seconds_between(first: str, last: str) -> float:
+    """Return the seconds between two stored instants, 0 where the clock was set back."""
+    return max(0.0, round(to_seconds(last) - to_seconds(first), 3))
+
+
+def list_all(
+    connection: sqlite3.Connection, subject: str = "", since: str = "", last: int | None = None
+) -> list[Receipt]:
+    """Return the receipts in the order of their requests: of a person, since an instant, or up to an event."""
+    sql, values = _ROWS, list[Any]()
+    for condition, value in (("e.subject = ?", subject), ("e.at >= ?", since), ("e.seq <= ?", last)):
+        if value not in ("", None):
+            sql, values = f"{sql} AND {condition}", [*values, value]
+    groups: dict[tuple[str, str, int], list[_Row]] = {}
+    for row in connection.execute(f"{sql} ORDER BY e.seq, x.folded", values):
+        found = _Row(*row)
+        groups.setdefault((found.request, found.subject, found.number), []).append(found)
+    return [_receipt(rows) for rows in groups.values()]
+
+
+def _receipt(rows: Sequence[_Row]) -> Receipt:
+    gravest = min(rows, key=lambda row: WITHDRAWALS.index(row.kind))
+    told = [row for row in rows if row.told]
+    instants = [row.acknowledged for row in told]
+    requested = min(row.received or row.at for row in rows)
+    committed = max(requested, *(row.at for row in rows))
+    done = None if gravest.asks or not told or None in instants else max(committed, *filter(None, instants))
+    reported = next((row for row in rows[::-1] if row.outcome), None)
+    outcome = reported.outcome if reported else ASKS if gravest.asks else None if told else NOT_TOLD
+    return Receipt(
+        gravest.application, gravest.number, gravest.request, gravest.subject, gravest.kind,
+        f"evt_{gravest.seq}_{gravest.tag}", gravest.user, gravest.people, requested, committed, done, outcome,
+        reported.sessions if reported else None, reported.reason if reported else None,
+    )  # fmt: skip
+
+
+def delivered(connection: sqlite3.Connection, webhook: str, seq: int, kind: str) -> None:
+    """Note that a webhook's application acknowledged an event."""
+    if kind in WITHDRAWALS:
+        connection.execute(
+            "INSERT OR IGNORE INTO acknowledgements SELECT id, ?1, ?1, ?2 FROM applications WHERE webhook = ?3",
+            (seq, now(), webhook),
+        )
+
+
+def acknowledged(connection: sqlite3.Connection, key: str, seqs: Iterable[int]) -> None:
+    """Note that the application of an access key acknowledged single events."""
+    connection.execute(
+        "INSERT OR IGNORE INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x "
+        f"JOIN events e ON {_IS} AND e.seq IN (SELECT value FROM json_each(?)) WHERE x.key = ?",
+        (now(), json.dumps(list(seqs)), key),
+    )
+
+
+def pulled(connection: sqlite3.Connection, key: str, last: int) -> tuple[int, int] | None:
+    """Return application and first event of the acknowledgement that a pull behind an event is, if it is one.
+
+    It is none where nothing was withdrawn since the last one.
+    """
+    row: tuple[int, int] | None = connection.execute(
+        "SELECT x.id, first FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
+        "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = ?) x "
+        f"WHERE EXISTS (SELECT 1 FROM events e WHERE {_IS} AND e.seq BETWEEN first AND ?)",
+        (key, last),
+    ).fetchone()
+    return row
+
+
+def note_pull(connection: sqlite3.Connection, key: str, last: int, at: str) -> None:
+    """Note that the application of an access key asked, at an instant, for the events behind one."""
+    found = pulled(connection, key, last)
+    if found:
+        connection.execute("INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?)", (found[0], last, found[1], at))
+
+
+def is_withdrawal(connection: sqlite3.Connection, seq: int) -> bool:
+    """Tell whether an event ends or reduces somebody's access."""
+    return connection.execute(f"SELECT 1 FROM events e WHERE {_IS} AND e.seq = ?", (seq,)).fetchone() is not None
+
+
+def report(
+    connection: sqlite3.Connection, application: int, seq: int, outcome: str, sessions: int | None, reason: str | None
+) -> None:
+    """Keep what an application reports about an event, in place of an earlier report."""
+    connection.execute(
+        "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?)",
+        (application, seq, outcome, sessions, reason, now()),
+    )
+
+
+def longest_open(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return each application with an open withdrawal, and the stored instant of the oldest one's request."""
+    return connection.execute(
+        f"SELECT f.name, min(iif(e.received = '', e.at, e.received)) FROM ({_FIRST_OPEN} UNION ALL {_FAILED}) f "
+        "JOIN events e ON e.seq = f.seq GROUP BY f.name ORDER BY f.name"
+    ).fetchall()
+
+
+class Totals(NamedTuple):
+    """The acknowledged withdrawals of an application: how many in each of the BUCKETS and beyond, and all seconds."""
+
+    buckets: list[int]
+    seconds: float
+
+    @classmethod
+    def none(cls) -> "Totals":
+        """Return the totals of nothing."""
+        return cls([0] * (len(BUCKETS) + 1), 0.0)
+
+    def add(self, seconds: float) -> "Totals":
+        """Return the totals with one more withdrawal."""
+        place = next((number for number, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
+        self.buckets[place] += 1
+        return self._replace(seconds=self.seconds + seconds)
+
+
+def totals(connection: sqlite3.Connection) -> dict[int, Totals]:
+    """Return the totals of the withdrawals whose events were pruned, by application."""
+    rows = connection.execute("SELECT application, buckets, seconds FROM withdrawal_totals")
+    return {number: Totals(json.loads(buckets), seconds) for number, buckets, seconds in rows}
+
+
+def counted(found: dict[int, Totals], receipts: Iterable[Receipt]) -> dict[int, Totals]:
+    """Return totals with those receipts that are acknowledged."""
+    for receipt in receipts:
+        if receipt.seconds is not None:
+            before = found.get(receipt.number) or Totals.none()
+            found[receipt.number] = before.add(receipt.seconds)
+    return found
+
+
+def prune(connection: sqlite3.Connection, last: int) -> None:
+    """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows."""
+    for number, each in counted(totals(connection), list_all(connection, last=last)).items():
+        values = (number, json.dumps(each.buckets), each.seconds)
+        connection.execute("INSERT OR REPLACE INTO withdrawal_totals VALUES (?, ?, ?)", values)
+    connection.execute("DELETE FROM acknowledgements WHERE last <= ?", (last,))
+    connection.execute("DELETE FROM receipts WHERE event <= ?", (last,))
