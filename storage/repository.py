@@ -14,6 +14,7 @@ from storage import (
     group_rules,
     journal,
     members,
+    oauth,
     resources,
     retention,
     roles,

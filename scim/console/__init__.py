@@ -7,6 +7,7 @@ from scim.console import (
     groups,
     journal,
     keys,
+    oauth,
     oidc,
     overview,
     requests,
@@ -20,7 +21,10 @@ from scim.console import (
 from scim.console.blueprint import console, root
 
 # Importing a page registers its routes with the blueprint.
-PAGES = (exports, groups, journal, keys, oidc, overview, requests, roles, setup, signing, users, warnings, webhooks)
+PAGES = (
+    exports, groups, journal, keys, oauth, oidc, overview, requests, roles, setup,
+    signing, users, warnings, webhooks,
+)  # fmt: skip
 
 
 def register(app: Flask) -> None:

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from schemas.errors import InvalidValue
 from scim.service import issuers
@@ -87,7 +87,7 @@ def _claims_fit(claims: dict[str, Any], client: str, trust: Credential, own: Seq
     )
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -144,7 +144,7 @@ def read_key_set(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise InvalidValue('The key set is no JSON; it is a document such as {"keys": [{"kty": "EC", …}]}.') from None
     if any(member in key for key in found for member in SECRET_MEMBERS):
-        raise InvalidValue("The key set holds a private or symmetric key; keep it secret and send the public keys only.")
+        raise InvalidValue("The key set holds a private or symmetric key; send the public keys only.")
     usable = [key for key in found if _is_usable(key)]
     if not usable or len(usable) > MOST_KEYS:
         raise InvalidValue(
@@ -157,5 +157,3 @@ def read_key_set(text: str) -> dict[str, Any]:
 def _is_usable(key: dict[str, Any]) -> bool:
     needed = NEEDED.get(str(key.get("kty")), ())
     return bool(needed) and all(isinstance(key.get(name), str) for name in needed) and key.get("crv") in (None, "P-256")
-
-

@@ -60,7 +60,7 @@ def add_secret(write: Transaction, key: Key, days: float) -> tuple[Credential, s
 
     :raises InvalidValue: for a key that is no OAuth client, or is revoked or expired.
     """
-    check_client(key)
+    _check_client(key)
     identifier, text, stored = make_secret("s")
     credential = Credential(identifier, key.id, now(), keys.expiry(days), stored)
     _add(write, key, credential, {"secret": identifier, "expires": credential.expires})
@@ -74,7 +74,7 @@ def add_trust(
 
     :raises InvalidValue: naming what is missing or wrong.
     """
-    check_client(key)
+    _check_client(key)
     if issuer is None and (subject or audiences or not jwks):
         raise InvalidValue("Give a key set (--jwks), or an issuer with its subject and audience (--issuer and so on).")
     if issuer is not None:
@@ -104,13 +104,17 @@ def revoke_credential(write: Transaction, key: Key, kind: str, identifier: str) 
     return credential
 
 
-def check_client(key: Key) -> None:
-    """Refuse to give credentials to a key that cannot use them.
+def check_oauth(key: Key) -> None:
+    """Refuse a key that is no OAuth client.
 
-    :raises InvalidValue: saying why.
+    :raises InvalidValue: saying how to make one.
     """
     if not key.oauth:
         raise InvalidValue(f"{key.id} is an access key; make an OAuth client with flask keys create NAME --oauth.")
+
+
+def _check_client(key: Key) -> None:
+    check_oauth(key)
     if not key.live:
         raise InvalidValue(f"The key {key.id} is revoked or expired; make a new one.")
 

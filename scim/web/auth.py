@@ -7,10 +7,12 @@ import math
 import re
 import time
 
+from schemas.datetimes import now
 from schemas.errors import Forbidden, ScimError, Unauthorized
 from scim.service.keys import PREFIX, digest
+from scim.service.oauth import READ
 from scim.web import addresses
-from storage import keys
+from storage import keys, oauth
 from storage.database import Database
 from storage.failed_keys import FailedKeys
 from storage.keys import Key
@@ -21,6 +23,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 READING_POSTS = ("/.search", "/events/poll", "/receipt")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
+INVALID_TOKEN = {"WWW-Authenticate": 'Bearer realm="Perch", error="invalid_token"'}
 DUMMY_DIGEST = bytes(32)
 # Seconds between two writes of a key's last use by a process, and until a retry if the writer was busy.
 WRITE_EVERY, RETRY_AFTER = 60, 5
@@ -65,6 +68,8 @@ class Authenticator:
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
         sent = digest(secret)
+        if identifier.startswith("t"):
+            return self._find_token(identifier, sent)
         # Each request reads the key from the file, so that a revocation counts at once in every process.
         key = keys.look_up(self.database, identifier)
         # Compare against a dummy digest for unknown keys (constant time).
@@ -73,6 +78,20 @@ class Authenticator:
             raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
         if not key.live:
             raise DeadKey(key)
+        return key
+
+    def _find_token(self, identifier: str, sent: bytes) -> Key:
+        """Return the key of an access token, with what the token's scope allows."""
+        found = oauth.look_up_token(self.database, identifier)
+        if not hmac.compare_digest(found[1] if found else DUMMY_DIGEST, sent) or found is None or found[3] <= now():
+            raise Unauthorized(
+                "The access token is not valid or has expired; ask the token endpoint for a new one.", INVALID_TOKEN
+            )
+        key, _, scope, _ = found
+        if not key.live:
+            raise DeadKey(key)
+        if scope == READ:
+            key.access = "read"
         return key
 
     def _write_last_use(self, key: Key) -> None:
