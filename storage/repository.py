@@ -16,6 +16,7 @@ from storage import (
     group_rules,
     journal,
     members,
+    oauth,
     resources,
     retention,
     roles,
@@ -93,11 +94,12 @@ class Repository:
     def prune(self, journal_days: int, events_days: int) -> bool:
         """Delete journal entries and events older than some days, a bounded number; tell whether more are left.
 
-        Ended sessions of the console and retired signing keys go, too.
+        Ended sessions of the console, retired signing keys and access tokens that are over go, too.
         """
         with self.database.write(alone=True) as connection:
             sessions.prune(connection)
             signing_keys.prune(connection)
+            oauth.prune(connection)
             more = retention.prune(connection, journal_days)
             return events.prune(connection, events_days) or more
 
@@ -164,9 +166,12 @@ class Transaction(Snapshot):
 
         `remarks` are added to the journal entry.
 
-        :raises Uniqueness: when its userName or group displayName is taken, in any case; nothing is written then.
+        :raises Uniqueness: when its userName or group displayName is taken, in any case, and nothing is written then;
+            when a value of a declared attribute that must be unique is taken.
+        :raises Unavailable: when the declared attributes have changed since the document was read.
         :raises InvalidValue: naming ids of members that no user or group has.
         """
+        attributes.refuse_outdated(self.connection, kind)
         seq, identifier = resources.insert(self.connection, kind, document)
         attributes.write_values(self.connection, kind, seq, {}, document)
         roles.insert_direct(self.connection, seq, document.get("roles", ()), self.author.actor)

@@ -39,9 +39,10 @@ def serious(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> list[str]:
-    """Return a line if a page is wider than the window."""
-    wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    return [f"{page.url} is wider than the window"] if wide else []
+    """Return a line if a page is wider than the window, or a table of it than its place."""
+    parts = "[document.documentElement, ...document.querySelectorAll('.scroll')]"
+    wide = page.evaluate(f"{parts}.some(each => each.scrollWidth > each.clientWidth)")
+    return [f"{page.url} or a table of it is wider than the window {page.viewport_size}"] if wide else []
 
 
 def test_no_page_has_serious_findings(visitors: Visitors, server: PerchServer) -> None:
