@@ -61,6 +61,10 @@ def add_secret(write: Transaction, key: Key, days: float) -> tuple[Credential, s
     :raises InvalidValue: for a key that is no OAuth client, or is revoked or expired.
     """
     _check_client(key)
+    if key.profile == keys.IPSIE:
+        raise InvalidValue(
+            f"{key.id} follows IPSIE's profile and takes signed assertions only: flask keys trust {key.id}."
+        )
     identifier, text, stored = make_secret("s")
     credential = Credential(identifier, key.id, now(), keys.expiry(days), stored)
     _add(write, key, credential, {"secret": identifier, "expires": credential.expires})
