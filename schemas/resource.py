@@ -10,8 +10,8 @@ from schemas.dropped import note_dropped
 from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned
 from schemas.json import CompactJson
 from schemas.json_text import read_json_text
-from schemas.tolerances import Tolerance, ignore, note
-from schemas.urns import former_names, names_schema, note_former
+from schemas.tolerances import Tolerance, ignore, note, refuse_in_profile
+from schemas.urns import former_names, names_schema, note_former, unknown_schemas
 
 Document = dict[str, Any]
 
@@ -145,6 +145,8 @@ class ResourceSchema(ScimSchema):
             return data
         if not names_schema(data, self.urn):
             raise ValidationError(f"must contain {self.urn} for a {self.Meta.name}.", "schemas")
+        for urn in unknown_schemas(data, self._urns):
+            refuse_in_profile(f"schemas: {urn[:200]} is no schema of a {self.Meta.name}")
         return self._named(data)
 
     @post_load
@@ -229,6 +231,8 @@ class ResourceSchema(ScimSchema):
             if isinstance(field, Extension):
                 self._place(found, field, _read_text(key, value))
             elif field is not None:
+                if field.returned == "never":
+                    refuse_in_profile(f"{key}: /Schemas has no such attribute")
                 found[field.name] = value
             elif self.declared_urn(key) == self.urn and isinstance(inner := _read_text(key, value), dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)

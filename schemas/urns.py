@@ -1,7 +1,7 @@
 """The URNs of schemas and messages, and their names before RFC 7643 and RFC 7644."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from itertools import product
 from typing import Any
@@ -36,6 +36,12 @@ def names_schema(body: Mapping[str, Any], urn: str, title: str = "") -> bool:
     if former is not None:
         note_former(former, urn)
     return former is not None
+
+
+def unknown_schemas(body: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """Return those texts in `schemas` that are none of the known URNs, which are in lower case."""
+    sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
+    return [str(one) for one in (sent if isinstance(sent, list) else ()) if str(one).lower() not in known]
 
 
 @cache

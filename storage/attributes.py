@@ -204,16 +204,24 @@ def _large_cache(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute(f"PRAGMA cache_size = -{USUAL_CACHE}")
 
 
+def refuse_outdated(connection: sqlite3.Connection, kind: ResourceType) -> None:
+    """Refuse a new resource whose document may have values of declarations that have changed meanwhile.
+
+    Types without declarations know too few attributes at most, as a request a moment earlier would.
+
+    :raises Unavailable: so that the request is sent again.
+    """
+    if kind.version and kind.version != version(connection):
+        raise Unavailable(CHANGED, 1)
+
+
 def write_values(
     connection: sqlite3.Connection, kind: ResourceType, seq: int, before: Document, after: Document
 ) -> None:
     """Write the difference between the looked-up values of two documents of a resource.
 
     :raises Uniqueness: naming the attribute, when another resource has a value that must be unique.
-    :raises Unavailable: when the declarations have changed since the documents were read.
     """
-    if kind.indexed and kind.version != version(connection):
-        raise Unavailable(CHANGED, 1)
     for bound in kind.indexed:
         if before.get(bound.extension or "") != after.get(bound.extension or ""):
             old, new = _values(bound, before), _values(bound, after)

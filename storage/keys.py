@@ -10,6 +10,9 @@ from schemas.errors import NotFound
 from storage.database import Database
 from storage.sql.tables import columns, table, update
 
+NO_PROFILE, INTEROP, IPSIE = "none", "interop", "ipsie"
+PROFILES = (NO_PROFILE, INTEROP, IPSIE)
+
 
 # Not frozen: a frozen dataclass takes five times as long to make, and each request makes one.
 @dataclass(slots=True)
@@ -17,6 +20,7 @@ class Key:
     """An access key; instants are stored text, None when they never come.
 
     `unknownRoles` is what happens to role slugs that the catalogue lacks; None means the setting PERCH_UNKNOWN_ROLES.
+    `profile` is the profile of SCIM that the key follows, for which it is strict.
     """
 
     id: str
@@ -31,6 +35,7 @@ class Key:
     revoked: str | None
     lastUsed: str | None
     unknownRoles: str | None = None
+    profile: str = NO_PROFILE
 
     @property
     def live(self) -> bool:

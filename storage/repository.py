@@ -164,9 +164,12 @@ class Transaction(Snapshot):
 
         `remarks` are added to the journal entry.
 
-        :raises Uniqueness: when its userName or group displayName is taken, in any case; nothing is written then.
+        :raises Uniqueness: when its userName or group displayName is taken, in any case, and nothing is written then;
+            when a value of a declared attribute that must be unique is taken.
+        :raises Unavailable: when the declared attributes have changed since the document was read.
         :raises InvalidValue: naming ids of members that no user or group has.
         """
+        attributes.refuse_outdated(self.connection, kind)
         seq, identifier = resources.insert(self.connection, kind, document)
         attributes.write_values(self.connection, kind, seq, {}, document)
         roles.insert_direct(self.connection, seq, document.get("roles", ()), self.author.actor)

@@ -16,6 +16,8 @@ COMMANDS = {
     "fuse": "fuse.group", "applications": "applications.group",
     "receipts": "receipts.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
+    "entra": "entra.group",
+    "profile": "profile.group",
 }  # fmt: skip
 
 

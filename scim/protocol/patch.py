@@ -11,7 +11,7 @@ from schemas.filters.nodes import leaf_count
 from schemas.group import Members
 from schemas.messages import PatchOperation
 from schemas.resource import ResourceSchema, UnknownAttribute
-from schemas.tolerances import Tolerance, ignore, note
+from schemas.tolerances import Tolerance, ignore, note, refuse_in_profile
 from schemas.urns import begins_with_uri
 from schemas.values import read_structure, read_value
 from scim.protocol.patch_members import MemberEdit, member_edits
@@ -83,6 +83,7 @@ def _apply(draft: _PatchDraft, operation: PatchOperation) -> None:
     if op != "remove" and not operation.has_value:
         raise InvalidValue(f"value: is required for {op}.")
     if not path:
+        refuse_in_profile("path: is missing")
         _change_keys(draft, op, None, value)
     elif urn := draft.schema.declared_urn(path):
         if _is_computed(draft.schema, urn):
@@ -97,6 +98,7 @@ def _target(schema: ResourceSchema, path: str, value: Any) -> PatchTarget | None
     try:
         target = read_target(schema, path)
     except UnknownAttribute as error:
+        refuse_in_profile(f"path: {error}")
         if not begins_with_uri(path):
             raise InvalidPath(f"path: {error}; /Schemas lists the attributes.") from None
         note(Tolerance.UNKNOWN_PATH, without_filter(path))
@@ -169,6 +171,7 @@ def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> Non
     if isinstance(attribute, Members):
         draft.member_edits.extend(member_edits(op, target, value))
     elif attribute.returned == "never":
+        refuse_in_profile(f"path: {target.text} is no attribute of /Schemas")
         # A password is validated like any text and then dropped.
         if op != "remove" and not is_unassigned(value):
             read_value(attribute, value, target.text)

@@ -9,7 +9,7 @@ from typing import Any
 from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import LABELS, Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
-from schemas.tolerances import Tolerance, note
+from schemas.tolerances import Tolerance, follows_profile, note
 from schemas.values import read_element, read_part, read_parts, read_structure, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
@@ -115,6 +115,8 @@ def _merged(held: Element, op: str, target: PatchTarget, field: Complex, value: 
     sent = field.named(value) if isinstance(value, dict) else parts
     if not parts and sent.get("value") == "":
         return Element(), set(sent)
+    if op == "replace" and follows_profile():
+        held = Element()
     cleared = {name for name, item in sent.items() if op == "replace" and is_unassigned(item)}
     return Element({name: item for name, item in {**held, **parts}.items() if name not in cleared}), set(sent)
 

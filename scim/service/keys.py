@@ -16,14 +16,20 @@ UNNAMED = {"id", "digest", "created", "lastUsed"}
 
 
 def make_key(
-    name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, unknown_roles: str | None = None
+    name: str,
+    idp: str,
+    access: str,
+    roles_as: str | None,
+    expires_in: float | None,
+    unknown_roles: str | None = None,
+    profile: str = keys.NO_PROFILE,
 ) -> tuple[Key, str]:
     """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days."""
     identifier, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
     shape = roles_as or roles_shape(idp)
     key = Key(
         identifier, name, digest(secret), idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
-        unknown_roles,
+        unknown_roles, profile,
     )  # fmt: skip
     return key, f"{PREFIX}_{identifier}_{secret}"
 

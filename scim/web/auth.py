@@ -13,7 +13,7 @@ from scim.web import addresses
 from storage import keys
 from storage.database import Database
 from storage.failed_keys import FailedKeys
-from storage.keys import Caller, Key
+from storage.keys import NO_PROFILE, Caller, Key
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
 READING = ("GET", "HEAD", "OPTIONS")
@@ -57,6 +57,13 @@ class Authenticator:
             raise
         self._write_last_use(caller.key)
         return caller
+
+    def profile(self, authorization: str | None) -> str:
+        """Return the profile of the key in a header that need not have one, for what is open to everybody."""
+        try:
+            return self._find(_sent_key(authorization)).key.profile if authorization else NO_PROFILE
+        except ScimError:
+            return NO_PROFILE
 
     def _find(self, text: str) -> Caller:
         prefix, identifier, secret = _split(text)

@@ -25,7 +25,7 @@ from storage.keys import Caller, Key
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota"))
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile"))
 OUTER = "perch.outer"
 # For a browser that opens an answer to a client; pages have their own.
 POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -64,6 +64,8 @@ class RequestHooks:
         workspace, recording = perch.workspace, noted.recording
         if sent.endpoint not in PUBLIC:
             noted.context = self._context(sent, noted)
+        else:
+            noted.profile = self.authenticator.profile(sent.environ.get("HTTP_AUTHORIZATION"))
         if sent.path.split("/", 2)[1] != workspace:
             raise NotFound("There is no such workspace; copy the base URL again from Perch.")
         if perch.settings["PERCH_FAULTS"] and recording is not None:

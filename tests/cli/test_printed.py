@@ -162,6 +162,9 @@ CASES: dict[str, list[str]] = {
         "{file} --{name}",
     ],
     "okta test": ["--url {url} --key x", "--url http://127.0.0.1:1/{name} --key x", "?--url {name} --key x"],
+    "entra sync": ["{file} --dry-run", "{file} --url {url} --key x --state {folder}/state", "{wrong}"],
+    "entra test": ["--url {url} --key x", "--url http://127.0.0.1:1/{name} --key x", "--only {name}"],
+    "profile test": ["interop --url {url} --key x", "ipsie --url http://127.0.0.1:1/{name} --key x"],
     "forget": ["{name}"],
 }
 

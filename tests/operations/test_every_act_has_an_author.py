@@ -148,6 +148,8 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
 ELSEWHERE = {
     "restore": "below", "deliver": "below", "doctor": "changes nothing", "webhooks test": "sends without a change",
     "okta test": "a key like okta import", "okta sync": "a key like okta import",
+    "entra test": "a key like okta import", "entra sync": "a key like okta import",
+    "profile test": "a key like okta import",
 }  # fmt: skip
 
 

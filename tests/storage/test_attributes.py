@@ -259,9 +259,10 @@ def test_a_removed_declaration_takes_its_values_along(repository: Repository) ->
         write.undeclare(declaration("text"))
 
 
-def test_a_write_by_outdated_types_is_refused(repository: Repository) -> None:
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_write_by_outdated_types_is_refused(repository: Repository, indexed: bool) -> None:
     """Such a write would store values without their index, or lose values of which it does not know."""
-    old = declare(repository, declaration("text", indexed=True))
+    old = declare(repository, declaration("text", indexed=indexed))
     ada = add(repository, old, "ada", text="a")
     new = declare(repository, declaration("tags"))
     for write in (lambda: add(repository, old, "bob", text="b"), lambda: change(repository, old, ada, text="c")):
