@@ -27,6 +27,13 @@ AUTHENTICATION: tuple[Document, ...] = (
         "primary": True,
     },
     {
+        "type": "oauth2",
+        "name": "OAuth 2.0 client credentials",
+        "description": "An access token from the token endpoint, for a client secret or a signed assertion.",
+        "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        "primary": False,
+    },
+    {
         "type": "httpbasic",
         "name": "Access key as password",
         "description": "An access key sent as the password of HTTP Basic; the name is free.",

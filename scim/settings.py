@@ -154,6 +154,7 @@ SETTINGS = (
         "PERCH_KEY_RATE", "0", _whole(0, 10_000),
         "Requests per second of one key to one worker, four times as many in any 4 s; 0: any number.",
     ),
+    Setting("PERCH_TOKEN_MINUTES", "60", _whole(5, 360), "Minutes that an access token of an OAuth client works."),
     Setting("PERCH_TRUSTED_PROXIES", "0", _whole(0, 16), "Number of proxies whose X-Forwarded-* are trusted."),
     Setting("PERCH_JOURNAL_DAYS", "365", _whole(1, 36500), "Days that journal entries are kept."),
     Setting("PERCH_EVENTS_DAYS", "30", _whole(1, 3650), "Days that events for applications are kept."),

@@ -42,6 +42,11 @@ class Key:
         """Whether the key works now: it is neither revoked nor expired."""
         return self.revoked is None and (self.expires is None or self.expires > now())
 
+    @property
+    def oauth(self) -> bool:
+        """Whether it is an OAuth 2.0 client: it has no secret of its own, its tokens are sent instead."""
+        return not self.digest
+
 
 class Caller(NamedTuple):
     """A key, and the version of the declared attributes at the moment when it was read."""

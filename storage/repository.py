@@ -16,6 +16,7 @@ from storage import (
     group_rules,
     journal,
     members,
+    oauth,
     resources,
     retention,
     roles,
@@ -93,11 +94,12 @@ class Repository:
     def prune(self, journal_days: int, events_days: int) -> bool:
         """Delete journal entries and events older than some days, a bounded number; tell whether more are left.
 
-        Ended sessions of the console and retired signing keys go, too.
+        Ended sessions of the console, retired signing keys and access tokens that are over go, too.
         """
         with self.database.write(alone=True) as connection:
             sessions.prune(connection)
             signing_keys.prune(connection)
+            oauth.prune(connection)
             more = retention.prune(connection, journal_days)
             return events.prune(connection, events_days) or more
 

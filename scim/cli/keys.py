@@ -6,12 +6,18 @@ import click
 
 from schemas.datetimes import to_json
 from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
+from scim.cli.oauth import secrets_group, trust
 from scim.service import keys as key_service
+from scim.service import oauth as oauth_service
+from scim.web.oauth import token_url
 from scim.web.requests import perch
 from storage import keys
 from storage.keys import Key
+from storage.oauth import count_secrets
 
 group = Group("keys", help="Access keys, with which identity providers and applications authenticate.")
+group.add_command(secrets_group)
+group.add_command(trust)
 
 shape_option = click.option("--roles-as", type=click.Choice(["strings", "objects"]), help="Shape of roles in answers.")
 unknown_option = click.option(
@@ -33,24 +39,34 @@ profile_option = click.option(
 @unknown_option
 @profile_option
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now; default: never.")
+@click.option("--oauth", is_flag=True, help="Make an OAuth 2.0 client with a first secret instead of a bearer key.")
 @json_option
 @command
 def create(
     name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, profile: str | None,
-    expires_in: float | None, as_json: bool,
+    expires_in: float | None, oauth: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Create an access key and print it once."""
+    """Create an access key, or an OAuth 2.0 client and its first secret, and print it once."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
     policy = _own_policy(unknown_roles)
-    key, text = key_service.make_key(name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE)
+    key, text = key_service.make_key(
+        name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE, oauth=oauth
+    )  # fmt: skip
     with perch().repository.writing(author()) as write:
         key_service.add(write, key)
+        if oauth:
+            _, text = oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)
+    document = {"id": key.id, "name": key.name, "key": text}
+    if oauth:
+        document = {
+            "id": key.id, "name": key.name, "clientId": key.id, "clientSecret": text, "tokenUrl": token_url()
+        }  # fmt: skip
     if as_json:
-        print_json({"id": key.id, "name": key.name, "key": text})
-    else:
-        echo(text)
-        echo("Copy the key now; it is not shown again.", err=True)
+        print_json(document)
+        return
+    echo(*(f"{name}: {document[name]}" for name in ("clientId", "clientSecret", "tokenUrl")) if oauth else (text,))
+    echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)
 
 
 @group.command("list")
@@ -59,8 +75,9 @@ def create(
 def show(as_json: bool) -> None:
     """List the keys without their secrets."""
     with perch().database.read() as connection:
-        found = [described(key) for key in keys.list_all(connection)]
-    columns = ("id", "name", "idp", "access", "rolesAs", "unknownRoles", "state", "expires", "lastUsed")
+        counts = count_secrets(connection)
+        found = [{**described(key), "secrets": counts.get(key.id, 0)} for key in keys.list_all(connection)]
+    columns = ("id", "name", "idp", "access", "oauth", "rolesAs", "unknownRoles", "state", "expires", "lastUsed")
     print_list(as_json, found, [name.upper() for name in columns], [[key[name] for name in columns] for key in found])
 
 
@@ -119,6 +136,7 @@ def described(key: Key) -> dict[str, Any]:
         "unknownRoles": key.unknownRoles,
         "strict": bool(key.strict),
         "profile": key.profile,
+        "oauth": key.oauth,
         "state": "live" if key.live else "revoked" if key.revoked else "expired",
         "created": to_json(key.created),
         "expires": key.expires and to_json(key.expires),

@@ -23,15 +23,29 @@ def make_key(
     expires_in: float | None,
     unknown_roles: str | None = None,
     profile: str = keys.NO_PROFILE,
+    *,
+    oauth: bool = False,
 ) -> tuple[Key, str]:
-    """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days."""
-    identifier, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
+    """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days.
+
+    The text of an OAuth client is of no use: none has its digest.
+    """
+    identifier, text, stored = make_secret()
     shape = roles_as or roles_shape(idp)
     key = Key(
-        identifier, name, digest(secret), idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
+        identifier, name, b"" if oauth else stored, idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
         unknown_roles, profile,
     )  # fmt: skip
-    return key, f"{PREFIX}_{identifier}_{secret}"
+    return key, text
+
+
+def make_secret(kind: str = "") -> tuple[str, str, bytes]:
+    """Return the id of a new secret, the text that its holder sends, and the digest that is stored.
+
+    `kind` is "" for an access key, "s" for a secret of an OAuth client, "t" for an access token.
+    """
+    identifier, secret = kind + secrets.token_hex(5), secrets.token_urlsafe(32)
+    return identifier, f"{PREFIX}_{identifier}_{secret}", digest(secret)
 
 
 def add(write: Transaction, key: Key) -> None:

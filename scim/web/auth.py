@@ -7,10 +7,12 @@ import math
 import re
 import time
 
+from schemas.datetimes import now
 from schemas.errors import Forbidden, ScimError, Unauthorized
 from scim.service.keys import PREFIX, digest
+from scim.service.oauth import READ
 from scim.web import addresses
-from storage import keys
+from storage import keys, oauth
 from storage.database import Database
 from storage.failed_keys import FailedKeys
 from storage.keys import NO_PROFILE, Caller, Key
@@ -21,6 +23,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 READING_POSTS = ("/.search", "/events/poll", "/receipt")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
+INVALID_TOKEN = {"WWW-Authenticate": 'Bearer realm="Perch", error="invalid_token"'}
 DUMMY_DIGEST = bytes(32)
 # Seconds between two writes of a key's last use by a process, and until a retry if the writer was busy.
 WRITE_EVERY, RETRY_AFTER = 60, 5
@@ -72,6 +75,8 @@ class Authenticator:
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
         sent = digest(secret)
+        if identifier.startswith("t"):
+            return self._find_token(identifier, sent)
         # Each request reads the key from the file, so that a revocation counts at once in every process.
         caller = keys.look_up(self.database, identifier)
         # Compare against a dummy digest for unknown keys (constant time).
@@ -81,6 +86,20 @@ class Authenticator:
         if not caller.key.live:
             raise DeadKey(caller.key)
         return caller
+
+    def _find_token(self, identifier: str, sent: bytes) -> Caller:
+        """Return the caller with an access token; its key may do what the token's scope allows."""
+        found = oauth.look_up_token(self.database, identifier)
+        same = hmac.compare_digest(found.digest if found else DUMMY_DIGEST, sent)
+        if found is None or not same or found.expires <= now():
+            raise Unauthorized(
+                "The access token is not valid or has expired; ask the token endpoint for a new one.", INVALID_TOKEN
+            )
+        if not found.caller.key.live:
+            raise DeadKey(found.caller.key)
+        if found.scope == READ:
+            found.caller.key.access = "read"
+        return found.caller
 
     def _write_last_use(self, key: Key) -> None:
         """Write when a key was last used, once a minute and only if the writer is free: no request waits for it."""

@@ -17,6 +17,7 @@ from storage.migrations import (
     directory,
     events,
     history,
+    oauth,
     provisioning,
     receipts,
     recording,
@@ -46,6 +47,7 @@ for _chapter in (
     receipts,
     history,
     sign_in,
+    oauth,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)

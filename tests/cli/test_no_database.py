@@ -16,7 +16,8 @@ from tests.support.server import ROOT, run_flask
 # Words for the arguments that a command requires.
 ARGUMENTS = {
     "TOML": str(ROOT / "examples" / "workspace.toml"),
-    "FILE": "copy.db", "NAME": "name", "SLUG": "a:b", "ID": "x", "NO": "1", "USERNAME": "ada@example.com",
+    "FILE": "copy.db", "NAME": "name", "SLUG": "a:b", "ID": "x", "SECRET": "x", "NO": "1",
+    "USERNAME": "ada@example.com",
     "TARGET": "POST /Users", "URL": "https://app.example.com/hook", "PEOPLE": "3", "ORG.json": "org.json",
     "SCHEMA": "urn:a1:User", "SCHEMA:NAME": "urn:a1:User:x", "PROFILE": "interop",
 }  # fmt: skip
