@@ -15,10 +15,18 @@ from storage.database import Database
 from storage.keys import Key
 from storage.sql.tables import columns, table
 
+READ = "scim.read"
 KINDS = {"secret": "digest IS NOT NULL", "trust": "digest IS NULL"}
 KEY_COLUMNS, WIDTH = columns(Key, "k"), len(fields(Key))
+# What a token makes of its key: the digest is the token's, so are end and access where they are narrower.
+OF_TOKEN = {
+    '"digest"': "t.digest",
+    '"access"': f"CASE t.scope WHEN '{READ}' THEN 'read' ELSE k.access END",
+    '"expires"': "min(t.expires, coalesce(k.expires, t.expires))",
+}
 LOOK_UP_TOKEN = (
-    f"SELECT {KEY_COLUMNS}, t.digest, t.scope, t.expires FROM oauth_tokens t JOIN keys k ON k.id = t.key WHERE t.id = ?"
+    f"SELECT {', '.join(OF_TOKEN.get(name, f'k.{name}') for name in columns(Key).split(', '))} "
+    "FROM oauth_tokens t JOIN keys k ON k.id = t.key WHERE t.id = ?"
 )
 
 
@@ -128,11 +136,11 @@ def trusts(database: Database, key: str) -> tuple[Key, Sequence[Credential]] | N
         return (Key(*row), list_all(connection, key, "trust")) if row else None
 
 
-def look_up_token(database: Database, identifier: str) -> tuple[Key, bytes, str, str] | None:
-    """Return the key of a token, the token's digest, scope and expiry; for every request, so it is one statement."""
+def look_up_token(database: Database, identifier: str) -> Key | None:
+    """Return the key of a token with the token's digest, end and access; for every request, so it is one statement."""
     with database.read(once=True) as connection:
         row = connection.execute(LOOK_UP_TOKEN, (identifier,)).fetchone()
-    return (Key(*row[:WIDTH]), *row[WIDTH:]) if row else None
+    return Key(*row) if row else None
 
 
 def take_assertion(connection: sqlite3.Connection, credential: str, jti: bytes, expires: str) -> bool:

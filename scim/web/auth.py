@@ -7,10 +7,8 @@ import math
 import re
 import time
 
-from schemas.datetimes import now
 from schemas.errors import Forbidden, ScimError, Unauthorized
 from scim.service.keys import PREFIX, digest
-from scim.service.oauth import READ
 from scim.web import addresses
 from storage import keys, oauth
 from storage.database import Database
@@ -68,31 +66,20 @@ class Authenticator:
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
         sent = digest(secret)
-        if identifier.startswith("t"):
-            return self._find_token(identifier, sent)
+        is_token = identifier.startswith("t")
         # Each request reads the key from the file, so that a revocation counts at once in every process.
-        key = keys.look_up(self.database, identifier)
+        key = (oauth.look_up_token if is_token else keys.look_up)(self.database, identifier)
         # Compare against a dummy digest for unknown keys (constant time).
         same = hmac.compare_digest(key.digest if key else DUMMY_DIGEST, sent)
-        if key is None or not same:
-            raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
-        if not key.live:
-            raise DeadKey(key)
-        return key
-
-    def _find_token(self, identifier: str, sent: bytes) -> Key:
-        """Return the key of an access token, with what the token's scope allows."""
-        found = oauth.look_up_token(self.database, identifier)
-        if not hmac.compare_digest(found[1] if found else DUMMY_DIGEST, sent) or found is None or found[3] <= now():
+        if key is not None and same and key.live:
+            return key
+        if is_token and not (key is not None and same and key.revoked):
             raise Unauthorized(
                 "The access token is not valid or has expired; ask the token endpoint for a new one.", INVALID_TOKEN
             )
-        key, _, scope, _ = found
-        if not key.live:
-            raise DeadKey(key)
-        if scope == READ:
-            key.access = "read"
-        return key
+        if key is None or not same:
+            raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
+        raise DeadKey(key)
 
     def _write_last_use(self, key: Key) -> None:
         """Write when a key was last used, once a minute and only if the writer is free: no request waits for it."""

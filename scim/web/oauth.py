@@ -18,7 +18,7 @@ from scim.web.auth import Authenticator
 from scim.web.requests import KIB, issuer, perch, read_body
 from storage.journal import Author
 from storage.keys import Key
-from storage.oauth import Credential, trusts
+from storage.oauth import READ, Credential, trusts
 
 blueprint = Blueprint("oauth", __name__)
 GRANT = "client_credentials"
@@ -75,7 +75,7 @@ def metadata(workspace: str) -> Response:
             "grant_types_supported": [GRANT],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
-            "scopes_supported": [oauth.SCIM, oauth.READ],
+            "scopes_supported": [oauth.SCIM, READ],
             "response_types_supported": ["none"],
         }
     )
