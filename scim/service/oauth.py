@@ -14,10 +14,10 @@ from storage import journal, keys, oauth
 from storage.database import Database
 from storage.journal import Author
 from storage.keys import Key
-from storage.oauth import Credential, Token
+from storage.oauth import READ, Credential, Token
 from storage.repository import Repository, Transaction
 
-SCIM, READ = "scim", "scim.read"
+SCIM = "scim"
 SECRET_DAYS, MOST_SECRET_DAYS = 365, 1095
 # Not to be guessed by the time that a comparison takes.
 DUMMY_DIGEST = bytes(32)
