@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
@@ -40,7 +40,8 @@ class Key:
     @property
     def live(self) -> bool:
         """Whether the key works now: it is neither revoked nor expired."""
-        return self.revoked is None and (self.expires is None or self.expires > now())
+        # Sorts like `now()`, which takes four times as long; each request with a token asks.
+        return self.revoked is None and (self.expires is None or self.expires > datetime.now(UTC).isoformat())
 
     @property
     def oauth(self) -> bool:

@@ -8,7 +8,6 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import NamedTuple
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
@@ -16,10 +15,18 @@ from storage.database import Database
 from storage.keys import Caller, Key
 from storage.sql.tables import columns, table
 
+READ = "scim.read"
 KINDS = {"secret": "digest IS NOT NULL", "trust": "digest IS NULL"}
 KEY_COLUMNS, WIDTH = columns(Key, "k"), len(fields(Key))
+# What a token makes of its key: the digest is the token's, so are end and access where they are narrower.
+OF_TOKEN = {
+    '"digest"': "t.digest",
+    '"access"': f"CASE t.scope WHEN '{READ}' THEN 'read' ELSE k.access END",
+    '"expires"': "min(t.expires, coalesce(k.expires, t.expires))",
+}
 LOOK_UP_TOKEN = (
-    f"SELECT {KEY_COLUMNS}, (SELECT value FROM workspace WHERE name = 'attributes'), t.digest, t.scope, t.expires "
+    f"SELECT {', '.join(OF_TOKEN.get(name, f'k.{name}') for name in columns(Key).split(', '))}, "
+    "(SELECT value FROM workspace WHERE name = 'attributes') "
     "FROM oauth_tokens t JOIN keys k ON k.id = t.key WHERE t.id = ?"
 )
 
@@ -130,20 +137,11 @@ def trusts(database: Database, key: str) -> tuple[Key, Sequence[Credential]] | N
         return (Key(*row), list_all(connection, key, "trust")) if row else None
 
 
-class FoundToken(NamedTuple):
-    """A token with the caller who may send it."""
-
-    caller: Caller
-    digest: bytes
-    scope: str
-    expires: str
-
-
-def look_up_token(database: Database, identifier: str) -> FoundToken | None:
-    """Return a token by its id, None when there is none; for every request, so it is one statement."""
+def look_up_token(database: Database, identifier: str) -> Caller | None:
+    """Return the caller with a token, whose key has the token's digest, end and access; one statement per request."""
     with database.read(once=True) as connection:
         row = connection.execute(LOOK_UP_TOKEN, (identifier,)).fetchone()
-    return FoundToken(Caller(Key(*row[:WIDTH]), row[WIDTH]), *row[WIDTH + 1 :]) if row else None
+    return Caller(Key(*row[:-1]), row[-1]) if row else None
 
 
 def take_assertion(connection: sqlite3.Connection, credential: str, jti: bytes, expires: str) -> bool:

@@ -26,8 +26,8 @@ unknown_option = click.option(
 )  # fmt: skip
 
 profile_option = click.option(
-    "--profile", type=click.Choice([keys.NO_PROFILE, keys.INTEROP]),
-    help="Follow a profile of SCIM to the letter: interop is draft-zollner-scim-interop-profile.",
+    "--profile", type=click.Choice(keys.PROFILES),
+    help="Follow a profile of SCIM to the letter: draft-zollner-scim-interop-profile, or IPSIE's AL profile.",
 )  # fmt: skip
 
 
@@ -49,14 +49,18 @@ def create(
     """Create an access key, or an OAuth 2.0 client and its first secret, and print it once."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
+    if profile == keys.IPSIE and not oauth:
+        raise click.UsageError("IPSIE's profile takes signed assertions only; give --oauth, too.")
     policy = _own_policy(unknown_roles)
-    key, text = key_service.make_key(
+    key, bearer = key_service.make_key(
         name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE, oauth=oauth
     )  # fmt: skip
+    text: str | None = bearer
     with perch().repository.writing(author()) as write:
         key_service.add(write, key)
         if oauth:
-            _, text = oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)
+            ipsie = profile == keys.IPSIE
+            text = None if ipsie else oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)[1]
     document = {"id": key.id, "name": key.name, "key": text}
     if oauth:
         document = {
@@ -64,6 +68,10 @@ def create(
         }  # fmt: skip
     if as_json:
         print_json(document)
+        return
+    if text is None:
+        echo(f"clientId: {key.id}", f"tokenUrl: {token_url()}")
+        echo(f"It has no secret: flask keys trust {key.id} names the signer of its assertions.", err=True)
         return
     echo(*(f"{name}: {document[name]}" for name in ("clientId", "clientSecret", "tokenUrl")) if oauth else (text,))
     echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from schemas.datetimes import now
-from storage import journal, keys
+from schemas.errors import InvalidValue
+from storage import journal, keys, oauth
 from storage.keys import Key
 from storage.repository import Transaction
 
@@ -60,6 +61,13 @@ def change(write: Transaction, identifier: str, **values: Any) -> Key:
     :raises NotFound: when there is none.
     """
     before = keys.get(write.connection, identifier)
+    if values.get("profile") == keys.IPSIE and (
+        not before.oauth or oauth.list_all(write.connection, identifier, "secret")
+    ):
+        raise InvalidValue(
+            f"IPSIE's profile takes signed assertions only, and {identifier} has a key or a secret: make a client with "
+            "flask keys create NAME --oauth --profile ipsie, or revoke its secrets."
+        )
     key = keys.change(write.connection, identifier, **values)
     _note(write, "change", key, _values(before), _values(key))
     return key

@@ -14,10 +14,10 @@ from storage import journal, keys, oauth
 from storage.database import Database
 from storage.journal import Author
 from storage.keys import Key
-from storage.oauth import Credential, Token
+from storage.oauth import READ, Credential, Token
 from storage.repository import Repository, Transaction
 
-SCIM, READ = "scim", "scim.read"
+SCIM = "scim"
 SECRET_DAYS, MOST_SECRET_DAYS = 365, 1095
 # Not to be guessed by the time that a comparison takes.
 DUMMY_DIGEST = bytes(32)
@@ -61,6 +61,10 @@ def add_secret(write: Transaction, key: Key, days: float) -> tuple[Credential, s
     :raises InvalidValue: for a key that is no OAuth client, or is revoked or expired.
     """
     _check_client(key)
+    if key.profile == keys.IPSIE:
+        raise InvalidValue(
+            f"{key.id} follows IPSIE's profile and takes signed assertions only: flask keys trust {key.id}."
+        )
     identifier, text, stored = make_secret("s")
     credential = Credential(identifier, key.id, now(), keys.expiry(days), stored)
     _add(write, key, credential, {"secret": identifier, "expires": credential.expires})

@@ -77,7 +77,9 @@ def _fuse(connection: Connection, settings: Settings) -> Finding:
     state = fuse.state_of(settings, found)
     if state != "blown" or found.blown is None:
         return Finding("fuse", OK, f"Its state is {state}.")
-    text = f"The safety fuse is blown: Perch has refused deactivations and deletions since {found.blown['at']}."
+    text = (
+        f"The safety fuse is blown: Perch has refused deactivations and deletions since {in_words(found.blown['at'])}."
+    )
     remedy = "Check the assignments in the provider, then flask fuse release."
     return Finding("fuse", WRONG, text, remedy)
 

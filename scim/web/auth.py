@@ -7,10 +7,8 @@ import math
 import re
 import time
 
-from schemas.datetimes import now
 from schemas.errors import Forbidden, ScimError, Unauthorized
 from scim.service.keys import PREFIX, digest
-from scim.service.oauth import READ
 from scim.web import addresses
 from storage import keys, oauth
 from storage.database import Database
@@ -75,31 +73,20 @@ class Authenticator:
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
         sent = digest(secret)
-        if identifier.startswith("t"):
-            return self._find_token(identifier, sent)
+        is_token = identifier.startswith("t")
         # Each request reads the key from the file, so that a revocation counts at once in every process.
-        caller = keys.look_up(self.database, identifier)
+        caller = (oauth.look_up_token if is_token else keys.look_up)(self.database, identifier)
         # Compare against a dummy digest for unknown keys (constant time).
         same = hmac.compare_digest(caller.key.digest if caller else DUMMY_DIGEST, sent)
-        if caller is None or not same:
-            raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
-        if not caller.key.live:
-            raise DeadKey(caller.key)
-        return caller
-
-    def _find_token(self, identifier: str, sent: bytes) -> Caller:
-        """Return the caller with an access token; its key may do what the token's scope allows."""
-        found = oauth.look_up_token(self.database, identifier)
-        same = hmac.compare_digest(found.digest if found else DUMMY_DIGEST, sent)
-        if found is None or not same or found.expires <= now():
+        if caller is not None and same and caller.key.live:
+            return caller
+        if is_token and not (caller is not None and same and caller.key.revoked):
             raise Unauthorized(
                 "The access token is not valid or has expired; ask the token endpoint for a new one.", INVALID_TOKEN
             )
-        if not found.caller.key.live:
-            raise DeadKey(found.caller.key)
-        if found.scope == READ:
-            found.caller.key.access = "read"
-        return found.caller
+        if caller is None or not same:
+            raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
+        raise DeadKey(caller.key)
 
     def _write_last_use(self, key: Key) -> None:
         """Write when a key was last used, once a minute and only if the writer is free: no request waits for it."""

@@ -14,7 +14,9 @@ from scim.web.responses import error_response
 
 EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json(/|$))")
 # Public documents and the token endpoint: their errors are JSON, and need no key.
-PUBLIC_PATH = re.compile(r"/(?!console/)[^/]+/oauth/token/?|/\.well-known/oauth-authorization-server/.*")
+PUBLIC_PATH = re.compile(
+    r"/(?!console/)[^/]+/(oauth/token|openapi\.json)/?|/\.well-known/oauth-authorization-server/.*"
+)
 log = logging.getLogger("perch")
 
 

@@ -84,7 +84,7 @@ class RequestHooks:
             bodies.admit(sent.environ)
         if recording is not None:
             recording.admit(key, sent.path, identifier_in(sent))
-        if self.key_rates.rate and replay is None:
+        if replay is None and self.key_rates.rate(key):
             self._take_request(key, noted)
         authorise(key, sent.method, route_of(sent))
         if recording is not None:
@@ -101,10 +101,10 @@ class RequestHooks:
             raise
 
     def _take_request(self, key: Key, noted: Any) -> None:
-        admitted, noted.quota = self.key_rates.take(key.id)
+        admitted, noted.quota = self.key_rates.take(key)
         if not admitted:
             metrics.limited(key.id)
-            raise self.key_rates.refusal(key.name, noted.quota)
+            raise self.key_rates.refusal(key, noted.quota)
 
     def finish(self, response: Response) -> Response:
         """Log, count and record the request (after_request); a failure here is logged and does not break the answer."""

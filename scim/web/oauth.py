@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -17,7 +18,7 @@ from scim.web.auth import Authenticator
 from scim.web.requests import KIB, issuer, perch, read_body
 from storage.journal import Author
 from storage.keys import Key
-from storage.oauth import Credential, trusts
+from storage.oauth import READ, Credential, trusts
 
 blueprint = Blueprint("oauth", __name__)
 GRANT = "client_credentials"
@@ -25,6 +26,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FORM = "application/x-www-form-urlencoded"
 MOST_BYTES, MOST_FIELDS = 64 * KIB, 100
 CREDENTIALS = ("client_id", "client_secret", "client_assertion", "access_token")
+# Written by `make openapi`.
+DESCRIPTION = Path(__file__).with_name("openapi.json")
 # Seconds after which a wrong client is answered, whatever was found to be wrong.
 REFUSED_AFTER = 0.02
 Found = tuple[Key, Credential, tuple[str, float] | None]
@@ -72,10 +75,17 @@ def metadata(workspace: str) -> Response:
             "grant_types_supported": [GRANT],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": list(jose.ALGORITHMS),
-            "scopes_supported": [oauth.SCIM, oauth.READ],
+            "scopes_supported": [oauth.SCIM, READ],
             "response_types_supported": ["none"],
         }
     )
+
+
+@blueprint.get("/<workspace>/openapi.json", strict_slashes=False)
+def openapi(workspace: str) -> Response:
+    """Answer the description of SCIM, events and OAuth in OpenAPI 3.1; public, and only `servers` depends on where."""
+    _check_workspace(workspace)
+    return _json({**json.loads(DESCRIPTION.read_text(encoding="utf-8")), "servers": [{"url": issuer()}]})
 
 
 def token_url() -> str:

@@ -119,7 +119,7 @@ BROKEN = """() => [...document.querySelectorAll('tbody a, .login, .slim, .plain 
     }).map(node => node.data.trim()))"""
 
 
-@pytest.mark.parametrize("width", [1280, 900, 390])
+@pytest.mark.parametrize("width", [1280, 1024, 390])
 def test_no_ordinary_name_is_broken_within_a_word(visitors: Visitors, server: PerchServer, width: int) -> None:
     populate(server, people=40)
     page = visitors.signed_in(viewport={"width": width, "height": 860})

@@ -1,9 +1,14 @@
 """Keys that follow the interop profile: what they may not send is refused, what they are told is true."""
 
+import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from tests.conftest import MakeClient
 from tests.support.client import ScimClient, wsgi_transport
@@ -130,3 +135,44 @@ def test_a_profile_is_set_and_taken_away(app: Flask, profiled: ScimClient) -> No
     assert profiled.patch(f"/Users/{made}", patch("replace", None, {"title": "x"})).status == 200
     run_command(app, "keys", "set", key["id"], "--profile", "interop")
     assert profiled.post("/Users", person("z", nope=1)).status == 400
+
+
+def test_a_client_of_ipsie_has_assertions_and_no_secret(app: Flask, tmp_path: Path) -> None:
+    run = app.test_cli_runner()
+    assert run.invoke(args=["keys", "create", "x", "--profile", "ipsie"]).exit_code == 2
+    made = run_json(app, "keys", "create", "x", "--idp", "generic", "--oauth", "--profile", "ipsie")
+    assert made["clientSecret"] is None
+    added = run.invoke(args=["keys", "secrets", "add", made["id"]])
+    assert added.exit_code == 1 and "assertions only" in added.stderr
+    signer = RSAKey.generate_key(2048, {"kid": "k"})
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [signer.as_dict(private=False)]}))
+    run_command(app, "keys", "trust", made["id"], "--jwks", str(file))
+    # A command can only guess the origin; the request says it.
+    path = "/" + made["tokenUrl"].split("/", 3)[3]
+    now, audience = int(time.time()), f"http://localhost{path}"
+    claims = {"iss": made["id"], "sub": made["id"], "aud": audience, "exp": now + 60, "iat": now, "jti": "1"}
+    form = {
+        "grant_type": "client_credentials", "client_id": made["id"],
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": jwt.encode({"alg": "RS256", "kid": "k"}, claims, signer),
+    }  # fmt: skip
+    http = app.test_client()
+    answer = http.post(path, data=form)
+    assert answer.status_code == 200 and answer.get_json()["scope"] == "scim", answer.data
+    client = ScimClient(wsgi_transport(app), scim_path(app), answer.get_json()["access_token"], "generic")
+    assert client.post("/Users", person("ann")).status == 201
+    assert client.post("/Users", person("bob", nope=1)).status == 400
+    assert client.get("/ServiceProviderConfig").body["interopProfileConformant"] is True
+    assert client.get("/Users").headers["RateLimit-Policy"] == '"key";q=400;w=4'
+
+
+def test_a_key_or_a_secret_keeps_a_client_from_ipsie(app: Flask, profiled: ScimClient) -> None:
+    run = app.test_cli_runner()
+    client = run_json(app, "keys", "create", "x", "--oauth")
+    for identifier in (run_json(app, "keys", "list")[0]["id"], client["id"]):
+        result = run.invoke(args=["keys", "set", identifier, "--profile", "ipsie"])
+        assert result.exit_code == 1 and "signed assertions only" in result.stderr
+    (secret,) = run_json(app, "keys", "secrets", "list", client["id"])
+    run_command(app, "keys", "secrets", "revoke", client["id"], secret["id"])
+    run_command(app, "keys", "set", client["id"], "--profile", "ipsie")

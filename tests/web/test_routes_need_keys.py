@@ -19,6 +19,7 @@ PUBLIC = {
     "/metrics",
     "/<workspace>/jwks.json",
     "/<workspace>/oauth/token",
+    "/<workspace>/openapi.json",
     "/.well-known/oauth-authorization-server/<workspace>",
 }
 EVENTS = "/<workspace>/events"
