@@ -480,7 +480,7 @@ def test_credentials_of_clients_ask_for_the_password_again(oidc_app: Flask, path
     console.sign_in()
     age(oidc_app)
     refused(console.post(f"/keys/{client['id']}/oauth/{path}", follow=False), "Enter the password again")
-    assert guard.SENSITIVE <= {rule.endpoint for rule in oidc_app.url_map.iter_rules()}
+    assert {rule.endpoint for rule in oidc_app.url_map.iter_rules()} >= guard.SENSITIVE
 
 
 def test_wrong_proofs_are_limited(oidc_app: Flask) -> None:
