@@ -7,6 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from schemas.declarations import DeclarationSchema, together
 from schemas.text import compose
 from schemas.user import SLUG
 
@@ -60,7 +61,7 @@ class RuleTable(Table):
 
 
 # The arrays of tables with the schema of a table. Roles are no array: their tables have names.
-ARRAYS: dict[str, Schema] = {"group_rules": RuleTable()}
+ARRAYS: dict[str, Schema] = {"group_rules": RuleTable(), "attributes": DeclarationSchema()}
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -84,6 +85,8 @@ def load(document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
             found[name] = schema.load(tables, many=True) if isinstance(tables, list) else _refuse_section(name)
         except ValidationError as error:
             messages[name] = error.messages
+    if "attributes" in found and (apart := together(found["attributes"])):
+        messages["attributes"] = apart
     return found, list(faults(messages))
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage.database import Database
-from storage.keys import Key
+from storage.keys import Caller, Key, look_up
 from storage.sql.tables import columns, table
 
 READ = "scim.read"
@@ -25,7 +25,8 @@ OF_TOKEN = {
     '"expires"': "min(t.expires, coalesce(k.expires, t.expires))",
 }
 LOOK_UP_TOKEN = (
-    f"SELECT {', '.join(OF_TOKEN.get(name, f'k.{name}') for name in columns(Key).split(', '))} "
+    f"SELECT {', '.join(OF_TOKEN.get(name, f'k.{name}') for name in columns(Key).split(', '))}, "
+    "(SELECT value FROM workspace WHERE name = 'attributes') "
     "FROM oauth_tokens t JOIN keys k ON k.id = t.key WHERE t.id = ?"
 )
 
@@ -136,11 +137,9 @@ def trusts(database: Database, key: str) -> tuple[Key, Sequence[Credential]] | N
         return (Key(*row), list_all(connection, key, "trust")) if row else None
 
 
-def look_up_token(database: Database, identifier: str) -> Key | None:
-    """Return the key of a token with the token's digest, end and access; for every request, so it is one statement."""
-    with database.read(once=True) as connection:
-        row = connection.execute(LOOK_UP_TOKEN, (identifier,)).fetchone()
-    return Key(*row) if row else None
+def look_up_token(database: Database, identifier: str) -> Caller | None:
+    """Return the caller with a token; the key has the token's digest, end and access. One statement, as for keys."""
+    return look_up(database, identifier, LOOK_UP_TOKEN)
 
 
 def take_assertion(connection: sqlite3.Connection, credential: str, jti: bytes, expires: str) -> bool:

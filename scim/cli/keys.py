@@ -25,6 +25,11 @@ unknown_option = click.option(
     help="What to do with unknown role slugs; default: as PERCH_UNKNOWN_ROLES says.",
 )  # fmt: skip
 
+profile_option = click.option(
+    "--profile", type=click.Choice([keys.NO_PROFILE, keys.INTEROP]),
+    help="Follow a profile of SCIM to the letter: interop is draft-zollner-scim-interop-profile.",
+)  # fmt: skip
+
 
 @group.command("create")
 @click.argument("name")
@@ -32,19 +37,21 @@ unknown_option = click.option(
 @click.option("--access", type=click.Choice(["provision", "read"]), default="provision", show_default=True)
 @shape_option
 @unknown_option
+@profile_option
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now; default: never.")
 @click.option("--oauth", is_flag=True, help="Make an OAuth 2.0 client with a first secret instead of a bearer key.")
 @json_option
 @command
 def create(
-    name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, expires_in: float | None,
-    oauth: bool, as_json: bool,
+    name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, profile: str | None,
+    expires_in: float | None, oauth: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Create an access key, or an OAuth 2.0 client and its first secret, and print it once."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
+    policy = _own_policy(unknown_roles)
     key, text = key_service.make_key(
-        name, idp, access, roles_as, expires_in, _own_policy(unknown_roles), oauth=oauth
+        name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE, oauth=oauth
     )  # fmt: skip
     with perch().repository.writing(author()) as write:
         key_service.add(write, key)
@@ -80,20 +87,23 @@ def show(as_json: bool) -> None:
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now.")
 @shape_option
 @unknown_option
+@profile_option
 @click.option("--strict/--no-strict", default=None, help="Refuse or tolerate deviations (see flask quirks).")
 @command
 def change(
     identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, unknown_roles: str | None,
-    strict: bool | None,
+    profile: str | None, strict: bool | None,
 ) -> None:  # fmt: skip
     """Change a key's name, expiry, roles, or whether its requests must follow the RFCs strictly."""
-    values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "strict": strict}
+    values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "profile": profile,
+              "strict": strict}  # fmt: skip
     given: dict[str, Any] = {column: value for column, value in values.items() if value is not None}
     if unknown_roles is not None:
         given["unknownRoles"] = _own_policy(unknown_roles)
     if not given:
         raise click.UsageError(
-            "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --strict or --no-strict."
+            "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --profile, --strict or "
+            "--no-strict."
         )
     with perch().repository.writing(author()) as write:
         key = key_service.change(write, identifier, **given)
@@ -125,6 +135,7 @@ def described(key: Key) -> dict[str, Any]:
         "rolesAs": key.rolesAs,
         "unknownRoles": key.unknownRoles,
         "strict": bool(key.strict),
+        "profile": key.profile,
         "oauth": key.oauth,
         "state": "live" if key.live else "revoked" if key.revoked else "expired",
         "created": to_json(key.created),

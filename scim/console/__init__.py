@@ -3,6 +3,7 @@
 from flask import Flask
 
 from scim.console import (
+    attributes,
     exports,
     groups,
     journal,
@@ -22,9 +23,22 @@ from scim.console.blueprint import console, root
 
 # Importing a page registers its routes with the blueprint.
 PAGES = (
-    exports, groups, journal, keys, oauth, oidc, overview, requests, roles, setup,
-    signing, users, warnings, webhooks,
-)  # fmt: skip
+    attributes,
+    exports,
+    groups,
+    journal,
+    keys,
+    oauth,
+    oidc,
+    overview,
+    requests,
+    roles,
+    setup,
+    signing,
+    users,
+    warnings,
+    webhooks,
+)
 
 
 def register(app: Flask) -> None:

@@ -52,6 +52,7 @@ TYPES = {
     "User": ("Users", "User"),
     "Group": ("Groups", "Group"),
     "Role": ("Roles", "Role"),
+    "Attribute": ("Attributes", "Attribute"),
     "AccessKey": ("Access keys", "Access key"),
     "Webhook": ("Webhooks", "Webhook"),
     "Console": ("Sign-ins and password", "Console"),

@@ -11,7 +11,7 @@ import requests
 from schemas.datetimes import now
 from schemas.errors import ScimError
 from schemas.text import compose
-from scim.service import status
+from scim.service import attributes, status
 from scim.service.oidc import OpenIdProvider
 from scim.service.status import LOOK, MOST_NAMED, OK, WRONG, Finding
 from scim.settings import Settings, unknown_settings
@@ -52,6 +52,7 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
             yield from _unused(connection)
             yield from _sign_in(deployment.settings)
             yield from _names(connection)
+            yield _attributes(connection)
             yield from status.examine(connection, deployment.database, deployment.settings)
         deployment.database.check_writable(TIMEOUT)
     except ScimError as error:
@@ -194,6 +195,18 @@ def _names(connection: Connection) -> Iterator[Finding]:
         )  # fmt: skip
     if not pairs and not apart:
         yield Finding("names", OK, "No two users, groups or roles have the same name.")
+
+
+def _attributes(connection: Connection) -> Finding:
+    """Report what providers send and Perch drops."""
+    found = list(dict.fromkeys(one.name for one in attributes.seen(connection)))
+    if not found:
+        return Finding("attributes", OK, "No provider has sent an attribute that Perch drops.")
+    named = ", ".join(found[:MOST_NAMED]) + (" and more" if len(found) > MOST_NAMED else "")
+    return Finding(
+        "attributes", LOOK, f"{len(found)} attributes that providers send are dropped: {named}.",
+        "flask attributes seen lists them; declare those that you need with flask attributes add.",
+    )  # fmt: skip
 
 
 def _public_url(deployment: CheckedDeployment) -> Iterator[Finding]:

@@ -16,9 +16,16 @@ UNNAMED = {"id", "digest", "created", "lastUsed"}
 
 
 def make_key(
-    name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, unknown_roles: str | None = None,
-    *, oauth: bool = False,
-) -> tuple[Key, str]:  # fmt: skip
+    name: str,
+    idp: str,
+    access: str,
+    roles_as: str | None,
+    expires_in: float | None,
+    unknown_roles: str | None = None,
+    profile: str = keys.NO_PROFILE,
+    *,
+    oauth: bool = False,
+) -> tuple[Key, str]:
     """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days.
 
     The text of an OAuth client is of no use: none has its digest.
@@ -27,7 +34,7 @@ def make_key(
     shape = roles_as or roles_shape(idp)
     key = Key(
         identifier, name, b"" if oauth else stored, idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
-        unknown_roles,
+        unknown_roles, profile,
     )  # fmt: skip
     return key, text
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas.datetimes import now, to_json
+from schemas.datetimes import in_words, now
 from scim.service import fuse
 from scim.settings import Settings
 from storage import receipts, statistics, webhooks
@@ -50,7 +50,7 @@ def _webhooks(connection: Connection) -> Iterator[Finding]:
     every = webhooks.list_all(connection)
     troubled = [each for each in every if each.paused or each.failures]
     for each in troubled[:MOST_NAMED]:
-        state = f"is paused since {to_json(each.paused)}" if each.paused else f"failed {each.failures} times in a row"
+        state = f"is paused since {in_words(each.paused)}" if each.paused else f"failed {each.failures} times in a row"
         reason = (each.reason or "").rstrip(".")
         text = f"The webhook {each.id} {state}" + (f": {reason}." if reason else ".")
         remedy = f"Correct the receiver, then flask webhooks resume {each.id}; or flask webhooks remove {each.id}"

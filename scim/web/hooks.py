@@ -20,12 +20,12 @@ from scim.web.auth import Authenticator, DeadKey, authorise
 from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
 from storage.journal import Author
-from storage.keys import Key
+from storage.keys import Caller, Key
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota"))
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile"))
 OUTER = "perch.outer"
 # For a browser that opens an answer to a client; pages have their own.
 POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -64,6 +64,8 @@ class RequestHooks:
         workspace, recording = perch.workspace, noted.recording
         if sent.endpoint not in PUBLIC:
             noted.context = self._context(sent, noted)
+        else:
+            noted.profile = self.authenticator.profile(sent.environ.get("HTTP_AUTHORIZATION"))
         if sent.path.split("/", 2)[1] != workspace:
             raise NotFound("There is no such workspace; copy the base URL again from Perch.")
         if perch.settings["PERCH_FAULTS"] and recording is not None:
@@ -74,9 +76,10 @@ class RequestHooks:
         perch, recording = self.perch, noted.recording
         replay = recording.replay if recording is not None else None
         if replay is not None:
-            key, actor = replay.key, "console"
+            key, actor, types = replay.key, "console", perch.resource_types
         else:
-            key = self._key(sent, recording)
+            key, version = self._caller(sent, recording)
+            types = perch.types_of(version)
             actor = f"key:{key.id}"
             bodies.admit(sent.environ)
         if recording is not None:
@@ -87,11 +90,9 @@ class RequestHooks:
         if recording is not None:
             recording.admitted = True
         author = Author(actor, noted.request_id, now())
-        return Context(
-            perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
-        )
+        return Context(perch.repository, perch.settings, noted.base_url, key, author, types, perch.derived_cache)
 
-    def _key(self, sent: Request, recording: Recording | None) -> Key:
+    def _caller(self, sent: Request, recording: Recording | None) -> Caller:
         try:
             return self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
         except DeadKey as error:

@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 from storage.migrations import (
     access,
     administration,
+    attributes,
     console,
     directory,
     events,
@@ -41,6 +42,7 @@ for _chapter in (
     administration,
     recording,
     words,
+    attributes,
     rules,
     receipts,
     history,

@@ -109,6 +109,24 @@ def bulk(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
     return [fact("rate of a Bulk of 1,000 creations over single POSTs", statistics.median(ratios), "times", at_least=3)]
 
 
+def attributes(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
+    """Compare POST and look-up with three indexed custom attributes with a POST and a look-up without."""
+
+    def look_up(world: World) -> Operation:
+        return workloads.look_up(world, "userName", lambda number: f"person{number}@example.com", True)
+
+    for name in workloads.DECLARED_NAMES:
+        perch.flask("attributes", "add", workloads.DECLARED, name, "--type", "string", "--indexed")
+    post = _ratio(perch, workloads.post_declared, workloads.post_user, seconds, rounds)
+    found = _ratio(perch, workloads.look_up_declared, look_up, seconds, rounds)
+    for name in workloads.DECLARED_NAMES:
+        perch.flask("attributes", "remove", f"{workloads.DECLARED}:{name}", "--prune")
+    return [
+        fact("POST with three indexed custom attributes over a POST without", post, "times", 1.25),
+        fact("look-up by a custom attribute over one by userName", found, "times", 1.25),
+    ]
+
+
 def words(perch: PerchSubject) -> list[Fact]:
     """Measure the slowest of several searches of the console: the page and the total."""
     database = Database(perch.file)

@@ -80,6 +80,46 @@ def test_all_faults_are_told_by_line_or_by_path_and_nothing_is_changed(
     assert run_command(app, "export") == before
 
 
+ACME = "urn:ietf:params:scim:schemas:extension:acme:2.0:User"
+TAG = f'[[attributes]]\nschema = "{ACME}"\nname = "tag"\ntype = "string"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TAG.replace('"string"', '"text"'), "attributes[0].type: must be one of string"),
+        (TAG + TAG, "attributes[1].name: 'tag' is declared twice"),
+        (TAG + "[[attributes.sub]]\nname = 1", "attributes[0].sub[0].name"),
+        ('[[attributes]]\nschema = "urn:perch:x:User"\n', "attributes[0].schema: is a URN that Perch serves itself"),
+    ],
+)
+def test_faults_of_attributes_are_told_by_path(app: Flask, text: str, told: str) -> None:
+    result = apply(app, text)
+    assert result.exit_code == 1 and told in result.stderr, result.stderr
+
+
+def test_attributes_of_the_file_are_declared_kept_and_pruned(app: Flask, generic: ScimClient) -> None:
+    found = applied(app, TAG)
+    assert found["changes"] == [
+        {"kind": "attribute", "action": "add", "name": f"{ACME}:tag", "before": None,
+         "after": {"schema": ACME, "name": "tag", "type": "string"}}
+    ]  # fmt: skip
+    assert applied(app, TAG)["changes"] == []
+    for name in ("ann", "bob"):
+        assert user(generic, name, **{ACME: {"tag": "same"}})[ACME] == {"tag": "same"}
+    assert tomllib.loads(run_command(app, "export"))["attributes"] == [found["changes"][0]["after"]]
+    other = TAG.replace('"tag"', '"other"').replace("acme:2.0:User", "ACME:2.0:User")
+    result = apply(app, other)
+    assert result.exit_code == 1 and "attributes[0].schema: differs from" in result.stderr
+    unique = apply(app, TAG + 'uniqueness = "server"\n', "--dry-run")
+    assert unique.exit_code == 1 and "tag" in unique.stderr and "same" in unique.stderr
+    assert applied(app, "")["changes"] == []
+    dry = apply(app, "", "--prune", "--dry-run")
+    assert dry.exit_code == 3 and "2 users have a value; all values are lost" in dry.stderr
+    assert applied(app, "", "--prune")["changes"]
+    assert ACME not in generic.get("/Users").body["Resources"][0]
+
+
 def test_wrong_usage_is_2_and_a_dry_run_with_changes_3(app: Flask, tmp_path: Path) -> None:
     file = tmp_path / "workspace.toml"
     assert app.test_cli_runner().invoke(args=["apply", str(file)]).exit_code == 2

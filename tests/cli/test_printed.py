@@ -127,6 +127,15 @@ CASES: dict[str, list[str]] = {
     "faults clear": ["{name}", "?99"],
     "roles add": ["y:z {name}", "?{name} {name}"],
     "roles list": [""],
+    "attributes add": [
+        "?urn:acme:x:User badge --type string --description {name}",
+        "?{name} {name} --type string",
+        "urn:acme:x:User x --type complex --sub {name}",
+        "urn:acme:x:User x --type {name}",
+    ],
+    "attributes list": [""],
+    "attributes seen": ["?"],
+    "attributes remove": ["{name}"],
     "roles edit": ["x:y --name {name}", "{name} --name x"],
     "roles assign": ["--user {name} x:y", "--group {name} x:y", "--user {name} no:{word}", "--user no{name} x:y"],
     "roles explain": ["{name}"],
@@ -157,6 +166,9 @@ CASES: dict[str, list[str]] = {
         "{file} --{name}",
     ],
     "okta test": ["--url {url} --key x", "--url http://127.0.0.1:1/{name} --key x", "?--url {name} --key x"],
+    "entra sync": ["{file} --dry-run", "{file} --url {url} --key x --state {folder}/state", "{wrong}"],
+    "entra test": ["--url {url} --key x", "--url http://127.0.0.1:1/{name} --key x", "--only {name}"],
+    "profile test": ["interop --url {url} --key x", "ipsie --url http://127.0.0.1:1/{name} --key x"],
     "forget": ["{name}"],
 }
 

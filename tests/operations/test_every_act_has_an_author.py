@@ -81,6 +81,7 @@ ROUTES: dict[str, list[tuple[str, str]]] = {
     "console.assign_to_group": [("Group", "assign")],
     "console.withdraw_from_group": [("Group", "unassign")],
     "console.remove_role": [("Role", "delete")],
+    "console.declare_attribute": [("Attribute", "create")],
     "console.create_webhook": [("Webhook", "create")],
     "console.test_webhook": [],
     "console.pause_webhook": [("Webhook", "pause")],
@@ -120,6 +121,11 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
     ("roles unassign --user ann a:b", [("User", "unassign")]),
     ("roles remove a:b", [("Role", "delete")]),
     ("roles list", []),
+    ("attributes add urn:acme:x:User badge --type string --indexed", [("Attribute", "create")]),
+    ("attributes add urn:acme:x:User badge --type string --unique", [("Attribute", "change")]),
+    ("attributes list", []),
+    ("attributes seen", []),
+    ("attributes remove urn:acme:x:User:badge --prune", [("Attribute", "delete")]),
     ("webhooks add https://93.184.216.34/x?token=s3cret", [("Webhook", "create")]),
     ("webhooks pause HOOK", [("Webhook", "pause")]),
     ("webhooks resume HOOK", [("Webhook", "resume")]),
@@ -154,6 +160,8 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
 ELSEWHERE = {
     "restore": "below", "deliver": "below", "doctor": "changes nothing", "webhooks test": "sends without a change",
     "okta test": "a key like okta import", "okta sync": "a key like okta import",
+    "entra test": "a key like okta import", "entra sync": "a key like okta import",
+    "profile test": "a key like okta import",
 }  # fmt: skip
 
 
@@ -274,9 +282,9 @@ def test_every_scim_route_leaves_an_entry(world: Flask) -> None:
 def console_acts(app: Flask, hook: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield endpoint, path and form of each act of the console, in an order in which all of them work."""
     scim = client(app, "okta")
-    ann, team = user_id(scim, "ann"), group_id(scim, "team")
+    ann, team = user_id(scim, "ann", badge="7"), group_id(scim, "team")
     app.extensions["perch.traffic"].writer.flush()
-    sent = next(e["seq"] for e in run_json(app, "traffic") if e["method"] == "POST" and e["path"].endswith("/Users"))
+    number = next(e["seq"] for e in run_json(app, "traffic") if e["method"] == "POST" and e["path"].endswith("/Users"))
     scim.delete(f"/Users/{ann}")
     other = Console(app)
     other.sign_in()
@@ -289,7 +297,7 @@ def console_acts(app: Flask, hook: str) -> Iterator[tuple[str, str, dict[str, An
     yield "revoke_credential", f"/keys/{oauth}/oauth/secret/{secret}/revoke", {}
     yield "end_sessions", "/sessions", {"session": "others"}
     yield "create_key", "/keys", {"name": "k", "idp": "okta", "access": "read"}
-    yield "send_again", f"/requests/{sent}/replay", {}
+    yield "send_again", f"/requests/{number}/replay", {}
     yield "revoke", f"/keys/{key}/revoke", {}
     ann = next(user["id"] for user in client(app).get("/Users").body["Resources"])
     yield "create_role", "/roles", {"slug": "a:b", "name": "AB"}
@@ -299,6 +307,9 @@ def console_acts(app: Flask, hook: str) -> Iterator[tuple[str, str, dict[str, An
     yield "assign_to_group", f"/groups/{team}/roles", {"slug": "a:b"}
     yield "withdraw_from_group", f"/groups/{team}/roles/withdraw", {"slug": "a:b"}
     yield "remove_role", "/role/remove?slug=a:b", {}
+    (seen,) = run_json(app, "attributes", "seen")
+    sent = {"key": seen["key"], "sent": f"{seen['schema']}:{seen['name']}", "schema": "urn:acme:x:User"}
+    yield "declare_attribute", "/attributes", sent
     yield "create_webhook", "/webhooks", {"url": hook, "format": "standard"}
     made = run_json(app, "webhooks", "list")[0]["id"]
     yield "test_webhook", f"/webhooks/{made}/test", {}

@@ -1,6 +1,21 @@
 """All checks, in the order in which they run; one module for each step or two."""
 
-from scim.emulator.checks import assign, connector, discovery, errors, groups, imports, lifecycle, roles, suite, update
+from scim.emulator.checks import (
+    assign,
+    connector,
+    discovery,
+    errors,
+    gallery,
+    groups,
+    imports,
+    interop,
+    ipsie,
+    lifecycle,
+    roles,
+    suite,
+    update,
+    validator,
+)
 
 STEPS = (
     connector.STEP,
@@ -15,3 +30,5 @@ STEPS = (
     imports.STEP,
     errors.STEP,
 )
+ENTRA_STEPS = (validator.CONNECTION, gallery.STEP, validator.STEP, validator.PREVIEW, validator.LIMITS)
+PROFILES = {"interop": (interop.STEP,), "ipsie": (interop.STEP, ipsie.STEP)}
