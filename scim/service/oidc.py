@@ -13,13 +13,13 @@ from typing import Any, NamedTuple, TypeGuard
 import requests
 
 from schemas.errors import Forbidden, Unavailable
+from scim.service import issuers
 from scim.settings import Settings
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
 SCOPE = "openid email profile"
 # Seconds: of a request to the provider, of cached metadata, between two looks for a new key, of clocks that differ.
 TIMEOUT, KEPT, LOOK_AGAIN, LEEWAY = 5.0, 600.0, 60.0, 60
-MOST_BYTES = 256 * 1024
 
 Claims = Mapping[str, Any]
 
@@ -174,15 +174,6 @@ def _read_json(url: str) -> dict[str, Any]:
     :raises Unavailable: naming the URL.
     """
     try:
-        with requests.get(url, timeout=TIMEOUT, allow_redirects=False, stream=True) as answer:
-            data = answer.raw.read(MOST_BYTES + 1, decode_content=True)
-            if answer.status_code != 200 or len(data) > MOST_BYTES:
-                raise Unavailable(
-                    f"The sign-in provider answered {url} with {answer.status_code}, not with a document."
-                )
-            found = json.loads(data)
-    except (requests.RequestException, OSError, ValueError) as error:
-        raise Unavailable(f"The sign-in provider cannot be used: {url}: {type(error).__name__}.") from None
-    if not isinstance(found, dict):
-        raise Unavailable(f"The sign-in provider cannot be used: {url} is no JSON object.")
-    return found
+        return issuers.read_json(url)
+    except issuers.UNREADABLE as error:
+        raise Unavailable(f"The sign-in provider cannot be used: {url}: {error}.") from None

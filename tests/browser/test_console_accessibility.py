@@ -21,7 +21,8 @@ PAGES = (
     "/", "/keys", "/users", "/users?q=nobody", "/users/{user}", "/groups", "/groups/{group}", "/roles",
     "/role?slug=managed%3Ainbox_agent", "/role/remove?slug=managed%3Ainbox_agent", "/setup", "/okta", "/entra",
     "/requests", "/groups/{group}/roles?slug=managed%3Aviewer", "/fuse",
-    "/requests/1", "/requests/quirks", "/attributes", "/journal", "/sessions", "/keys/{key}/revoke", "/keys/{client}/oauth",
+    "/requests/1", "/requests/quirks", "/attributes", "/journal", "/sessions", "/keys/{key}/revoke",
+    "/keys/{client}/oauth",
     "/webhooks",
     "/webhooks/{webhook}", "/webhooks/{webhook}/remove", "/nothing",
 )  # fmt: skip
