@@ -81,10 +81,10 @@ def get(connection: sqlite3.Connection, identifier: str) -> Key:
     return Key(*row)
 
 
-def look_up(database: Database, identifier: str) -> Caller | None:
+def look_up(database: Database, identifier: str, sql: str = LOOK_UP) -> Caller | None:
     """Return the caller with a key by its id, None when there is none; for every request, so it is one statement."""
     with database.read(once=True) as connection:
-        row = connection.execute(LOOK_UP, (identifier,)).fetchone()
+        row = connection.execute(sql, (identifier,)).fetchone()
     return Caller(Key(*row[:-1]), row[-1]) if row else None
 
 

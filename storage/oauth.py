@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage.database import Database
-from storage.keys import Caller, Key
+from storage.keys import Caller, Key, look_up
 from storage.sql.tables import columns, table
 
 READ = "scim.read"
@@ -138,10 +138,8 @@ def trusts(database: Database, key: str) -> tuple[Key, Sequence[Credential]] | N
 
 
 def look_up_token(database: Database, identifier: str) -> Caller | None:
-    """Return the caller with a token, whose key has the token's digest, end and access; one statement per request."""
-    with database.read(once=True) as connection:
-        row = connection.execute(LOOK_UP_TOKEN, (identifier,)).fetchone()
-    return Caller(Key(*row[:-1]), row[-1]) if row else None
+    """Return the caller with a token; the key has the token's digest, end and access. One statement, as for keys."""
+    return look_up(database, identifier, LOOK_UP_TOKEN)
 
 
 def take_assertion(connection: sqlite3.Connection, credential: str, jti: bytes, expires: str) -> bool:

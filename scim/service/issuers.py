@@ -18,6 +18,7 @@ from schemas.errors import InvalidValue
 # Bytes of a document; seconds for one, between two tries to fetch, and after which keys are fetched again.
 MOST_BYTES, SECONDS, BETWEEN, KEPT = 256 * 1024, 5.0, 60.0, 3600.0
 WELL_KNOWN = "/.well-known/openid-configuration"
+UNREADABLE = (OSError, http.client.HTTPException, ValueError, RecursionError, InvalidValue)
 log = logging.getLogger("perch")
 
 
@@ -73,7 +74,7 @@ def key_set(issuer: str, fits: Callable[[dict[str, Any]], bool]) -> dict[str, An
             cached.tried = now
             try:
                 cached.keys, cached.fetched = _fetch_keys(issuer), now
-            except (OSError, http.client.HTTPException, ValueError, RecursionError, InvalidValue) as error:
+            except UNREADABLE as error:
                 log.warning("The keys of an issuer of assertions cannot be fetched: %s", type(error).__name__)
         return cached.keys
 
@@ -86,14 +87,18 @@ def keys_of(document: Any) -> list[dict[str, Any]]:
 
 def _fetch_keys(issuer: str) -> dict[str, Any]:
     """Fetch the keys that the discovery document of an issuer names; it must name the issuer, too."""
-    metadata = _get(issuer.rstrip("/") + WELL_KNOWN)
+    metadata = read_json(issuer.rstrip("/") + WELL_KNOWN)
     if metadata.get("issuer") != issuer or not isinstance(metadata.get("jwks_uri"), str):
         raise ValueError("the discovery document is of another issuer, or has no jwks_uri")
-    return _get(metadata["jwks_uri"])
+    return read_json(metadata["jwks_uri"])
 
 
-def _get(url: str) -> dict[str, Any]:
-    """Return the JSON object at a URL; redirects are errors."""
+def read_json(url: str) -> dict[str, Any]:
+    """Return the JSON object at a URL; redirects are errors.
+
+    :raises InvalidValue: for a URL that `parse` refuses.
+    :raises OSError: or HTTPException or ValueError when there is no such object; see UNREADABLE.
+    """
     parts = parse(url)
     made = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     options: dict[str, Any] = {"context": ssl.create_default_context()} if parts.scheme == "https" else {}
@@ -108,7 +113,7 @@ def _get(url: str) -> dict[str, Any]:
         response = connection.getresponse()
         data = response.read(MOST_BYTES + 1)
         if response.status != 200 or len(data) > MOST_BYTES or over.is_set():
-            raise ValueError("not answered with a document of at most 256 KiB in time")
+            raise ValueError(f"answered with {response.status}, not with a document of at most 256 KiB in time")
         document = json.loads(data)
         if not isinstance(document, dict):
             raise ValueError("not answered with an object")

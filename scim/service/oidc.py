@@ -1,6 +1,6 @@
 """Sign-in with an OpenID provider (OpenID Connect Core 1.0 section 3.1): the request to it, and its signed answer.
 
-Authlib, joserfc and with them `cryptography` are imported at the first sign-in only: they take memory.
+Authlib, requests, joserfc and with them `cryptography` are imported at the first sign-in only: they take memory.
 """
 
 import hashlib
@@ -10,16 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeGuard
 
-import requests
-
 from schemas.errors import Forbidden, Unavailable
+from scim.service import issuers
 from scim.settings import Settings
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
 SCOPE = "openid email profile"
 # Seconds: of a request to the provider, of cached metadata, between two looks for a new key, of clocks that differ.
 TIMEOUT, KEPT, LOOK_AGAIN, LEEWAY = 5.0, 600.0, 60.0, 60
-MOST_BYTES = 256 * 1024
 
 Claims = Mapping[str, Any]
 
@@ -82,6 +80,7 @@ class OpenIdProvider:
 
         :raises Forbidden: saying what is wrong with the provider's answer; :raises Unavailable: when there is none.
         """
+        import requests
         from authlib.common.errors import AuthlibBaseError
 
         endpoint = self.metadata()["token_endpoint"]
@@ -174,15 +173,6 @@ def _read_json(url: str) -> dict[str, Any]:
     :raises Unavailable: naming the URL.
     """
     try:
-        with requests.get(url, timeout=TIMEOUT, allow_redirects=False, stream=True) as answer:
-            data = answer.raw.read(MOST_BYTES + 1, decode_content=True)
-            if answer.status_code != 200 or len(data) > MOST_BYTES:
-                raise Unavailable(
-                    f"The sign-in provider answered {url} with {answer.status_code}, not with a document."
-                )
-            found = json.loads(data)
-    except (requests.RequestException, OSError, ValueError) as error:
-        raise Unavailable(f"The sign-in provider cannot be used: {url}: {type(error).__name__}.") from None
-    if not isinstance(found, dict):
-        raise Unavailable(f"The sign-in provider cannot be used: {url} is no JSON object.")
-    return found
+        return issuers.read_json(url)
+    except issuers.UNREADABLE as error:
+        raise Unavailable(f"The sign-in provider cannot be used: {url}: {error}.") from None
