@@ -72,6 +72,8 @@ def read(data: bytes) -> Table:
         raise Faults([f"line {line}: This is no UTF-8 text; save the file as UTF-8."]) from None
     except tomllib.TOMLDecodeError as error:
         raise Faults([f"This is no TOML: {error}."]) from None
+    except (RecursionError, ValueError):
+        raise Faults(["This nests too deeply, or has a number that is too long; no key of this file needs that."]) from None
     found, faults = workspace_file.load(document)
     if faults:
         raise Faults(faults)
