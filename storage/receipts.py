@@ -238,6 +238,14 @@ def counted(found: dict[int, Totals], receipts: Iterable[Receipt]) -> dict[int, 
     return found
 
 
+def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Erase the reasons that applications reported about some deleted users: they are free text and may name them."""
+    connection.executemany(
+        "UPDATE receipts SET reason = NULL WHERE event IN (SELECT seq FROM events WHERE type = 'User' AND subject = ?)",
+        [(identifier,) for identifier in ids],
+    )
+
+
 def prune(connection: sqlite3.Connection, last: int) -> None:
     """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows."""
     for number, each in counted(totals(connection), list_all(connection, last=last)).items():

@@ -529,9 +529,11 @@ def test_over_https_the_cookie_of_a_sign_in_is_the_hosts_own(make_app: MakeApp, 
     assert "redirect_uri=https%3A%2F%2Fperch.example%2Fconsole%2Foidc%2Fcallback" in answer.headers["Location"]
 
 
+@pytest.mark.parametrize("written", ["ada@example.com", "Ada@Example.COM", "ADA@example.com", "aDA@EXAMPLE.com"])
 def test_a_forgotten_person_is_erased_as_an_author(
-    oidc_app: Flask, console: Console, provider: OpenIdProvider, make_client: MakeClient
+    oidc_app: Flask, console: Console, provider: OpenIdProvider, make_client: MakeClient, written: str
 ) -> None:
+    provider.claims["email"] = written
     sign_in(console, provider)
     client = make_client("generic", app=oidc_app)
     ada, ann = user_id(client, "ada@example.com"), user_id(client, "ann")
