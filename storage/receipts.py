@@ -27,8 +27,8 @@ _ACKNOWLEDGED = (
 )
 _ROWS = (
     "SELECT x.name, x.id, x.asks, e.request, e.subject, e.seq, e.tag, e.kind, e.at, e.received, "
-    f"e.data ->> '$.user.userName', e.data ->> '$.people', {_TOLD}, {_ACKNOWLEDGED}, r.outcome, r.sessions, r.reason "
-    "FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
+    f"e.data ->> '$.user.userName', e.data ->> '$.people', {_TOLD}, {_ACKNOWLEDGED}, r.outcome, r.sessions, "
+    "r.reason, r.at FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
     f"LEFT JOIN receipts r ON r.application = x.id AND r.event = e.seq WHERE {_IS} AND e.seq > x.begin"
 )
 # The oldest open withdrawal of each application, without a look at those that are done. A webhook has handled every
@@ -45,9 +45,12 @@ _FIRST_OPEN = (
     "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook "
     f"JOIN webhook_queue q ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} GROUP BY x.id"
 )
+# The last report of a withdrawal counts, about whichever of its events it is.
 _FAILED = (
     "SELECT x.name, min(r.event) FROM receipts r JOIN applications x ON x.id = r.application "
-    f"WHERE r.outcome = '{FAILED}' GROUP BY x.id"
+    f"JOIN events e ON e.seq = r.event WHERE r.outcome = '{FAILED}' AND NOT EXISTS (SELECT 1 FROM receipts l "
+    "JOIN events o ON o.seq = l.event WHERE l.application = r.application AND o.request = e.request "
+    "AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
 )
 
 
@@ -69,6 +72,7 @@ class _Row(NamedTuple):
     outcome: str | None
     sessions: int | None
     reason: str | None
+    reported: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def _receipt(rows: Sequence[_Row]) -> Receipt:
     requested = min(row.received or row.at for row in rows)
     committed = max(requested, *(row.at for row in rows))
     done = None if not told or None in instants else max(committed, *filter(None, instants))
-    reported = next((row for row in rows[::-1] if row.outcome), None)
+    reported = max((row for row in rows if row.outcome), key=lambda row: (row.reported or "", row.seq), default=None)
     outcome = reported.outcome if reported else ASKS if gravest.asks else None if told else NOT_TOLD
     return Receipt(
         gravest.application, gravest.number, gravest.request, gravest.subject, gravest.kind,

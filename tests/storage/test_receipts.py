@@ -290,3 +290,31 @@ def test_a_refused_token_stays_open(connection: Connection) -> None:
     (seq,) = emit(connection, "r", "ann", "roles.lost")
     event_streams.put(connection, EventStream("k1", seq, set()))
     assert receipts.longest_open(connection) == [("CRM", only(connection).requested)]
+
+
+@pytest.mark.parametrize(
+    ("reports", "open_"),
+    [
+        ([(0, "failed"), (1, "ended")], False),
+        ([(1, "failed"), (0, "ended")], False),
+        ([(0, "ended"), (1, "failed")], True),
+        ([(1, "ended"), (0, "failed")], True),
+        ([(0, "failed"), (1, "failed"), (0, "ignored")], False),
+        ([(0, "failed"), (1, "ended"), (0, "failed")], True),
+    ],
+)
+def test_the_last_report_counts_about_whichever_event(
+    connection: Connection, reports: list[tuple[int, str]], open_: bool
+) -> None:
+    application = applications.add(connection, "CRM", None, "k1", False)
+    seqs = emit(connection, "r", "ann", "user.deactivated", "login.withdrawn")
+    receipts.note_pull(connection, "k1", seqs[1], "2099-01-01T00:00:00")
+    emit(connection, "other", "ann", "user.deleted")
+    receipts.note_pull(connection, "k1", seqs[1] + 1, "2099-01-01T00:00:00")
+    receipts.report(connection, application.id, seqs[1] + 1, "ended", None, None)
+    for number, (event, outcome) in enumerate(reports):
+        receipts.report(connection, application.id, seqs[event], outcome, None, None)
+        connection.execute("UPDATE receipts SET at = ? WHERE event = ?", (f"2099-01-0{number + 1}", seqs[event]))
+    found = receipts.list_all(connection)[0]
+    assert (found.outcome, found.open) == (reports[-1][1], open_)
+    assert bool(receipts.longest_open(connection)) == open_
