@@ -191,3 +191,17 @@ def test_forget_erases_the_reasons_of_applications(app: Flask, okta: ScimClient,
     with app.extensions["perch"].database.read() as connection:
         reasons = {each.user: each.reason for each in receipts.list_all(connection)}
     assert reasons == {"bob": reason, "forgotten": None}
+
+
+@pytest.mark.parametrize("asked", ["ann", "ANN", "Ann", "aNN"])
+def test_receipts_of_a_name_are_also_those_of_its_former_holder(
+    app: Flask, okta: ScimClient, crm: Reader, asked: str
+) -> None:
+    okta.delete(f"/Users/{user_id(okta, 'ann')}")
+    okta.delete(f"/Users/{user_id(okta, 'annie')}")
+    renamed = user_id(okta, "maiden", active=True)
+    okta.put(f"/Users/{renamed}", {"userName": "maiden", "active": False})
+    okta.put(f"/Users/{renamed}", {"userName": "ann", "active": True})
+    okta.put(f"/Users/{renamed}", {"userName": "ann", "active": False})
+    found = run_json(app, "receipts", "--user", asked)
+    assert [each["user"] for each in found] == ["ann", "maiden", "ann"]
