@@ -251,8 +251,17 @@ def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
 
 
 def prune(connection: sqlite3.Connection, last: int) -> None:
-    """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows."""
-    for number, each in counted(totals(connection), list_all(connection, last=last)).items():
+    """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows.
+
+    A withdrawal with later events is counted when the last of them goes.
+    """
+    later = f"SELECT 1 FROM events e WHERE {_IS} AND e.subject = ? AND e.request = ? AND e.seq > ?"
+    done = [
+        each
+        for each in list_all(connection, last=last)
+        if each.acknowledged and not connection.execute(later, (each.subject, each.request, last)).fetchone()
+    ]
+    for number, each in counted(totals(connection), done).items():
         values = (number, json.dumps(each.buckets), each.seconds)
         connection.execute("INSERT OR REPLACE INTO withdrawal_totals VALUES (?, ?, ?)", values)
     connection.execute("DELETE FROM acknowledgements WHERE last <= ?", (last,))

@@ -318,3 +318,17 @@ def test_the_last_report_counts_about_whichever_event(
     found = receipts.list_all(connection)[0]
     assert (found.outcome, found.open) == (reports[-1][1], open_)
     assert bool(receipts.longest_open(connection)) == open_
+
+
+@pytest.mark.parametrize("steps", [[1, 2, 3, 4, 5], [2, 5], [3, 5], [1, 5], [4, 5], [5]])
+def test_a_withdrawal_that_is_pruned_in_parts_counts_once(connection: Connection, steps: list[int]) -> None:
+    application = applications.add(connection, "CRM", None, "k1", False)
+    emit(connection, "r", "ann", "user.deactivated", "roles.lost", "login.withdrawn")
+    seqs = emit(connection, "r", "bob", "user.deactivated", "login.withdrawn")
+    receipts.note_pull(connection, "k1", seqs[-1], "2099-01-01T00:00:00")
+    emit(connection, "later", "cy", "roles.lost")
+    for last in steps:
+        receipts.prune(connection, last)
+        connection.execute("DELETE FROM events WHERE seq <= ?", (last,))
+        found = receipts.counted(receipts.totals(connection), receipts.list_all(connection))[application.id]
+        assert sum(found.buckets) == 2
