@@ -175,3 +175,23 @@ def test_the_removal_of_a_role_from_a_rule_is_in_the_journal(
     fresh = [each for each in journal[: len(journal) - before] if each["type"] == "GroupRule"]
     found = {(each["action"], each["name"]): each["changes"]["roles"]["after"] for each in fresh}
     assert found == told
+
+
+@pytest.mark.parametrize("pattern", ["new-*", "P7*", "straSSe", "É*", "none"])
+def test_a_rule_is_set_without_reading_the_others(app: Flask, pattern: str) -> None:
+    with app.extensions["perch"].repository.writing(AUTHOR) as write:
+        for known in ("straße", "e\u0301*", *(f"p{number}*" for number in range(20))):
+            write.set_rule(known, ["managed:admin"])
+        seen: list[str] = []
+        write.connection.set_trace_callback(seen.append)
+        write.set_rule(pattern, ["managed:editor"])
+        write.connection.set_trace_callback(None)
+        plans = [
+            row[3]
+            for sql in seen
+            if "FROM group_rules" in sql
+            for row in write.connection.execute(f"EXPLAIN QUERY PLAN {sql}")
+        ]
+        assert group_rules.find(write.connection, pattern).roles == ("managed:editor",)
+        assert len(group_rules.list_all(write.connection)) == 22 + (pattern in ("new-*", "none"))
+    assert plans and not any(plan.startswith("SCAN g") for plan in plans), plans
