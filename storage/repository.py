@@ -323,6 +323,8 @@ class Transaction(Snapshot):
         for row, source, _ in holders:
             if source == roles.DIRECT:
                 resources.touch(self.connection, row)
+        for rule in rules:
+            self._changes.rule_set(rule, rule._replace(roles=tuple(each for each in rule.roles if each != slug)))
         self._changes.role_removed(role, holders, reach)
 
     def declare(self, declared: Sequence[Declaration]) -> None:

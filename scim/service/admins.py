@@ -22,7 +22,7 @@ def person_of(settings: Settings, claims: Mapping[str, Any]) -> str:
     """
     claim = settings["PERCH_OIDC_CLAIM"]
     value = claims.get(claim)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST or not value.isprintable():
         raise Forbidden(
             f"The provider sent no claim '{claim}', by which Perch knows administrators (PERCH_OIDC_CLAIM). Release it "
             "to this client in the provider, or choose another one."

@@ -164,7 +164,7 @@ def _is_time(value: Any) -> TypeGuard[float]:
 def signed_in_since(claims: Claims, seconds: int) -> bool:
     """Tell whether the provider says that the person signed in within the last seconds (`auth_time`)."""
     value = claims.get("auth_time")
-    return _is_time(value) and time.time() - value <= seconds + LEEWAY
+    return _is_time(value) and -LEEWAY <= time.time() - value <= seconds + LEEWAY
 
 
 def _read_json(url: str) -> dict[str, Any]:

@@ -72,6 +72,10 @@ def read(data: bytes) -> Table:
         raise Faults([f"line {line}: This is no UTF-8 text; save the file as UTF-8."]) from None
     except tomllib.TOMLDecodeError as error:
         raise Faults([f"This is no TOML: {error}."]) from None
+    except (RecursionError, ValueError):
+        raise Faults(
+            ["This nests too deeply, or has a number that is too long; no key of this file needs that."]
+        ) from None
     found, faults = workspace_file.load(document)
     if faults:
         raise Faults(faults)
@@ -133,7 +137,7 @@ def _catalogue_after(before: Catalogue, tables: Mapping[str, Table], prune: bool
 
 def _role_after(slug: str, before: Role | None, table: Table) -> Role:
     """Return the role of a table; one without a name keeps its name, and a new one has its slug as the name."""
-    name = table["name"].strip() if "name" in table else before.name if before else slug
+    name = table.get("name", before.name if before else slug)
     created = before.created if before else ""
     return Role(slug, name, table.get("description") or None, created, table.get("granted_by", roles.ANY))
 
@@ -196,9 +200,10 @@ def _difference(kind: str, name: str, before: Any, after: Any, table: Callable[[
 
 
 def role_table(role: Role) -> Table:
-    """Return a role as a table of the file, without what is the default."""
-    table = {"name": role.name, "description": role.description, "granted_by": role.grantedBy}
-    return {key: value for key, value in table.items() if value not in (None, roles.ANY) or key == "name"}
+    """Return a role as a table of the file, without what is the default and without a name of spaces only."""
+    name, granted_by = role.name if role.name.strip() else None, role.grantedBy if role.grantedBy != roles.ANY else None
+    table = {"name": name, "description": role.description, "granted_by": granted_by}
+    return {key: value for key, value in table.items() if value}
 
 
 def _rule_table(rule: GroupRule) -> Table:
