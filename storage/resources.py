@@ -14,6 +14,8 @@ from schemas.text import compose, fold
 from storage import namesakes, words, workspace
 
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
+# A version that a restore lost must not be given to another state of the resource.
+_NEXT = "max(version + 1, ifnull((SELECT value FROM workspace WHERE name = 'era'), 0))"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
 COLUMNS = f'{_OWN}, {_EPOCH}, (SELECT group_concat("group") FROM members WHERE member = r.seq), r.held'
 # For roles of the catalogue, which are in no group and have no role.
@@ -145,7 +147,7 @@ def update(
     names = "".join(f", {name} = ?" for name in moved)
     try:
         connection.execute(
-            f"UPDATE resources SET version = version + 1, lastModified = ?, document = ?{names} WHERE seq = ?",
+            f"UPDATE resources SET version = {_NEXT}, lastModified = ?, document = ?{names} WHERE seq = ?",
             (now(), _stored(kind, document), *moved.values(), row.seq),
         )
     except sqlite3.IntegrityError as error:
@@ -162,13 +164,13 @@ def update(
 
 def touch(connection: sqlite3.Connection, row: ResourceRow) -> None:
     """Give a resource its next version: something beside its document has changed."""
-    connection.execute("UPDATE resources SET version = version + 1, lastModified = ? WHERE seq = ?", (now(), row.seq))
+    connection.execute(f"UPDATE resources SET version = {_NEXT}, lastModified = ? WHERE seq = ?", (now(), row.seq))
 
 
 def delete(connection: sqlite3.Connection, row: ResourceRow) -> None:
     """Delete a resource with its memberships and assignments; the groups that it was in get their next version."""
     groups = connection.execute(
-        "UPDATE resources SET version = version + 1, lastModified = ? "
+        f"UPDATE resources SET version = {_NEXT}, lastModified = ? "
         'WHERE seq IN (SELECT "group" FROM members WHERE member = ?)',
         (now(), row.seq),
     )

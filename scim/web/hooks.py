@@ -15,10 +15,11 @@ from scim.service.context import Context
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
-from scim.web import bodies, location
+from scim.web import bodies, follower, location
 from scim.web.auth import Authenticator, DeadKey, authorise
 from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
+from storage.follower import Follower
 from storage.journal import Author
 from storage.keys import Key
 
@@ -66,6 +67,9 @@ class RequestHooks:
             noted.context = self._context(sent, noted)
         if sent.path.split("/", 2)[1] != workspace:
             raise NotFound("There is no such workspace; copy the base URL again from Perch.")
+        if isinstance(perch.database, Follower):
+            follower.refuse_write(perch.database, sent)
+            return None
         if perch.settings["PERCH_FAULTS"] and recording is not None:
             return faults.apply(perch.database, sent, recording, recording.key.id if recording.key else None)
         return None
@@ -124,6 +128,8 @@ class RequestHooks:
         headers.setdefault("Content-Security-Policy", POLICY)
         # Pages, static files and the public signing keys have a lifetime of their own.
         headers.setdefault("Cache-Control", "no-store")
+        if isinstance(self.perch.database, Follower):
+            follower.tell_age(self.perch.database, response)
         if "quota" in noted:
             noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""

@@ -14,7 +14,7 @@ import click
 import pytest
 from flask import Flask
 
-from storage import traffic
+from storage import heartbeat, traffic
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, run_json, scim_path
@@ -41,7 +41,7 @@ IGNORED = {
 PROGRESS = {"keys": {"lastUsed"}, "console_sessions": {"used"}, "faults": {"used"},
             "webhooks": {"delivered", "lastDelivered"}}  # fmt: skip
 # Rows of the table `workspace` that count what is no act.
-COUNTERS = {traffic.OF_KEYS}
+COUNTERS = {traffic.OF_KEYS, heartbeat.NAME}
 AUTHORS = re.compile(r"key:[0-9a-f]{10}|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
 SECRETS = re.compile(rf"whsec_|perch_[0-9a-f]{{10}}_|scrypt:|{PASSWORD}|\"d\":|token=s3cret")
 HOOK = "/hooks/x?token=s3cret"
