@@ -25,11 +25,8 @@ from storage.sql.filters import register_functions
 LONGEST, RENEWED = 0.25, 0.1
 # Seconds between two looks for the newest write.
 LOOK = 1.0
-PRAGMAS = (
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA cache_size = -2500",
-    "PRAGMA temp_store = MEMORY",
-)
+# Seconds that a read waits while Litestream writes.
+WAIT = 5.0
 
 
 class _Lease:
@@ -117,21 +114,27 @@ class Follower(Database):
     def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[Connection]:
         """Read in a transaction of at most 250 ms; the statements of a longer read see later states.
 
+        Inside another read, such as that of a request, it is the same transaction.
+
         :raises Unavailable: when a statement takes longer, or the file is of another version of Perch.
         """
         reading = self._reading
-        if reading.lease is not None:
-            yield cast(Connection, reading.lease)
-            return
-        reading.lease = _Lease(self._transaction)
+        outer, lease = reading.lease, reading.lease or _Lease(self._transaction)
+        reading.lease = lease
         try:
-            yield cast(Connection, reading.lease)
+            yield cast(Connection, lease)
         except sqlite3.DatabaseError as error:
             self._translate(error)
             raise
         finally:
-            reading.lease.close()
-            reading.lease = None
+            reading.lease = outer
+            if outer is None:
+                lease.close()
+
+    def pause(self) -> None:
+        """End the transaction of this thread's read before a wait; the next statement begins another one."""
+        if self._reading.lease is not None:
+            self._reading.lease.close()
 
     def _translate(self, error: sqlite3.DatabaseError) -> None:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT:
@@ -145,11 +148,10 @@ class Follower(Database):
     def _transaction(self, end: float) -> Connection:
         """Return a connection in a read transaction, which SQLite interrupts at `end` (of `time.monotonic`)."""
         connection = sqlite3.connect(
-            f"{self.file.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            f"{self.file.as_uri()}?mode=ro", WAIT, uri=True, isolation_level=None, check_same_thread=False
         )
         try:
-            for pragma in PRAGMAS:
-                connection.execute(pragma)
+            connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("BEGIN")
             self._check_schema(connection)
             register_functions(connection)
