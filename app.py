@@ -47,7 +47,7 @@ def _database(settings: Settings) -> Database:
 def _start() -> Flask:
     # Under gunicorn the master has printed these lines already.
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
-        if "deliver" in sys.argv:
+        if {"deliver", "follow"} & set(sys.argv):
             logs.start_service(os.environ)
         for line in unknown_settings(os.environ):
             logging.getLogger("perch").warning("%s", printable(line))

@@ -4,7 +4,9 @@ Litestream writes pages into the file itself, under SQLite's lock: an open read 
 that a connection caches are out of date after it.
 """
 
+import fcntl
 import math
+import os
 import sqlite3
 import threading
 import time
@@ -16,9 +18,9 @@ from typing import Any, cast
 from schemas.errors import ScimError, Unavailable
 from storage import heartbeat
 from storage.database import STEPS_BETWEEN_CHECKS, Connection, Database
-from storage.errors import SOON, UnusableFile, translate
+from storage.errors import SOON, UnusableFile, os_errors, translate
 from storage.integrity import Applied, OnMigration, pending
-from storage.locks import followed_path
+from storage.locks import followed_path, holds_data, index_path, log_path, make_file, try_lock
 from storage.sql.filters import register_functions
 
 # Seconds: the longest life of a connection; the age from which the next statement gets a new one.
@@ -196,6 +198,30 @@ class Follower(Database):
             with suppress(ScimError, sqlite3.Error), self.read() as connection:
                 self._newest = heartbeat.newest(connection)
         return max(0.0, time.time() - self._newest) if self._newest else None
+
+
+@contextmanager
+def new_copy(file: Path) -> Iterator[int]:
+    """Reserve a path for one follow process and remove the copy of an earlier one; yield the descriptor of the lock.
+
+    Half of a change may be in that copy, and Litestream does not resume one that is newer than its last snapshot.
+
+    :raises UnusableFile: when another process uses the file, or it is a primary's.
+    """
+    with os_errors(file):
+        handle = make_file(file.with_name(file.name + ".in-use"))
+    try:
+        if not try_lock(handle, fcntl.LOCK_EX):
+            raise UnusableFile(f"Another process uses {file}; stop it first, or set PERCH_DATABASE to another path.")
+        if holds_data(file) and not followed_path(file).exists():
+            raise UnusableFile(
+                f"{file} is a primary's file, which a copy would replace; set PERCH_DATABASE to another path."
+            )
+        for path in (file, followed_path(file), log_path(file), index_path(file)):
+            path.unlink(missing_ok=True)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def not_here_yet() -> Unavailable:

@@ -14,6 +14,7 @@ COMMANDS = {
     "keys": "keys.group", "roles": "roles.group", "journal": "journal.show", "forget": "forget.forget",
     "fuse": "fuse.group", "applications": "applications.group",
     "receipts": "receipts.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
+    "follow": "follow.follow", "drill": "drill.drill",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
 }  # fmt: skip
 

@@ -139,6 +139,7 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
 ]  # fmt: skip
 # These need a server, a file or a network, and act through what is tested here or in the named place.
 ELSEWHERE = {
+    "follow": "starts processes that only read", "drill": "has files of its own",
     "restore": "below", "deliver": "below", "doctor": "changes nothing", "webhooks test": "sends without a change",
     "okta test": "a key like okta import", "okta sync": "a key like okta import",
 }  # fmt: skip
