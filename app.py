@@ -12,9 +12,10 @@ from scim.deployment import Perch
 from scim.observability import logs
 from scim.observability.printable import printable
 from scim.settings import Settings, WrongSetting, read_settings, unknown_settings
-from scim.web import proxy
+from scim.web import follower, proxy
 from scim.web.location import with_locations
 from storage.database import Database
+from storage.follower import Follower
 
 
 def create_app(settings: Mapping[str, str] | None = None) -> Flask:
@@ -26,7 +27,10 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     read = read_settings({**os.environ, **(settings or {})})
     perch = Perch(read, _database(read))
     web.register(app, perch)
-    console.register(app)
+    if perch.database.follows:
+        follower.register(app)
+    else:
+        console.register(app)
     cli.register(app)
     served = with_locations(app.wsgi_app)
     app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], served)  # type: ignore[assignment,method-assign]
@@ -35,13 +39,15 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
 
 def _database(settings: Settings) -> Database:
     is_default = "PERCH_DATABASE" not in settings.given
+    if settings["PERCH_FOLLOW"]:
+        return Follower(settings["PERCH_DATABASE"], settings["PERCH_PRIMARY_URL"], is_default=is_default)
     return Database(settings["PERCH_DATABASE"], settings["PERCH_WRITE_WAIT"], is_default=is_default)
 
 
 def _start() -> Flask:
     # Under gunicorn the master has printed these lines already.
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true":
-        if "deliver" in sys.argv:
+        if {"deliver", "follow"} & set(sys.argv):
             logs.start_service(os.environ)
         for line in unknown_settings(os.environ):
             logging.getLogger("perch").warning("%s", printable(line))

@@ -134,8 +134,14 @@ def post_worker_init(worker: Any) -> None:
         ready.set()
     # Clients that wait for events must not delay a stop.
     app.extensions["perch.alive"] = lambda: worker.alive
+    if settings["PERCH_FOLLOW"]:
+        return
     # Old traffic is pruned even if no request ever comes.
     app.extensions["perch.traffic"].writer.start()
+    if settings["PERCH_REPLICA"]:
+        from storage import heartbeat
+
+        heartbeat.start(app.extensions["perch"].database)
 
 
 def beat(worker: Any, ready: threading.Event) -> None:

@@ -5,6 +5,9 @@ Then set PERCH_BASE_URL to the base URL that `flask init` prints, set PERCH_KEY 
 
     python examples/read_roles.py may ann@example.com
     python examples/read_roles.py holders managed:inbox_agent
+
+With PERCH_FOLLOWER_URL, the base URL of a follower, it asks that one while the primary does not answer. Its answers are
+as old as their header Perch-Age says, in seconds.
 """
 
 import os
@@ -20,8 +23,8 @@ ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 class Perch:
     """Reads people and roles from Perch; use one object per thread, because a session is not thread-safe."""
 
-    def __init__(self, base_url: str, key: str) -> None:
-        self.base_url = base_url.rstrip("/")
+    def __init__(self, base_url: str, key: str, follower_url: str = "") -> None:
+        self.base_urls = [url.rstrip("/") for url in (base_url, follower_url) if url]
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {key}"
 
@@ -44,11 +47,24 @@ class Perch:
         cursor: str | None = ""
         while cursor is not None:
             asked = {"filter": condition, "attributes": f"userName,{ACCESS}", "count": "1000", "cursor": cursor}
-            answer = self.session.get(f"{self.base_url}/Users", params=asked, timeout=10)
-            answer.raise_for_status()
-            page = answer.json()
+            page = self.ask("/Users", asked)
             yield from page["Resources"]
             cursor = page.get("nextCursor")
+
+    def ask(self, path: str, asked: dict[str, str]) -> Any:
+        """Return the answer of the first server that has one: the primary, else the follower."""
+        *firsts, last = self.base_urls
+        for base_url in firsts:
+            try:
+                answer = self.session.get(base_url + path, params=asked, timeout=3)
+            except requests.RequestException:
+                continue
+            if answer.status_code < 500:
+                answer.raise_for_status()
+                return answer.json()
+        answer = self.session.get(last + path, params=asked, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
 
 
 def quoted(text: str) -> str:
@@ -60,7 +76,7 @@ def main() -> None:
     if len(sys.argv) != 3 or sys.argv[1] not in ("may", "holders"):
         sys.exit("Usage: read_roles.py may USERNAME | read_roles.py holders ROLE")
     question, name = sys.argv[1:]
-    perch = Perch(os.environ["PERCH_BASE_URL"], os.environ["PERCH_KEY"])
+    perch = Perch(os.environ["PERCH_BASE_URL"], os.environ["PERCH_KEY"], os.environ.get("PERCH_FOLLOWER_URL", ""))
     if question == "may":
         roles = perch.roles_of(name)
         print("no" if roles is None else f"yes: {' '.join(sorted(roles))}")

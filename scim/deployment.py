@@ -27,7 +27,9 @@ class Perch:
     def open(self) -> None:
         """Open the file once, creating and migrating it, so that a bad one stops the start."""
         self.database.open()
-        _ = self.workspace
+        # A follower starts on a file of another version, too, and waits for the primary's migration.
+        if not self.database.follows:
+            _ = self.workspace
 
     @property
     def workspace(self) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "0.1.0"
-# Read by the example applications and by the backup, not by the server.
-OF_OTHERS = ("PERCH_BASE_URL", "PERCH_KEY", "PERCH_SECRET", "PERCH_REPLICA")
+# Read by the example applications, not by the server.
+OF_OTHERS = ("PERCH_BASE_URL", "PERCH_FOLLOWER_URL", "PERCH_KEY", "PERCH_SECRET")
 
 
 class WrongSetting(ValueError):
@@ -174,6 +174,13 @@ SETTINGS = (
         "Format of the log; auto: text on a terminal, JSON elsewhere.",
     ),
     Setting("PERCH_LOG_PERSONAL", "off", _switch, "Whether the log contains clients' addresses and full URLs."),
+    Setting(
+        "PERCH_REPLICA", "", str,
+        "URL of Litestream's replica; when set, Perch writes a heartbeat for followers every 5 s.",
+    ),
+    Setting("PERCH_FOLLOW", "off", _switch, "Whether this is a follower, which only reads; flask follow sets it."),
+    Setting("PERCH_PRIMARY_URL", "", _origin, "Origin of the primary, which a follower names when it refuses a write."),
+    Setting("PERCH_FOLLOW_MAX_AGE", "30", _whole(1), "Age in seconds beyond which a follower's /readyz is 503."),
     Setting("PERCH_FAULTS", "off", _switch, "Whether faults on demand may be planned, to test clients."),
 )  # fmt: skip
 

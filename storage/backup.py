@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from schemas.errors import Conflict
+from storage import workspace
 from storage.database import STEPS_BETWEEN_CHECKS, Database
 from storage.errors import UnusableFile, no_room, os_errors, sqlite_errors, translate
 from storage.integrity import refuse_damaged, size
-from storage.locks import FileUse, lock_path, log_path, make_file, turn
+from storage.locks import FileUse, lock_path, log_path, make_file, refuse_followed, turn
 
 STOP_WAIT_S = 1.0
 # The steps of a backup and of a restore, with the bytes that are done and their number; 0 while that is unknown.
@@ -100,6 +101,7 @@ def restore(
     :raises UnusableFile: when the deployment is running, or the backup is damaged, another program's or a newer one's.
     """
     path = database.file
+    refuse_followed(path)
     if not source.is_file():
         raise UnusableFile(f"There is no file {source}.")
     with turn(lock_path(path), time.monotonic() + STOP_WAIT_S), os_errors(path):
@@ -135,7 +137,10 @@ def _copied(source: Path, new: Path, on_progress: OnProgress) -> Contents:
         _copy(source, new, on_progress)
         if log_path(source).exists():
             _copy(log_path(source), log_path(new), on_progress)
-    return _checked(new, source, on_progress)
+    contents = _checked(new, source, on_progress)
+    with sqlite_errors(new), closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        workspace.begin_era(connection)
+    return contents
 
 
 def _copy(source: Path, target: Path, on_progress: OnProgress) -> None:

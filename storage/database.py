@@ -25,7 +25,7 @@ from storage.errors import (
     unusable,
 )
 from storage.integrity import Applied, OnMigration, migrate, refuse_outdated
-from storage.locks import FileUse, holds_data, identities, lock_path, long_turn
+from storage.locks import FileUse, holds_data, identities, lock_path, long_turn, refuse_followed
 from storage.sql.filters import register_functions
 from storage.writer import LOST, WriteQueue
 
@@ -76,6 +76,9 @@ class Database:
     The threads of a process write on one connection in turn: SQLite empties the page cache of a connection when
     another one writes.
     """
+
+    # Whether the file is a follower's copy, which is only read.
+    follows = False
 
     def __init__(self, path: str | Path, write_wait: float = 10.0, *, is_default: bool = False) -> None:
         """Name the file; nothing is opened yet. `write_wait` bounds how long a write waits for others, in seconds.
@@ -167,6 +170,7 @@ class Database:
         """
         if self._is_open():
             return []
+        refuse_followed(self.file)
         if not may_create:
             self._refuse_missing()
         with long_turn(lock_path(self.file), self.file, wait), os_errors(self.file):
@@ -319,6 +323,16 @@ class Database:
     def write_progress(self) -> AbstractContextManager[sqlite3.Connection]:
         """Write data that a power cut may lose, such as the progress of a delivery, without waiting for the disk."""
         return self.write(durable=False)
+
+    def pause(self) -> None:
+        """End, on a follower, the transaction of a read before a wait."""
+
+    def primary_only(self) -> None:
+        """Refuse, on a follower, what only the primary can do."""
+
+    def age(self) -> float | None:
+        """Return the age of a follower's copy in seconds, None while it is unknown; a primary's file has none."""
+        return None
 
     def check_writable(self, wait: float, unproven: float = math.inf) -> None:
         """Begin a write; write one row if this process has committed nothing for `unproven` seconds, else nothing.

@@ -119,6 +119,12 @@ def position(connection: sqlite3.Connection, cursor: str) -> int:
     return seq
 
 
+def is_ahead(connection: sqlite3.Connection, cursor: str) -> bool:
+    """Tell whether a cursor is behind an event that the file does not have yet."""
+    found = CURSOR.fullmatch(cursor)
+    return found is not None and int(found[1]) > last(connection)
+
+
 def after(connection: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
     """Return the oldest events behind a number, in the order in which they were committed."""
     rows = connection.execute(f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))

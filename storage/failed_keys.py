@@ -25,9 +25,9 @@ class FailedKeys:
     file can be made or written, each process counts alone.
     """
 
-    def __init__(self, path: str | Path, limit: int) -> None:
-        """Name the file; it is opened at the first failure. `limit` is per address and minute."""
-        self.path = Path(path)
+    def __init__(self, path: str | Path | None, limit: int) -> None:
+        """Name the file, None for none; it is opened at the first failure. `limit` is per address and minute."""
+        self.path = path
         self.limit = limit
         self._lock = threading.Lock()
         self._handle: int | None = None
@@ -59,6 +59,9 @@ class FailedKeys:
                 fcntl.flock(handle, fcntl.LOCK_UN)
 
     def _open(self) -> None:
+        if self.path is None:
+            self._memory = bytearray(SIZE)
+            return
         try:
             self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:

@@ -43,6 +43,24 @@ def index_path(database: Path) -> Path:
     return database.with_name(database.name + "-shm")
 
 
+def followed_path(database: Path) -> Path:
+    """Return the path of the file in which `litestream restore -f` notes how far its copy is."""
+    return database.with_name(database.name + "-txid")
+
+
+def refuse_followed(database: Path) -> None:
+    """Refuse to write to a file that a follow process keeps.
+
+    :raises UnusableFile: saying how to follow it, and what to do in a fail-over.
+    """
+    if followed_path(database).exists():
+        raise UnusableFile(
+            f"{database} is a follower's copy, which litestream restore -f keeps ({followed_path(database).name} is "
+            "beside it); a write would damage it. Start flask follow, which reads it, or set PERCH_DATABASE to another "
+            "path and restore the replica there: docs/second-machine.md."
+        )
+
+
 def holds_data(path: Path) -> bool:
     """Tell whether there is a file at a path, and it is not empty."""
     return path.is_file() and path.stat().st_size > 0

@@ -14,6 +14,8 @@ from schemas.text import compose, fold
 from storage import namesakes, words, workspace
 
 _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r.active"
+# A version that a restore lost must not be given to another state of the resource.
+_NEXT = "max(version + 1, ifnull((SELECT value FROM workspace WHERE name = 'era'), 0))"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
 _DECLARED = "(SELECT value FROM workspace WHERE name = 'attributes')"
 COLUMNS = f'{_OWN}, {_EPOCH}, (SELECT group_concat("group") FROM members WHERE member = r.seq), r.held'
@@ -156,7 +158,7 @@ def update(
     names = "".join(f", {name} = ?" for name in moved)
     try:
         done = connection.execute(
-            f"UPDATE resources SET version = version + 1, lastModified = ?, document = ?{names} "
+            f"UPDATE resources SET version = {_NEXT}, lastModified = ?, document = ?{names} "
             f"WHERE seq = ? AND {_DECLARED} = ?",
             (now(), _stored(kind, document), *moved.values(), row.seq, kind.version),
         )
@@ -176,13 +178,13 @@ def update(
 
 def touch(connection: sqlite3.Connection, row: ResourceRow) -> None:
     """Give a resource its next version: something beside its document has changed."""
-    connection.execute("UPDATE resources SET version = version + 1, lastModified = ? WHERE seq = ?", (now(), row.seq))
+    connection.execute(f"UPDATE resources SET version = {_NEXT}, lastModified = ? WHERE seq = ?", (now(), row.seq))
 
 
 def delete(connection: sqlite3.Connection, row: ResourceRow) -> None:
     """Delete a resource with its memberships and assignments; the groups that it was in get their next version."""
     groups = connection.execute(
-        "UPDATE resources SET version = version + 1, lastModified = ? "
+        f"UPDATE resources SET version = {_NEXT}, lastModified = ? "
         'WHERE seq IN (SELECT "group" FROM members WHERE member = ?)',
         (now(), row.seq),
     )

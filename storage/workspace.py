@@ -1,6 +1,7 @@
 """Values of the whole deployment: its id, its epoch, its secret, the hash of the console password."""
 
 import sqlite3
+import time
 
 
 def get(connection: sqlite3.Connection, name: str) -> str | int | None:
@@ -23,3 +24,18 @@ def epoch(connection: sqlite3.Connection) -> int:
 def move_epoch(connection: sqlite3.Connection) -> None:
     """Move the epoch on, which makes derived attributes of other resources out of date."""
     connection.execute("UPDATE workspace SET value = value + 1 WHERE name = 'epoch'")
+
+
+def era(connection: sqlite3.Connection) -> int:
+    """Return the era of the file, which each restore moves on; 0 before the first."""
+    return int(get(connection, "era") or 0)
+
+
+def begin_era(connection: sqlite3.Connection) -> None:
+    """Begin an era: epochs, and versions of resources that change, are larger than any that were given before.
+
+    Changes that a restore lost gave some, too, and how many is unknown; so the era is the time, in microseconds.
+    """
+    begun = max(time.time_ns() // 1000, era(connection) + 1, epoch(connection) + 1)
+    put(connection, "era", begun)
+    put(connection, "epoch", begun)

@@ -15,6 +15,7 @@ COMMANDS = {
     "journal": "journal.show", "forget": "forget.forget",
     "fuse": "fuse.group", "applications": "applications.group",
     "receipts": "receipts.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
+    "follow": "follow.follow", "drill": "drill.drill",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
     "entra": "entra.group",
     "profile": "profile.group",

@@ -20,6 +20,7 @@ from storage import backup, journal, sessions
 @command
 def create(file: str, force: bool) -> None:
     """Write a copy of the database to FILE, or to standard output for "-"; the server may run."""
+    perch().database.primary_only()
     with Progress() as progress:
         if file == "-":
             contents = _streamed(progress)
@@ -50,6 +51,7 @@ def _streamed(progress: Progress) -> backup.Contents:
 @command_without_database
 def restore(file: Path, force: bool, discard: bool) -> None:
     """Replace the database with FILE; the server must be stopped."""
+    perch().database.primary_only()
     with Progress() as progress:
         contents, kept = backup.restore(perch().database, file, force=force, keep=not discard, on_progress=progress)
     echo(f"{perch().database.path}: {_described(contents)}.")

@@ -36,6 +36,7 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
     """
     deployment, parent, stopping = perch(), os.getppid(), threading.Event()
     settings, database = deployment.settings, deployment.database
+    database.primary_only()
 
     def alive() -> bool:
         return not stopping.is_set() and (not with_parent or os.getppid() == parent)

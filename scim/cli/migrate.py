@@ -19,10 +19,11 @@ PENDING = 3
 @command_without_database
 def migrate(check: bool, as_json: bool) -> None:
     """Bring the database to the schema of this version, as the first start would; wait for a process that does so."""
+    database = perch().database
+    database.primary_only()
     if check:
         _check(as_json)
         return
-    database = perch().database
     with Progress() as progress, database.stepping(progress.go_on):
         applied = database.open(
             may_create=False, on_migration=lambda name, done, total: progress(f"{name} ({done + 1} of {total})", 0, 0)

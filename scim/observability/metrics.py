@@ -1,5 +1,6 @@
 """Prometheus metrics: requests are counted in files of each worker, which every scrape sums; the rest is read then."""
 
+import math
 import os
 import threading
 import time
@@ -98,9 +99,6 @@ class DeploymentMetrics:
             sizes = statistics.sizes(connection, self.database.file)
             counts = self._counts.get(partial(statistics.counts, connection))
             reading = fuse.read(connection, self.settings)
-            up = webhooks.deliverer(connection, self.database.file) != webhooks.MISSING
-            queues = [_queue(connection, each.id) for each in webhooks.list_all(connection)]
-            withdrawals = self._withdrawals.get(partial(_withdrawals, connection))
         limit = fuse.limit(self.settings, reading.active)
         yield _gauge("perch_build_info", "The version that runs.", 1, version=VERSION)
         yield _gauge("perch_users", "Users.", sizes.users)
@@ -113,11 +111,24 @@ class DeploymentMetrics:
         yield _gauge("perch_disk_free_bytes", "Free space beside the file.", statistics.free_bytes(self.database.file))
         yield _gauge("perch_fuse_lost_users", "Active users that were lost within the fuse's window.", reading.lost)
         yield _gauge("perch_fuse_limit_users", "Lost users at which the fuse blows.", limit)
+        state = fuse.state_of(self.settings, reading)
+        yield _states("perch_fuse_state", "1 for the safety fuse's state, 0 for its other states.", state, fuse.STATES)
+        yield from self._of_follower() if self.database.follows else self._of_primary()
+
+    def _of_follower(self) -> Iterator[Metric]:
+        age = self.database.age()
+        text = "Seconds since the newest write or heartbeat in the follower's file."
+        yield _gauge("perch_follower_age_seconds", text, math.inf if age is None else age)
+
+    def _of_primary(self) -> Iterator[Metric]:
+        """Yield what only a process that delivers events can change."""
+        with self.database.read() as connection:
+            up = webhooks.deliverer(connection, self.database.file) != webhooks.MISSING
+            queues = [_queue(connection, each.id) for each in webhooks.list_all(connection)]
+            withdrawals = self._withdrawals.get(partial(_withdrawals, connection))
         yield _gauge("perch_deliverer_up", "0 if nobody delivers events to the webhooks that want them, else 1.", up)
         yield from _by_webhook(queues)
         yield from _by_application(withdrawals)
-        state = fuse.state_of(self.settings, reading)
-        yield _states("perch_fuse_state", "1 for the safety fuse's state, 0 for its other states.", state, fuse.STATES)
 
 
 class Cached(Generic[T]):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from schemas.discovery import CURSOR_TIMEOUT, DEFAULT_RESULTS, MAX_RESULTS
-from schemas.errors import ExpiredCursor, InvalidCount, InvalidCursor, InvalidValue, ScimError
+from schemas.errors import ExpiredCursor, Gone, InvalidCount, InvalidCursor, InvalidValue, ScimError
 from schemas.messages import SearchRequest
 from schemas.numbers import LARGEST_INTEGER, whole_number
 
@@ -82,26 +82,30 @@ def query_digest(**parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def encode_cursor(secret: bytes, position: Position, now: float, digest: str) -> str:
+def encode_cursor(secret: bytes, position: Position, now: float, digest: str, era: int = 0) -> str:
     """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
-    content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq]
+    content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq, era]
     body = _to_text(json.dumps(content, separators=(",", ":")).encode())
     return f"{body}.{_to_text(_mac(secret, body))}"
 
 
-def decode_cursor(secret: bytes, text: str, now: float, digest: str) -> Position:
+def decode_cursor(secret: bytes, text: str, now: float, digest: str, era: int = 0) -> Position:
     """Return the position in a cursor that `encode_cursor` made for the same query (RFC 9865 section 2.1).
 
     :raises InvalidCursor: when it was changed, or made by another server or for another query.
     :raises ExpiredCursor: when it is older than CURSOR_TIMEOUT seconds.
+    :raises Gone: when the file was restored since; the row that it names may be another one now.
     """
     body, _, mac = text.partition(".")
     expected = _to_text(_mac(secret, body))
     if not hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()):
         raise InvalidCursor("cursor: was not made by this server; begin again with an empty cursor.")
-    version, issued, belongs_to, _, key, seq = json.loads(_from_text(body))
+    # Cursors of older versions have no era.
+    version, issued, belongs_to, _, key, seq, *eras = json.loads(_from_text(body))
     if version != CURSOR_VERSION or belongs_to != digest:
         raise InvalidCursor("cursor: belongs to another query; repeat its filter and sorting, or begin again.")
+    if (eras or [0]) != [era]:
+        raise Gone("cursor: was given before a restore of this server; begin again with an empty cursor.")
     if now - issued > CURSOR_TIMEOUT:
         raise ExpiredCursor(f"cursor: is older than {CURSOR_TIMEOUT} seconds; begin again with an empty cursor.")
     return Position(key, seq)

@@ -45,6 +45,10 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
         deployment.database.open(may_create=False, may_migrate=False)
         with deployment.database.read() as connection:
             yield from _schema(connection, deployment.database)
+            if deployment.database.follows:
+                # The rest is the primary's, or takes longer than a follower may read.
+                yield _age(deployment.database.age(), deployment.settings["PERCH_FOLLOW_MAX_AGE"])
+                return
             yield from _pragmas(connection)
             yield from _integrity(connection)
             yield from _clock(connection)
@@ -95,6 +99,13 @@ def _schema(connection: Connection, database: Database) -> Iterator[Finding]:
         yield Finding(
             "schema", WRONG, text, "Restart Perch with the version that the file was last used with, or a newer one."
         )
+
+
+def _age(age: float | None, most: int) -> Finding:
+    if age is not None and age <= most:
+        return Finding("age", OK, f"The newest write in this follower's file is {age:.0f} s old.")
+    text = "is unknown" if age is None else f"is {age:.0f} s old"
+    return Finding("age", WRONG, f"The newest write in this follower's file {text}.", "See the log of flask follow.")
 
 
 def _pragmas(connection: Connection) -> Iterator[Finding]:

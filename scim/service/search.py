@@ -108,8 +108,9 @@ def _cursor_page(
     secret = bytes.fromhex(str(workspace.get(snapshot.connection, "secret")))
     types = tuple(selection.type for selection in query.selections)
     digest = query_digest(types=types, filter=request.filter, sortBy=request.sortBy, sortOrder=request.sortOrder)
-    begin = decode_cursor(secret, wanted.cursor, time.time(), digest) if wanted.cursor else None
+    era = workspace.era(snapshot.connection)
+    begin = decode_cursor(secret, wanted.cursor, time.time(), digest, era) if wanted.cursor else None
     place = (begin.key, begin.seq) if begin else None
     rows, last, total = snapshot.search_after(query, place, wanted.count)
-    extra = {"nextCursor": encode_cursor(secret, Position(*last), time.time(), digest)} if last else {}
+    extra = {"nextCursor": encode_cursor(secret, Position(*last), time.time(), digest, era)} if last else {}
     return rows, total, extra

@@ -47,6 +47,8 @@ class Recorder:
 
         `path` is as sent, with its query; `body` is None when it was not read.
         """
+        if self.writer.database.follows:
+            return
         if probes.VARIABLE in sent.environ and probes.is_own(self.writer.database, sent):
             return
         key = recording.key

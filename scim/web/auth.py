@@ -42,7 +42,8 @@ class Authenticator:
     def __init__(self, database: Database, failed_keys: int) -> None:
         """Allow each address `failed_keys` requests without a valid key per minute; further ones are answered 429."""
         self.database = database
-        self.failures = FailedKeys(f"{database.path}.failures", failed_keys)
+        # A follower writes nothing beside its file: each of its processes counts alone.
+        self.failures = FailedKeys(None if database.follows else f"{database.path}.failures", failed_keys)
         self._written: dict[str, float] = {}
 
     def admit(self, authorization: str | None, address: str | None) -> Caller:
@@ -91,7 +92,7 @@ class Authenticator:
     def _write_last_use(self, key: Key) -> None:
         """Write when a key was last used, once a minute and only if the writer is free: no request waits for it."""
         moment = time.monotonic()
-        if moment - self._written.get(key.id, -math.inf) < WRITE_EVERY:
+        if self.database.follows or moment - self._written.get(key.id, -math.inf) < WRITE_EVERY:
             return
         self._written[key.id] = moment
         try:

@@ -13,8 +13,9 @@ from scim.events.waiting import LONGEST, EventWaiter
 from scim.traffic.recorder import Recorder
 from scim.web.requests import MESSAGE, issuer, parameters, perch, read_json
 from storage import events
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.events import BEGINNING, Event
+from storage.follower import not_here_yet
 
 blueprint = Blueprint("events", __name__)
 
@@ -106,14 +107,27 @@ def _page(database: Database, cursor: str, limit: int) -> Page:
         if cursor == "oldest":
             start = events.first(connection) - 1
         elif cursor:
-            start = events.position(connection, cursor)
-            _recorder().writer.pulled(g.context.key.id, start)
+            start = _position(database, connection, cursor)
         else:
             raise InvalidValue("after: send after=latest for a cursor to begin with, then the cursor of each answer.")
         found = events.after(connection, start, limit + 1)
     shown = found[:limit]
     behind = shown[-1].id if shown else cursor if cursor != "oldest" else BEGINNING
     return Page(shown, behind, len(found) > limit)
+
+
+def _position(database: Database, connection: Connection, cursor: str) -> int:
+    """Return the number of the event before a cursor, and note that the caller has it.
+
+    :raises Unavailable: when the primary gave a cursor that a follower has not reached.
+    """
+    if not database.follows:
+        start = events.position(connection, cursor)
+        _recorder().writer.pulled(g.context.key.id, start)
+        return start
+    if events.is_ahead(connection, cursor):
+        raise not_here_yet()
+    return events.position(connection, cursor)
 
 
 def _seq(database: Database, cursor: str) -> int:

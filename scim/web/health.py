@@ -46,14 +46,19 @@ class Health:
         """Return "ok" or what is wrong for each check, public, so without paths; and the state of the deliverer."""
         with self._lock:
             if time.monotonic() >= self._until:
-                self._found = {
-                    "schema": _result(self._check_schema, "not the schema of this version; see the log"),
-                    "file": _result(self._check_file, "cannot be written; see the log"),
-                    "disk": _result(self._check_disk, "less free than PERCH_DISK_FREE"),
-                }
+                self._found = self._check_all()
                 self._deliverer = self._find_deliverer()
                 self._until = time.monotonic() + CACHE_SECONDS
             return dict(self._found), self._deliverer
+
+    def _check_all(self) -> dict[str, str]:
+        found = {
+            "schema": _result(self._check_schema, "not the schema of this version; see the log"),
+            "disk": _result(self._check_disk, "less free than PERCH_DISK_FREE"),
+        }
+        if self.database.follows:
+            return {**found, "age": _result(self._check_age, "beyond PERCH_FOLLOW_MAX_AGE; see the log")}
+        return {**found, "file": _result(self._check_file, "cannot be written; see the log")}
 
     def failed(self) -> list[str]:
         """Return the names of the checks that failed when somebody last asked, within a minute; checks nothing."""
@@ -61,6 +66,8 @@ class Health:
         return [name for name, result in self._found.items() if result != "ok"] if known else []
 
     def _find_deliverer(self) -> str:
+        if self.database.follows:
+            return "not needed"
         try:
             with self.database.read() as connection:
                 return webhooks.deliverer(connection, self.database.file)
@@ -73,6 +80,12 @@ class Health:
 
     def _check_file(self) -> None:
         self.database.check_writable(min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]), UNPROVEN_SECONDS)
+
+    def _check_age(self) -> None:
+        age, most = self.database.age(), self.settings["PERCH_FOLLOW_MAX_AGE"]
+        if age is None or age > most:
+            shown = "of unknown age" if age is None else f"{age:.0f} s old"
+            raise RuntimeError(f"the newest write or heartbeat in the file is {shown}; see the log of flask follow")
 
     def _check_disk(self) -> None:
         free, wanted = statistics.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]
@@ -110,7 +123,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Answer 200 when writes commit, the schema is current and the disk has room, else 503 with what failed.
 
-    The deliverer is named beside that: Perch serves without it.
+    The deliverer is named beside that: Perch serves without it. A follower is ready while its file is young enough.
     """
     checks, deliverer = _health().checks()
     ready = set(checks.values()) == {"ok"}

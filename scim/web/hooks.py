@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import ExitStack
 from typing import Any
 
 from flask import Request, Response, g, request
@@ -15,17 +16,18 @@ from scim.service.context import Context
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
-from scim.web import bodies, location
+from scim.web import bodies, follower, location
 from scim.web.auth import Authenticator, DeadKey, authorise
 from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
+from storage.follower import Follower
 from storage.journal import Author
 from storage.keys import Caller, Key
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile"))
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "reading"))
 OUTER = "perch.outer"
 # For a browser that opens an answer to a client; pages have their own.
 POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -51,6 +53,10 @@ class RequestHooks:
         noted.began = began = time.perf_counter()
         noted.request_id = request_id = requests.begin(sent.environ.get("HTTP_X_REQUEST_ID"))
         noted.recording = self.recorder.begin(sent, began, request_id)
+        if isinstance(self.perch.database, Follower):
+            # A connection costs a millisecond, so that a request has one.
+            noted.reading = ExitStack()
+            noted.reading.enter_context(self.perch.database.read())
 
     def admit(self) -> Response | None:
         """Admit a request to SCIM or events: first its access key, then its workspace (before_request).
@@ -68,6 +74,9 @@ class RequestHooks:
             noted.profile = self.authenticator.profile(sent.environ.get("HTTP_AUTHORIZATION"))
         if sent.path.split("/", 2)[1] != workspace:
             raise NotFound("There is no such workspace; copy the base URL again from Perch.")
+        if isinstance(perch.database, Follower):
+            follower.refuse_write(perch.database, sent)
+            return None
         if perch.settings["PERCH_FAULTS"] and recording is not None:
             return faults.apply(perch.database, sent, recording, recording.key.id if recording.key else None)
         return None
@@ -125,6 +134,8 @@ class RequestHooks:
         headers.setdefault("Content-Security-Policy", POLICY)
         # Pages, static files and the public signing keys have a lifetime of their own.
         headers.setdefault("Cache-Control", "no-store")
+        if isinstance(self.perch.database, Follower):
+            follower.tell_age(self.perch.database, response)
         if "quota" in noted:
             noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""
@@ -143,9 +154,12 @@ class RequestHooks:
         outer = sent.environ.pop(OUTER, None)
         # None when the hook of another extension failed before `begin`.
         if outer is not None:
-            recording: Recording | None = swapped(noted, outer).get("recording")
+            notes = swapped(noted, outer)
+            recording: Recording | None = notes.get("recording")
             if recording is not None:
                 recording.stop()
+            if "reading" in notes:
+                notes["reading"].close()
 
 
 def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:

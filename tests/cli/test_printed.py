@@ -108,6 +108,8 @@ CASES: dict[str, list[str]] = {
     "backup": ["{folder}/{name}", "{folder}/{name}", "?{folder}/none/{name}"],
     "restore": ["{folder}/no {name}"],
     "deliver": ["?--once"],
+    "follow": ["{name}"],
+    "drill": ["--rounds {name}"],
     "events": [""],
     "events rotate-signing-key": ["?"],
     "fuse release": ["?"],

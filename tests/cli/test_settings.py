@@ -22,6 +22,9 @@ WRONG = [
     ("PERCH_PUBLIC_URL", "perch.example.com"),
     ("PERCH_FUSE_SHARE", "101"),
     ("PERCH_LOG_LEVEL", "loud"),
+    ("PERCH_FOLLOW", "yes"),
+    ("PERCH_FOLLOW_MAX_AGE", "0"),
+    ("PERCH_PRIMARY_URL", "https://perch.example.com/scim"),
 ]
 
 

@@ -499,7 +499,6 @@ def test_sensitive_acts_ask_for_the_password_again(oidc_app: Flask, path: str, f
     assert console.post("/sessions", {"session": "others"}, follow=False).status_code == 303
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("path", ["secrets", "trusts", "secret/x/revoke"])
 def test_credentials_of_clients_ask_for_the_password_again(oidc_app: Flask, path: str) -> None:
     client = run_json(oidc_app, "keys", "create", "Entra", "--oauth")
@@ -508,7 +507,8 @@ def test_credentials_of_clients_ask_for_the_password_again(oidc_app: Flask, path
     age(oidc_app)
     refused(console.post(f"/keys/{client['id']}/oauth/{path}", follow=False), "Enter the password again")
     assert {rule.endpoint for rule in oidc_app.url_map.iter_rules()} >= guard.SENSITIVE
-=======
+
+
 @pytest.mark.parametrize("ahead", [905, 3600, 86_400, 10**9])
 def test_a_proof_from_the_future_is_none(oidc_app: Flask, ahead: int) -> None:
     """The clock was set back since."""
@@ -517,7 +517,6 @@ def test_a_proof_from_the_future_is_none(oidc_app: Flask, ahead: int) -> None:
     console.get("/keys")
     age(oidc_app, -ahead)
     refused(console.post("/sessions", {"session": "others"}, follow=False), "Enter the password again")
->>>>>>> h/attacker
 
 
 def test_wrong_proofs_are_limited(oidc_app: Flask) -> None:

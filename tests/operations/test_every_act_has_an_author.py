@@ -14,7 +14,7 @@ import click
 import pytest
 from flask import Flask
 
-from storage import traffic
+from storage import heartbeat, traffic
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, run_json, scim_path
@@ -43,7 +43,7 @@ IGNORED = {
 PROGRESS = {"keys": {"lastUsed"}, "console_sessions": {"used"}, "faults": {"used"},
             "webhooks": {"delivered", "lastDelivered"}}  # fmt: skip
 # Rows of the table `workspace` that count what is no act.
-COUNTERS = {traffic.OF_KEYS}
+COUNTERS = {traffic.OF_KEYS, heartbeat.NAME}
 AUTHORS = re.compile(r"key:[0-9a-f]{10}|person:.+|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
 SECRETS = re.compile(rf"whsec_|perch_[ts]?[0-9a-f]{{10}}_|scrypt:|{PASSWORD}|\"d\":|token=s3cret")
 HOOK = "/hooks/x?token=s3cret"
@@ -158,6 +158,7 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
 ]  # fmt: skip
 # These need a server, a file or a network, and act through what is tested here or in the named place.
 ELSEWHERE = {
+    "follow": "starts processes that only read", "drill": "has files of its own",
     "restore": "below", "deliver": "below", "doctor": "changes nothing", "webhooks test": "sends without a change",
     "okta test": "a key like okta import", "okta sync": "a key like okta import",
     "entra test": "a key like okta import", "entra sync": "a key like okta import",

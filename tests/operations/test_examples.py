@@ -1,12 +1,15 @@
 """The example in examples/ against a real server: the README's advice for applications works."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import requests
 
 from examples.read_roles import Perch
+from storage.locks import followed_path
 from tests.conftest import MakeServer
 from tests.support.server import ROOT, PerchServer, clean_environment
 
@@ -53,3 +56,25 @@ def run(server: PerchServer, key: str, *arguments: str) -> str:
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (result.stderr, result.returncode) == ("", 0)
     return result.stdout
+
+
+def test_an_application_turns_to_the_follower(people: tuple[PerchServer, str], make_server: MakeServer) -> None:
+    server, key = people
+    follower = make_server(settings={"PERCH_FOLLOW": "on"})
+    with closing(sqlite3.connect(server.database)) as source, closing(sqlite3.connect(follower.database)) as copy:
+        source.backup(copy)
+    followed_path(follower.database).write_text("1")
+    follower.start()
+    perch = Perch(server.base_url, key, follower.origin + server.scim_path + "/")
+    perch.session.trust_env = False
+    assert perch.roles_of("ann@example.com") == {"managed:admin", "managed:editor"}
+    assert "GET" not in follower.log().partition("/Users")[2]
+    wrong = Perch(server.base_url, "perch_x", follower.origin + server.scim_path)
+    with pytest.raises(requests.HTTPError):
+        wrong.roles_of("ann@example.com")
+    server.kill()
+    assert perch.roles_of("ann@example.com") == {"managed:admin", "managed:editor"}
+    assert perch.roles_of("bob@example.com") is None
+    assert list(perch.holders_of("managed:admin")) == ["ann@example.com", "cid@example.com"]
+    with pytest.raises(requests.ConnectionError):
+        Perch(server.base_url, key).roles_of("ann@example.com")

@@ -1,0 +1,258 @@
+"""`flask follow` and `flask drill` with the real Litestream: a follower answers, and a fail-over loses little."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+import requests
+
+from storage.locks import followed_path
+from tests.conftest import MakeServer
+from tests.support.client import ScimClient, http_transport
+from tests.support.litestream import litestream
+from tests.support.moto import ACCESS, bucket
+from tests.support.resources import user_id
+from tests.support.server import ROOT, PerchServer, clean_environment, run_flask
+
+SECONDS = 40.0
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put Litestream into PATH."""
+    folder = litestream("python", tmp_path).parent
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return str(folder)
+
+
+def until(true: Callable[[], object], seconds: float = SECONDS) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "too late"
+        time.sleep(0.1)
+
+
+class Following:
+    """A primary with Litestream, and `flask follow` in another folder."""
+
+    def __init__(self, server: PerchServer, folder: Path) -> None:
+        self.server, self.folder, self.replica = server, folder, folder / "replica"
+        server.settings["PERCH_REPLICA"] = self.url = f"file://{self.replica}"
+        self.database = folder / "follower" / "perch.db"
+        self.database.parent.mkdir()
+        self.log = folder / "follow.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.copier: subprocess.Popen[bytes] | None = None
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.origin = f"http://127.0.0.1:{free.getsockname()[1]}"
+
+    def begin(self, **settings: str) -> None:
+        self.server.start()
+        with (self.folder / "replicate.log").open("wb") as log:
+            self.copier = subprocess.Popen(
+                ["litestream", "replicate", str(self.server.database), self.url], stdout=log, stderr=log
+            )
+        until(self.replica.exists)
+        self.follow(**settings)
+
+    def follow(self, **settings: str) -> None:
+        environment = {"PERCH_DATABASE": str(self.database), "PERCH_REPLICA": self.url,
+                       "GUNICORN_CMD_ARGS": f"--bind {self.origin[7:]}", **settings}  # fmt: skip
+        command = [sys.executable, "-m", "flask", "follow"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=clean_environment(environment), stdout=log, stderr=log
+            )
+        until(lambda: self.status("/healthz") == 200)
+
+    def status(self, path: str) -> int:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(self.origin + path, timeout=5).status_code
+        return 0
+
+    def children(self) -> dict[str, int]:
+        """Return the processes below `flask follow` by their names."""
+        assert self.process is not None
+        lines = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        ).stdout.splitlines()
+        return {"litestream" if "litestream" in line else "gunicorn": int(line.split()[0]) for line in lines}
+
+    def client(self) -> ScimClient:
+        return ScimClient(http_transport(self.origin), self.server.scim_path, self.server.key)
+
+    def has(self, identifier: str) -> bool:
+        return self.client().get(f"/Users/{identifier}").status == 200
+
+    def end(self) -> None:
+        for process in (self.process, self.copier):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                process.wait(SECONDS)
+
+
+@pytest.fixture
+def following(path: str, make_server: MakeServer, tmp_path: Path) -> Iterator[Following]:
+    found = Following(make_server(), tmp_path)
+    yield found
+    found.end()
+
+
+def test_a_follower_follows_and_ends_as_a_whole(following: Following) -> None:
+    following.begin()
+    primary, follower = following.server.client(key=following.server.key), following.client()
+    ann = user_id(primary, "ann")
+    until(lambda: follower.get(f"/Users/{ann}").status == 200)
+    answer = follower.delete(f"/Users/{ann}")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5") and float(answer.headers["Perch-Age"]) < 30
+    assert oct(following.database.stat().st_mode)[-3:] == "600"
+    second = run_flask(following.database, "follow", PERCH_REPLICA=following.url)
+    assert second.returncode == 1 and "Another process uses" in second.stderr
+    by_mistake = run_flask(following.database, "keys", "list")
+    assert by_mistake.returncode == 1 and "follower's copy" in by_mistake.stderr
+
+    assert following.process is not None
+    following.process.terminate()
+    assert following.process.wait(SECONDS) == 0 and following.status("/healthz") == 0
+    bea = user_id(primary, "bea")
+    following.follow()
+    until(lambda: follower.get(f"/Users/{bea}").status == 200)
+
+    os.kill(following.children()["gunicorn"], signal.SIGKILL)
+    assert following.process.wait(SECONDS) == 1
+    assert "gunicorn ended with exit code -9" in following.log.read_text()
+    following.follow()
+    os.kill(following.children()["litestream"], signal.SIGKILL)
+    assert following.process.wait(SECONDS) == 1 and following.status("/healthz") == 0
+    assert "Litestream ended with exit code -9" in following.log.read_text()
+    following.follow()
+    assert following.log.read_text().count("entering follow mode") == 4, "half of a change may be in an old copy"
+    assert follower.get(f"/Users/{bea}").status == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"PATH": "/nowhere", "PERCH_REPLICA": "file:///x"}, "There is no program litestream in PATH; install"),
+        ({}, "PERCH_REPLICA is not set"),
+        ({"PERCH_REPLICA": "file:///nowhere/replica"}, "Litestream ended with exit code 1"),
+    ],
+)
+def test_follow_says_what_is_missing(settings: dict[str, str], words: str, path: str, tmp_path: Path) -> None:
+    done = run_flask(tmp_path / "perch.db", "follow", **settings)
+    assert done.returncode == 1 and words in done.stderr
+    assert not (tmp_path / "perch.db").exists()
+
+
+def test_follow_never_replaces_a_primarys_file(path: str, make_server: MakeServer) -> None:
+    server = make_server()
+    server.flask("init")
+    before = server.database.read_bytes()
+    for _ in range(2):
+        done = run_flask(server.database, "follow", PERCH_REPLICA="file:///nowhere")
+        assert done.returncode == 1 and "is a primary's file" in done.stderr
+    assert server.database.read_bytes() == before
+    done = run_flask(server.database, "workspace", PERCH_FOLLOW="on")
+    assert done.returncode == 1 and "Unset PERCH_FOLLOW" in done.stderr
+    followed_path(server.database).write_text("1")
+    server.start(wait=False)
+    until(lambda: "follower's copy" in server.log())
+    assert server.process is not None and server.process.wait(SECONDS) == 3
+
+
+def drilled(*options: str, **settings: str) -> list[dict[str, float]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "drill", "--json", *options], cwd=ROOT,
+        env=clean_environment(settings), capture_output=True, text=True, check=False, timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: list[dict[str, float]] = json.loads(done.stdout)
+    return found
+
+
+def check(rounds: list[dict[str, float]]) -> None:
+    for each in rounds:
+        assert each["suffix"] and 0 <= each["lost"] <= each["acknowledged"] and each["acknowledged"] > 0, each
+        assert each["noReads"] < 3 and each["noReads"] < each["noWrites"] < SECONDS, each
+
+
+def test_a_drill_loses_the_last_writes_only_and_reads_go_on(path: str) -> None:
+    check(drilled("--seconds", "2"))
+
+
+@pytest.mark.long
+def test_ten_drills_on_a_file_replica(path: str) -> None:
+    check(rounds := drilled("--rounds", "10"))
+    print(json.dumps(rounds))
+
+
+@pytest.mark.long
+def test_ten_drills_on_s3(path: str, tmp_path: Path) -> None:
+    with bucket(tmp_path) as url:
+        check(rounds := drilled("--rounds", "10", "--replica", url, **ACCESS))
+    print(json.dumps(rounds))
+
+
+@pytest.mark.long
+def test_following_goes_on_under_reads_of_two_clients(following: Following) -> None:
+    following.begin()
+    primary, stop, counts = following.server.client(key=following.server.key), threading.Event(), [0, 0]
+    wrong: list[object] = []
+
+    def read(number: int) -> None:
+        session = requests.Session()
+        session.headers["Authorization"] = following.server.key
+        while not stop.is_set():
+            answer = session.get(f"{following.origin}{following.server.scim_path}/Users?count=10", timeout=10)
+            counts[number] += 1
+            if answer.status_code != 200:
+                wrong.append(answer.text)
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in (0, 1)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    lags: list[float] = []
+    while time.monotonic() - begun < 20:
+        identifier, written = user_id(primary, f"u{len(lags)}"), time.monotonic()
+        until(partial(following.has, identifier))
+        lags.append(time.monotonic() - written)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    rate = sum(counts) / (time.monotonic() - begun)
+    print(f"{rate:.0f} reads per second, lag {max(lags):.1f} s at most")
+    assert wrong == [] and max(lags) < 5 and rate > 300 / 2
+    with contextlib.closing(sqlite3.connect(f"file:{following.database}?mode=ro", uri=True)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.long
+def test_readyz_tells_that_the_store_is_cut_off_and_back(following: Following) -> None:
+    following.begin()
+    until(lambda: following.status("/readyz") == 200)
+    time.sleep(12)
+    assert following.status("/readyz") == 200
+    away = following.replica.with_name("away")
+    following.replica.rename(away)
+    following.replica.touch()
+    until(lambda: following.status("/readyz") == 503)
+    metrics = requests.get(f"{following.origin}/metrics", timeout=5).text
+    age = re.search(r"^perch_follower_age_seconds (\S+)", metrics, re.MULTILINE)
+    assert age and float(age[1]) > 30
+    assert following.status("/healthz") == 200
+    following.replica.unlink()
+    away.rename(following.replica)
+    until(lambda: following.status("/readyz") == 200)
