@@ -163,7 +163,7 @@ TABLE: dict[Callable[[Directory], Answer], int] = {
     add_member: 25,
     remove_member: 23,
     rename: 16,
-    delete_group: 124,  # an event for each of the hundred people who lose a role
+    delete_group: 125,  # an event for each of the hundred people who lose a role
 }
 
 
