@@ -36,7 +36,8 @@ OPEN = {"console.sign_in", "console.sign_in_form", "console.oidc", "console.oidc
 # Acts for which the sign-in must be younger than this many seconds; with the field the password is sent once more.
 SENSITIVE = {
     "console.create_key", "console.revoke", "console.create_webhook", "console.rotate_secret", "console.remove_webhook",
-    "console.release_fuse", "console.end_sessions",
+    "console.release_fuse", "console.end_sessions", "console.add_secret", "console.add_trust",
+    "console.revoke_credential",
 }  # fmt: skip
 PROOF_S, PROOF_FIELD = 900, "proof"
 CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"

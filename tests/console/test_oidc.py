@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from werkzeug.test import TestResponse
 
+from scim.console import guard
 from scim.settings import WrongSetting
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient, wsgi_transport
@@ -470,6 +471,16 @@ def test_sensitive_acts_ask_for_the_password_again(oidc_app: Flask, path: str, f
     done = console.post(path, {**sent, "proof": PASSWORD}, follow=False)
     assert done.status_code in (201, 303, 400) and "password again" not in text_of(console.get("/keys"))
     assert console.post("/sessions", {"session": "others"}, follow=False).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["secrets", "trusts", "secret/x/revoke"])
+def test_credentials_of_clients_ask_for_the_password_again(oidc_app: Flask, path: str) -> None:
+    client = run_json(oidc_app, "keys", "create", "Entra", "--oauth")
+    console = Console(oidc_app)
+    console.sign_in()
+    age(oidc_app)
+    refused(console.post(f"/keys/{client['id']}/oauth/{path}", follow=False), "Enter the password again")
+    assert {rule.endpoint for rule in oidc_app.url_map.iter_rules()} >= guard.SENSITIVE
 
 
 def test_wrong_proofs_are_limited(oidc_app: Flask) -> None:
