@@ -50,8 +50,8 @@ class Machine:
     def __init__(self, port: int) -> None:
         self.port, self.container, self.engine = port, "", ""
         image, home = os.environ.get("PERCH_IMAGE"), os.environ.get("PERCH_HOME")
-        self.folder = tempfile.mkdtemp(prefix="perch-")
         self.home = Path(home).resolve() if home else None
+        self.folder = tempfile.mkdtemp(prefix="perch-") if home else "/data"
         if self.home is None:
             self.engine = next(filter(None, map(shutil.which, ("docker", "podman"))), "")
             if not (image and self.engine):
@@ -60,7 +60,6 @@ class Machine:
                 )
             command = [self.engine, "run", "--rm", "-d", "-p", f"127.0.0.1:{port}:8000", image, "sleep", "86400"]
             self.container = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-            self.folder = "/data"
 
     def command(self, environment: dict[str, str], *words: str) -> dict[str, Any]:
         """Return the arguments of subprocess for a Python module of Perch, which sees nothing of your project."""

@@ -15,7 +15,7 @@ from flask import current_app
 from scim.cli.common import author, command_without_database, echo, has_database, json_option, print_json
 from scim.emulator import report
 from scim.emulator.client import ScimClient, better_base
-from scim.emulator.dialects import CUSTOM, PROVIDERS
+from scim.emulator.dialects import CUSTOM, PROVIDERS, RFC
 from scim.emulator.junit import junit
 from scim.emulator.oauth import OAuthClient, access_token, cause
 from scim.emulator.runner import FAILED, WARNED, CheckStep, Result, ServerUnreachable, TestRun, clean_up, run_checks
@@ -23,6 +23,7 @@ from scim.emulator.wsgi_adapter import wsgi_session
 from scim.service import keys as key_service
 from scim.settings import Settings
 from scim.web.requests import base_url, origin, perch
+from storage.keys import INTEROP, NO_PROFILE
 
 KEY_DAYS = 1.0
 SHOWN_LEFT = 5
@@ -114,7 +115,8 @@ def client_of(url: str | None, key: str | None, dialect: str = CUSTOM) -> Iterat
         yield ScimClient(url, key, dialect=dialect)
         return
     idp = {"Okta": "okta", "Entra": "entra"}.get(PROVIDERS[dialect], "generic")
-    made, text = key_service.make_key(f"flask {idp}", idp, "provision", None, KEY_DAYS)
+    profile = INTEROP if dialect == RFC else NO_PROFILE  # a deployment conforms where the key wants it
+    made, text = key_service.make_key(f"flask {idp}", idp, "provision", None, KEY_DAYS, profile=profile)
     with perch().repository.writing(author()) as write:
         key_service.add(write, made)
     try:

@@ -11,7 +11,7 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ENTRAS_ADDRESS = "https://provisioning.example"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OAuthClient:
     """One client at one token endpoint; the secret or the assertion may be empty."""
 
@@ -20,6 +20,7 @@ class OAuthClient:
     secret: str = field(default="", repr=False)
     assertion: str = field(default="", repr=False)
     session: requests.Session = field(default_factory=requests.Session)
+    answered: Reply | None = field(default=None, repr=False)
 
     def token(self) -> Reply:
         """Ask for a token with the secret, or else with the assertion (RFC 6749 section 4.4, RFC 7523 section 2.2)."""
@@ -30,9 +31,14 @@ class OAuthClient:
         return self._post({"client_secret": self.secret})
 
     def token_by_assertion(self) -> Reply:
-        """Ask with an assertion, without a scope and with Entra's own parameter `baseAddress`."""
-        proof = {"client_assertion": self.assertion, "client_assertion_type": JWT_BEARER}
-        return self._post({**proof, "baseAddress": ENTRAS_ADDRESS})
+        """Ask with an assertion, without a scope and with Entra's own parameter `baseAddress`.
+
+        It is sent once only, since a server may refuse it the second time (RFC 7523 section 3, `jti`).
+        """
+        if self.answered is None:
+            proof = {"client_assertion": self.assertion, "client_assertion_type": JWT_BEARER}
+            self.answered = self._post({**proof, "baseAddress": ENTRAS_ADDRESS})
+        return self.answered
 
     def _post(self, credentials: dict[str, str]) -> Reply:
         form = {"grant_type": "client_credentials", "client_id": self.client_id, **credentials}

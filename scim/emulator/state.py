@@ -70,7 +70,7 @@ class SyncState:
         first, *lines = path.read_text(encoding="utf-8").split("\n")
         header = _parsed(first)
         if not isinstance(header, list) or header[:1] != [HEADER]:
-            raise InvalidState(f"{path} is no state file of flask okta sync; name another file with --state.")
+            raise InvalidState(f"{path} is no state file of a sync; name another file with --state.")
         if header[1] != self.base:
             raise InvalidState(f"{path} holds ids of {header[1]}, not of {self.base}; name another file with --state.")
         for line in lines:

@@ -11,6 +11,7 @@ from flask import Flask
 from scim.emulator.sample import sample_organisation
 from tests.conftest import MakeApp, MakeServer
 from tests.support.commands import run_json
+from tests.support.jwt import claims, key_set, new_key, signed
 
 WARNED = {"gallery.schema_discoverability", "validator.create_user"}
 
@@ -116,3 +117,32 @@ def test_a_base_url_that_lacks_a_part_gets_one_that_answers(make_server: MakeSer
         result = run_entra(app, "test", "--only", "connection", "--url", url, "--key", key)
         assert result.exit_code == 1
         assert f"try --url {server.base_url}." in result.stderr
+
+
+def test_tokens_by_secret_and_by_workload_identity(make_server: MakeServer, app: Flask, tmp_path: Path) -> None:
+    server = make_server(settings={"PERCH_FUSE": "off"})
+    server.start()
+    made = json.loads(server.flask("keys", "create", "Entra", "--idp", "entra", "--oauth", "--json"))
+    key, keys, token = new_key(kind="RSA"), tmp_path / "keys.json", tmp_path / "token.txt"
+    keys.write_text(json.dumps(key_set(key)))
+    trusted = (
+        "--issuer",
+        "https://login.example/v2.0",
+        "--subject",
+        "object",
+        "--audience",
+        "app",
+        "--jwks",
+        str(keys),
+    )
+    server.flask("keys", "trust", made["id"], *trusted)
+    token.write_text(signed(key, claims("https://login.example/v2.0", "object", "app"), "RS256"))
+    token_url = f"{server.base_url.removesuffix('/scim/v2')}/oauth/token"
+    words = ["--url", server.base_url, "--token-url", token_url, "--client-id", made["clientId"]]
+    result = app.test_cli_runner(env={"PERCH_CLIENT_SECRET": made["clientSecret"]}).invoke(
+        args=["entra", "test", *words, "--client-assertion", str(token), "--only", "gallery", "--json"]
+    )
+    found = {row["id"].removeprefix("gallery."): row for row in json.loads(result.stdout)["results"]}
+    assert found["validate_credentials"]["got"] == found["federated_identity"]["got"] == "a token for 60 minutes"
+    assert result.exit_code == 0
+    assert made["clientSecret"] not in result.output
