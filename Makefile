@@ -28,7 +28,7 @@ except (OSError, ValueError, OverflowError) as error:
 endef
 export PORT_IS_FREE
 
-.PHONY: run test test-long test-min bench attack soak check lint types format readme screenshots requirements audit sbom image \
+.PHONY: run test test-long test-openapi test-min bench attack soak check lint types format readme openapi screenshots requirements audit sbom image \
 	clean
 .NOTPARALLEL:
 
@@ -56,6 +56,10 @@ test: $(VENV)/dev.stamp
 # Only the tests that take minutes: many rounds of kill -9, long load.
 test-long: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -m long
+
+# Whether a real server does what scim/web/openapi.json says, for inputs made from it; test-long has it, too.
+test-openapi: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest -m "long or not long" tests/web/test_openapi.py
 
 # With the oldest versions that requirements.in allows; TESTS=tests/protocol/test_patch.py runs some of the tests.
 test-min: $(MINIMUM)/stamp
@@ -105,6 +109,10 @@ screenshots: $(VENV)/dev.stamp
 readme: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.support.readme
 	$(BIN)/python -m tests.bench.report
+
+# The description of the API, from schemas and blueprints.
+openapi: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.support.openapi
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .

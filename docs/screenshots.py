@@ -1,7 +1,7 @@
 """Make the screenshots of the documentation: `python docs/screenshots.py`; needs Chromium and the test requirements.
 
-With `--all FOLDER` it pictures every page with 500 people in light, in dark and on a phone, to be looked at after a
-change of the console (`make screenshots`).
+With `--all FOLDER` it pictures every page with 500 people, in light and in dark, in a window and on a phone, to be
+looked at after a change of the console (`make screenshots`).
 """
 
 import os
@@ -49,9 +49,13 @@ PAGES = {
     "quirks": "/console/requests/quirks",
     "request": "/console/requests/1",
     "role-remove": "/console/role/remove?slug=managed%3Ainbox_agent",
+    "user-deactivated": "/console/users/{deactivated}",
+    "group-role": "/console/groups/{everybody}/roles?slug=managed%3Aviewer",
+    "everybody": "/console/groups/{everybody}",
+    "users-none": "/console/users?q=nobody&state=deactivated&group=Finance",
     "not-found": "/console/nothing",
 }
-THEMES = (("light", WIDE), ("dark", WIDE), ("phone", PHONE))
+THEMES = (("light", WIDE), ("dark", WIDE), ("phone", PHONE), ("phone-dark", PHONE))
 WHOLE = {"okta", "user", "group", "webhook", "webhooks"}
 MANY, FEW = 500, 64
 SHOWN = {
@@ -81,7 +85,7 @@ def walk(server: PerchServer, folder: Path, chosen: set[str]) -> None:
         server.flask("webhooks", "resume", webhook["id"])
     with chromium() as browser:
         for theme, size in THEMES:
-            page = new_page(browser, viewport=size, color_scheme="dark" if theme == "dark" else "light")
+            page = new_page(browser, viewport=size, color_scheme="dark" if theme.endswith("dark") else "light")
             page.goto(f"{server.origin}/console/")
             take(page, folder, f"sign-in-{theme}", chosen)
             sign_in(page, server.origin, PASSWORD)

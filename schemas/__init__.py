@@ -1,13 +1,16 @@
 """What a SCIM resource is: attributes, resource types, filters and messages (RFC 7643, RFC 7644); no I/O."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from marshmallow import ValidationError
+from marshmallow.fields import Field
 
+from schemas.declarations import Declaration, title_of
 from schemas.errors import InvalidSyntax
-from schemas.fields import from_storage, json_type
+from schemas.fields import Attribute, from_storage, json_type
 from schemas.group import GroupSchema
-from schemas.resource import Document, ResourceSchema
+from schemas.resource import Document, Extension, ResourceSchema
 from schemas.role import RoleSchema
 from schemas.user import UserSchema
 from schemas.values import invalid_value
@@ -16,13 +19,16 @@ from schemas.values import invalid_value
 class ResourceType:
     """A resource type (RFC 7643 section 6): a schema and the endpoint of the resources that have it.
 
-    `derived` dumps the attributes that are not in the stored document.
+    `derived` dumps the attributes that are not in the stored document; `version` is that of the declared attributes.
     """
 
-    def __init__(self, schema: ResourceSchema) -> None:
+    def __init__(self, schema: ResourceSchema, version: int = 0) -> None:
         self.schema = schema
+        self.version = version
         self.derived = type(schema)(only=schema.Meta.derived)
         self.name = schema.Meta.name
+        # The attributes whose values storage indexes.
+        self.indexed = tuple(bound for bound in schema.paths() if bound.leaf.number)
         self.endpoint = f"/{self.name}s"
         # Clients may only read resources whose attributes are all readOnly.
         self.writable = not all(field.readOnly for field in schema.core.values())
@@ -55,13 +61,36 @@ class ResourceType:
 
 
 class ResourceTypes(dict[str, ResourceType]):
-    """The resource types of a deployment, looked up by name; made once, since making a schema takes 0.1 ms."""
+    """The resource types of a deployment, looked up by name; made once, since making a schema takes 0.1 ms.
 
-    def __init__(self, *schemas: ResourceSchema) -> None:
-        found = [ResourceType(schema) for schema in schemas or (UserSchema(), GroupSchema(), RoleSchema())]
+    `version` is that of the declared attributes; storage refuses writes by types that are out of date.
+    """
+
+    def __init__(self, *schemas: ResourceSchema, version: int = 0) -> None:
+        found = [ResourceType(schema, version) for schema in schemas or (UserSchema(), GroupSchema(), RoleSchema())]
         super().__init__({kind.name: kind for kind in found})
+        self.version = version
+
+    @classmethod
+    def of(cls, declared: Mapping[int, Declaration], version: int) -> "ResourceTypes":
+        """Return the built-in resource types with declared attributes, each under its number."""
+        return cls(*(_extended(schema, declared) for schema in (UserSchema, GroupSchema, RoleSchema)), version=version)
 
     @property
     def writable(self) -> dict[str, ResourceType]:
         """The resource types that clients may write, by endpoint."""
         return {kind.endpoint: kind for kind in self.values() if kind.writable}
+
+
+def _extended(schema: type[ResourceSchema], declared: Mapping[int, Declaration]) -> ResourceSchema:
+    """Return a schema with an extension for each URN of the attributes that its type declares."""
+    by_urn: dict[str, dict[str, Attribute]] = {}
+    for number, one in declared.items():
+        if one.resource == schema.Meta.name:
+            by_urn.setdefault(one.schema, {})[one.name] = one.field(number)
+    extensions: dict[str, Field[Any]] = {
+        f"declared{position}": Extension(attributes, urn, title_of(urn), "Attributes that this workspace declares")
+        for position, (urn, attributes) in enumerate(by_urn.items())
+    }
+    made = cast(type[ResourceSchema], schema.from_dict(extensions, name=schema.__name__)) if extensions else schema
+    return made()

@@ -56,6 +56,11 @@ def typed(text: str) -> str:
     return stored((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC))
 
 
+def in_words(stored: str) -> str:
+    """Return an instant for a sentence, to the minute."""
+    return f"{stored[:10]} at {stored[11:16]} UTC"
+
+
 def from_seconds(seconds: float) -> str:
     """Return seconds since 1970 as stored text."""
     return stored(datetime.fromtimestamp(seconds, UTC))

@@ -14,6 +14,7 @@ SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 
 DEFAULT_RESULTS, MAX_RESULTS = 100, 1000
 MAX_OPERATIONS = 1000
+USUAL_TYPES = ("work", "home", "other")
 # Seconds.
 CURSOR_TIMEOUT = 3600
 
@@ -26,6 +27,13 @@ AUTHENTICATION: tuple[Document, ...] = (
         "primary": True,
     },
     {
+        "type": "oauth2",
+        "name": "OAuth 2.0 client credentials",
+        "description": "An access token from the token endpoint, for a client secret or a signed assertion.",
+        "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        "primary": False,
+    },
+    {
         "type": "httpbasic",
         "name": "Access key as password",
         "description": "An access key sent as the password of HTTP Basic; the name is free.",
@@ -35,10 +43,13 @@ AUTHENTICATION: tuple[Document, ...] = (
 )
 
 
-def service_provider_config(base: str, max_payload: int, security_events: bool = False) -> Document:
+def service_provider_config(
+    base: str, max_payload: int, security_events: bool = False, conformant: bool = False
+) -> Document:
     """Return what Perch supports (RFC 7643 section 5, RFCs 9865 and 9967 sections 4); `max_payload` is in bytes.
 
     `securityEvents` is left out until such events are in use, as RFC 9967 allows: strict clients refuse the attribute.
+    `conformant` says that the caller's key follows the interop profile (draft-zollner-scim-interop-profile).
     """
     events = {"securityEvents": {"asyncRequest": "none", "eventUris": list(EVENT_URIS)}} if security_events else {}
     return {
@@ -58,6 +69,7 @@ def service_provider_config(base: str, max_payload: int, security_events: bool =
             "cursorTimeout": CURSOR_TIMEOUT,
         },
         **events,
+        **({"interopProfileConformant": True} if conformant else {}),
         "authenticationSchemes": [dict(scheme) for scheme in AUTHENTICATION],
         "meta": _meta("ServiceProviderConfig", f"{base}/ServiceProviderConfig"),
     }
@@ -80,8 +92,26 @@ def type_documents(types: ResourceTypes, base: str) -> list[Document]:
     ]
 
 
-def schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
-    """Return all schemas as one key sees them (RFC 7643 section 7): `roles` as strings or as objects."""
+def schema_documents(
+    types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str, exact: bool = False
+) -> list[Document]:
+    """Return all schemas as one key sees them (RFC 7643 section 7): `roles` as strings or as objects.
+
+    `exact` is for a key that follows a profile: without attributes that are never returned, and with canonicalValues
+    for every `type` of a multi-valued attribute. Others do not see those of `roles.type`: they would keep Entra from
+    mapping `roles[primary eq "True"]`.
+    """
+    documents = _schema_documents(types, base, slugs, roles_as)
+    for document in documents if exact else ():
+        document["attributes"] = [each for each in document["attributes"] if each["returned"] != "never"]
+        for attribute in document["attributes"]:
+            for sub in attribute.get("subAttributes", ()) if attribute["multiValued"] else ():
+                if sub["name"] == "type":
+                    sub.setdefault("canonicalValues", list(USUAL_TYPES))
+    return documents
+
+
+def _schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
     found = []
     for schema in (kind.schema for kind in types.values()):
         shown = [_for_key(field, slugs, roles_as) for field in schema.core.values()]

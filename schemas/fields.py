@@ -49,6 +49,8 @@ class Attribute(fields.Field[Any]):
     has_required_parts = False
     # Whether it is a sub-attribute.
     is_part = False
+    # Of the declaration under which storage indexes its values; 0 if it does not.
+    number = 0
     name: str
 
     def __init__(
@@ -107,7 +109,8 @@ class Attribute(fields.Field[Any]):
         if not isinstance(value, list):
             note(Tolerance.LONE_ELEMENT, self.name)
             value = [value]
-        return self.read_elements(value)
+        found = self.read_elements(value)
+        return found if self.kind == "complex" else self.distinct(found)
 
     def read_elements(self, values: list[Any]) -> list[Any]:
         """Return the canonical form of the elements; errors are keyed by the element's 0-based index.
@@ -126,6 +129,13 @@ class Attribute(fields.Field[Any]):
         if errors:
             raise ValidationError(errors)
         return found
+
+    def distinct(self, elements: Sequence[Any]) -> list[Any]:
+        """Return each element once (RFC 7643 section 2.4): of equal ones the first."""
+        kept: dict[Any, Any] = {}
+        for element in elements:
+            kept.setdefault(self.folded(element), element)
+        return list(kept.values())
 
     def is_empty(self, item: Any) -> bool:
         """Tell whether an element was sent without a value."""
@@ -306,7 +316,7 @@ class Complex(Attribute):
             element["primary"] = False
         return self.distinct(found)
 
-    def distinct(self, elements: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    def distinct(self, elements: Sequence[Any]) -> list[Any]:
         """Return each element once (RFC 7643 section 2.4): of equal ones the first, primary if any of them is."""
         kept: dict[Any, dict[str, Any]] = {}
         for element in elements:
@@ -345,7 +355,7 @@ class Complex(Attribute):
             if is_unassigned(item) and (field is None or field.is_cleared_by(item)):
                 continue
             if field is None:
-                ignore(self.name, key)
+                self.skip(key, item)
             elif not field.readOnly:
                 try:
                     one = field.read(item)
@@ -360,6 +370,10 @@ class Complex(Attribute):
         if errors:
             raise ValidationError(errors)
         return {name: found[name] for name in self.subAttributes if name in found} if len(found) > 1 else found
+
+    def skip(self, key: str, value: Any) -> None:
+        """Leave out a key that is no sub-attribute."""
+        ignore(self.name, key)
 
     def read_plain(self, value: Any) -> dict[str, Any]:
         """Return the object that a plain value stands for: the one in JSON text, or one with the string as `value`."""
@@ -377,18 +391,3 @@ class Complex(Attribute):
         if not isinstance(value, dict):
             return value
         return {name: value[name] for name in self.subAttributes if name in value}
-
-
-def plural(description: str, value: Attribute, types: Sequence[str] = (), **characteristics: Any) -> Complex:
-    """Declare a multi-valued attribute with the default sub-attributes of RFC 7643 section 2.4."""
-    return Complex(
-        {
-            "value": value,
-            "display": String("A human-readable name of the value."),
-            "type": String("A label of the value's function.", canonicalValues=types),
-            "primary": Boolean("Whether this is the preferred value; true at most once."),
-        },
-        description,
-        multiValued=True,
-        **characteristics,
-    )

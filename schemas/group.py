@@ -68,4 +68,4 @@ class GroupSchema(ResourceSchema):
         multiValued=True,
     )
 
-    access = Extension(GroupAccess)
+    access = Extension.of(GroupAccess)

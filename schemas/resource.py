@@ -6,11 +6,12 @@ from typing import Any, ClassVar, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, post_load, pre_dump, pre_load
 
+from schemas.dropped import note_dropped
 from schemas.fields import SHORT_TEXT, Attribute, Complex, DateTime, Reference, String, is_unassigned
 from schemas.json import CompactJson
 from schemas.json_text import read_json_text
-from schemas.tolerances import Tolerance, ignore, note
-from schemas.urns import former_names, names_schema, note_former
+from schemas.tolerances import Tolerance, ignore, note, refuse_in_profile
+from schemas.urns import former_names, names_schema, note_former, unknown_schemas
 
 Document = dict[str, Any]
 
@@ -60,14 +61,24 @@ class ScimSchema(Schema):
 class Extension(Complex):
     """An extension of a resource's schema (RFC 7643 section 3.3): an object in the document, under the schema's URN."""
 
-    def __init__(self, schema: type[ScimSchema]) -> None:
-        super().__init__(cast(dict[str, Attribute], schema().fields), schema.Meta.description)
+    def __init__(self, attributes: Mapping[str, Attribute], urn: str, title: str, description: str) -> None:
+        super().__init__(attributes, description)
         for field in self.subAttributes.values():
             field.is_part = False
-        self.title = schema.Meta.name
-        self.name = self.data_key = schema.Meta.urn
+        self.title = title
+        self.name = self.data_key = urn
         # Whether Perch computes all its attributes; every resource has such an extension.
         self.computed = all(field.readOnly for field in self.subAttributes.values())
+
+    @classmethod
+    def of(cls, schema: type[ScimSchema]) -> "Extension":
+        """Return the extension that a schema declares."""
+        meta = schema.Meta
+        return cls(cast(dict[str, Attribute], schema().fields), meta.urn, meta.name, meta.description)
+
+    def skip(self, key: str, value: Any) -> None:
+        super().skip(key, value)
+        note_dropped(self.name, key, value)
 
     def write(self, value: Document) -> Document:
         return {name: field.write(value[name]) for name, field in self.subAttributes.items() if name in value}
@@ -134,6 +145,8 @@ class ResourceSchema(ScimSchema):
             return data
         if not names_schema(data, self.urn):
             raise ValidationError(f"must contain {self.urn} for a {self.Meta.name}.", "schemas")
+        for urn in unknown_schemas(data, self._urns):
+            refuse_in_profile(f"schemas: {urn[:200]} is no schema of a {self.Meta.name}")
         return self._named(data)
 
     @post_load
@@ -218,6 +231,8 @@ class ResourceSchema(ScimSchema):
             if isinstance(field, Extension):
                 self._place(found, field, _read_text(key, value))
             elif field is not None:
+                if field.returned == "never":
+                    refuse_in_profile(f"{key}: /Schemas has no such attribute")
                 found[field.name] = value
             elif self.declared_urn(key) == self.urn and isinstance(inner := _read_text(key, value), dict):
                 note(Tolerance.MISPLACED_ATTRIBUTE, key)
@@ -227,6 +242,7 @@ class ResourceSchema(ScimSchema):
                 self._place(found, extension, {key: value})
             else:
                 ignore(key)
+                note_dropped(self.urn, key, value)
                 found[key] = value
         return found
 

@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar, Token
 from enum import Enum
+from typing import Any
 
 from schemas.errors import (
     InvalidFilter,
@@ -69,14 +70,18 @@ REFUSALS: dict[Tolerance, type[ScimError]] = {
 class UsedTolerances(dict[Tolerance, str]):
     """The tolerances that a request needed, each with its first example, and the attributes that Perch ignored.
 
-    `expected` tolerances are not recorded: the schemas that this key is shown require them.
+    `expected` tolerances are not recorded: the schemas that this key is shown require them. A `profile` key is strict,
+    and unknown attributes are refused.
     """
 
     def __init__(self, strict: bool = False) -> None:
         super().__init__()
         self.strict = strict
+        self.profile = False
         self.expected: frozenset[tuple[Tolerance, str]] = frozenset()
         self.ignored: dict[str, None] = {}
+        # Attributes that no schema has, by schema and name, each with the shape of its value (schemas.dropped).
+        self.dropped: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 _used: ContextVar[UsedTolerances | None] = ContextVar("tolerances", default=None)
@@ -92,19 +97,49 @@ def note(tolerance: Tolerance, example: str = "") -> None:
         return
     if used.strict:
         shown = f" ({example[:LONGEST_NAME]})" if example else ""
+        reason, way = ("follows a profile", "--profile none") if used.profile else ("is strict", "--no-strict")
         raise REFUSALS.get(tolerance, InvalidSyntax)(
-            f"This access key is strict and the request needs a tolerance: {tolerance.value}{shown}. "
-            f"Correct the request, or allow it with: flask keys set ID --no-strict."
+            f"This access key {reason} and the request needs a tolerance: {tolerance.value}{shown}. "
+            f"Correct the request, or allow it with: flask keys set ID {way}."
         )
     used.setdefault(tolerance, example[:LONGEST_NAME])
 
 
 def ignore(name: str, part: str = "") -> None:
-    """Record that Perch ignored an attribute, or the `part` of one, that no schema has (RFC 7644 section 3.3)."""
+    """Record that Perch ignored an attribute, or the `part` of one, that no schema has (RFC 7644 section 3.3).
+
+    :raises InvalidSyntax: for a key that follows a profile.
+    """
     used = _used.get()
-    if used is not None and len(used.ignored) < MOST_IGNORED:
-        joint = "" if not part else ":" if ":" in name else "."
-        used.ignored.setdefault(f"{name}{joint}{part}"[:LONGEST_NAME])
+    if used is None:
+        return
+    joint = "" if not part else ":" if ":" in name else "."
+    full = f"{name}{joint}{part}"[:LONGEST_NAME]
+    refuse_in_profile(f"{full}: /Schemas has no such attribute")
+    if len(used.ignored) < MOST_IGNORED:
+        used.ignored.setdefault(full)
+
+
+def follows_profile() -> bool:
+    """Tell whether the key of the current request follows a profile (`flask keys set ID --profile`)."""
+    used = _used.get()
+    return used is not None and used.profile
+
+
+def refuse_in_profile(text: str) -> None:
+    """Refuse what a key that follows a profile may not send; does nothing for others.
+
+    :raises InvalidSyntax: with the text.
+    """
+    if follows_profile():
+        raise InvalidSyntax(
+            f"{text}, and this access key follows a profile that forbids it (flask keys set --profile)."
+        )
+
+
+def current() -> UsedTolerances | None:
+    """Return those of the current request; None outside a request."""
+    return _used.get()
 
 
 def start(strict: bool = False) -> tuple[UsedTolerances, "Token[UsedTolerances | None]"]:

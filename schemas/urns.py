@@ -1,7 +1,7 @@
 """The URNs of schemas and messages, and their names before RFC 7643 and RFC 7644."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from itertools import product
 from typing import Any
@@ -10,6 +10,13 @@ from schemas.fields import is_unassigned
 from schemas.tolerances import Tolerance, note
 
 _REGISTERED = re.compile(r"urn:ietf:params:scim:([a-z:]+):2\.0:(\w+)")
+# RFC 8141 section 2, as long as a declared URN may be; names as RFC 7643 section 2.1 has them.
+URN = re.compile(r"(?ai)urn:[a-z0-9][a-z0-9-]{0,30}[a-z0-9]:(?:[a-z0-9._~!$&'()*+,;=:@/-]|%[0-9a-f]{2})+")
+LONGEST_URN = 200
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
+SUB_NAME = re.compile(r"\$?[A-Za-z][A-Za-z0-9_-]{0,99}")
+# The resource types that may have attributes beside the built-in ones.
+RESOURCES = ("User", "Group")
 _URI = re.compile(r"urn:|[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -29,6 +36,12 @@ def names_schema(body: Mapping[str, Any], urn: str, title: str = "") -> bool:
     if former is not None:
         note_former(former, urn)
     return former is not None
+
+
+def unknown_schemas(body: Mapping[str, Any], known: Collection[str]) -> list[str]:
+    """Return those texts in `schemas` that are none of the known URNs, which are in lower case."""
+    sent = next((value for key, value in body.items() if key.lower() == "schemas"), None)
+    return [str(one) for one in (sent if isinstance(sent, list) else ()) if str(one).lower() not in known]
 
 
 @cache
@@ -57,3 +70,9 @@ def note_former(sent: str, urn: str) -> None:
 def begins_with_uri(path: str) -> bool:
     """Tell whether a path begins with the URI of a schema, of whatever schema (RFC 7644 section 3.10)."""
     return _URI.match(path) is not None
+
+
+def default_resource(urn: str) -> str:
+    """Return the resource type that a URN ends with, or ""."""
+    end = urn.rpartition(":")[2].lower()
+    return next((name for name in RESOURCES if name.lower() == end), "")

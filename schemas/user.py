@@ -1,11 +1,12 @@
 """The schema of users with the enterprise and the access extension (RFC 7643 sections 4.1 and 4.3)."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.fields import SHORT_TEXT, Binary, Boolean, Complex, Reference, String, plural
+from schemas.fields import SHORT_TEXT, Attribute, Binary, Boolean, Complex, Reference, String
 from schemas.json_text import read_json_text
 from schemas.resource import Extension, ResourceSchema, ScimSchema
 from schemas.text import compose
@@ -18,6 +19,21 @@ ACCESS_URN = "urn:perch:scim:schemas:extension:access:1.0:User"
 SLUG = re.compile(r"(?!(\.|%2[Ee]){1,2}\Z)[^\s\x00-\x1f\x7f-\x9f]{1,255}")
 PHONES = ["work", "home", "mobile", "fax", "pager", "other"]
 MESSENGERS = ["aim", "gtalk", "icq", "xmpp", "msn", "skype", "qq", "yahoo"]
+
+
+def plural(description: str, value: Attribute, types: Sequence[str] = (), **characteristics: Any) -> Complex:
+    """Declare a multi-valued attribute with the default sub-attributes of RFC 7643 section 2.4."""
+    return Complex(
+        {
+            "value": value,
+            "display": String("A human-readable name of the value."),
+            "type": String("A label of the value's function.", canonicalValues=types),
+            "primary": Boolean("Whether this is the preferred value; true at most once."),
+        },
+        description,
+        multiValued=True,
+        **characteristics,
+    )
 
 
 class Slug(String):
@@ -200,5 +216,5 @@ class UserSchema(ResourceSchema):
     )
     x509Certificates = plural("Certificates.", Binary("A DER certificate in base64."))
 
-    enterprise = Extension(EnterpriseUser)
-    access = Extension(UserAccess)
+    enterprise = Extension.of(EnterpriseUser)
+    access = Extension.of(UserAccess)

@@ -7,6 +7,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from schemas.declarations import DeclarationSchema, together
+from schemas.fields import LONG_TEXT
 from schemas.text import compose
 from schemas.user import SLUG
 
@@ -20,7 +22,10 @@ TEXT: dict[str, Any] = {
 }
 NO_TABLES_OF_ROLES = 'This must be tables with a slug each; write [roles."SLUG"] before each.'
 WRONG_SLUG = "A slug has 1 to 255 characters without spaces, such as managed:inbox_agent, and is not '.' or '..'."
-ENOUGH = validate.Regexp(r"(?s)(?=.*\S).{1,1000}\Z", error="This must have 1 to 1000 characters, not only spaces.")
+# As long as a role's name can be that a provider sent, so that each export can be applied.
+ENOUGH = validate.Regexp(
+    rf"(?s)(?=.*\S).{{1,{LONG_TEXT}}}\Z", error=f"This must have 1 to {LONG_TEXT} characters, not only spaces."
+)
 
 
 class Table(Schema):
@@ -39,7 +44,8 @@ class RoleTable(Table):
 
     name = fields.String(validate=ENOUGH, error_messages=TEXT)
     description = fields.String(
-        validate=validate.Length(max=1000, error="This must have at most 1000 characters."), error_messages=TEXT
+        validate=validate.Length(max=LONG_TEXT, error=f"This must have at most {LONG_TEXT} characters."),
+        error_messages=TEXT,
     )
     granted_by = fields.String(
         validate=validate.OneOf(("any", "scim", "hand"), error='This must be "any", "scim" or "hand".'),
@@ -60,7 +66,7 @@ class RuleTable(Table):
 
 
 # The arrays of tables with the schema of a table. Roles are no array: their tables have names.
-ARRAYS: dict[str, Schema] = {"group_rules": RuleTable()}
+ARRAYS: dict[str, Schema] = {"group_rules": RuleTable(), "attributes": DeclarationSchema()}
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -84,6 +90,8 @@ def load(document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
             found[name] = schema.load(tables, many=True) if isinstance(tables, list) else _refuse_section(name)
         except ValidationError as error:
             messages[name] = error.messages
+    if "attributes" in found and (apart := together(found["attributes"])):
+        messages["attributes"] = apart
     return found, list(faults(messages))
 
 

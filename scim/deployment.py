@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from schemas import ResourceTypes
 from scim.service.derived_cache import DerivedCache
 from scim.settings import Settings
-from storage import workspace
+from storage import attributes, workspace
 from storage.database import Database
 from storage.repository import Repository
 
@@ -16,9 +16,9 @@ class Perch:
 
     settings: Settings
     database: Database
-    resource_types: ResourceTypes = field(default_factory=ResourceTypes)
     repository: Repository = field(init=False)
     derived_cache: DerivedCache = field(default_factory=DerivedCache)
+    _types: ResourceTypes = field(default_factory=ResourceTypes)
     _workspace: str = ""
 
     def __post_init__(self) -> None:
@@ -39,6 +39,19 @@ class Perch:
                 kept = str(workspace.get(connection, "id"))
             self._workspace = self.settings["PERCH_WORKSPACE"] or kept
         return self._workspace
+
+    @property
+    def resource_types(self) -> ResourceTypes:
+        """The resource types with the attributes that the workspace declares now."""
+        with self.database.read() as connection:
+            return self.types_of(attributes.version(connection))
+
+    def types_of(self, version: int) -> ResourceTypes:
+        """Return `resource_types`, made anew when the declarations have another version than at the last call."""
+        if version != self._types.version:
+            with self.database.read() as connection:
+                self._types = attributes.resource_types(connection)
+        return self._types
 
     @property
     def base_path(self) -> str:

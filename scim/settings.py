@@ -90,12 +90,39 @@ def _hosts(text: str) -> frozenset[str]:
     return frozenset(hosts)
 
 
+def _issuer(text: str) -> str:
+    if text and not re.fullmatch(r"https://[^\s?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#]*)?", text):
+        raise ValueError(
+            "must be a URL that begins with https:// (http:// on this machine only), as the provider has it"
+        )
+    return text
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 SETTINGS = (
     Setting("PERCH_DATABASE", "perch.db", str, "Path of the SQLite file; flask init and the server create it."),
     Setting("PERCH_WORKSPACE", "", _workspace, "Workspace id in the base URL; empty: generated at the first start."),
     Setting("PERCH_PUBLIC_URL", "", _origin, "Origin at which clients reach Perch; empty: taken from each request."),
     Setting(
         "PERCH_ADMIN_PASSWORD", "", _secret(12), "Console password; empty: the one from flask init.", secret=True
+    ),
+    Setting(
+        "PERCH_CONSOLE_PASSWORD", "on", _switch, "Whether the password opens the console; off needs PERCH_OIDC_ISSUER."
+    ),
+    Setting("PERCH_OIDC_ISSUER", "", _issuer, "OpenID provider with which administrators sign in; empty: none."),
+    Setting("PERCH_OIDC_CLIENT_ID", "", str, "Perch's client id at the OpenID provider."),
+    Setting("PERCH_OIDC_CLIENT_SECRET", "", str, "Perch's client secret at the OpenID provider.", secret=True),
+    Setting(
+        "PERCH_OIDC_ADMINS", "", _list,
+        "Who may sign in, separated by commas: values of the claim, or role:SLUG for people with that role in Perch.",
+    ),
+    Setting("PERCH_OIDC_CLAIM", "email", str, "The claim by which Perch knows administrators."),
+    Setting(
+        "PERCH_OIDC_VERIFIED", "claim", _choice("claim", "issuer"),
+        "Which e-mail addresses count: with email_verified only, or also where the provider never says.",
     ),
     Setting(
         "PERCH_UNKNOWN_ROLES", "reject", _choice("reject", "create", "ignore"),
@@ -127,6 +154,7 @@ SETTINGS = (
         "PERCH_KEY_RATE", "0", _whole(0, 10_000),
         "Requests per second of one key to one worker, four times as many in any 4 s; 0: any number.",
     ),
+    Setting("PERCH_TOKEN_MINUTES", "60", _whole(5, 360), "Minutes that an access token of an OAuth client works."),
     Setting("PERCH_TRUSTED_PROXIES", "0", _whole(0, 16), "Number of proxies whose X-Forwarded-* are trusted."),
     Setting("PERCH_JOURNAL_DAYS", "365", _whole(1, 36500), "Days that journal entries are kept."),
     Setting("PERCH_EVENTS_DAYS", "30", _whole(1, 3650), "Days that events for applications are kept."),
@@ -183,7 +211,18 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             shown = setting.file_variable if setting.name in files else setting.name
             value = "" if setting.secret else f"={text!r}"
             raise WrongSetting(f"{shown}{value} {error}. {setting.help}") from None
+    _check_sign_in(values)
     return Settings(values, given, files)
+
+
+def _check_sign_in(values: Mapping[str, Any]) -> None:
+    """Refuse settings by which nobody could sign in to the console."""
+    needed = [f"PERCH_OIDC_{name}" for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "ADMINS")]
+    missing = [name for name in needed if not values[name]]
+    if missing and len(missing) < len(needed):
+        raise WrongSetting(f"{', '.join(missing)}: must be set, too, to sign in with the OpenID provider.")
+    if missing and not values["PERCH_CONSOLE_PASSWORD"]:
+        raise WrongSetting(f"PERCH_CONSOLE_PASSWORD=off closes the console unless {', '.join(needed)} are set.")
 
 
 def _from_file(setting: Setting, environment: Mapping[str, str]) -> str:

@@ -8,6 +8,11 @@ from typing import NamedTuple
 from schemas.text import fold
 from storage.resources import COLUMNS, ResourceRow
 
+SELECT = (
+    "SELECT g.seq, g.pattern, (SELECT json_group_array(role) FROM (SELECT role FROM rule_roles WHERE rule = g.seq "
+    "ORDER BY role)) FROM group_rules g"
+)
+
 
 class GroupRule(NamedTuple):
     """A rule: a pattern of group names, in which `*` stands for any text, and the slugs of the roles that it gives."""
@@ -45,17 +50,17 @@ def matches(pattern: str, name: str) -> bool:
 
 def list_all(connection: sqlite3.Connection) -> list[GroupRule]:
     """Return all rules in the order of their patterns."""
-    rows = connection.execute(
-        "SELECT g.seq, g.pattern, (SELECT json_group_array(role) FROM (SELECT role FROM rule_roles WHERE rule = g.seq "
-        "ORDER BY role)) FROM group_rules g ORDER BY g.folded"
-    )
-    return [GroupRule(seq, pattern, tuple(json.loads(roles))) for seq, pattern, roles in rows]
+    return [_rule(*row) for row in connection.execute(f"{SELECT} ORDER BY g.folded")]
 
 
 def find(connection: sqlite3.Connection, pattern: str) -> GroupRule:
     """Return the rule with a pattern, in any case; a rule with the number 0 and no roles where there is none."""
-    same = (rule for rule in list_all(connection) if fold(rule.pattern) == fold(pattern))
-    return next(same, GroupRule(0, pattern, ()))
+    row = connection.execute(f"{SELECT} WHERE g.folded = ?", (fold(pattern),)).fetchone()
+    return _rule(*row) if row else GroupRule(0, pattern, ())
+
+
+def _rule(seq: int, pattern: str, roles: str) -> GroupRule:
+    return GroupRule(seq, pattern, tuple(json.loads(roles)))
 
 
 def store(connection: sqlite3.Connection, pattern: str, roles: Sequence[str]) -> GroupRule:

@@ -279,12 +279,9 @@ def _reach(connection: sqlite3.Connection, identifier: str, created: int) -> tup
 
 def _packed_ids(connection: sqlite3.Connection, seqs: Collection[int]) -> tuple[bytes, bool]:
     """Return the ids of resources as bytes, and whether a group is among them."""
-    (text, nested) = connection.execute(
-        "SELECT ifnull(group_concat(replace(r.id, '-', ''), ''), ''), ifnull(max(r.type = 'Group'), 0) "
-        "FROM json_each(?) i CROSS JOIN resources r ON r.seq = i.value",
-        (json.dumps(list(seqs)),),
-    ).fetchone()
-    return bytes.fromhex(text), bool(nested)
+    sql = "SELECT r.id, r.type = 'Group' FROM json_each(?) i CROSS JOIN resources r ON r.seq = i.value"
+    rows = connection.execute(sql, (json.dumps(list(seqs)),)).fetchall()
+    return b"".join(_packed(one) for one, _ in rows if ID.fullmatch(one)), any(nested for _, nested in rows)
 
 
 def _packed(identifier: str) -> bytes:

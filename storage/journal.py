@@ -36,7 +36,8 @@ class JournalEntry:
 class Author:
     """The author of a change: the actor, the id of the request, and the stored instant when it was read completely.
 
-    Actors are `key:ID`, `console:SESSION`, `command:OSUSER`, `address:ADDRESS` (of an unknown caller), `delivery`.
+    Actors are `key:ID`, `person:NAME` (in the console), `console:SESSION`, `command:OSUSER`, `address:ADDRESS` (of an
+    unknown caller), `delivery`.
     `received` is "" where there is no request.
     """
 

@@ -8,12 +8,19 @@ from storage.mentions import Mentions
 from storage.sql.fragments import where
 from storage.sql.tables import columns
 
+# Clients choose the names, so each kind has a limit per key.
 NAMES_PER_KEY = 500
+DROPPED_PER_KEY = 200
+DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class Quirk:
-    """A habit of a client; `kind` is `tolerance` (name of schemas.tolerances) or `ignored` (name of an attribute)."""
+    """A habit of a client.
+
+    `kind` is `tolerance` (name of schemas.tolerances), `ignored` (name of an attribute), or `dropped` (full name of an
+    attribute that could be declared, with the JSON text of its shape as the example).
+    """
 
     key: str
     kind: str
@@ -25,15 +32,15 @@ class Quirk:
 
 
 def add(connection: sqlite3.Connection, seen: Iterable[Quirk]) -> None:
-    """Add new sightings to the counts, with the newest example; clients choose the names, so a key has a limit."""
+    """Add new sightings to the counts, with the newest example, up to the limit of a key."""
     for quirk in seen:
         connection.execute(
             f"INSERT INTO quirks ({columns(Quirk)}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 "
-            "WHERE (SELECT count(*) FROM quirks WHERE key = ?1) < ?8 "
+            "WHERE (SELECT count(*) FROM quirks WHERE key = ?1 AND kind = ?2) < ?8 "
             "OR EXISTS (SELECT 1 FROM quirks WHERE key = ?1 AND kind = ?2 AND name = ?3) "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count, example = excluded.example, "
             "last = max(last, excluded.last)",
-            (*astuple(quirk), NAMES_PER_KEY),
+            (*astuple(quirk), DROPPED_PER_KEY if quirk.kind == DROPPED else NAMES_PER_KEY),
         )
 
 
@@ -44,9 +51,16 @@ def report(connection: sqlite3.Connection, key: str | None = None) -> list[Quirk
     return [Quirk(*row) for row in connection.execute(sql, chosen.parameters)]
 
 
+def dropped(connection: sqlite3.Connection) -> list[Quirk]:
+    """Return the attributes that Perch dropped and that could be declared, the most frequent first."""
+    sql = f"SELECT {columns(Quirk)} FROM quirks WHERE kind = ? ORDER BY count DESC, name, key"
+    return [Quirk(*row) for row in connection.execute(sql, (DROPPED,))]
+
+
 def forget(connection: sqlite3.Connection, names: Iterable[str]) -> None:
     """Remove every example that mentions one of the names as a whole value."""
     mentions = Mentions(names)
-    rows = connection.execute("SELECT key, kind, name, example FROM quirks").fetchall()
+    sql = "SELECT key, kind, name, example FROM quirks WHERE kind != ?"
+    rows = connection.execute(sql, (DROPPED,)).fetchall()
     found = [(key, kind, name) for key, kind, name, example in rows if mentions.in_text(example)]
     connection.executemany("UPDATE quirks SET example = '' WHERE key = ? AND kind = ? AND name = ?", found)

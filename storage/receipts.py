@@ -27,23 +27,30 @@ _ACKNOWLEDGED = (
 )
 _ROWS = (
     "SELECT x.name, x.id, x.asks, e.request, e.subject, e.seq, e.tag, e.kind, e.at, e.received, "
-    f"e.data ->> '$.user.userName', e.data ->> '$.people', {_TOLD}, {_ACKNOWLEDGED}, r.outcome, r.sessions, r.reason "
-    "FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
+    f"e.data ->> '$.user.userName', e.data ->> '$.people', {_TOLD}, {_ACKNOWLEDGED}, r.outcome, r.sessions, "
+    "r.reason, r.at FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
     f"LEFT JOIN receipts r ON r.application = x.id AND r.event = e.seq WHERE {_IS} AND e.seq > x.begin"
 )
 # The oldest open withdrawal of each application, without a look at those that are done. A webhook has handled every
-# event up to its position that is not in its queue; who pulls, all events up to the last acknowledgement.
+# event up to its position that is not in its queue; who pulls, all events up to the last acknowledgement. Tokens are
+# acknowledged in any order, or refused.
 _OPEN = f"{_IS} AND {_TOLD} AND e.seq > x.begin AND {_ACKNOWLEDGED} IS NULL"
-_LAST = "ifnull((SELECT max(last) FROM acknowledgements WHERE application = x.id), 0)"
+_LAST = (
+    "iif(EXISTS (SELECT 1 FROM event_streams WHERE key = x.key), 0, "
+    "ifnull((SELECT max(last) FROM acknowledgements WHERE application = x.id), 0))"
+)
 _FIRST_OPEN = (
     f"SELECT x.name, (SELECT min(e.seq) FROM events e WHERE {_OPEN} AND e.seq > ifnull(w.position, {_LAST})) AS seq "
     "FROM applications x LEFT JOIN webhooks w ON w.id = x.webhook WHERE NOT x.asks UNION ALL "
     "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook "
     f"JOIN webhook_queue q ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} GROUP BY x.id"
 )
+# The last report of a withdrawal counts, about whichever of its events it is.
 _FAILED = (
     "SELECT x.name, min(r.event) FROM receipts r JOIN applications x ON x.id = r.application "
-    f"WHERE r.outcome = '{FAILED}' GROUP BY x.id"
+    f"JOIN events e ON e.seq = r.event WHERE r.outcome = '{FAILED}' AND NOT EXISTS (SELECT 1 FROM receipts l "
+    "JOIN events o ON o.seq = l.event WHERE l.application = r.application AND o.request = e.request "
+    "AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
 )
 
 
@@ -65,6 +72,7 @@ class _Row(NamedTuple):
     outcome: str | None
     sessions: int | None
     reason: str | None
+    reported: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class Receipt:
     """What became of one request's withdrawal of one person's access, or of many people's, at one application.
 
     Instants are stored text; `acknowledged` is None until the application has acknowledged all events. `outcome` is
-    what it reported, ASKS, NOT_TOLD or None.
+    what it reported, ASKS, NOT_TOLD or None; `told` whether it is told of any of the events.
     """
 
     application: str
@@ -89,11 +97,12 @@ class Receipt:
     outcome: str | None
     sessions: int | None
     reason: str | None
+    told: bool
 
     @property
     def open(self) -> bool:
         """Whether the application may still let the person in."""
-        return self.outcome == FAILED or (self.acknowledged is None and self.outcome not in (ASKS, NOT_TOLD))
+        return self.outcome == FAILED or (self.told and self.acknowledged is None)
 
     @property
     def seconds(self) -> float | None:
@@ -123,17 +132,17 @@ def list_all(
 
 def _receipt(rows: Sequence[_Row]) -> Receipt:
     gravest = min(rows, key=lambda row: WITHDRAWALS.index(row.kind))
-    told = [row for row in rows if row.told]
+    told = [row for row in rows if row.told and not row.asks]
     instants = [row.acknowledged for row in told]
     requested = min(row.received or row.at for row in rows)
     committed = max(requested, *(row.at for row in rows))
-    done = None if gravest.asks or not told or None in instants else max(committed, *filter(None, instants))
-    reported = next((row for row in rows[::-1] if row.outcome), None)
+    done = None if not told or None in instants else max(committed, *filter(None, instants))
+    reported = max((row for row in rows if row.outcome), key=lambda row: (row.reported or "", row.seq), default=None)
     outcome = reported.outcome if reported else ASKS if gravest.asks else None if told else NOT_TOLD
     return Receipt(
         gravest.application, gravest.number, gravest.request, gravest.subject, gravest.kind,
         f"evt_{gravest.seq}_{gravest.tag}", gravest.user, gravest.people, requested, committed, done, outcome,
-        reported.sessions if reported else None, reported.reason if reported else None,
+        reported.sessions if reported else None, reported.reason if reported else None, bool(told),
     )  # fmt: skip
 
 
@@ -141,16 +150,17 @@ def delivered(connection: sqlite3.Connection, webhook: str, seq: int, kind: str)
     """Note that a webhook's application acknowledged an event."""
     if kind in WITHDRAWALS:
         connection.execute(
-            "INSERT OR IGNORE INTO acknowledgements SELECT id, ?1, ?1, ?2 FROM applications WHERE webhook = ?3",
-            (seq, now(), webhook),
+            "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x "
+            f"JOIN events e ON e.seq = ? WHERE x.webhook = ? AND {_ACKNOWLEDGED} IS NULL",
+            (now(), seq, webhook),
         )
 
 
 def acknowledged(connection: sqlite3.Connection, key: str, seqs: Iterable[int]) -> None:
     """Note that the application of an access key acknowledged single events."""
     connection.execute(
-        "INSERT OR IGNORE INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x "
-        f"JOIN events e ON {_IS} AND e.seq IN (SELECT value FROM json_each(?)) WHERE x.key = ?",
+        "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x JOIN events e ON "
+        f"{_IS} AND e.seq IN (SELECT value FROM json_each(?)) WHERE x.key = ? AND {_ACKNOWLEDGED} IS NULL",
         (now(), json.dumps(list(seqs)), key),
     )
 
@@ -232,9 +242,26 @@ def counted(found: dict[int, Totals], receipts: Iterable[Receipt]) -> dict[int, 
     return found
 
 
+def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Erase the reasons that applications reported about some deleted users: they are free text and may name them."""
+    connection.executemany(
+        "UPDATE receipts SET reason = NULL WHERE event IN (SELECT seq FROM events WHERE type = 'User' AND subject = ?)",
+        [(identifier,) for identifier in ids],
+    )
+
+
 def prune(connection: sqlite3.Connection, last: int) -> None:
-    """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows."""
-    for number, each in counted(totals(connection), list_all(connection, last=last)).items():
+    """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows.
+
+    A withdrawal with later events is counted when the last of them goes.
+    """
+    later = f"SELECT 1 FROM events e WHERE {_IS} AND e.subject = ? AND e.request = ? AND e.seq > ?"
+    done = [
+        each
+        for each in list_all(connection, last=last)
+        if each.acknowledged and not connection.execute(later, (each.subject, each.request, last)).fetchone()
+    ]
+    for number, each in counted(totals(connection), done).items():
         values = (number, json.dumps(each.buckets), each.seconds)
         connection.execute("INSERT OR REPLACE INTO withdrawal_totals VALUES (?, ?, ?)", values)
     connection.execute("DELETE FROM acknowledgements WHERE last <= ?", (last,))

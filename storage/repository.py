@@ -8,12 +8,15 @@ from functools import partial
 from typing import Any
 
 from schemas import ResourceType
+from schemas.declarations import Declaration, check_together
 from schemas.errors import Conflict
 from storage import (
+    attributes,
     events,
     group_rules,
     journal,
     members,
+    oauth,
     resources,
     retention,
     roles,
@@ -91,11 +94,12 @@ class Repository:
     def prune(self, journal_days: int, events_days: int) -> bool:
         """Delete journal entries and events older than some days, a bounded number; tell whether more are left.
 
-        Ended sessions of the console and retired signing keys go, too.
+        Ended sessions of the console, retired signing keys and access tokens that are over go, too.
         """
         with self.database.write(alone=True) as connection:
             sessions.prune(connection)
             signing_keys.prune(connection)
+            oauth.prune(connection)
             more = retention.prune(connection, journal_days)
             return events.prune(connection, events_days) or more
 
@@ -162,10 +166,14 @@ class Transaction(Snapshot):
 
         `remarks` are added to the journal entry.
 
-        :raises Uniqueness: when its userName or group displayName is taken, in any case; nothing is written then.
+        :raises Uniqueness: when its userName or group displayName is taken, in any case, and nothing is written then;
+            when a value of a declared attribute that must be unique is taken.
+        :raises Unavailable: when the declared attributes have changed since the document was read.
         :raises InvalidValue: naming ids of members that no user or group has.
         """
+        attributes.refuse_outdated(self.connection, kind)
         seq, identifier = resources.insert(self.connection, kind, document)
+        attributes.write_values(self.connection, kind, seq, {}, document)
         roles.insert_direct(self.connection, seq, document.get("roles", ()), self.author.actor)
         moved = members.edit(self.connection, seq, [("add", member_ids)] if member_ids else ())
         row = self.get(kind.name, identifier)
@@ -194,6 +202,7 @@ class Transaction(Snapshot):
         moved = members.edit(self.connection, row.seq, edits)
         if before != after or moved:
             resources.update(self.connection, kind, row, before, after)
+            attributes.write_values(self.connection, kind, row.seq, before, after)
         elif not remarks:
             return row
         held, direct = before.get("roles", []), after.get("roles", [])
@@ -314,7 +323,36 @@ class Transaction(Snapshot):
         for row, source, _ in holders:
             if source == roles.DIRECT:
                 resources.touch(self.connection, row)
+        for rule in rules:
+            self._changes.rule_set(rule, rule._replace(roles=tuple(each for each in rule.roles if each != slug)))
         self._changes.role_removed(role, holders, reach)
+
+    def declare(self, declared: Sequence[Declaration]) -> None:
+        """Declare attributes; each takes the place of one of its schema and name, if there is one.
+
+        :raises InvalidValue: when they do not fit those that are declared; :raises Conflict: when values do not fit.
+        """
+        known = {one.key: (number, one) for number, one in attributes.list_all(self.connection).items()}
+        for one in declared:
+            number, earlier = known.get(one.key, (None, None))
+            if one == earlier:
+                continue
+            if earlier is not None and (faults := attributes.obstacles(self.connection, earlier, one)):
+                raise Conflict(" ".join(faults))
+            attributes.put(self.connection, number, one)
+            changes = journal.difference(earlier.table() if earlier else {}, one.table())
+            self.note("change" if earlier else "create", _attribute(one), changes)
+        check_together(list(attributes.list_all(self.connection).values()))
+
+    def undeclare(self, declared: Declaration) -> int:
+        """Remove a declaration with all its values; return how many users or groups had one.
+
+        :raises NotFound: when there is no such declaration.
+        """
+        number, found = attributes.find(self.connection, declared.key)
+        lost = attributes.remove(self.connection, number, found)
+        self.note("delete", _attribute(found), {"values": {"before": lost, "after": 0}})
+        return lost
 
     def forget(self, name: str) -> Erased:
         """Erase a deleted person, by any userName that they had, from journal, events, traffic and quirks.
@@ -339,6 +377,10 @@ class Transaction(Snapshot):
 
 def _source(row: ResourceRow) -> str:
     return roles.MANUAL if row.type == "User" else roles.GROUP
+
+
+def _attribute(declared: Declaration) -> tuple[str, str, str]:
+    return "Attribute", declared.full_name, declared.name
 
 
 def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str, int]], rules: Sequence[GroupRule]) -> str:

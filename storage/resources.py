@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas import ResourceType
 from schemas.datetimes import now
-from schemas.errors import NotFound, Uniqueness
+from schemas.errors import NotFound, Unavailable, Uniqueness
 from schemas.text import compose, fold
 from storage import namesakes, words, workspace
 
@@ -17,12 +17,15 @@ _OWN = "r.seq, r.id, r.version, r.created, r.lastModified, r.document, r.type, r
 # A version that a restore lost must not be given to another state of the resource.
 _NEXT = "max(version + 1, ifnull((SELECT value FROM workspace WHERE name = 'era'), 0))"
 _EPOCH = "(SELECT value FROM workspace WHERE name = 'epoch')"
+_DECLARED = "(SELECT value FROM workspace WHERE name = 'attributes')"
 COLUMNS = f'{_OWN}, {_EPOCH}, (SELECT group_concat("group") FROM members WHERE member = r.seq), r.held'
 # For roles of the catalogue, which are in no group and have no role.
 OTHER_COLUMNS = f"{_OWN}, {_EPOCH}, NULL, NULL"
 
 # Constant text: with a bound value SQLite would plan each use again, since one index is for groups only.
 OF_TYPE = {name: f"r.type = '{name}'" for name in ("User", "Group", "Role")}
+
+CHANGED = "The workspace's attributes have just changed; send the request again."
 
 # Type, `active`, epoch, groups and roles: the end of a row.
 Source = tuple[str, int | None, int, str | None, str | None]
@@ -96,6 +99,13 @@ def find(connection: sqlite3.Connection, type_name: str, name: str) -> ResourceR
     return ResourceRow(*row) if row else None
 
 
+def find_external(connection: sqlite3.Connection, external: str) -> ResourceRow | None:
+    """Return the user with an externalId, None if there is none or more than one."""
+    sql = f"SELECT {COLUMNS} FROM resources r WHERE {OF_TYPE['User']} AND r.externalId = ? LIMIT 2"
+    rows = connection.execute(sql, (compose(external),)).fetchall()
+    return ResourceRow(*rows[0]) if len(rows) == 1 else None
+
+
 def existing(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
     """Return those ids that a user or group has."""
     sql = "SELECT r.id FROM json_each(?) j JOIN resources r ON r.id = j.value"
@@ -140,18 +150,22 @@ def update(
     """Give a resource read in the same transaction its next version, with a document in place of the one `before`.
 
     :raises Uniqueness: when its new userName or group displayName is taken, in any case.
+    :raises Unavailable: when the declared attributes have changed since the documents were read.
     """
     old = _looked_up(before)
     # Only changed columns, since SQLite writes the index of each column that is named.
     moved = {name: value for name, value in _looked_up(document).items() if value != old[name]}
     names = "".join(f", {name} = ?" for name in moved)
     try:
-        connection.execute(
-            f"UPDATE resources SET version = {_NEXT}, lastModified = ?, document = ?{names} WHERE seq = ?",
-            (now(), _stored(kind, document), *moved.values(), row.seq),
+        done = connection.execute(
+            f"UPDATE resources SET version = {_NEXT}, lastModified = ?, document = ?{names} "
+            f"WHERE seq = ? AND {_DECLARED} = ?",
+            (now(), _stored(kind, document), *moved.values(), row.seq, kind.version),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
+    if not done.rowcount:
+        raise Unavailable(CHANGED, 1)
     if namesakes.NAME_COLUMNS[kind.name] in moved:
         namesakes.release(connection, kind.name, row.seq, fold(name_of(before)))
     if before.get("emails") != document.get("emails"):

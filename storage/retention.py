@@ -10,7 +10,7 @@ from typing import Any
 from schemas.datetimes import now
 from schemas.errors import Conflict
 from schemas.text import fold, spellings
-from storage import events, history, quirks, sessions, traffic
+from storage import events, history, quirks, receipts, sessions, traffic
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
@@ -57,10 +57,14 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     if row:
         raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
     words = sorted({form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)})
+    authors = _authors(connection, {fold(word) for word in words})
+    words = sorted({*words, *authors})
     events.forget(connection, ids)
+    receipts.forget(connection, ids)
     history.forget(connection, ids)
     entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
     mentions = _forget_address(connection, name) + sum(_blank(connection, word) for word in words)
+    mentions += _forget_author(connection, authors)
     seen = traffic.forget(connection, words)
     quirks.forget(connection, words)
     return Erased(entries, mentions, seen)
@@ -94,6 +98,26 @@ def _blank(connection: sqlite3.Connection, word: str) -> int:
         "UPDATE journal SET changes = replace(changes, ?1, ?2) WHERE instr(changes, ?1)",
         (value, json.dumps(FORGOTTEN)),
     ).rowcount
+
+
+def _authors(connection: sqlite3.Connection, folded: set[str]) -> list[str]:
+    """Return the persons of the console's acts and sessions whose name, in any case, is one of some names.
+
+    A provider may write a name in another case than the one that it pushed.
+    """
+    sql = "SELECT substr(actor, 8) FROM {} WHERE actor GLOB 'person:*' UNION "
+    rows = connection.execute(f"{sql.format('journal')}{sql.format('assignments')}SELECT person FROM console_sessions")
+    return [person for (person,) in rows if fold(person) in folded]
+
+
+def _forget_author(connection: sqlite3.Connection, names: Iterable[str]) -> int:
+    """Erase a person from the acts in the console of which they are the author, and end their sessions."""
+    listed = (json.dumps([f"person:{name}" for name in names]),)
+    sql = f"UPDATE {{}} SET actor = 'person:{FORGOTTEN}' WHERE actor IN {LISTED}"
+    connection.execute(sql.format("assignments"), listed)
+    for name in names:
+        sessions.close_person(connection, name)
+    return connection.execute(sql.format("journal"), listed).rowcount
 
 
 def _forget_address(connection: sqlite3.Connection, address: str) -> int:

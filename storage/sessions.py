@@ -13,18 +13,26 @@ KEPT_FORMS_S = 2 * 24 * 3600
 LIFETIME_S, IDLE_S, WRITE_USE_EVERY_S = 12 * 3600, 2 * 3600, 60
 # After this many attempts to sign in within the window, an address may make one per pause.
 ATTEMPTS, WINDOW_S, PAUSE_S = 8, 600, 60
-OPEN = "fingerprint = ? AND expires > ? AND used > ?"
+OPEN = "fingerprint IN (?, ?) AND expires > ? AND used > ?"
+# Digests of what may open sessions now: the password, the settings of the identity provider; b"" for none.
+Fingerprints = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session: the digest of its cookie, the address that opened it; times are seconds since 1970."""
+    """A session: the digest of its cookie, the address that opened it; times are seconds since 1970.
+
+    `person` is the name by which the identity provider's claim knows somebody, "" for the password; `proved` is when
+    they last signed in.
+    """
 
     digest: bytes
     address: str
     opened: int
     used: int
     expires: int
+    person: str
+    proved: int
 
     @property
     def id(self) -> str:
@@ -40,29 +48,43 @@ def session_id(digest: bytes) -> str:
     return digest.hex()[:12]
 
 
-def open_session(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes, address: str) -> None:
-    """Add a session; `fingerprint` is that of the password that opened it."""
+def open_session(
+    connection: sqlite3.Connection, digest: bytes, fingerprint: bytes, address: str, person: str = ""
+) -> None:
+    """Add a session; `fingerprint` is that of the password or of the provider's settings that opened it."""
     now = int(time.time())
     prune(connection)
-    values = (digest, fingerprint, address, now, now, now + LIFETIME_S)
-    connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?, ?, ?, ?)", values)
+    values = (digest, fingerprint, address, now, now, now + LIFETIME_S, person, now)
+    connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
-def get(connection: sqlite3.Connection, digest: bytes, fingerprint: bytes) -> Session | None:
-    """Return a session that is valid: not ended, not expired, not idle, and opened with the present password."""
-    row = connection.execute(f"{SELECT} WHERE digest = ? AND {OPEN}", (digest, *_now(fingerprint))).fetchone()
+def get(connection: sqlite3.Connection, digest: bytes, fingerprints: Fingerprints) -> Session | None:
+    """Return a session that is valid: not ended, expired or idle, and opened with the present password or settings."""
+    row = connection.execute(f"{SELECT} WHERE digest = ? AND {OPEN}", (digest, *_now(fingerprints))).fetchone()
     return Session(*row) if row else None
 
 
-def list_open(connection: sqlite3.Connection, fingerprint: bytes) -> list[Session]:
+def list_open(connection: sqlite3.Connection, fingerprints: Fingerprints) -> list[Session]:
     """Return all valid sessions, the last used first."""
-    rows = connection.execute(f"{SELECT} WHERE {OPEN} ORDER BY used DESC, digest", _now(fingerprint))
+    rows = connection.execute(f"{SELECT} WHERE {OPEN} ORDER BY used DESC, digest", _now(fingerprints))
     return [Session(*row) for row in rows]
 
 
-def _now(fingerprint: bytes) -> tuple[bytes, int, int]:
+def _now(fingerprints: Fingerprints) -> tuple[bytes, bytes, int, int]:
     now = int(time.time())
-    return fingerprint, now, now - IDLE_S
+    return *fingerprints, now, now - IDLE_S
+
+
+def note_proof(connection: sqlite3.Connection, digest: bytes) -> None:
+    """Set when the person of a session last signed in to now."""
+    connection.execute("UPDATE console_sessions SET proved = ? WHERE digest = ?", (int(time.time()), digest))
+
+
+def close_person(connection: sqlite3.Connection, person: str) -> list[Session]:
+    """End all sessions of a person, and return them."""
+    rows = connection.execute(f"{SELECT} WHERE person = ?", (person,)).fetchall()
+    connection.execute("DELETE FROM console_sessions WHERE person = ?", (person,))
+    return [Session(*row) for row in rows]
 
 
 def note_use(database: Database, session: Session) -> None:

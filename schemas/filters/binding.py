@@ -45,9 +45,12 @@ def bind(node: FilterNode, schema: ResourceSchema, others: Iterable[ResourceSche
 def bind_value_filter(node: FilterNode, schema: ResourceSchema, bound: Bound) -> BoundNode:
     """Return the filter in the brackets of a value path, bound to the sub-attributes of a complex attribute.
 
+    Of plain values, `value` is the element itself.
+
     :raises InvalidFilter: as `bind` does.
     """
-    return _ElementBinder(schema, bound).bind(node)
+    binder = _ElementBinder if isinstance(bound.attribute, Complex) else _PlainBinder
+    return binder(schema, bound).bind(node)
 
 
 class _Binder:
@@ -121,7 +124,7 @@ class _Binder:
         bound = self.find(node.path)
         if bound is None:
             return Constant(False)
-        if not isinstance(bound.attribute, Complex) or isinstance(bound.attribute, Extension):
+        if isinstance(bound.attribute, Extension) or not _takes_brackets(bound.attribute):
             raise _invalid(node.path.column, f"'{node.path.text}' has no sub-attributes, so it takes no brackets")
         if bound.attribute.multiValued:
             return Elements(bound, bind_value_filter(node.filter, self.schema, bound))
@@ -153,6 +156,28 @@ class _ElementBinder(_Binder):
 
     def compared(self, bound: Bound, node: Comparison) -> BoundNode:
         return Leaf((*self.prefix, *bound.path), bound.leaf, node.operator, _literal(bound.leaf, node))
+
+
+class _PlainBinder(_ElementBinder):
+    """Binds the names inside the brackets of an attribute whose elements are plain values."""
+
+    def find(self, path: AttrPath) -> Bound | None:
+        """Return the element, which brackets call `value`."""
+        if path.text.lower() != "value":
+            name = self.outer.attribute.name
+            raise _invalid(path.column, f"the values of '{name}' are plain; in brackets compare 'value'")
+        return Bound(None, self.outer.attribute)
+
+    def present(self, bound: Bound) -> BoundNode:
+        return Leaf(("",), bound.leaf, "pr")
+
+    def compared(self, bound: Bound, node: Comparison) -> BoundNode:
+        return Leaf(("",), bound.leaf, node.operator, _literal(bound.leaf, node))
+
+
+def _takes_brackets(attribute: Attribute) -> bool:
+    """Tell whether an attribute takes brackets: a complex one, or plain values that clients change one by one."""
+    return isinstance(attribute, Complex) or (attribute.multiValued and not attribute.readOnly)
 
 
 def _with_value(bound: Bound, node: Comparison) -> Bound:

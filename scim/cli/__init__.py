@@ -11,11 +11,14 @@ COMMANDS = {
     "init": "deployment.init", "workspace": "deployment.show_workspace", "admin-password": "deployment.admin_password",
     "migrate": "migrate.migrate", "apply": "apply.apply", "export": "apply.export", "backup": "backup.create",
     "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
-    "keys": "keys.group", "roles": "roles.group", "journal": "journal.show", "forget": "forget.forget",
+    "keys": "keys.group", "roles": "roles.group", "attributes": "attributes.group",
+    "journal": "journal.show", "forget": "forget.forget",
     "fuse": "fuse.group", "applications": "applications.group",
     "receipts": "receipts.group", "events": "events.group", "webhooks": "webhooks.group", "deliver": "deliver.deliver",
     "follow": "follow.follow", "drill": "drill.drill",
     "traffic": "traffic.group", "quirks": "quirks.show", "faults": "faults.group", "okta": "okta.group",
+    "entra": "entra.group",
+    "profile": "profile.group",
 }  # fmt: skip
 
 

@@ -6,8 +6,9 @@ import click
 
 from scim.cli.common import Command, Mistakes, author, command, echo, json_option
 from scim.cli.plans import end_dry_run, print_plan
+from scim.cli.progress import Progress
 from scim.service import workspace_file
-from scim.service.workspace_file import Faults
+from scim.service.workspace_file import Faults, WorkspacePlan
 from scim.web.requests import perch
 
 
@@ -21,19 +22,27 @@ def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
     """Make the workspace's roles, rules and attributes those of a file, all or nothing; - reads standard input."""
     try:
         wanted = workspace_file.read(file.read())
-        repository = perch().repository
-        if dry_run:
-            with repository.reading() as snapshot:
-                planned = workspace_file.plan_of(snapshot.connection, wanted, prune=prune)
-        else:
-            with repository.writing(author()) as write:
-                planned = workspace_file.plan_of(write.connection, wanted, prune=prune)
-                workspace_file.carry_out(write, planned)
+        with perch().repository.reading() as snapshot:
+            planned = workspace_file.plan_of(snapshot.connection, wanted, prune=prune)
+        for sentence in planned.consequences:
+            echo(sentence, err=True)
+        if not dry_run and planned.changes:
+            planned = _carry_out(wanted, prune)
     except Faults as error:
         raise Mistakes(*error.lines) from None
     print_plan(planned.changes, planned.effect, as_json, planned.against)
     if dry_run:
         end_dry_run(planned.changes)
+
+
+def _carry_out(wanted: workspace_file.Table, prune: bool) -> WorkspacePlan:
+    """Make the changes, which are planned once more in their own transaction, and return the plan."""
+    with Progress() as progress, perch().database.stepping(progress.go_on):
+        progress("Changing the workspace", 0, 0)
+        with perch().repository.writing(author()) as write:
+            planned = workspace_file.plan_of(write.connection, wanted, prune=prune)
+            workspace_file.carry_out(write, planned)
+    return planned
 
 
 @click.command("export", cls=Command)

@@ -6,17 +6,28 @@ import click
 
 from schemas.datetimes import to_json
 from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
+from scim.cli.oauth import secrets_group, trust
 from scim.service import keys as key_service
+from scim.service import oauth as oauth_service
+from scim.web.oauth import token_url
 from scim.web.requests import perch
 from storage import keys
 from storage.keys import Key
+from storage.oauth import count_secrets
 
 group = Group("keys", help="Access keys, with which identity providers and applications authenticate.")
+group.add_command(secrets_group)
+group.add_command(trust)
 
 shape_option = click.option("--roles-as", type=click.Choice(["strings", "objects"]), help="Shape of roles in answers.")
 unknown_option = click.option(
     "--unknown-roles", type=click.Choice(["reject", "create", "ignore", "default"]),
     help="What to do with unknown role slugs; default: as PERCH_UNKNOWN_ROLES says.",
+)  # fmt: skip
+
+profile_option = click.option(
+    "--profile", type=click.Choice(keys.PROFILES),
+    help="Follow a profile of SCIM to the letter: draft-zollner-scim-interop-profile, or IPSIE's AL profile.",
 )  # fmt: skip
 
 
@@ -26,24 +37,44 @@ unknown_option = click.option(
 @click.option("--access", type=click.Choice(["provision", "read"]), default="provision", show_default=True)
 @shape_option
 @unknown_option
+@profile_option
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now; default: never.")
+@click.option("--oauth", is_flag=True, help="Make an OAuth 2.0 client with a first secret instead of a bearer key.")
 @json_option
 @command
 def create(
-    name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, expires_in: float | None,
-    as_json: bool,
+    name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, profile: str | None,
+    expires_in: float | None, oauth: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Create an access key and print it once."""
+    """Create an access key, or an OAuth 2.0 client and its first secret, and print it once."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
-    key, text = key_service.make_key(name, idp, access, roles_as, expires_in, _own_policy(unknown_roles))
+    if profile == keys.IPSIE and not oauth:
+        raise click.UsageError("IPSIE's profile takes signed assertions only; give --oauth, too.")
+    policy = _own_policy(unknown_roles)
+    key, bearer = key_service.make_key(
+        name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE, oauth=oauth
+    )  # fmt: skip
+    text: str | None = bearer
     with perch().repository.writing(author()) as write:
         key_service.add(write, key)
+        if oauth:
+            ipsie = profile == keys.IPSIE
+            text = None if ipsie else oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)[1]
+    document = {"id": key.id, "name": key.name, "key": text}
+    if oauth:
+        document = {
+            "id": key.id, "name": key.name, "clientId": key.id, "clientSecret": text, "tokenUrl": token_url()
+        }  # fmt: skip
     if as_json:
-        print_json({"id": key.id, "name": key.name, "key": text})
-    else:
-        echo(text)
-        echo("Copy the key now; it is not shown again.", err=True)
+        print_json(document)
+        return
+    if text is None:
+        echo(f"clientId: {key.id}", f"tokenUrl: {token_url()}")
+        echo(f"It has no secret: flask keys trust {key.id} names the signer of its assertions.", err=True)
+        return
+    echo(*(f"{name}: {document[name]}" for name in ("clientId", "clientSecret", "tokenUrl")) if oauth else (text,))
+    echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)
 
 
 @group.command("list")
@@ -52,8 +83,9 @@ def create(
 def show(as_json: bool) -> None:
     """List the keys without their secrets."""
     with perch().database.read() as connection:
-        found = [described(key) for key in keys.list_all(connection)]
-    columns = ("id", "name", "idp", "access", "rolesAs", "unknownRoles", "state", "expires", "lastUsed")
+        counts = count_secrets(connection)
+        found = [{**described(key), "secrets": counts.get(key.id, 0)} for key in keys.list_all(connection)]
+    columns = ("id", "name", "idp", "access", "oauth", "rolesAs", "unknownRoles", "state", "expires", "lastUsed")
     print_list(as_json, found, [name.upper() for name in columns], [[key[name] for name in columns] for key in found])
 
 
@@ -63,20 +95,23 @@ def show(as_json: bool) -> None:
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now.")
 @shape_option
 @unknown_option
+@profile_option
 @click.option("--strict/--no-strict", default=None, help="Refuse or tolerate deviations (see flask quirks).")
 @command
 def change(
     identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, unknown_roles: str | None,
-    strict: bool | None,
+    profile: str | None, strict: bool | None,
 ) -> None:  # fmt: skip
     """Change a key's name, expiry, roles, or whether its requests must follow the RFCs strictly."""
-    values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "strict": strict}
+    values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "profile": profile,
+              "strict": strict}  # fmt: skip
     given: dict[str, Any] = {column: value for column, value in values.items() if value is not None}
     if unknown_roles is not None:
         given["unknownRoles"] = _own_policy(unknown_roles)
     if not given:
         raise click.UsageError(
-            "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --strict or --no-strict."
+            "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --profile, --strict or "
+            "--no-strict."
         )
     with perch().repository.writing(author()) as write:
         key = key_service.change(write, identifier, **given)
@@ -108,6 +143,8 @@ def described(key: Key) -> dict[str, Any]:
         "rolesAs": key.rolesAs,
         "unknownRoles": key.unknownRoles,
         "strict": bool(key.strict),
+        "profile": key.profile,
+        "oauth": key.oauth,
         "state": "live" if key.live else "revoked" if key.revoked else "expired",
         "created": to_json(key.created),
         "expires": key.expires and to_json(key.expires),

@@ -84,10 +84,10 @@ def _found(user: str | None, application: str | None, since: str) -> list[Receip
     with perch().database.read() as connection:
         row = resources.find(connection, "User", user) if user else None
         name = applications.get(connection, application).name if application else None
-        found = receipts.list_all(connection, row.id if row else "", _instant(since))
-    # A person who is gone is known by the name in the events only.
-    sought = fold(user) if user and not row else None
-    found = [each for each in found if sought is None or fold(each.user or "") == sought]
+        found = receipts.list_all(connection, since=_instant(since))
+    # The name in the events is the one at that time; somebody else may have it now, or nobody.
+    if user:
+        found = [each for each in found if each.subject == (row and row.id) or fold(each.user or "") == fold(user)]
     return [each for each in found if name in (None, each.application)]
 
 

@@ -3,10 +3,13 @@
 from flask import Flask
 
 from scim.console import (
+    attributes,
     exports,
     groups,
     journal,
     keys,
+    oauth,
+    oidc,
     overview,
     requests,
     roles,
@@ -19,7 +22,23 @@ from scim.console import (
 from scim.console.blueprint import console, root
 
 # Importing a page registers its routes with the blueprint.
-PAGES = (exports, groups, journal, keys, overview, requests, roles, setup, signing, users, warnings, webhooks)
+PAGES = (
+    attributes,
+    exports,
+    groups,
+    journal,
+    keys,
+    oauth,
+    oidc,
+    overview,
+    requests,
+    roles,
+    setup,
+    signing,
+    users,
+    warnings,
+    webhooks,
+)
 
 
 def register(app: Flask) -> None:

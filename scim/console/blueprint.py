@@ -22,6 +22,7 @@ NAVIGATION = (
     ("Users", "users"),
     ("Groups", "groups"),
     ("Roles", "roles"),
+    ("Attributes", "attributes"),
     ("Setup", "setup"),
     ("Webhooks", "webhooks"),
     ("Requests", "requests"),

@@ -13,7 +13,8 @@ from scim.console import public_url
 from scim.console.public_url import Network, Outcome
 from scim.console.web import author
 from scim.emulator import expect
-from scim.emulator.client import HEADERS, OktaClient
+from scim.emulator.client import ScimClient
+from scim.emulator.dialects import OKTA_HEADERS
 from scim.emulator.runner import CheckFailed, CheckStep, Result, TestRun, run_checks
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.service import keys as key_service
@@ -76,10 +77,10 @@ def run_connector_test(pasted: str) -> ConnectorTest:
     own = {probes.HEADER: probes.mark(perch().database)}
     pasted = " ".join(pasted.split())
     with nullcontext(pasted) if pasted else temporary_key() as key:
-        client = OktaClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
+        client = ScimClient(base_url(), key, wsgi_session(current_app.wsgi_app, origin()))
         client.session.headers.update(own)
         answers = list(run_checks(TestRun(client), [STEP]))
-        return ConnectorTest(answers, public_url.check(base_url(), key, {**HEADERS, **own}, NETWORK))
+        return ConnectorTest(answers, public_url.check(base_url(), key, {**OKTA_HEADERS, **own}, NETWORK))
 
 
 @contextmanager

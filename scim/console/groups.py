@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from scim.console.blueprint import console
 from scim.console.history import timeline_page
 from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, offset, read_query, sorted_by
-from scim.console.users import CHOOSE, summaries
+from scim.console.users import CHOOSE, shown, summaries
 from scim.console.web import author, field, number, page, parameter, redirect_to, resource
 from scim.service import plan
 from scim.web.requests import perch
@@ -51,10 +51,11 @@ def group(identifier: str) -> Response:
         history = timeline_page(connection, row)
     by_hand = {role.role for role in own if not role.rule}
     free = [role for role in known if role.slug not in by_hand and role.grantedBy != roles.HAND]
+    document = json.loads(row.document)
     return page(
         "group.html", row=row, name=row.name, size=size, people=people, own=own, outer=outer, history=history,
-        actors=history.told.words.actors, free=free,
-        pager=Pager(at, len(listed), size), external=json.loads(row.document).get("externalId", ""),
+        actors=history.told.words.actors, free=free, attributes=list(shown("Group", document)),
+        pager=Pager(at, len(listed), size), external=document.get("externalId", ""),
     )  # fmt: skip
 
 

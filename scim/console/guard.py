@@ -2,7 +2,9 @@
 
 import hashlib
 import hmac
+import json
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,14 +14,16 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from schemas.errors import Forbidden, ScimError
-from scim.console.web import delete_cookie, mac, read_cookie, set_cookie
-from scim.service import passwords
+from scim.console import attempts
+from scim.console.web import delete_cookie, mac, page, read_cookie, set_cookie
+from scim.service import admins, passwords
 from scim.traffic.recording import is_scim
 from scim.web import bodies
 from scim.web.errors import answer_error, stray
 from scim.web.requests import origin, perch
 from storage import journal, sessions, workspace
 from storage.database import Connection
+from storage.journal import Author
 from storage.repository import Transaction
 from storage.sessions import LIFETIME_S, Session
 
@@ -28,7 +32,15 @@ SESSION, SIGNING_IN = "perch_console", "perch_signing_in"
 REFRESH = "Perch-Refresh"
 MAX_FORM = 256 * 1024
 STATIC = "console.static"
-OPEN = {"console.sign_in", "console.sign_in_form", STATIC}
+OPEN = {"console.sign_in", "console.sign_in_form", "console.oidc", "console.oidc_callback", STATIC}
+# Acts for which the sign-in must be younger than this many seconds; one from the future, since the clock was set back,
+# is none. With the field the password is sent once more.
+SENSITIVE = {
+    "console.create_key", "console.revoke", "console.create_webhook", "console.rotate_secret", "console.remove_webhook",
+    "console.release_fuse", "console.end_sessions", "console.add_secret", "console.add_trust",
+    "console.revoke_credential",
+}  # fmt: skip
+PROOF_S, PROOF_FIELD = 900, "proof"
 CACHED_FOR_A_YEAR = "public, max-age=31536000, immutable"
 SAFE = ("GET", "HEAD", "OPTIONS")
 HEADERS = {
@@ -72,7 +84,13 @@ def admit() -> Response | None:
     with perch().database.read() as connection:
         g.console_secret = hmac.digest(bytes.fromhex(str(workspace.get(connection, "secret"))), b"console", "sha256")
         visit = Visit(read_cookie(SESSION))
-        g.session = sessions.get(connection, visit.digest, fingerprint(connection)) if visit.token else None
+        g.session = sessions.get(connection, visit.digest, fingerprints(connection)) if visit.token else None
+        refused = bool(
+            g.session and g.session.person and admins.refusal(connection, perch().settings, g.session.person)
+        )
+    if refused:
+        _end_sessions_of(g.session)
+        g.session = None
     g.signed_in = g.session is not None
     if g.signed_in:
         bodies.admit(request.environ)
@@ -86,20 +104,57 @@ def admit() -> Response | None:
         return redirect(url_for("console.sign_in_form", next=wanted), 303)
     if request.method not in SAFE:
         _refuse_forged()
+        if request.endpoint in SENSITIVE and abs(time.time() - g.session.proved) > PROOF_S:
+            return _ask_again(g.session)
     return None
 
 
-def fingerprint(connection: Connection) -> bytes:
-    """Return an HMAC of the console's password, so that a new password ends the sessions of the old one."""
-    password = perch().settings["PERCH_ADMIN_PASSWORD"] or workspace.get(connection, passwords.NAME) or ""
-    return hmac.digest(g.console_secret, b"password " + str(password).encode("utf-8", "replace"), "sha256")
+def _end_sessions_of(session: Session) -> None:
+    """End all sessions of a person who may not come in any more."""
+    # The next request does it when the writer is busy; meanwhile it is refused.
+    with suppress(ScimError), perch().repository.writing(Author(f"person:{session.person}", g.request_id)) as write:
+        for each in sessions.close_person(write.connection, session.person):
+            _note(write, "sign-out", each.digest, {"address": each.address}, {})
 
 
-def open_session(response: Response, write: Transaction, address: str) -> None:
+def _ask_again(session: Session) -> Response | None:
+    """Return the page on which somebody proves who they are before a sensitive act; None when they just did."""
+    back = urlsplit(request.referrer or "").path
+    if session.person:
+        return redirect(url_for("console.oidc", again=1, next=back), 303)
+    problem = ""
+    if PROOF_FIELD in request.form:
+        wait = attempts.take()
+        if not wait and attempts.is_password(request.form[PROOF_FIELD]):
+            with perch().database.write() as connection:
+                sessions.note_proof(connection, session.digest)
+            return None
+        problem = f"Too many attempts. Try again in {wait} seconds." if wait else "The password is wrong."
+    sent = [(name, text) for name, text in request.form.items(multi=True) if name != PROOF_FIELD]
+    return page("proof.html", 403, problem=problem, sent=sent, back=back)
+
+
+def fingerprints(connection: Connection) -> sessions.Fingerprints:
+    """Return an HMAC of the console's password, and one of the provider's settings.
+
+    A new password, or new settings, ends the sessions that were opened with the old ones; b"" opens none.
+    """
+    settings = perch().settings
+    password = settings["PERCH_ADMIN_PASSWORD"] or workspace.get(connection, passwords.NAME) or ""
+    by_password = b"password " + str(password).encode("utf-8", "replace")
+    by_provider = b"oidc " + json.dumps([settings[name] for name in sorted(settings) if "_OIDC_" in name]).encode()
+    return (
+        hmac.digest(g.console_secret, by_password, "sha256") if settings["PERCH_CONSOLE_PASSWORD"] else b"",
+        hmac.digest(g.console_secret, by_provider, "sha256") if settings["PERCH_OIDC_ISSUER"] else b"",
+    )
+
+
+def open_session(response: Response, write: Transaction, address: str, person: str = "") -> None:
     """Sign the browser in with a new token, so that nobody can have planted it before (session fixation)."""
     visit = Visit(secrets.token_urlsafe(32))
-    sessions.open_session(write.connection, visit.digest, fingerprint(write.connection), address)
-    _note(write, "sign-in", visit.digest, None, address)
+    fingerprint = fingerprints(write.connection)[bool(person)]
+    sessions.open_session(write.connection, visit.digest, fingerprint, address, person)
+    _note(write, "sign-in", visit.digest, {}, {"address": address, **({"person": person} if person else {})})
     set_cookie(response, SESSION, visit.token, LIFETIME_S)
     delete_cookie(response, SIGNING_IN)
 
@@ -107,7 +162,7 @@ def open_session(response: Response, write: Transaction, address: str) -> None:
 def end_session(write: Transaction, session: Session) -> None:
     """End a session, so that copies of its cookie are worthless."""
     if sessions.close_session(write.connection, session.digest):
-        _note(write, "sign-out", session.digest, session.address, None)
+        _note(write, "sign-out", session.digest, {"address": session.address}, {})
 
 
 def forget_cookie(response: Response) -> None:
@@ -117,13 +172,13 @@ def forget_cookie(response: Response) -> None:
 
 def open_sessions(connection: Connection) -> list[Session]:
     """Return all sessions that are open, the last used first."""
-    return sessions.list_open(connection, fingerprint(connection))
+    return sessions.list_open(connection, fingerprints(connection))
 
 
-def _note(write: Transaction, action: str, digest: bytes, before: str | None, after: str | None) -> None:
+def _note(write: Transaction, action: str, digest: bytes, before: dict[str, str], after: dict[str, str]) -> None:
     identifier = sessions.session_id(digest)
     subject = ("Console", identifier, f"session {identifier}")
-    write.note(action, subject, journal.difference({"address": before}, {"address": after}))
+    write.note(action, subject, journal.difference(before, after))
 
 
 def remember_visit(response: Response) -> None:

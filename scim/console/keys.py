@@ -6,9 +6,11 @@ from schemas.datetimes import now
 from schemas.errors import InvalidValue
 from scim.console import once, words
 from scim.console.blueprint import console
+from scim.console.oauth import secret_page
 from scim.console.requests import recording
 from scim.console.web import author, field, page, redirect_to
 from scim.service import keys as key_service
+from scim.service import oauth as oauth_service
 from scim.web.requests import perch
 from storage import keys, traffic
 
@@ -29,11 +31,16 @@ def create_key() -> Response:
         wanted = _read_form()
     except InvalidValue as error:
         return _list_page(400, error.detail)
-    key, text = key_service.make_key(*wanted)
+    oauth = bool(field("oauth"))
+    key, text = key_service.make_key(*wanted, oauth=oauth)
     with perch().repository.writing(author()) as write:
         if not once.is_first(write.connection):
             return redirect_to("keys", "This form was already sent; no second key was made.", "calm")
         key_service.add(write, key)
+        if oauth:
+            _, text = oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)
+    if oauth:
+        return secret_page(key, text)
     return page("key_made.html", 201, key=key, text=text)
 
 

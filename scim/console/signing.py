@@ -1,19 +1,16 @@
 """Signing in and out, and the open sessions."""
 
-from contextlib import suppress
+from urllib.parse import urlsplit
 
 from flask import g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from schemas.errors import ScimError
-from scim.console import guard, words
+from schemas.errors import Forbidden
+from scim.console import attempts, guard, words
 from scim.console.blueprint import console
 from scim.console.web import author, field, page, redirect_to
 from scim.service import passwords
-from scim.web import addresses
 from scim.web.requests import perch
-from storage import sessions
-from storage.journal import Author
 
 OTHERS = "others"
 
@@ -23,48 +20,31 @@ def sign_in_form() -> Response:
     """Show the sign-in form."""
     if g.signed_in:
         return redirect(url_for("console.overview"), 303)
-    return _form(200)
+    return form(200)
 
 
 @console.post("/sign-in")
 def sign_in() -> Response:
     """Open a session if the password is right; attempts are limited per address across all workers."""
-    address = addresses.counted(request.remote_addr) or "unknown"
-    visitor = Author(f"address:{address}", g.request_id)
-    wait = _take_attempt(visitor, address)
-    if wait:
-        response = _form(429, f"Too many attempts from your address. Try again in {wait} seconds.")
+    if not perch().settings["PERCH_CONSOLE_PASSWORD"]:
+        raise Forbidden("The password does not open this console (PERCH_CONSOLE_PASSWORD); sign in with the provider.")
+    if wait := attempts.take():
+        response = form(429, f"Too many attempts from your address. Try again in {wait} seconds.")
         response.headers["Retry-After"] = str(wait)
         return response
-    with perch().database.read() as connection:
-        known = passwords.matches(connection, perch().settings, request.form.get("password", ""))
-    response = redirect(_wanted(field("next")), 303)
-    with perch().repository.writing(visitor) as write:
-        if known:
-            sessions.forget_attempts(write.connection, address)
-            if g.session is not None:
-                guard.end_session(write, g.session)
-            guard.open_session(response, write, address)
-        else:
-            write.note_count(*_refused(address))
-    return response if known else _form(401, "The password is wrong.")
+    if not attempts.is_password(request.form.get("password", "")):
+        return form(401, "The password is wrong.")
+    response = redirect(wanted_page(field("next")), 303)
+    begin_session(response)
+    return response
 
 
-def _take_attempt(visitor: Author, address: str) -> int:
-    """Count an attempt to sign in and return 0, or return the seconds to wait before the next one."""
-    with perch().database.read() as connection:
-        wait = sessions.seconds_to_wait(connection, address)
-    if wait:
-        # A busy writer is not disturbed: the count may then be too low.
-        with suppress(ScimError), perch().repository.counting(visitor) as write:
-            write.note_count(*_refused(address))
-        return wait
-    with perch().database.write() as connection:
-        return sessions.take_attempt(connection, address)
-
-
-def _refused(address: str) -> tuple[str, tuple[str, str, str]]:
-    return "sign-in refused", ("Console", address, "console")
+def begin_session(response: Response, person: str = "") -> None:
+    """Open a session in place of the browser's former one; `person` is "" for the password."""
+    with perch().repository.writing(attempts.visitor()) as write:
+        if g.session is not None:
+            guard.end_session(write, g.session)
+        guard.open_session(response, write, attempts.address(), person)
 
 
 @console.post("/sign-out")
@@ -97,16 +77,21 @@ def end_sessions() -> Response:
     return redirect_to("sessions", text, "good" if ended else "calm")
 
 
-def _form(status: int, problem: str = "") -> Response:
+def form(status: int, problem: str = "") -> Response:
+    """Return the sign-in page."""
+    settings = perch().settings
     with perch().database.read() as connection:
-        ready = bool(perch().settings["PERCH_ADMIN_PASSWORD"]) or passwords.is_set(connection)
-    wanted = _wanted(request.values.get("next", ""))
-    response = page("sign_in.html", status, problem=problem, wanted=wanted, ready=ready)
+        ready = bool(settings["PERCH_ADMIN_PASSWORD"]) or passwords.is_set(connection)
+    provider = urlsplit(settings["PERCH_OIDC_ISSUER"]).netloc
+    response = page(
+        "sign_in.html", status, problem=problem, wanted=wanted_page(request.values.get("next", "")), ready=ready,
+        provider=provider, by_password=settings["PERCH_CONSOLE_PASSWORD"],
+    )  # fmt: skip
     guard.remember_visit(response)
     return response
 
 
-def _wanted(path: str) -> str:
+def wanted_page(path: str) -> str:
     """Return the path of the wanted page, or of the overview if the path could lead to another site."""
     ours = path.startswith("/console/") and path.isprintable() and "\\" not in path and "//" not in path
     return path if ours else url_for("console.overview")

@@ -35,7 +35,7 @@ from storage.resources import ResourceRow
 CHOOSE = "Choose a role first."
 # Groups that the filter suggests; any other one is found by its name.
 MOST_GROUPS = 200
-NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles"}
+NOT_ATTRIBUTES = {"schemas", "id", "externalId", "meta", "groups", "roles", "members"}
 
 
 @console.get("/users")
@@ -70,7 +70,7 @@ def user(identifier: str) -> Response:
         withdrawn = receipts.list_all(connection, row.id)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
     return page(
-        "user.html", row=row, document=document, name=name, attributes=list(shown(document)),
+        "user.html", row=row, document=document, name=name, attributes=list(shown("User", document)),
         groups=groups, group_ids={above.display: above.id for above in groups}, actors=history.told.words.actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual and role.grantedBy != roles.SCIM],
@@ -129,11 +129,11 @@ def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def shown(document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
+def shown(type_name: str, document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """Yield name, description and values of each assigned attribute, in the order of the declarations."""
-    schema = perch().resource_types["User"].schema
+    schema = perch().resource_types[type_name].schema
     for name, attribute in schema.attributes.items():
-        if name in document and name not in NOT_ATTRIBUTES:
+        if name in document and name not in NOT_ATTRIBUTES and (type_name, name) != ("Group", "displayName"):
             yield name, attribute.description, _parts(attribute, document[name])
     for urn, extension in schema.extensions.items():
         if not extension.computed:

@@ -21,8 +21,9 @@ LONGEST_FIELD = 4000
 
 
 def author() -> Author:
-    """Return the author of journal entries for changes made in the console."""
-    return Author(f"console:{g.session.id}", g.request_id, now())
+    """Return the author of journal entries for changes made in the console: the person, or the session."""
+    actor = f"person:{g.session.person}" if g.session.person else f"console:{g.session.id}"
+    return Author(actor, g.request_id, now())
 
 
 def resource(type_name: str, identifier: str) -> ResourceRow:

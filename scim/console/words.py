@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.datetimes import from_seconds, to_json
 from storage import keys
-from storage.receipts import ASKS, FAILED, Receipt, seconds_between
+from storage.receipts import ASKS, FAILED, NOT_TOLD, Receipt, seconds_between
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -52,6 +52,7 @@ TYPES = {
     "User": ("Users", "User"),
     "Group": ("Groups", "Group"),
     "Role": ("Roles", "Role"),
+    "Attribute": ("Attributes", "Attribute"),
     "AccessKey": ("Access keys", "Access key"),
     "Webhook": ("Webhooks", "Webhook"),
     "Console": ("Sign-ins and password", "Console"),
@@ -146,7 +147,8 @@ def withdrawal(found: Sequence[Receipt], instant: str) -> str:
             age = seconds_between(receipt.requested, instant)
             parts.append(f"{receipt.application} has not answered for {duration(age)}")
         else:
-            how = "is asked at each sign-in" if receipt.outcome == ASKS else "is not told of this"
+            silent = {ASKS: "is asked at each sign-in", NOT_TOLD: "is not told of this"}
+            how = silent.get(receipt.outcome or "", f"reported {receipt.outcome}")
             parts.append(f"{receipt.application} {how}")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""

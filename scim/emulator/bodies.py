@@ -1,12 +1,14 @@
-"""Request bodies as Okta writes them: users, groups, and the PATCH operations of OIN apps."""
+"""Request bodies as Okta and Entra write them: users, groups, and the operations of a PATCH."""
 
 import secrets
 import string
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 
@@ -89,3 +91,46 @@ def add_members(members: Iterable[Mapping[str, str]]) -> Document:
 def remove_member(identifier: str) -> Document:
     """Return the operation that removes one member from a group."""
     return {"op": "remove", "path": f'members[value eq "{identifier}"]'}
+
+
+def entra_group(name: str) -> Document:
+    """Return the body with which Entra creates a group."""
+    return {"schemas": [GROUP], "displayName": name, "externalId": str(uuid.uuid4())}
+
+
+def entra_operations(values: Mapping[str, Any], prefix: str = "") -> list[Document]:
+    """Return Entra's operations for the values of a user: one for each, with a path, booleans as text."""
+    found = []
+    for name, value in values.items():
+        path = prefix + name
+        if isinstance(value, Mapping) and name != "manager":
+            found += entra_operations(value, path + (":" if name.startswith("urn:") else "."))
+        elif name in ("emails", "addresses", "phoneNumbers") and isinstance(value, list):
+            for item in value:
+                typed = f'{name}[type eq "{item.get("type", "work")}"]'
+                parts = {part: item[part] for part in item if part not in ("type", "primary")}
+                found += entra_operations(parts, f"{typed}.")
+        else:
+            written = str(value) if isinstance(value, bool) else value
+            found.append({"op": "Replace", "path": path, "value": written})
+    return found
+
+
+def entra_role(slug: str) -> Document:
+    """Return an app role as Entra's default mapping writes it."""
+    return {"primary": "True", "type": "WindowsAzureActiveDirectoryRole", "value": slug, "display": slug}
+
+
+def entra_members(operation: str, members: Iterable[str]) -> Document:
+    """Return Entra's operation that adds or removes members by their ids."""
+    return {"op": operation, "path": "members", "value": [{"$ref": None, "value": member} for member in members]}
+
+
+def entra_group_changes(name: str, members: Sequence[str], before: Sequence[str] | None) -> list[Document]:
+    """Return the PATCH bodies that bring a group to a name and members; `before` holds the ids written last."""
+    changes = [
+        entra_members("Remove", [member for member in before or () if member not in members]),
+        entra_members("Add", [member for member in members if member not in (before or ())]),
+    ]
+    renaming = {"op": "Replace", "path": "displayName", "value": name}
+    return [patch(renaming), *(patch(change) for change in changes if change["value"])]

@@ -1,4 +1,4 @@
-"""Okta's HTTP client: sends one request with Okta's headers and returns the server's reply."""
+"""A provider's HTTP client: sends one request with the dialect's headers and returns the server's reply."""
 
 import json
 import time
@@ -9,27 +9,28 @@ from urllib.parse import quote
 
 import requests
 
-HEADERS = {
-    "Accept": "application/scim+json",
-    "Accept-Charset": "utf-8",
-    "Content-Type": "application/scim+json; charset=utf-8",
-    "User-Agent": "Okta SCIM Client 1.0.0",
-}
+from scim.emulator.dialects import CUSTOM, ENTRA, HEADERS
+
 TIMEOUT_SECONDS = 60.0  # Okta's own
 UNREACHABLE = 0
+USUAL_PATHS = ("/scim/v2", "/scim", "/v2", "/api/scim/v2")
 
 Query = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A server's reply and the request line it answers, not percent-encoded; `status` 0 means that none came."""
+    """A server's reply, the request line it answers, not percent-encoded, and the body that was `sent`.
+
+    `status` 0 means that no reply came.
+    """
 
     request: str
     status: int
     text: str
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    sent: str = ""
 
     @property
     def document(self) -> Any:
@@ -59,12 +60,13 @@ class ProvisioningClient(Protocol):
         """Send one request to a path below the base URL."""
 
 
-class OktaClient:
+class ScimClient:
     """Sends requests to one SCIM base URL with one access key, over connections that are kept open."""
 
-    def __init__(self, base: str, key: str, session: requests.Session | None = None) -> None:
+    def __init__(self, base: str, key: str, session: requests.Session | None = None, dialect: str = CUSTOM) -> None:
         self.base = base.rstrip("/")
         self.key = key
+        self.headers = HEADERS[dialect]
         self.session = session or requests.Session()
         self.session.headers.clear()
 
@@ -84,7 +86,7 @@ class OktaClient:
             response = self.session.request(
                 method,
                 self.base + _target(path, query, lambda value: quote(value, safe="")),
-                headers={**HEADERS, "Authorization": f"Bearer {self.key}", **(headers or {})},
+                headers={**self.headers, "Authorization": f"Bearer {self.key}", **(headers or {})},
                 data=data,
                 timeout=TIMEOUT_SECONDS,
                 allow_redirects=False,
@@ -93,7 +95,19 @@ class OktaClient:
             return Reply(request, UNREACHABLE, f"no answer: {error}"[:300])
         seconds = time.perf_counter() - start
         text = response.content.decode("utf-8", "replace")
-        return Reply(request, response.status_code, text, response.headers, seconds)
+        sent = (data or b"").decode("utf-8", "replace")
+        return Reply(request, response.status_code, text, response.headers, seconds, sent)
+
+
+def better_base(client: ScimClient) -> str | None:
+    """Return a base URL below or above the client's at which users are listed or a key is wanted; None if none is."""
+    folder = client.base.removesuffix("/Users").rstrip("/")
+    for base in (folder, *(folder + part for part in USUAL_PATHS)):
+        probe = ScimClient(base, client.key, client.session)
+        reply = probe.send("GET", "/Users", {"count": 1})
+        if base != client.base and (reply.status == 401 or isinstance(reply.document, dict) and reply.ok):
+            return base
+    return None
 
 
 def _target(path: str, query: Query | None, encode: Callable[[str], str]) -> str:
@@ -101,6 +115,9 @@ def _target(path: str, query: Query | None, encode: Callable[[str], str]) -> str
     return f"{path}?{'&'.join(pairs)}" if pairs else path
 
 
-def look_up(attribute: str, value: str) -> Query:
-    """Return the query with which Okta looks a resource up before it creates one (RFC 7644 section 3.4.2.2)."""
-    return {"filter": f"{attribute} eq {json.dumps(value, ensure_ascii=False)}", "startIndex": 1, "count": 100}
+def look_up(attribute: str, value: str, dialect: str = CUSTOM) -> Query:
+    """Return the query with which a provider looks a resource up before it creates one (RFC 7644 section 3.4.2.2)."""
+    query: dict[str, object] = {"filter": f"{attribute} eq {json.dumps(value, ensure_ascii=False)}"}
+    if dialect == ENTRA:
+        return {"excludedAttributes": "members", **query} if attribute == "displayName" else query
+    return {**query, "startIndex": 1, "count": 100}

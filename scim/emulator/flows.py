@@ -1,4 +1,4 @@
-"""Okta's request sequences in both dialects: assign, update, deactivate, push and unlink a group, import."""
+"""The request sequences of each dialect: assign, update, deactivate, push and unlink a group, import."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -6,14 +6,13 @@ from typing import Any
 from scim.emulator import bodies
 from scim.emulator.bodies import Document
 from scim.emulator.client import ProvisioningClient, Reply, look_up
+from scim.emulator.dialects import CUSTOM, ENTRA
 
 PAGE = 100
-CUSTOM, OIN = "custom", "oin"
-DIALECTS = (CUSTOM, OIN)
 
 
 class ProvisioningError(Exception):
-    """The server did not do what Okta asked; `reply` is its reply and `reason` the cause."""
+    """The server did not do what the provider asked; `reply` is its reply and `reason` the cause."""
 
     def __init__(self, reply: Reply, reason: str = "") -> None:
         self.reply = reply
@@ -22,7 +21,9 @@ class ProvisioningError(Exception):
 
 
 class Flows:
-    """The request sequences in one dialect: a `custom` app updates by GET and PUT, an `oin` app by PATCH.
+    """The request sequences in one dialect: a `custom` app updates by GET and PUT, the others by PATCH.
+
+    Entra names each value by a path of its own, and writes operations with capitals and booleans as text.
 
     Every method raises ProvisioningError when the server refuses a request or its reply is of no use.
     """
@@ -32,8 +33,8 @@ class Flows:
         self.dialect = dialect
 
     def find(self, endpoint: str, attribute: str, value: str) -> Document | None:
-        """Look a resource up as Okta does before it creates one; None when there is none."""
-        reply = self.client.send("GET", endpoint, look_up(attribute, value))
+        """Look a resource up as a provider does before it creates one; None when there is none."""
+        reply = self.client.send("GET", endpoint, look_up(attribute, value, self.dialect))
         listed = resources(reply)
         found = [item for item in listed if str(item.get(attribute, "")).casefold() == value.casefold()]
         if listed and not found:
@@ -41,11 +42,15 @@ class Flows:
         return found[0] if found else None
 
     def assign(self, body: Document) -> str:
-        """Look a user up and POST it, or GET and PUT the one found; returns the id."""
+        """Look a user up and POST it, or update the one found; returns the id."""
         found = self.find("/Users", "userName", body["userName"])
         if found is None:
             return identifier(self._send("POST", "/Users", body, 201))
-        self.put_user(str(found["id"]), {name: body[name] for name in body.keys() - {"groups", "password"}})
+        values = {name: body[name] for name in body.keys() - {"groups", "password"}}
+        if self.dialect == ENTRA:
+            self.update(str(found["id"]), values)
+        else:
+            self.put_user(str(found["id"]), values)
         return str(found["id"])
 
     def put_user(self, user: str, values: Mapping[str, Any]) -> None:
@@ -57,12 +62,16 @@ class Flows:
         """Write changed values of a user."""
         if self.dialect == CUSTOM:
             self.put_user(user, values)
-        else:
-            changes = {name: value for name, value in values.items() if name != "schemas"}
-            self._send("PATCH", f"/Users/{user}", bodies.replace(changes), 200, 204)
+            return
+        changes = {name: value for name, value in values.items() if name != "schemas"}
+        body = bodies.replace(changes)
+        if self.dialect == ENTRA:
+            document(self._send("GET", f"/Users/{user}", None, 200))
+            body = bodies.patch(*bodies.entra_operations(changes))
+        self._send("PATCH", f"/Users/{user}", body, 200, 204)
 
     def set_active(self, user: str, active: bool) -> None:
-        """Deactivate a user, which Okta never deletes, or reactivate it."""
+        """Deactivate a user, or reactivate it."""
         self.update(user, {"active": active})
 
     def push_group(self, name: str) -> str:
@@ -70,7 +79,8 @@ class Flows:
         found = self.find("/Groups", "displayName", name)
         if found is not None:
             return str(found["id"])
-        group = identifier(self._send("POST", "/Groups", bodies.group(name), 201))
+        created = bodies.entra_group(name) if self.dialect == ENTRA else bodies.group(name)
+        group = identifier(self._send("POST", "/Groups", created, 201))
         if self.dialect == CUSTOM:
             self._send("PUT", f"/Groups/{group}", bodies.group(name), 200)
         return group
@@ -81,6 +91,10 @@ class Flows:
         """Write a group's name and members; `before` holds the ids written last, None when they are unknown."""
         if self.dialect == CUSTOM:
             self._send("PUT", f"/Groups/{group}", bodies.group(name, members), 200)
+            return
+        if self.dialect == ENTRA:
+            for body in bodies.entra_group_changes(name, [member["value"] for member in members], before):
+                self._send("PATCH", f"/Groups/{group}", body, 200, 204)
             return
         operations = [bodies.rename_group(group, name)]
         if before is None:
@@ -129,7 +143,7 @@ def identifier(reply: Reply) -> str:
     """Return the id in a reply (RFC 7643 section 3.1)."""
     found = document(reply).get("id")
     if not found or not isinstance(found, str):
-        raise ProvisioningError(reply, f"The id in the answer is {found!r}; Okta needs text.")
+        raise ProvisioningError(reply, f"The id in the answer is {found!r}; it must be text.")
     return found
 
 
@@ -139,5 +153,5 @@ def resources(reply: Reply) -> list[Document]:
         raise ProvisioningError(reply)
     found = document(reply).get("Resources")
     if not isinstance(found, list):
-        raise ProvisioningError(reply, "The answer has no Resources; Okta needs [] when there are none.")
+        raise ProvisioningError(reply, "The answer has no Resources; send [] when there are none.")
     return [item for item in found if isinstance(item, dict)]

@@ -18,7 +18,9 @@ class RetryingClient:
         client: ProvisioningClient,
         sleep: Callable[[float], None] = time.sleep,
         notify: Callable[[str], None] = lambda message: None,
+        provider: str = "Okta",
     ) -> None:
+        self.provider = provider
         self.client = client
         self.sleep = sleep
         self.notify = notify
@@ -39,7 +41,7 @@ class RetryingClient:
             else:
                 return reply
             cause = f"{reply.status or ''} {reply.detail}".strip()
-            self.notify(f"{reply.request}: {cause}; waiting {seconds} s as Okta would.")
+            self.notify(f"{reply.request}: {cause}; waiting {seconds} s as {self.provider} would.")
             self.sleep(seconds)
 
 

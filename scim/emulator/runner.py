@@ -1,16 +1,22 @@
 """The test runner: checks grouped in steps, one run of them against one server, and the result of each check."""
 
+import random
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from scim.emulator import bodies
 from scim.emulator.bodies import Document
-from scim.emulator.client import UNREACHABLE, OktaClient, Reply, look_up
-from scim.emulator.flows import CUSTOM, DIALECTS, Flows, ProvisioningError
+from scim.emulator.client import UNREACHABLE, Query, Reply, ScimClient, look_up
+from scim.emulator.dialects import CUSTOM, OKTA_APPS, PROVIDERS
+from scim.emulator.flows import Flows, ProvisioningError
+from scim.emulator.oauth import OAuthClient
+from scim.emulator.retries import retry_after
 
-PASSED, FAILED, WARNED, SKIPPED = "passed", "failed", "warning", "skipped"
+PASSED, FAILED, WARNED, SKIPPED, NOT_JUDGED = "passed", "failed", "warning", "skipped", "not judged"
+MAX_WAIT_SECONDS, MAX_WAITS, MAX_SENT = 60, 5, 2000
 T = TypeVar("T")
 
 
@@ -18,8 +24,16 @@ class CheckFailed(Exception):
     """The reply is not the expected one; the message is what came instead."""
 
 
+class CheckWarned(CheckFailed):
+    """The reply is not the expected one, but the provider works with it; the message says what to do."""
+
+
 class CheckSkipped(Exception):
     """The check cannot be run; the message is the reason."""
+
+
+class NotJudged(CheckSkipped):
+    """Nobody can tell from outside whether the rule is kept; the message is the reason."""
 
 
 class ServerUnreachable(Exception):
@@ -31,9 +45,10 @@ CheckFunction = Callable[["TestRun"], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One expectation: what is `expected`, what Okta does `otherwise`, and the RFC or fact that is its `source`.
+    """One expectation: what is `expected`, what the provider does `otherwise`, and its `source`, an RFC or a fact.
 
-    The function returns what came, None for the status alone, and raises CheckFailed or CheckSkipped.
+    The function returns what came, None for the status alone, and raises CheckFailed or CheckSkipped. The check is
+    skipped after a failure of a check whose id is in `needs`, unless `before` raises CheckFailed already.
     """
 
     id: str
@@ -42,8 +57,10 @@ class Check:
     otherwise: str
     source: str
     function: CheckFunction
-    dialects: Sequence[str] = DIALECTS
+    dialects: Sequence[str] = OKTA_APPS
     warning: bool = False
+    needs: Sequence[str] = ()
+    before: CheckFunction | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +70,7 @@ class CheckStep:
     name: str
     title: str
     checks: list[Check] = field(default_factory=list)
+    dialects: Sequence[str] = OKTA_APPS
 
     def check(
         self,
@@ -60,14 +78,19 @@ class CheckStep:
         expected: str,
         otherwise: str,
         source: str,
-        dialects: Sequence[str] = DIALECTS,
+        dialects: Sequence[str] | None = None,
         warning: bool = False,
+        needs: Sequence[str] = (),
+        name: str = "",
+        before: CheckFunction | None = None,
     ) -> Callable[[CheckFunction], CheckFunction]:
-        """Return a decorator that adds a function as a check of this step, with the id `step.function`."""
+        """Return a decorator that adds a function as a check; its id is `step.name`, or else `step.function`."""
 
         def add(function: CheckFunction) -> CheckFunction:
-            identifier = f"{self.name}.{getattr(function, '__name__', 'check')}"
-            self.checks.append(Check(identifier, title, expected, otherwise, source, function, dialects, warning))
+            identifier = f"{self.name}.{name or getattr(function, '__name__', 'check')}"
+            spoken = dialects or self.dialects
+            check = Check(identifier, title, expected, otherwise, source, function, spoken, warning, needs, before)
+            self.checks.append(check)
             return function
 
         return add
@@ -98,21 +121,44 @@ class TestRun:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, client: OktaClient, dialect: str = CUSTOM, roles: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        client: ScimClient,
+        dialect: str = CUSTOM,
+        roles: Sequence[str] = (),
+        oauth: OAuthClient | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.client = client
         self.dialect = dialect
+        self.provider = PROVIDERS[dialect]
+        self.flows = Flows(self, dialect)
+        self.oauth = oauth
+        self.sleep = sleep
+        self.throttled = False
+        self.refused_role: str | None = None
+        self.broken: set[str] = set()
+        self.failed: list[str] = []
         self.roles = list(roles)
         self.tag = secrets.token_hex(4)
+        self.random = random.Random(self.tag)
         self.last: Reply | None = None
         self.created: dict[str, list[str]] = {"/Groups": [], "/Users": []}
         self._cache: dict[str, Any] = {}
 
-    def send(self, method: str, path: str, **options: Any) -> Reply:
-        """Send a request; the last one of a check is shown with its result.
+    def send(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: Any = None,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> Reply:
+        """Send a request, again after a `Retry-After` of up to 60 s; the last one of a check is shown with its result.
 
         :raises ServerUnreachable: when no reply comes.
         """
-        self.last = reply = self.client.send(method, path, **options)
+        self.last = reply = self.send_patiently(method, path, query, body, headers)
         if reply.status == UNREACHABLE:
             raise ServerUnreachable(reply.text)
         if method == "POST" and path in self.created and reply.ok:
@@ -121,17 +167,29 @@ class TestRun:
                 self.created[path].append(str(created))
         return reply
 
+    def send_patiently(self, method: str, path: str, *options: Any) -> Reply:
+        """Send a request, again after a `Retry-After` of up to 60 s, and return whatever comes at last."""
+        reply = self.client.send(method, path, *options)
+        for _ in range(MAX_WAITS):
+            seconds = retry_after(reply) if reply.status == 429 else None
+            if seconds is None or seconds > MAX_WAIT_SECONDS:
+                break
+            self.throttled = True
+            self.sleep(seconds)
+            reply = self.client.send(method, path, *options)
+        return reply
+
     def get(self, path: str, **query: object) -> Reply:
         """Send a GET with a query."""
         return self.send("GET", path, query=query or None)
 
     def find_user(self, user_name: str) -> Reply:
-        """Look a user up as Okta does."""
-        return self.send("GET", "/Users", query=look_up("userName", user_name))
+        """Look a user up as the provider does."""
+        return self.send("GET", "/Users", query=look_up("userName", user_name, self.dialect))
 
     def find_group(self, name: str) -> Reply:
-        """Look a group up as Okta does."""
-        return self.send("GET", "/Groups", query=look_up("displayName", name))
+        """Look a group up as the provider does."""
+        return self.send("GET", "/Groups", query=look_up("displayName", name, self.dialect))
 
     def cached(self, key: str, make: Callable[[], T]) -> T:
         """Return a value that checks share, made when the first of them asks; all show its last request."""
@@ -143,11 +201,11 @@ class TestRun:
 
     def user_name(self, label: str) -> str:
         """Return a userName of this run's own; its capitals must be kept by the server."""
-        return f"Okta-Test.{self.tag}.{label}@example.com"
+        return f"{self.provider}-Test.{self.tag}.{label}@example.com"
 
     def group_name(self, label: str) -> str:
         """Return a displayName of this run's own."""
-        return f"Okta test {self.tag} {label}"
+        return f"{self.provider} test {self.tag} {label}"
 
     def user_body(self, label: str) -> Document:
         """Return the smallest user with a name of this run's own."""
@@ -183,29 +241,45 @@ def created_id(reply: Reply, request: str) -> str:
     return str(document["id"])
 
 
-def run_checks(run: TestRun, steps: Sequence[CheckStep]) -> Iterator[Result]:
-    """Run all checks of the run's dialect in order and yield each result.
+def run_checks(run: TestRun, steps: Sequence[CheckStep], only: Sequence[str] = ()) -> Iterator[Result]:
+    """Run all checks of the run's dialect in order and yield each result; `only` names ids and steps, if not all.
 
     :raises ServerUnreachable: when the server stops replying.
     """
+    broken = run.broken
     for step in steps:
         for check in step.checks:
-            if run.dialect in check.dialects:
-                yield _run_check(run, step, check)
+            if run.dialect in check.dialects and (not only or {check.id, step.name} & set(only)):
+                result = _run_check(run, step, check)
+                without = result.outcome == SKIPPED and broken.intersection(check.needs)
+                if result.outcome == FAILED or without or (result.outcome == WARNED and check.warning):
+                    broken.add(check.id)
+                if result.outcome == FAILED:
+                    run.failed.append(check.id)
+                yield result
 
 
 def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
     run.last = None
     try:
+        if check.before:
+            check.before(run)
+        needed = next((name for name in check.needs if name in run.broken), None)
+        if needed:
+            raise CheckSkipped(f"needs {needed}, which did not pass")
         got, outcome = check.function(run) or "", PASSED
     except CheckSkipped as skipped:
-        got, outcome = str(skipped), SKIPPED
+        got, outcome = str(skipped), NOT_JUDGED if isinstance(skipped, NotJudged) else SKIPPED
     except CheckFailed as failed:
-        got, outcome = str(failed), WARNED if check.warning else FAILED
+        got, outcome = str(failed), WARNED if check.warning or isinstance(failed, CheckWarned) else FAILED
+    except ProvisioningError as refused:
+        got, outcome = f"{refused.reply.status} {refused.reason}", WARNED if check.warning else FAILED
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         got, outcome = f"an answer of an unexpected shape ({type(error).__name__}: {error})", FAILED
     last: Reply | None = run.last
     request, status = (last.request, str(last.status)) if last else ("", "")
+    if last and last.sent and run.dialect not in OKTA_APPS:
+        request = f"{request} {last.sent[:MAX_SENT]}"
     reasons = (check.otherwise, check.source) if outcome in (FAILED, WARNED) else ()
     return Result(check.id, step.title, check.title, request, check.expected, got or status, outcome, *reasons)
 
@@ -215,7 +289,7 @@ def clean_up(run: TestRun) -> list[str]:
     left = []
     for path, identifiers in run.created.items():
         for identifier in reversed(identifiers):
-            reply = run.client.send("DELETE", f"{path}/{identifier}")
+            reply = run.send_patiently("DELETE", f"{path}/{identifier}")
             if not reply.ok and reply.status != 404:
                 deactivated = path == "/Users" and _deactivate(run, identifier)
                 instead = "; deactivated instead" if deactivated else ""
@@ -226,7 +300,7 @@ def clean_up(run: TestRun) -> list[str]:
 
 def _deactivate(run: TestRun, identifier: str) -> bool:
     try:
-        Flows(run.client, run.dialect).set_active(identifier, False)
+        run.flows.set_active(identifier, False)
     except ProvisioningError:
         return False
     return True

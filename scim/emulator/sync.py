@@ -1,4 +1,4 @@
-"""Brings an organisation to a server as Okta would: only what changed, people first, then pushed groups."""
+"""Brings an organisation to a server as a provider would: only what changed, people first, then pushed groups."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from typing import Any
 from scim.emulator import bodies
 from scim.emulator.bodies import Document
 from scim.emulator.client import UNREACHABLE
+from scim.emulator.dialects import ENTRA
 from scim.emulator.flows import Flows, ProvisioningError
 from scim.emulator.organisation import Employee, Group, Organisation
 from scim.emulator.state import SyncState
@@ -55,6 +56,7 @@ class Sync:
 
     def __init__(self, organisation: Organisation, flows: Flows, state: SyncState) -> None:
         self.flows = flows
+        self.is_entra = flows.dialect == ENTRA
         self.state = state
         self.summary = Summary()
         self.maps_roles = organisation.maps_roles
@@ -128,12 +130,13 @@ class Sync:
                 raise SyncStopped(str(error)) from None
 
     def values(self, person: Employee) -> Document:
-        """Return the attributes that Okta writes of a person."""
+        """Return the attributes that the provider writes of a person."""
         body = bodies.smallest_user(person.login, person.givenName, person.familyName)
         body["emails"][0]["value"] = person.email
         body |= {"externalId": person.id, "locale": "en-US", **person.profile}
         if self.maps_roles:
-            body["roles"] = self.roles.get(person.login, [])
+            roles = self.roles.get(person.login, [])
+            body["roles"] = [bodies.entra_role(role) for role in roles] if self.is_entra else roles
         return body
 
     def members(self, group: Group) -> list[dict[str, str]]:
@@ -148,7 +151,8 @@ class Sync:
 
     def _assign(self, task: Task) -> None:
         values = self.values(self.people[task.id])
-        user = self.flows.assign({**values, "groups": [], "password": bodies.random_password()})
+        extra = {} if self.is_entra else {"groups": [], "password": bodies.random_password()}
+        user = self.flows.assign({**values, **extra})
         self._remember_person(task, user, values)
 
     def _update(self, task: Task) -> None:

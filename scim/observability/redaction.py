@@ -11,8 +11,8 @@ KEPT_BYTES = 16 * 1024
 PARSED_BYTES = 256 * 1024
 WITHHELD = "[not kept: it is no complete JSON and may hold a secret]"
 
-# An access key: the id may be shown, the secret not.
-KEY = re.compile(r"(perch_[0-9a-f]{10}_)[A-Za-z0-9_-]+")
+# An access key, or a token or secret of an OAuth client: the id may be shown, the secret not.
+KEY = re.compile(r"(perch_[ts]?[0-9a-f]{10}_)[A-Za-z0-9_-]+")
 SECRET = re.compile(
     r"passw|passphrase|passcode|pwd|secret(?!ar)|token|credential|authori[sz]ation|(?:api|access)[-_ ]?key"
 )

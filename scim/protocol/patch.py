@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.dropped import note_dropped
 from schemas.errors import BadRequest, InvalidPath, InvalidValue, Mutability, NoTarget, PayloadTooLarge
 from schemas.fields import is_unassigned, json_type
 from schemas.filters.nodes import leaf_count
 from schemas.group import Members
 from schemas.messages import PatchOperation
 from schemas.resource import ResourceSchema, UnknownAttribute
-from schemas.tolerances import Tolerance, ignore, note
+from schemas.tolerances import Tolerance, ignore, note, refuse_in_profile
 from schemas.urns import begins_with_uri
 from schemas.values import read_structure, read_value
 from scim.protocol.patch_members import MemberEdit, member_edits
@@ -82,24 +83,27 @@ def _apply(draft: _PatchDraft, operation: PatchOperation) -> None:
     if op != "remove" and not operation.has_value:
         raise InvalidValue(f"value: is required for {op}.")
     if not path:
+        refuse_in_profile("path: is missing")
         _change_keys(draft, op, None, value)
     elif urn := draft.schema.declared_urn(path):
         if _is_computed(draft.schema, urn):
             raise Mutability(f"path: {urn} is readOnly; clients cannot change it.")
         _change_schema(draft, op, urn, value)
-    elif target := _target(draft.schema, path):
+    elif target := _target(draft.schema, path, value):
         _change(draft, op, target, value)
 
 
-def _target(schema: ResourceSchema, path: str) -> PatchTarget | None:
+def _target(schema: ResourceSchema, path: str, value: Any) -> PatchTarget | None:
     """Return the target of a path; None for an unknown one with a URN in front, which is ignored as in a POST."""
     try:
         target = read_target(schema, path)
     except UnknownAttribute as error:
+        refuse_in_profile(f"path: {error}")
         if not begins_with_uri(path):
             raise InvalidPath(f"path: {error}; /Schemas lists the attributes.") from None
         note(Tolerance.UNKNOWN_PATH, without_filter(path))
         ignore(without_filter(path))
+        note_dropped(schema.urn, without_filter(path), value)
         return None
     if target.readOnly:
         raise Mutability(f"path: '{target.bound.dotted}' is readOnly; clients cannot change it.")
@@ -118,7 +122,9 @@ def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> No
         elif urn is not None or not _is_ignored(key):
             target = read_key(draft.schema, urn, key)
             if target is None:
-                ignore(without_filter(f"{urn}:{key}" if urn else key))
+                name = without_filter(f"{urn}:{key}" if urn else key)
+                ignore(name)
+                note_dropped(draft.schema.urn, name, item)
             elif not target.readOnly:
                 _change(draft, op, target, item)
 
@@ -165,6 +171,7 @@ def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> Non
     if isinstance(attribute, Members):
         draft.member_edits.extend(member_edits(op, target, value))
     elif attribute.returned == "never":
+        refuse_in_profile(f"path: {target.text} is no attribute of /Schemas")
         # A password is validated like any text and then dropped.
         if op != "remove" and not is_unassigned(value):
             read_value(attribute, value, target.text)

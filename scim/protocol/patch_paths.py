@@ -50,12 +50,14 @@ def read_target(schema: ResourceSchema, text: str) -> PatchTarget:
     if plain is not None:
         return PatchTarget(text, Bound(None, plain))
     if begins_with_uri(text):
-        _check_known(schema, without_filter(text))
+        known = _with_urn(schema, without_filter(text))
+        if "[" not in text:
+            return PatchTarget(text, known)
     path = parse_path(text)
     bound = _resolve(schema, path.path.urn, path.path.name, path.sub)
     if path.filter is None:
         return PatchTarget(text, bound)
-    if not bound.attribute.multiValued or not isinstance(bound.attribute, Complex):
+    if not bound.attribute.multiValued:
         raise InvalidPath(f"{text}: '{bound.attribute.name}' has a single value, which takes no filter in brackets.")
     return PatchTarget(text, bound, bind_value_filter(path.filter, schema, bound), path.filter)
 
@@ -86,14 +88,14 @@ def without_filter(text: str) -> str:
     return before + (rest.rpartition("]")[2] if "]" in rest else "")
 
 
-def _check_known(schema: ResourceSchema, text: str) -> None:
+def _with_urn(schema: ResourceSchema, text: str) -> Bound:
     """Look a path with a URN up before it is parsed: unknown schemas need not keep to the names of SCIM.
 
     :raises UnknownAttribute: as `read_target` does.
     """
     urn, _, attribute = text.rpartition(":")
     name, _, sub = attribute.partition(".")
-    schema.resolve(urn, name, sub or None)
+    return schema.resolve(urn, name, sub or None)
 
 
 def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None) -> Bound:

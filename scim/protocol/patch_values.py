@@ -9,7 +9,7 @@ from typing import Any
 from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import LABELS, Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
-from schemas.tolerances import Tolerance, note
+from schemas.tolerances import Tolerance, follows_profile, note
 from schemas.values import read_element, read_part, read_parts, read_structure, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
@@ -44,10 +44,30 @@ def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) 
         _change_elements(container, op, target, field, value)
     elif isinstance(field, Complex):
         _change_object(container, op, target, field, value)
+    elif field.multiValued:
+        _store(container, field, field.distinct(_changed_values(container.get(field.name, []), op, target, value)))
     elif op == "remove" or is_unassigned(value):
         _unassign(container, field, op, target)
     else:
         container[field.name] = read_value(field, _unwrapped(field, value), target.text)
+
+
+def _changed_values(held: list[Any], op: str, target: PatchTarget, value: Any) -> list[Any]:
+    """Return plain values after an operation on all of them, or on those that a filter matches."""
+    field = target.attribute
+    found = held if target.filter is None else [item for item in held if evaluate_element(target.filter, item)]
+    if op == "remove" and target.filter is None and not is_unassigned(value):
+        note(Tolerance.REMOVE_WITH_VALUE, target.text)
+        listed = {field.folded(item) for item in read_value(field, value, target.text)}
+        return [item for item in held if field.folded(item) not in listed]
+    if op == "remove" or is_unassigned(value):
+        return [item for item in held if item not in found]
+    sent = read_value(field, value, target.text)
+    if target.filter is None:
+        return [*held, *sent] if op == "add" else list(sent)
+    if not found:
+        raise NoTarget(f"{target.text}: no value matches the filter; correct the filter, or add the value first.")
+    return [each for item in held for each in (sent if item in found else [item])]
 
 
 def _unassign(container: dict[str, Any], field: Attribute, op: str, target: PatchTarget) -> None:
@@ -95,6 +115,8 @@ def _merged(held: Element, op: str, target: PatchTarget, field: Complex, value: 
     sent = field.named(value) if isinstance(value, dict) else parts
     if not parts and sent.get("value") == "":
         return Element(), set(sent)
+    if op == "replace" and follows_profile():
+        held = Element()
     cleared = {name for name, item in sent.items() if op == "replace" and is_unassigned(item)}
     return Element({name: item for name, item in {**held, **parts}.items() if name not in cleared}), set(sent)
 

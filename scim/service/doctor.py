@@ -11,7 +11,8 @@ import requests
 from schemas.datetimes import now
 from schemas.errors import ScimError
 from schemas.text import compose
-from scim.service import status
+from scim.service import attributes, status
+from scim.service.oidc import OpenIdProvider
 from scim.service.status import LOOK, MOST_NAMED, OK, WRONG, Finding
 from scim.settings import Settings, unknown_settings
 from storage import integrity, keys, namesakes, roles, statistics
@@ -53,7 +54,9 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
             yield from _clock(connection)
             yield from _keys(keys.list_all(connection))
             yield from _unused(connection)
+            yield from _sign_in(deployment.settings)
             yield from _names(connection)
+            yield _attributes(connection)
             yield from status.examine(connection, deployment.database, deployment.settings)
         deployment.database.check_writable(TIMEOUT)
     except ScimError as error:
@@ -154,6 +157,18 @@ def _keys(every: list[Key]) -> Iterator[Finding]:
         yield Finding("keys", OK, f"{len(live)} of {len(every)} are live.")
 
 
+def _sign_in(settings: Settings) -> Iterator[Finding]:
+    if settings["PERCH_OIDC_ISSUER"]:
+        try:
+            OpenIdProvider(settings).metadata()
+            yield Finding("sign-in", OK, "The OpenID provider answers.")
+        except ScimError as error:
+            yield Finding("sign-in", WRONG, error.detail, "Correct PERCH_OIDC_ISSUER, or the way to the provider.")
+    if not settings["PERCH_CONSOLE_PASSWORD"] and settings["PERCH_ADMIN_PASSWORD"]:
+        text = "PERCH_ADMIN_PASSWORD is set, but the password does not open the console."
+        yield Finding("sign-in", LOOK, text, "Remove it, or set PERCH_CONSOLE_PASSWORD=on.")
+
+
 def _unused(connection: Connection) -> Iterator[Finding]:
     found = statistics.unused(connection)
     if found.roles:
@@ -191,6 +206,18 @@ def _names(connection: Connection) -> Iterator[Finding]:
         )  # fmt: skip
     if not pairs and not apart:
         yield Finding("names", OK, "No two users, groups or roles have the same name.")
+
+
+def _attributes(connection: Connection) -> Finding:
+    """Report what providers send and Perch drops."""
+    found = list(dict.fromkeys(one.name for one in attributes.seen(connection)))
+    if not found:
+        return Finding("attributes", OK, "No provider has sent an attribute that Perch drops.")
+    named = ", ".join(found[:MOST_NAMED]) + (" and more" if len(found) > MOST_NAMED else "")
+    return Finding(
+        "attributes", LOOK, f"{len(found)} attributes that providers send are dropped: {named}.",
+        "flask attributes seen lists them; declare those that you need with flask attributes add.",
+    )  # fmt: skip
 
 
 def _public_url(deployment: CheckedDeployment) -> Iterator[Finding]:

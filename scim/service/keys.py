@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from schemas.datetimes import now
-from storage import journal, keys
+from schemas.errors import InvalidValue
+from storage import journal, keys, oauth
 from storage.keys import Key
 from storage.repository import Transaction
 
@@ -16,16 +17,36 @@ UNNAMED = {"id", "digest", "created", "lastUsed"}
 
 
 def make_key(
-    name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, unknown_roles: str | None = None
+    name: str,
+    idp: str,
+    access: str,
+    roles_as: str | None,
+    expires_in: float | None,
+    unknown_roles: str | None = None,
+    profile: str = keys.NO_PROFILE,
+    *,
+    oauth: bool = False,
 ) -> tuple[Key, str]:
-    """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days."""
-    identifier, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
+    """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days.
+
+    The text of an OAuth client is of no use: none has its digest.
+    """
+    identifier, text, stored = make_secret()
     shape = roles_as or roles_shape(idp)
     key = Key(
-        identifier, name, digest(secret), idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
-        unknown_roles,
+        identifier, name, b"" if oauth else stored, idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
+        unknown_roles, profile,
     )  # fmt: skip
-    return key, f"{PREFIX}_{identifier}_{secret}"
+    return key, text
+
+
+def make_secret(kind: str = "") -> tuple[str, str, bytes]:
+    """Return the id of a new secret, the text that its holder sends, and the digest that is stored.
+
+    `kind` is "" for an access key, "s" for a secret of an OAuth client, "t" for an access token.
+    """
+    identifier, secret = kind + secrets.token_hex(5), secrets.token_urlsafe(32)
+    return identifier, f"{PREFIX}_{identifier}_{secret}", digest(secret)
 
 
 def add(write: Transaction, key: Key) -> None:
@@ -40,6 +61,13 @@ def change(write: Transaction, identifier: str, **values: Any) -> Key:
     :raises NotFound: when there is none.
     """
     before = keys.get(write.connection, identifier)
+    if values.get("profile") == keys.IPSIE and (
+        not before.oauth or oauth.list_all(write.connection, identifier, "secret")
+    ):
+        raise InvalidValue(
+            f"IPSIE's profile takes signed assertions only, and {identifier} has a key or a secret: make a client with "
+            "flask keys create NAME --oauth --profile ipsie, or revoke its secrets."
+        )
     key = keys.change(write.connection, identifier, **values)
     _note(write, "change", key, _values(before), _values(key))
     return key

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from schemas.datetimes import in_words
 from scim.service.timeline import Moment, reached_from, replay
 from storage import history, keys, roles
 from storage.database import Connection
@@ -145,20 +146,20 @@ def why(words: Words, active: bool, has_role: bool, moments: Sequence[Moment], c
         start = "Lost the last role on"
         found = next((moment for moment in moments if moment.emptied), None)
         if found is None:
-            return Why("Never had a role." if created else f"No role since before {moment_text(begins)}.")
+            return Why("Never had a role." if created else f"No role since before {in_words(begins)}.")
     if found is None:
-        return Why(f"{start} before {moment_text(begins)}.")
-    return Why(f"{start} {moment_text(found.entry.at)} because {_done(words, found)}.", found.entry.seq)
+        return Why(f"{start} before {in_words(begins)}.")
+    return Why(f"{start} {in_words(found.entry.at)} because {_done(words, found)}.", found.entry.seq)
 
 
 def _deactivated(words: Words, has_role: bool, moments: Sequence[Moment], begins: str) -> Why:
     more = "" if has_role else f" {words.name} has no role either."
     found = next((moment for moment in moments if moment.deactivated), None)
     if found is None:
-        return Why(f"Deactivated since before {moment_text(begins)}.{more}")
+        return Why(f"Deactivated since before {in_words(begins)}.{more}")
     start = "Created as deactivated" if found.entry.action == "create" else "Deactivated"
     author = keys.spoken(found.entry.actor, words.actors)
-    return Why(f"{start} by {author} on {moment_text(found.entry.at)}.{more}", found.entry.seq)
+    return Why(f"{start} by {author} on {in_words(found.entry.at)}.{more}", found.entry.seq)
 
 
 def _done(words: Words, moment: Moment) -> str:
@@ -170,8 +171,3 @@ def name_of(document: dict[str, Any]) -> str:
     parts = document.get("name") or {}
     full = parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))
     return str(document.get("displayName") or full or document.get("userName", ""))
-
-
-def moment_text(stored: str) -> str:
-    """Return an instant for a sentence, to the minute."""
-    return f"{stored[:10]} at {stored[11:16]} UTC"

@@ -84,7 +84,7 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
 
 def _created(write: Transaction, unknown: Roles) -> dict[str, Role]:
     """Add roles to the catalogue with the sent `display` as their name; return them by slug."""
-    names = {role["value"]: role.get("display") or role["value"] for role in unknown}
+    names = {role["value"]: role.get("display", "").strip() or role["value"] for role in unknown}
     return {slug: write.add_role(slug, name) for slug, name in names.items()}
 
 

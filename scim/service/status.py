@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from schemas.datetimes import now, to_json
+from schemas.datetimes import in_words, now
 from scim.service import fuse
 from scim.settings import Settings
 from storage import receipts, statistics, webhooks
@@ -50,7 +50,7 @@ def _webhooks(connection: Connection) -> Iterator[Finding]:
     every = webhooks.list_all(connection)
     troubled = [each for each in every if each.paused or each.failures]
     for each in troubled[:MOST_NAMED]:
-        state = f"is paused since {to_json(each.paused)}" if each.paused else f"failed {each.failures} times in a row"
+        state = f"is paused since {in_words(each.paused)}" if each.paused else f"failed {each.failures} times in a row"
         reason = (each.reason or "").rstrip(".")
         text = f"The webhook {each.id} {state}" + (f": {reason}." if reason else ".")
         remedy = f"Correct the receiver, then flask webhooks resume {each.id}; or flask webhooks remove {each.id}"
@@ -77,7 +77,9 @@ def _fuse(connection: Connection, settings: Settings) -> Finding:
     state = fuse.state_of(settings, found)
     if state != "blown" or found.blown is None:
         return Finding("fuse", OK, f"Its state is {state}.")
-    text = f"The safety fuse is blown: Perch has refused deactivations and deletions since {found.blown['at']}."
+    text = (
+        f"The safety fuse is blown: Perch has refused deactivations and deletions since {in_words(found.blown['at'])}."
+    )
     remedy = "Check the assignments in the provider, then flask fuse release."
     return Finding("fuse", WRONG, text, remedy)
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from schemas import workspace_file
+from schemas import declarations, workspace_file
+from schemas.declarations import Declaration
 from schemas.errors import InvalidValue, did_you_mean
 from schemas.text import compose, fold
-from scim.service import plan
+from scim.service import attributes, plan
 from scim.service.plan import PlannedChange, RolePlan
 from storage import effective_roles, group_rules, roles
 from storage.database import Connection
@@ -45,12 +46,13 @@ class WorkspacePlan:
     """What a file would change, and the effect on people.
 
     `against` counts, for each role whose `granted_by` would change, the people who have it in a way that the new word
-    excludes; they keep it.
+    excludes; they keep it. `consequences` are sentences about values of attributes.
     """
 
     differences: Sequence[Difference]
     effect: RolePlan
     against: Mapping[str, int]
+    consequences: Sequence[str]
 
     @property
     def changes(self) -> list[PlannedChange]:
@@ -70,6 +72,10 @@ def read(data: bytes) -> Table:
         raise Faults([f"line {line}: This is no UTF-8 text; save the file as UTF-8."]) from None
     except tomllib.TOMLDecodeError as error:
         raise Faults([f"This is no TOML: {error}."]) from None
+    except (RecursionError, ValueError):
+        raise Faults(
+            ["This nests too deeply, or has a number that is too long; no key of this file needs that."]
+        ) from None
     found, faults = workspace_file.load(document)
     if faults:
         raise Faults(faults)
@@ -80,23 +86,33 @@ def export(connection: Connection) -> str:
     """Return the workspace as such a file."""
     rules = [_rule_table(rule) for rule in group_rules.list_all(connection)]
     catalogue = {role.slug: role_table(role) for role in roles.catalogue(connection)}
-    return workspace_file.dumps({"roles": catalogue, "group_rules": rules})
+    declared = [one.table() for one in attributes.declared(connection)]
+    return workspace_file.dumps({"roles": catalogue, "group_rules": rules, "attributes": declared})
 
 
 def plan_of(connection: Connection, wanted: Table, *, prune: bool = False) -> WorkspacePlan:
     """Return what the sections of a file would change; with `prune` what the file does not have is removed.
 
-    :raises Faults: naming each rule that has a role which it may not give.
+    :raises Faults: naming each rule that has a role which it may not give, each attribute whose values do not fit.
     """
     before = {role.slug: role for role in roles.catalogue(connection)}
     after = _catalogue_after(before, wanted["roles"], prune)
     held = {fold(rule.pattern): rule for rule in group_rules.list_all(connection)}
     rules = _rules_after(held, wanted["group_rules"], prune)
-    if faults := [*_rule_faults(wanted["group_rules"], after), *_kept_rule_faults(wanted["group_rules"], rules, after)]:
+    declared, listed = attributes.declared(connection), wanted["attributes"]
+    of_attributes = attributes.changes(declared, listed, prune)
+    faults = [
+        *_rule_faults(wanted["group_rules"], after),
+        *_kept_rule_faults(wanted["group_rules"], rules, after),
+        *_attribute_faults([] if prune else declared, listed),
+    ]
+    if faults := faults or attributes.refusals(connection, of_attributes):
         raise Faults(faults)
     differences = [*_role_differences(before, after), *_rule_differences(held, rules)]
     effect = plan.of_changes(connection, _role_changes(connection, differences), sorted(before.keys() - after.keys()))
-    return WorkspacePlan(differences, effect, _against(connection, before, after))
+    differences += [Difference(change, None, None) for change in of_attributes]
+    losses = list(attributes.consequences(connection, of_attributes))
+    return WorkspacePlan(differences, effect, _against(connection, before, after), losses)
 
 
 def carry_out(write: Transaction, planned: WorkspacePlan) -> None:
@@ -111,6 +127,7 @@ def carry_out(write: Transaction, planned: WorkspacePlan) -> None:
     for change, *_ in planned.differences:
         if change.kind == ROLE and change.action == "remove":
             write.remove_role(change.name, force=True)
+    attributes.carry_out(write, planned.changes)
 
 
 def _catalogue_after(before: Catalogue, tables: Mapping[str, Table], prune: bool) -> Catalogue:
@@ -120,7 +137,7 @@ def _catalogue_after(before: Catalogue, tables: Mapping[str, Table], prune: bool
 
 def _role_after(slug: str, before: Role | None, table: Table) -> Role:
     """Return the role of a table; one without a name keeps its name, and a new one has its slug as the name."""
-    name = table["name"].strip() if "name" in table else before.name if before else slug
+    name = table.get("name", before.name if before else slug)
     created = before.created if before else ""
     return Role(slug, name, table.get("description") or None, created, table.get("granted_by", roles.ANY))
 
@@ -156,6 +173,14 @@ def _kept_rule_faults(tables: Sequence[Table], rules: Mapping[str, GroupRule], a
                 yield f"{path}: The rule '{rule.pattern}', which the file does not have, gives this role to groups."
 
 
+def _attribute_faults(kept: Sequence[Declaration], wanted: Sequence[Declaration]) -> Iterator[str]:
+    """Yield what keeps declarations from standing beside those that stay."""
+    mine = {one.key for one in wanted}
+    staying = [one for one in kept if one.key not in mine]
+    for position, faults in declarations.together([*staying, *wanted]).items():
+        yield from workspace_file.faults(faults, f"attributes[{position - len(staying)}]")
+
+
 def _role_differences(before: Catalogue, after: Catalogue) -> Iterator[Difference]:
     for slug in sorted(before.keys() | after.keys()):
         yield from _difference(ROLE, slug, before.get(slug), after.get(slug), role_table)
@@ -175,9 +200,10 @@ def _difference(kind: str, name: str, before: Any, after: Any, table: Callable[[
 
 
 def role_table(role: Role) -> Table:
-    """Return a role as a table of the file, without what is the default."""
-    table = {"name": role.name, "description": role.description, "granted_by": role.grantedBy}
-    return {key: value for key, value in table.items() if value not in (None, roles.ANY) or key == "name"}
+    """Return a role as a table of the file, without what is the default and without a name of spaces only."""
+    name, granted_by = role.name if role.name.strip() else None, role.grantedBy if role.grantedBy != roles.ANY else None
+    table = {"name": name, "description": role.description, "granted_by": granted_by}
+    return {key: value for key, value in table.items() if value}
 
 
 def _rule_table(rule: GroupRule) -> Table:

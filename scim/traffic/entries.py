@@ -6,11 +6,12 @@ from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from schemas.datetimes import from_seconds
+from schemas.json import to_text
 from scim.observability.redaction import answer_text, body_text, redacted_path, redacted_text
 from scim.traffic.recording import Recording
 from scim.traffic.summaries import below_base
 from scim.traffic.writer import Prepared
-from storage import traffic
+from storage import quirks, traffic
 from storage.quirks import Quirk
 from storage.traffic import TrafficEntry
 
@@ -123,4 +124,11 @@ def _quirks(recording: Recording, at: str) -> list[Quirk]:
         for tolerance, example in recording.used.items()
     ]
     example = f"{recording.method} {below_base(redacted_path(recording.path))}"[:LONGEST_HEADER]
-    return used + [Quirk(key, "ignored", redacted_text(name), 1, example, at, at) for name in recording.used.ignored]
+    used += [Quirk(key, "ignored", redacted_text(name), 1, example, at, at) for name in recording.used.ignored]
+    dropped = {":".join(name): to_text(shape) for name, shape in recording.used.dropped.items()}
+    # What redaction would change is no name of an attribute, but a secret.
+    return used + [
+        Quirk(key, quirks.DROPPED, name, 1, shape, at, at)
+        for name, shape in dropped.items()
+        if redacted_text(name) == name
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 from schemas import tolerances
 from schemas.tolerances import Tolerance, UsedTolerances
 from scim.traffic.summaries import below_base
-from storage.keys import Key
+from storage.keys import NO_PROFILE, Key
 
 SCIM_PATH = re.compile(r"/[^/]+/scim/v2(/|$)")
 # A provider asks for such a path when its base URL lacks a part, most often the workspace's id or /scim/v2.
@@ -78,7 +78,8 @@ class Recording:
         `identifier` is that of the resource in the path: the slash at the end of a role's slug is no trailing one.
         """
         self.key = key
-        self.used.strict = bool(key.strict)
+        self.used.profile = key.profile != NO_PROFILE
+        self.used.strict = bool(key.strict) or self.used.profile
         if key.rolesAs == "strings":
             self.used.expected = ROLE_STRINGS
         # The base URL itself may end with a slash: there the root of the server is searched.

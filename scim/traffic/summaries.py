@@ -85,7 +85,7 @@ def _summary(method: str, path: str, body: Any, idp: str | None, tolerances: Col
     fields = {name.lower(): item for name, item in body.items()} if isinstance(body, dict) else {}
     if method == "POST" and endpoint == "bulk":
         count = len(_list(fields.get("operations")))
-        return f"sends {count} operation{'' if count == 1 else 's'} at once"
+        return f"sends {count} operation{'' if count == 1 else 's'} at once" if fields else "sends operations at once"
     if (method, endpoint) in PLAIN:
         return PLAIN[method, endpoint]
     if endpoint not in KINDS:
@@ -152,7 +152,8 @@ def _whole(method: str, kind: str, fields: dict[str, Any], tolerances: Collectio
     if inactive:
         return "deactivates the user"
     if kind == "group":
-        return f"replaces the group{with_members}" if members else "replaces the group, without members"
+        # A body that is too large, or of a request that is recorded briefly, is not known.
+        return "replaces the group" + (with_members or (", without members" if fields else ""))
     return "updates the user with the whole profile" + (" and its roles" if fields.get("roles") else "")
 
 

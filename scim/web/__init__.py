@@ -7,7 +7,7 @@ from scim.observability import metrics
 from scim.observability.journal import journal_log
 from scim.service.retention import Retention
 from scim.traffic.recorder import Recorder
-from scim.web import bulk, discovery, errors, events, groups, health, me, roles, search, users
+from scim.web import bulk, discovery, errors, events, groups, health, me, oauth, roles, search, users
 from scim.web.auth import Authenticator
 from scim.web.hooks import RequestHooks, drop_workspace
 
@@ -30,6 +30,7 @@ def register(app: Flask, perch: Perch) -> None:
     errors.register(app, hooks.admit)
     app.url_map.converters["path"] = roles.AnyPathConverter
     app.register_blueprint(workspace_blueprint(hooks))
+    app.register_blueprint(oauth.blueprint)
     health.register(app, settings, database, authenticator)
 
 

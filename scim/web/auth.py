@@ -10,10 +10,10 @@ import time
 from schemas.errors import Forbidden, ScimError, Unauthorized
 from scim.service.keys import PREFIX, digest
 from scim.web import addresses
-from storage import keys
+from storage import keys, oauth
 from storage.database import Database
 from storage.failed_keys import FailedKeys
-from storage.keys import Key
+from storage.keys import NO_PROFILE, Caller, Key
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Perch"'}
 READING = ("GET", "HEAD", "OPTIONS")
@@ -21,6 +21,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 READING_POSTS = ("/.search", "/events/poll", "/receipt")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
+INVALID_TOKEN = {"WWW-Authenticate": 'Bearer realm="Perch", error="invalid_token"'}
 DUMMY_DIGEST = bytes(32)
 # Seconds between two writes of a key's last use by a process, and until a retry if the writer was busy.
 WRITE_EVERY, RETRY_AFTER = 60, 5
@@ -45,36 +46,48 @@ class Authenticator:
         self.failures = FailedKeys(None if database.follows else f"{database.path}.failures", failed_keys)
         self._written: dict[str, float] = {}
 
-    def admit(self, authorization: str | None, address: str | None) -> Key:
-        """Return the live key of an Authorization header: Bearer, bare, or the password of Basic.
+    def admit(self, authorization: str | None, address: str | None) -> Caller:
+        """Return the caller with the live key of an Authorization header: Bearer, bare, or the password of Basic.
 
         :raises Unauthorized: saying what to put into the header.
         :raises TooManyRequests: when the address sent too many requests without one; a valid key always passes.
         """
         try:
-            key = self._find(_sent_key(authorization))
+            caller = self._find(_sent_key(authorization))
         except Unauthorized:
             addresses.count_refused(self.failures, address)
             raise
-        self._write_last_use(key)
-        return key
+        self._write_last_use(caller.key)
+        return caller
 
-    def _find(self, text: str) -> Key:
+    def profile(self, authorization: str | None) -> str:
+        """Return the profile of the key in a header that need not have one, for what is open to everybody."""
+        try:
+            return self._find(_sent_key(authorization)).key.profile if authorization else NO_PROFILE
+        except ScimError:
+            return NO_PROFILE
+
+    def _find(self, text: str) -> Caller:
         prefix, identifier, secret = _split(text)
         if prefix != PREFIX and f"{PREFIX}_" in text:
             raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
         if prefix != PREFIX:
             raise _unauthorised("The Authorization header holds no Perch access key; a key begins with perch_.")
         sent = digest(secret)
+        is_token = identifier.startswith("t")
         # Each request reads the key from the file, so that a revocation counts at once in every process.
-        key = keys.look_up(self.database, identifier)
+        caller = (oauth.look_up_token if is_token else keys.look_up)(self.database, identifier)
         # Compare against a dummy digest for unknown keys (constant time).
-        same = hmac.compare_digest(key.digest if key else DUMMY_DIGEST, sent)
-        if key is None or not same:
+        same = hmac.compare_digest(caller.key.digest if caller else DUMMY_DIGEST, sent)
+        if caller is not None and same and caller.key.live:
+            return caller
+        if is_token and not (caller is not None and same and caller.key.revoked):
+            raise Unauthorized(
+                "The access token is not valid or has expired; ask the token endpoint for a new one.", INVALID_TOKEN
+            )
+        if caller is None or not same:
             raise _unauthorised("The access key is not valid; copy it again or make a new one in Perch.")
-        if not key.live:
-            raise DeadKey(key)
-        return key
+        raise DeadKey(caller.key)
 
     def _write_last_use(self, key: Key) -> None:
         """Write when a key was last used, once a minute and only if the writer is free: no request waits for it."""

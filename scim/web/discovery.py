@@ -13,6 +13,7 @@ from scim.service.search import list_text
 from scim.web.requests import parameters, perch
 from scim.web.responses import answer_response, resource_response
 from storage import roles, signing_keys
+from storage.keys import NO_PROFILE
 
 blueprint = Blueprint("discovery", __name__)
 
@@ -24,7 +25,8 @@ def service_provider_config() -> Response:
     with perch().database.read() as connection:
         security_events = signing_keys.exist(connection)
     limit = perch().settings["PERCH_MAX_BODY"]
-    return resource_response(discovery.service_provider_config(g.base_url, limit, security_events))
+    conformant = "profile" in g and g.profile != NO_PROFILE
+    return resource_response(discovery.service_provider_config(g.base_url, limit, security_events, conformant))
 
 
 @blueprint.get("/ResourceTypes", strict_slashes=False)
@@ -55,7 +57,9 @@ def _schemas() -> list[dict[str, Any]]:
     context: Context = g.context
     with perch().database.read() as connection:
         slugs = [role.slug for role in roles.catalogue(connection) if role.grantedBy != roles.HAND]
-    return discovery.schema_documents(context.resource_types, context.base, slugs, context.key.rolesAs)
+    return discovery.schema_documents(
+        context.resource_types, context.base, slugs, context.key.rolesAs, context.key.profile != NO_PROFILE
+    )
 
 
 def _list(found: Sequence[dict[str, Any]]) -> Response:

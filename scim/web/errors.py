@@ -13,6 +13,10 @@ from scim.traffic.recording import LONGEST_SHOWN, is_scim, is_stray
 from scim.web.responses import error_response
 
 EVENTS_PATH = re.compile(r"/(?!console/)[^/]+/(events(/|$)|jwks\.json(/|$))")
+# Public documents and the token endpoint: their errors are JSON, and need no key.
+PUBLIC_PATH = re.compile(
+    r"/(?!console/)[^/]+/(oauth/token|openapi\.json)/?|/\.well-known/oauth-authorization-server/.*"
+)
 log = logging.getLogger("perch")
 
 
@@ -25,6 +29,8 @@ def register(app: Flask, admit: Callable[[], Response | None]) -> None:
     def answer_http_error(error: HTTPException) -> Response | HTTPException:
         if isinstance(error, InternalServerError) and error.original_exception is not None:
             return answer_error(error.original_exception)
+        if PUBLIC_PATH.fullmatch(request.path):
+            return answer_error(error)
         if not is_scim(request.path) and not EVENTS_PATH.match(request.path):
             return answer_error(stray(request.path)) if error.code == 404 and is_stray(request.path) else error
         try:

@@ -22,12 +22,12 @@ from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
 from storage.follower import Follower
 from storage.journal import Author
-from storage.keys import Key
+from storage.keys import Caller, Key
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "reading"))
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "reading"))
 OUTER = "perch.outer"
 # For a browser that opens an answer to a client; pages have their own.
 POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -70,6 +70,8 @@ class RequestHooks:
         workspace, recording = perch.workspace, noted.recording
         if sent.endpoint not in PUBLIC:
             noted.context = self._context(sent, noted)
+        else:
+            noted.profile = self.authenticator.profile(sent.environ.get("HTTP_AUTHORIZATION"))
         if sent.path.split("/", 2)[1] != workspace:
             raise NotFound("There is no such workspace; copy the base URL again from Perch.")
         if isinstance(perch.database, Follower):
@@ -83,24 +85,23 @@ class RequestHooks:
         perch, recording = self.perch, noted.recording
         replay = recording.replay if recording is not None else None
         if replay is not None:
-            key, actor = replay.key, "console"
+            key, actor, types = replay.key, "console", perch.resource_types
         else:
-            key = self._key(sent, recording)
+            key, version = self._caller(sent, recording)
+            types = perch.types_of(version)
             actor = f"key:{key.id}"
             bodies.admit(sent.environ)
         if recording is not None:
             recording.admit(key, sent.path, identifier_in(sent))
-        if self.key_rates.rate and replay is None:
+        if replay is None and self.key_rates.rate(key):
             self._take_request(key, noted)
         authorise(key, sent.method, route_of(sent))
         if recording is not None:
             recording.admitted = True
         author = Author(actor, noted.request_id, now())
-        return Context(
-            perch.repository, perch.settings, noted.base_url, key, author, perch.resource_types, perch.derived_cache
-        )
+        return Context(perch.repository, perch.settings, noted.base_url, key, author, types, perch.derived_cache)
 
-    def _key(self, sent: Request, recording: Recording | None) -> Key:
+    def _caller(self, sent: Request, recording: Recording | None) -> Caller:
         try:
             return self.authenticator.admit(sent.environ.get("HTTP_AUTHORIZATION"), sent.remote_addr)
         except DeadKey as error:
@@ -109,10 +110,10 @@ class RequestHooks:
             raise
 
     def _take_request(self, key: Key, noted: Any) -> None:
-        admitted, noted.quota = self.key_rates.take(key.id)
+        admitted, noted.quota = self.key_rates.take(key)
         if not admitted:
             metrics.limited(key.id)
-            raise self.key_rates.refusal(key.name, noted.quota)
+            raise self.key_rates.refusal(key, noted.quota)
 
     def finish(self, response: Response) -> Response:
         """Log, count and record the request (after_request); a failure here is logged and does not break the answer."""

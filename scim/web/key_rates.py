@@ -9,8 +9,10 @@ from typing import NamedTuple
 from flask import Response
 
 from schemas.errors import TooManyRequests
+from storage.keys import IPSIE, Key
 
 WINDOW_SECONDS = 4
+IPSIE_RATE = 100
 
 
 class Quota(NamedTuple):
@@ -27,33 +29,37 @@ class Quota(NamedTuple):
 
 
 class KeyRates:
-    """Counts the requests of each key in this process: in any four seconds at most four times `rate`; 0: any number."""
+    """Counts the requests of each key in this process: in any four seconds at most four times `rate`; 0: any number.
+
+    A key of the IPSIE profile, which demands a limit, has one of IPSIE_RATE then.
+    """
 
     def __init__(self, rate: int) -> None:
-        self.rate = rate
-        self._most = rate * WINDOW_SECONDS
+        self._rate = rate
         self._lock = threading.Lock()
         # The instants of the last requests of each key, the oldest first.
         self._times: dict[str, deque[float]] = {}
 
-    def take(self, key: str) -> tuple[bool, Quota]:
+    def rate(self, key: Key) -> int:
+        """Return how many requests per second a key may send, 0 for any number."""
+        return self._rate or (IPSIE_RATE if key.profile == IPSIE else 0)
+
+    def take(self, key: Key) -> tuple[bool, Quota]:
         """Count a request unless the key has none left; return whether it is admitted, and what is left."""
-        now = time.monotonic()
+        now, most = time.monotonic(), self.rate(key) * WINDOW_SECONDS
         with self._lock:
-            times = self._times.setdefault(key, deque())
+            times = self._times.setdefault(key.id, deque())
             while times and times[0] <= now - WINDOW_SECONDS:
                 times.popleft()
-            admitted = len(times) < self._most
+            admitted = len(times) < most
             if admitted:
                 times.append(now)
-            return admitted, Quota(
-                self._most, self._most - len(times), max(1, math.ceil(times[0] + WINDOW_SECONDS - now))
-            )
+            return admitted, Quota(most, most - len(times), max(1, math.ceil(times[0] + WINDOW_SECONDS - now)))
 
-    def refusal(self, name: str, quota: Quota) -> TooManyRequests:
+    def refusal(self, key: Key, quota: Quota) -> TooManyRequests:
         """Return the error for a key that has no request left."""
         return TooManyRequests(
-            f"The access key '{name}' sent more than {self.rate} requests per second (PERCH_KEY_RATE); send the "
-            f"request again in {quota.seconds} s.",
+            f"The access key '{key.name}' sent more than {self.rate(key)} requests per second (PERCH_KEY_RATE); send "
+            f"the request again in {quota.seconds} s.",
             quota.seconds,
         )

@@ -81,7 +81,7 @@ def read_json(limits: BodyLimits) -> Any:
     _refuse_encoding(request.environ.get("HTTP_CONTENT_ENCODING", ""))
     # A body that could not be read to its end must not be read again for the recorder.
     g.body = b""
-    g.body = _body(limits.size)
+    g.body = read_body(limits.size)
     g.context.author.received = now()
     if not g.body:
         raise InvalidSyntax("The request has no body; send a JSON object.")
@@ -100,7 +100,11 @@ def _refuse_encoding(header: str) -> None:
         )
 
 
-def _body(size: int | None) -> bytes:
+def read_body(size: int | None) -> bytes:
+    """Return the body of the request, of at most `size` bytes and PERCH_MAX_BODY.
+
+    :raises PayloadTooLarge: when it is larger; :raises InvalidSyntax: when it did not arrive whole.
+    """
     largest = perch().settings["PERCH_MAX_BODY"]
     limit = largest if size is None else min(size, largest)
     announced = request.content_length or 0

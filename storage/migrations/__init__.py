@@ -12,15 +12,18 @@ from sqlite_utils import Migrations
 from storage.migrations import (
     access,
     administration,
+    attributes,
     console,
     directory,
     events,
     history,
+    oauth,
     provisioning,
     receipts,
     recording,
     rules,
     scale,
+    sign_in,
     text,
     traffic,
     words,
@@ -39,9 +42,12 @@ for _chapter in (
     administration,
     recording,
     words,
+    attributes,
     rules,
     receipts,
     history,
+    sign_in,
+    oauth,
 ):
     for _name, _step in _chapter.STEPS.items():
         MIGRATIONS(name=_name)(_step)

@@ -77,6 +77,11 @@ GROUP_TYPE = (
 )
 
 
+# Values of a declared attribute in the rows that index them; the attribute's number follows.
+INDEXED = column("v.value", indexed=True)
+INDEXED_OWNERS = "r.seq IN (SELECT v.resource FROM attribute_values v WHERE v.attribute = "
+
+
 def scalar(path: tuple[str, ...], attribute: Attribute, base: str) -> Column:
     """Return the column of a single-valued attribute; `base` is the URL under which resources live, without a slash."""
     kept = _SCALARS.get(path)
@@ -84,7 +89,7 @@ def scalar(path: tuple[str, ...], attribute: Attribute, base: str) -> Column:
         return kept
     if path == ("meta", "location"):
         return column("? || '/' || r.type || 's/' || quoted(r.id)", base)
-    return _stored(f"json_extract(r.document, '{_json_path(path)}')", attribute)
+    return stored(f"json_extract(r.document, '{json_path(path)}')", attribute)
 
 
 _SCALARS = {
@@ -234,13 +239,13 @@ def _json_rows(bound: Bound) -> ElementRows:
     order = "e.key"
     if isinstance(attribute, Complex):
         columns = {
-            name: _stored(f"json_extract(e.value, '{_json_path((name,))}')", sub)
+            name: stored(f"json_extract(e.value, '{json_path((name,))}')", sub)
             for name, sub in attribute.subAttributes.items()
         }
         order = "json_extract(e.value, '$.primary') IS 1 DESC, e.key"
     else:
-        columns = {"": _stored("e.value", attribute)}
-    source = f"json_each(r.document, '{_json_path(bound.path)}') e"
+        columns = {"": stored("e.value", attribute)}
+    source = f"json_each(r.document, '{json_path(bound.path)}') e"
     return ElementRows(
         columns,
         each=f"EXISTS (SELECT 1 FROM {source} WHERE {CONDITION})",
@@ -248,12 +253,14 @@ def _json_rows(bound: Bound) -> ElementRows:
     )
 
 
-def _json_path(path: tuple[str, ...]) -> str:
-    return "$" + "".join(f'."{key}"' for key in path)
+def json_path(path: tuple[str, ...]) -> str:
+    """Return the path of a value in a document, as it stands in an SQL text."""
+    return "$" + "".join(f'."{key}"' for key in path).replace("'", "''")
 
 
-def _stored(expression: str, attribute: Attribute) -> Column:
-    stored = Sql(expression)
+def stored(expression: str, attribute: Attribute) -> Column:
+    """Return the column of an expression for an attribute's values as they were sent."""
+    sent = Sql(expression)
     if attribute.kind == "text":
-        return Column(Sql(f"{'compose' if attribute.caseExact else 'fold'}({expression})"), stored=stored)
-    return Column(Sql(f"instant({expression})") if attribute.kind == "instant" else stored, stored=stored)
+        return Column(Sql(f"{'compose' if attribute.caseExact else 'fold'}({expression})"), stored=sent)
+    return Column(Sql(f"instant({expression})") if attribute.kind == "instant" else sent, stored=sent)

@@ -11,7 +11,7 @@ from schemas.filters.nodes import And, BoundNode, Constant, Elements, Leaf, Not,
 from schemas.resource import Bound
 from schemas.text import compose, fold
 from storage.resources import OF_TYPE
-from storage.sql.columns import CONDITION, Column, ElementRows, rows, scalar
+from storage.sql.columns import CONDITION, INDEXED, INDEXED_OWNERS, Column, ElementRows, rows, scalar
 from storage.sql.fragments import Sql
 
 Resolve = Callable[[Leaf], Column]
@@ -154,8 +154,10 @@ class _Compiler:
             case Or():
                 return all(map(self._is_driven, node.terms))
             case Leaf():
-                return _is_look_up(node, scalar(node.path, node.attribute, self.base))
+                return _is_indexed(node) or _is_look_up(node, scalar(node.path, node.attribute, self.base))
             case Elements():
+                if _indexed_part(node.filter):
+                    return True
                 kept = rows(node.bound, self.base, _names(node.filter))
                 return kept.few and _drives(node.filter, kept)
         return False
@@ -167,15 +169,24 @@ class _Compiler:
                 narrowed = narrowed or any(_is_narrow(term) for term in node.terms)
                 return _joined([self.condition(term, narrowed) for term in node.terms], " AND ")
             case Or():
+                numbers = {leaf.attribute.number for leaf in _leaves(node)}
+                if len(numbers) == 1 and not narrowed and _indexed_part(node):
+                    return _by_index(node)
                 return _joined([self.condition(term, narrowed) for term in node.terms], " OR ")
             case Elements():
                 return self.elements(node, narrowed)
             case Not(term=Elements() as term):
                 return Sql("NOT ") + self.elements(term, narrowed)
+            case Leaf() if _is_indexed(node) and not narrowed:
+                return _by_index(node)
         return _plain(node, lambda leaf: scalar(leaf.path, leaf.attribute, self.base))
 
     def elements(self, node: Elements, narrowed: bool) -> Sql:
         """Compile "some element matches": by an index that finds the elements, else row by row of `r`."""
+        part = None if narrowed else _indexed_part(node.filter)
+        if part is not None:
+            looked_up = _by_index(part)
+            return looked_up if part == node.filter else _joined([looked_up, self.elements(node, True)], " AND ")
         used = _names(node.filter)
         kept = rows(node.bound, self.base, used)
         condition = _element(node.filter, kept)
@@ -321,6 +332,28 @@ def _drives(node: BoundNode, kept: ElementRows) -> bool:
 
 def _is_look_up(leaf: Leaf, column: Column) -> bool:
     return column.indexed and (leaf.operator == "eq" or (leaf.operator == "sw" and leaf.value != ""))
+
+
+def _is_indexed(node: BoundNode) -> bool:
+    """Tell whether the rows that index declared attributes find the matches of a comparison."""
+    if not isinstance(node, Leaf) or node.missing_is_false:
+        return False
+    return node.attribute.number > 0 and _is_look_up(node, INDEXED)
+
+
+def _indexed_part(node: BoundNode) -> BoundNode | None:
+    """Return the part of a filter of elements whose matches those rows find: a comparison, or several with `or`."""
+    if isinstance(node, And):
+        parts = [part for part in map(_indexed_part, node.terms) if part is not None]
+        return parts[0] if parts else None
+    return node if all(map(_is_indexed, node.terms if isinstance(node, Or) else (node,))) else None
+
+
+def _by_index(node: BoundNode) -> Sql:
+    """Compile what `_indexed_part` returns."""
+    terms = node.terms if isinstance(node, Or) else (node,)
+    condition = _joined([_plain(term, lambda _: INDEXED) for term in terms], " OR ")
+    return Sql(f"{INDEXED_OWNERS}{next(_leaves(node)).attribute.number} AND ") + condition + ")"
 
 
 def _by_column(node: Or[BoundNode]) -> list[BoundNode]:

@@ -18,9 +18,9 @@ def table(connection: sqlite3.Connection, name: str) -> Table:
     return utilities(connection).table(name)
 
 
-def columns(shape: type) -> str:
-    """Return the columns that the fields of a dataclass name, for a SELECT."""
-    return ", ".join(f'"{field.name}"' for field in fields(shape))
+def columns(shape: type, alias: str = "") -> str:
+    """Return the columns that the fields of a dataclass name, for a SELECT; of a table by its `alias`, if any."""
+    return ", ".join(f'{alias and f"{alias}."}"{field.name}"' for field in fields(shape))
 
 
 def update(connection: sqlite3.Connection, name: str, identifier: str, values: Mapping[str, object]) -> None:

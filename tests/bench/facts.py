@@ -12,7 +12,8 @@ from storage.database import Connection, Database
 from storage.search import Listing, list_page
 from storage.words import typed
 from tests.bench import rows, workloads
-from tests.bench.load import HttpConnection, Operation
+from tests.bench.load import HttpConnection, Operation, run
+from tests.bench.servers import BenchServer
 from tests.bench.subjects import PerchSubject, say
 from tests.bench.workloads import World, expect
 
@@ -107,6 +108,44 @@ def bulk(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
         single = perch.measure(workloads.post_user, 1, seconds).rate
         ratios.append(perch.measure(workloads.bulk, 1, seconds).rate * workloads.BULK_SIZE / single)
     return [fact("rate of a Bulk of 1,000 creations over single POSTs", statistics.median(ratios), "times", at_least=3)]
+
+
+def look_up_name(world: World) -> Operation:
+    """Look up people by userName."""
+    return workloads.look_up(world, "userName", lambda number: f"person{number}@example.com", True)
+
+
+def recording(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
+    """Compare PERCH_TRAFFIC=errors, the default, with a second server on the same file that records nothing."""
+    environment = {**perch.environment, "PERCH_TRAFFIC": "off"}
+    server = BenchServer("app:app", environment, perch.folder / "off.log", root=perch.root)
+    found = []
+    try:
+        server.wait(f"{perch.world.base}/Users?count=1", perch.headers)
+        for name, make in (("GET a user", workloads.get_user), ("look up userName", look_up_name)):
+            ratios = []
+            for _ in range(rounds):
+                below = run(server.port, perch.headers, make(perch.world), 1, seconds).median
+                ratios.append(perch.measure(make, 1, seconds).median / below)
+            ratio = statistics.median(ratios)
+            found.append(fact(f"{name} with PERCH_TRAFFIC=errors over off", ratio, "times", 1.03))
+    finally:
+        server.stop()
+    return found
+
+
+def attributes(perch: PerchSubject, seconds: float, rounds: int) -> list[Fact]:
+    """Compare POST and look-up with three indexed custom attributes with a POST and a look-up without."""
+    for name in workloads.DECLARED_NAMES:
+        perch.flask("attributes", "add", workloads.DECLARED, name, "--type", "string", "--indexed")
+    post = _ratio(perch, workloads.post_declared, workloads.post_user, seconds, rounds)
+    found = _ratio(perch, workloads.look_up_declared, look_up_name, seconds, rounds)
+    for name in workloads.DECLARED_NAMES:
+        perch.flask("attributes", "remove", f"{workloads.DECLARED}:{name}", "--prune")
+    return [
+        fact("POST with three indexed custom attributes over a POST without", post, "times", 1.25),
+        fact("look-up by a custom attribute over one by userName", found, "times", 1.25),
+    ]
 
 
 def words(perch: PerchSubject) -> list[Fact]:

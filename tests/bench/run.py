@@ -116,6 +116,8 @@ def measure_facts(perch: PerchSubject, of_table: bool, largest: bool, asked: Any
     found = facts.paging(perch, asked.seconds, asked.rounds)
     if of_table:
         found += facts.groups(perch, asked.seconds, asked.rounds)
+        found += facts.recording(perch, asked.seconds, asked.rounds)
+        found += facts.attributes(perch, asked.seconds, asked.rounds)
         found += facts.words(perch) + facts.memory(perch) + facts.bulk(perch, asked.seconds, asked.rounds)
         found += facts.empty_file(perch)
     return found + (facts.start(perch) if largest else [])

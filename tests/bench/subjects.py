@@ -47,6 +47,11 @@ class PerchSubject:
         self.server = BenchServer("app:app", self.environment, self.log, root=self.root)
         return self.server.wait(f"{self.world.base}/Users?count=1", self.headers)
 
+    def flask(self, *arguments: str) -> None:
+        """Run a `flask` command on the file."""
+        command, environment = [sys.executable, "-m", "flask", *arguments], {**os.environ, **self.environment}
+        subprocess.run(command, cwd=self.root, env=environment, check=True, capture_output=True)
+
     def restart(self, cold: bool) -> float:
         """Restart the server, `cold`: after dropping the file from the page cache; return the seconds as `start`."""
         self.server.stop()

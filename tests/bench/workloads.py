@@ -19,6 +19,8 @@ BULK_SIZE = 1000
 TOTAL = re.compile(rb'"totalResults":\s*(\d+)')
 NEXT = re.compile(rb'"nextCursor":\s*"([^"]+)"')
 INACTIVE = re.compile(rb'"active":\s*false')
+DECLARED = "urn:example:bench:2.0:User"
+DECLARED_NAMES = ("badge", "desk", "cost")
 _fresh = itertools.count(1)
 
 
@@ -141,6 +143,38 @@ def post_user(world: World) -> Operation:
         sent = {**person(turn), "userName": name, "password": "secret12", "groups": [], "active": True}
         text = ask(client, 201, "POST", f"{world.base}/Users", sent)
         expect(name.encode() in text and b'"id":' in text, text)
+
+    return operation
+
+
+def post_declared(world: World) -> Operation:
+    """POST /Users with a value for each declared attribute."""
+
+    def operation(client: HttpClient, turn: int) -> None:
+        _post_declared(world, client, turn)
+
+    return operation
+
+
+def _post_declared(world: World, client: HttpClient, turn: int) -> str:
+    name = fresh_name()
+    values = {each: f"{each} {name}" for each in DECLARED_NAMES}
+    sent = {**person(turn), "userName": name, "password": "secret12", "groups": [], "active": True, DECLARED: values}
+    text = ask(client, 201, "POST", f"{world.base}/Users", sent)
+    expect(json.loads(text)[DECLARED] == values, text)
+    return name
+
+
+def look_up_declared(world: World) -> Operation:
+    """GET /Users?filter=URN:badge eq "…"."""
+    names: list[str] = []
+
+    def operation(client: HttpClient, turn: int) -> None:
+        if len(names) < 20:
+            names.append(_post_declared(world, client, turn))
+        name = names[turn % len(names)]
+        text = ask(client, 200, "GET", world.users(filter=f'{DECLARED}:badge eq "badge {name}"', count=100))
+        expect(total(text) == 1 and f'"{name}"'.encode() in text, text)
 
     return operation
 

@@ -41,14 +41,17 @@ def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
         _push_group(okta, name, [ids[0], *chance.sample(ids[1:], min(13, people - 1))])
         for name in ("Support team", "Finance", "Partners")
     ]
-    _push_group(okta, "Everybody", ids)
+    everybody = _push_group(okta, "Everybody", ids)
     okta.put(f"/Groups/{groups[2]}", {"schemas": [GROUP], "displayName": "Partners", "members": _members(ids[3:8])})
     server.flask("roles", "assign", "--group", "Support team", "managed:inbox_agent")
     server.flask("roles", "assign", "--group", "Finance", "billing:reader")
     server.flask("roles", "assign", "--user", "ada.lovelace.0@example.com", "managed:admin")
     _change(okta, ids)
     _fail(okta)
-    return {"user": ids[0], "group": groups[0], "people": ids, "okta": okta, "webhook": hooks[0]}
+    return {
+        "user": ids[0], "deactivated": ids[5 % people], "group": groups[0], "everybody": everybody, "people": ids,
+        "okta": okta, "webhook": hooks[0],
+    }  # fmt: skip
 
 
 def _webhooks(server: PerchServer) -> list[str]:

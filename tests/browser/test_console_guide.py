@@ -11,7 +11,8 @@ from tests.support.server import PerchServer
 MARKUP = "<b>Bold</b> & <script>document.title='hacked'</script>"
 KEY = re.compile(r"perch_[0-9a-f]{10}_[A-Za-z0-9_-]{43}")
 NAVIGATION = [
-    "Overview", "Access keys", "Users", "Groups", "Roles", "Setup", "Webhooks", "Requests", "Journal", "Sessions",
+    "Overview", "Access keys", "Users", "Groups", "Roles", "Attributes", "Setup", "Webhooks", "Requests", "Journal",
+    "Sessions",
 ]  # fmt: skip
 
 

@@ -108,3 +108,21 @@ def _focused(page: Page) -> tuple[str, str, str]:
         " return [e.tagName + ' ' + e.id, s.outlineStyle, s.outlineWidth]; }"
     )
     return found[0], found[1], found[2]
+
+
+# The text of every link and every userName on one line, or broken where the page allows it (<wbr>).
+BROKEN = """() => [...document.querySelectorAll('tbody a, .login, .slim, .plain a')].flatMap(each =>
+    [...each.childNodes].filter(node => node.nodeType === 3 && !/\\s/.test(node.data.trim())).filter(node => {
+        const range = document.createRange();
+        range.selectNodeContents(node);
+        return range.getClientRects().length > 1;
+    }).map(node => node.data.trim()))"""
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 390])
+def test_no_ordinary_name_is_broken_within_a_word(visitors: Visitors, server: PerchServer, width: int) -> None:
+    populate(server, people=40)
+    page = visitors.signed_in(viewport={"width": width, "height": 860})
+    for path in ("/", "/users", "/groups", "/keys", "/sessions"):
+        page.goto(f"{server.origin}/console{path}")
+        assert page.evaluate(BROKEN) == [], path

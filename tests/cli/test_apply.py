@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from storage.journal import Author
 from tests.conftest import MakeApp, MakeClient
 from tests.storage.test_planned_roles import directory, state
 from tests.support.client import ScimClient
@@ -35,6 +36,11 @@ BAD = [
     ('[roles."a:b"]\nname = "x\n', ["line 2"]),
     ("a = 1\na = 2\n", ["line 2"]),
     (b'[roles.a]\nname = "\xff"\n', ["line 2", "UTF-8"]),
+    (f"a = {'[' * 5000}{']' * 5000}", ["nests too deeply"]),
+    (f"[[group_rules]]\ngroup = {'{a=' * 3000}1{'}' * 3000}", ["nests too deeply"]),
+    (f"a = {'1' * 5000}", ["a number that is too long"]),
+    (f"[[attributes]]\nname = -{'9' * 4301}", ["a number that is too long"]),
+    (f"a = 0x{'f' * 5000}", ["a: There is no such key here"]),
     ("", []),
     ("webhooks = []", ["webhooks: There is no such key here"]),
     ("roles = []", ["roles: This must be tables"]),
@@ -78,6 +84,46 @@ def test_all_faults_are_told_by_line_or_by_path_and_nothing_is_changed(
     if not told:
         assert apply(app, text).exit_code == 0
     assert run_command(app, "export") == before
+
+
+ACME = "urn:ietf:params:scim:schemas:extension:acme:2.0:User"
+TAG = f'[[attributes]]\nschema = "{ACME}"\nname = "tag"\ntype = "string"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TAG.replace('"string"', '"text"'), "attributes[0].type: must be one of string"),
+        (TAG + TAG, "attributes[1].name: 'tag' is declared twice"),
+        (TAG + "[[attributes.sub]]\nname = 1", "attributes[0].sub[0].name"),
+        ('[[attributes]]\nschema = "urn:perch:x:User"\n', "attributes[0].schema: is a URN that Perch serves itself"),
+    ],
+)
+def test_faults_of_attributes_are_told_by_path(app: Flask, text: str, told: str) -> None:
+    result = apply(app, text)
+    assert result.exit_code == 1 and told in result.stderr, result.stderr
+
+
+def test_attributes_of_the_file_are_declared_kept_and_pruned(app: Flask, generic: ScimClient) -> None:
+    found = applied(app, TAG)
+    assert found["changes"] == [
+        {"kind": "attribute", "action": "add", "name": f"{ACME}:tag", "before": None,
+         "after": {"schema": ACME, "name": "tag", "type": "string"}}
+    ]  # fmt: skip
+    assert applied(app, TAG)["changes"] == []
+    for name in ("ann", "bob"):
+        assert user(generic, name, **{ACME: {"tag": "same"}})[ACME] == {"tag": "same"}
+    assert tomllib.loads(run_command(app, "export"))["attributes"] == [found["changes"][0]["after"]]
+    other = TAG.replace('"tag"', '"other"').replace("acme:2.0:User", "ACME:2.0:User")
+    result = apply(app, other)
+    assert result.exit_code == 1 and "attributes[0].schema: differs from" in result.stderr
+    unique = apply(app, TAG + 'uniqueness = "server"\n', "--dry-run")
+    assert unique.exit_code == 1 and "tag" in unique.stderr and "same" in unique.stderr
+    assert applied(app, "")["changes"] == []
+    dry = apply(app, "", "--prune", "--dry-run")
+    assert dry.exit_code == 3 and "2 users have a value; all values are lost" in dry.stderr
+    assert applied(app, "", "--prune")["changes"]
+    assert ACME not in generic.get("/Users").body["Resources"][0]
 
 
 def test_wrong_usage_is_2_and_a_dry_run_with_changes_3(app: Flask, tmp_path: Path) -> None:
@@ -162,6 +208,36 @@ def test_an_export_applied_to_an_empty_workspace_gives_the_same(
     assert apply(other, exported, "--prune").exit_code == 0
     assert run_command(other, "export") == exported
     assert applied(other, exported, "--prune")["changes"] == []
+
+
+@pytest.mark.parametrize(
+    ("display", "name"),
+    [
+        (" Padded ", "Padded"), ("   ", "r:1"), ("x" * 1001, "x" * 1001), ("é" * 30_000, "é" * 30_000), ("any", "any"),
+        ("a\nb\t", "a\nb"), ("\u2028", "r:1"),
+    ],
+)  # fmt: skip
+def test_roles_that_a_provider_made_are_exported_so_that_they_apply(
+    app: Flask, make_app: MakeApp, make_client: MakeClient, tmp_path: Path, display: str, name: str
+) -> None:
+    client = make_client("generic", "--unknown-roles", "create")
+    user_id(client, "ann", roles=[{"value": "r:1", "display": display}])
+    exported = run_command(app, "export")
+    assert tomllib.loads(exported)["roles"]["r:1"] == {"name": name}
+    assert applied(app, exported, "--prune")["changes"] == []
+    other = make_app(PERCH_DATABASE=str(tmp_path / "other.db"))
+    applied(other, exported, "--prune")
+    assert run_command(other, "export") == exported
+
+
+@pytest.mark.parametrize(("name", "description"), [("any", "any"), (" a ", " b "), ("scim", "x" * 5000), ("   ", "c")])
+def test_roles_of_an_older_file_are_exported_so_that_they_apply(app: Flask, name: str, description: str) -> None:
+    with app.extensions["perch"].repository.writing(Author("command", "")) as write:
+        write.add_role("r:1", name, description)
+    exported = run_command(app, "export")
+    table = tomllib.loads(exported)["roles"]["r:1"]
+    assert (table.get("name", "   "), table["description"]) == (name, description)
+    assert applied(app, exported, "--prune")["changes"] == []
 
 
 def toml(text: str) -> str:

@@ -16,11 +16,14 @@ from tests.support.server import ROOT, run_flask
 # Words for the arguments that a command requires.
 ARGUMENTS = {
     "TOML": str(ROOT / "examples" / "workspace.toml"),
-    "FILE": "copy.db", "NAME": "name", "SLUG": "a:b", "ID": "x", "NO": "1", "USERNAME": "ada@example.com",
+    "FILE": "copy.db", "NAME": "name", "SLUG": "a:b", "ID": "x", "SECRET": "x", "NO": "1",
+    "USERNAME": "ada@example.com",
     "TARGET": "POST /Users", "URL": "https://app.example.com/hook", "PEOPLE": "3", "ORG.json": "org.json",
+    "SCHEMA": "urn:a1:User", "SCHEMA:NAME": "urn:a1:User:x", "PROFILE": "interop",
 }  # fmt: skip
 OPTIONS = {("webhooks", "replay"): ["--from", "oldest"], ("roles", "assign"): ["--user", "x"],
            ("roles", "unassign"): ["--user", "x"], ("roles", "edit"): ["--name", "x"],
+           ("attributes", "add"): ["--type", "string"],
            ("keys", "set"): ["--name", "x"], ("deliver",): ["--once"],
            ("faults", "add"): ["--status", "500"]}  # fmt: skip
 CREATE = {("init",), ("restore",)}
@@ -91,7 +94,11 @@ def test_a_command_that_needs_no_database_asks_for_none(
     assert [each.name for each in folder.iterdir()] == ["org.json"]
 
 
-@pytest.mark.parametrize("path", [("okta", "test"), ("okta", "import"), ("okta", "sync")], ids=" ".join)
+@pytest.mark.parametrize(
+    "path",
+    [("okta", "test"), ("okta", "import"), ("okta", "sync"), ("entra", "test"), ("profile", "test")],
+    ids=" ".join,
+)
 def test_a_command_for_another_server_asks_for_none(
     path: tuple[str, ...], folder: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

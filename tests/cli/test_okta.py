@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from scim.emulator.flows import DIALECTS
+from scim.emulator.dialects import OKTA_APPS
 from scim.emulator.runner import PASSED
 from tests.conftest import MakeApp, MakeServer
 from tests.support.commands import run_command, run_json
@@ -36,7 +36,7 @@ def imported_counts(app: Flask) -> dict[str, Any]:
     return {name: len(found[name]) for name in ("users", "groups")}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_perch_passes(app: Flask, dialect: str) -> None:
     result = run_okta(with_roles(app), "test", "--app", dialect)
     assert result.exit_code == 0, result.output
@@ -45,7 +45,7 @@ def test_perch_passes(app: Flask, dialect: str) -> None:
     assert {key["state"] for key in run_json(app, "keys", "list")} == {"revoked"}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_the_results_are_one_json_document(app: Flask, dialect: str) -> None:
     found = json.loads(run_okta(with_roles(app), "test", "--app", dialect, "--json").stdout)
     assert found["passed"] is True
@@ -81,7 +81,7 @@ def test_roles_can_be_named(app: Flask) -> None:
     assert found["roles.strings"]["otherwise"].startswith("Provisioning breaks")
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_a_real_server_passes(make_server: MakeServer, dialect: str) -> None:
     server = make_server(workers=2, settings={"PERCH_FUSE": "off"})
     server.start()

@@ -119,12 +119,25 @@ CASES: dict[str, list[str]] = {
     "keys create": ["?{name}"],
     "keys set": ["{key} --name {name}", "{name} --strict", "{key} --{name}"],
     "keys list": [""],
+    "keys secrets add": ["?{client}", "{name}"],
+    "keys secrets list": ["?{client}", "{name}"],
+    "keys secrets revoke": ["{client} {name}", "{name} x"],
+    "keys trust": ["?{client} --issuer https://x.example --subject {name} --audience {name}", "{client}", "{name}"],
     "keys revoke": ["{key}", "{name}"],
     "faults add": ["/{word} --delay 0.1", "{name} --delay 1", "/x --delay 1 --key {name}"],
     "faults list": [""],
     "faults clear": ["{name}", "?99"],
     "roles add": ["y:z {name}", "?{name} {name}"],
     "roles list": [""],
+    "attributes add": [
+        "?urn:acme:x:User badge --type string --description {name}",
+        "?{name} {name} --type string",
+        "urn:acme:x:User x --type complex --sub {name}",
+        "urn:acme:x:User x --type {name}",
+    ],
+    "attributes list": [""],
+    "attributes seen": ["?"],
+    "attributes remove": ["{name}"],
     "roles edit": ["x:y --name {name}", "{name} --name x"],
     "roles assign": ["--user {name} x:y", "--group {name} x:y", "--user {name} no:{word}", "--user no{name} x:y"],
     "roles explain": ["{name}"],
@@ -155,6 +168,9 @@ CASES: dict[str, list[str]] = {
         "{file} --{name}",
     ],
     "okta test": ["--url {url} --key x", "--url http://127.0.0.1:1/{name} --key x", "?--url {name} --key x"],
+    "entra sync": ["{file} --dry-run", "{file} --url {url} --key x --state {folder}/state", "{wrong}"],
+    "entra test": ["--url {url} --key x", "--url http://127.0.0.1:1/{name} --key x", "--only {name}"],
+    "profile test": ["interop --url {url} --key x", "ipsie --url http://127.0.0.1:1/{name} --key x"],
     "forget": ["{name}"],
 }
 
@@ -198,7 +214,8 @@ def places(world: Flask, hostile_url: str, tmp_path: Path) -> dict[str, str]:
     requests = {entry["status"]: str(entry["seq"]) for entry in run_json(world, "traffic")}
     hook = run_json(world, "webhooks", "add", "http://127.0.0.1:1/hook")["id"]
     return {
-        "name": HOSTILE, "word": "x\x1b\u202eFORGED", "key": run_json(world, "keys", "list")[0]["id"], "hook": hook,
+        "client": run_json(world, "keys", "create", "c", "--oauth")["id"], "name": HOSTILE,
+        "word": "x\x1b\u202eFORGED", "key": run_json(world, "keys", "list")[0]["id"], "hook": hook,
         "request": requests[404], "conflict": requests[409], "url": hostile_url, "file": str(file),
         "toml": str(toml),
         "wrong": str(wrong), "folder": str(tmp_path),

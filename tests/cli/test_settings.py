@@ -1,4 +1,4 @@
-"""`flask settings`, the table of settings in the README, and wrong settings."""
+"""`flask settings`, the table of settings in docs/settings.md, and wrong settings."""
 
 import json
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scim.settings import SETTINGS, VERSION, WrongSetting, described, read_settings, unknown_settings
-from tests.support.readme import README, with_table
+from tests.support.readme import SETTINGS as PAGE
+from tests.support.readme import with_table
 from tests.support.server import ROOT, clean_environment, run_flask
 
 WRONG = [
@@ -54,10 +55,10 @@ def test_settings_are_shown_as_text(tmp_path: Path) -> None:
     assert "correct horse" not in text
 
 
-def test_the_table_of_the_readme_is_generated(tmp_path: Path) -> None:
-    readme = README.read_text(encoding="utf-8")
+def test_the_table_of_settings_is_generated(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
     table = run_flask(tmp_path / "perch.db", "settings", "--markdown").stdout
-    assert with_table(readme, table) == readme, "run make readme to write it"
+    assert with_table(page, table) == page, "run make readme to write it"
 
 
 def test_an_empty_variable_has_the_default() -> None:
@@ -142,7 +143,10 @@ def test_a_secret_comes_from_a_file(content: bytes, read: str, tmp_path: Path) -
 def test_every_secret_setting_and_no_other_may_come_from_a_file(tmp_path: Path) -> None:
     for setting in SETTINGS:
         assert setting.file_variable == (f"{setting.name}_FILE" if setting.secret else "")
-    assert [setting.name for setting in SETTINGS if setting.secret] == ["PERCH_ADMIN_PASSWORD"]
+    assert [setting.name for setting in SETTINGS if setting.secret] == [
+        "PERCH_ADMIN_PASSWORD",
+        "PERCH_OIDC_CLIENT_SECRET",
+    ]
     assert unknown_settings({"PERCH_ADMIN_PASSWORD_FILE": "x"}) == []
     assert unknown_settings({"PERCH_DATABASE_FILE": "x"}) != []
 

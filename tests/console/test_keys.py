@@ -121,3 +121,39 @@ def test_use_and_requests_of_today_are_shown(admin: Console, console_app: Flask)
     if traffic is not None:
         traffic.writer.flush()
         assert f"/console/requests?key={key.split('_')[1]}" in admin.get("/keys").text
+
+
+def test_an_oauth_client_is_made_and_gets_secrets_and_trusts(console_app: Flask, admin: Console) -> None:
+    answer = create(admin, oauth="1")
+    secret = re.search(r"perch_s[0-9a-f]{10}_[A-Za-z0-9_-]{43}", answer.text)
+    assert answer.status_code == 201 and secret and "/oauth/token" in answer.text
+    (key,) = run_json(console_app, "keys", "list")
+    assert (key["oauth"], key["secrets"]) == (True, 1)
+    form = {"grant_type": "client_credentials", "client_id": key["id"], "client_secret": secret[0]}
+    url = scim_path(console_app).replace("scim/v2", "oauth/token")
+    assert console_app.test_client().post(url, data=form).status_code == 200
+    path = f"/keys/{key['id']}/oauth"
+    once = re.search(r'name="once" value="([^"]+)"', admin.get(path).text)
+    assert once
+    for expected in (201, 303):
+        again = admin.post(f"{path}/secrets", {"days": "30", "once": once[1]}, follow=False)
+        assert again.status_code == expected
+    assert run_json(console_app, "keys", "list")[0]["secrets"] == 2
+    for days in ("0", "1096", "x", ""):
+        assert admin.post(f"{path}/secrets", {"days": days, "once": "x"}, follow=False).status_code == 400
+    wrong = admin.post(f"{path}/trusts", {"issuer": "http://idp.example", "subject": "s", "audiences": "a"})
+    assert wrong.status_code == 400 and "https" in text_of(wrong)
+    admin.post(f"{path}/trusts", {"issuer": "https://idp.example/x", "subject": "s-1", "audiences": "a b"})
+    (trust,) = run_json(console_app, "keys", "trust", key["id"])
+    assert (trust["issuer"], trust["audiences"]) == ("https://idp.example/x", ["a", "b"])
+    assert "s-1" in text_of(admin.get(path))
+    admin.post(f"{path}/trust/{trust['id']}/revoke", {})
+    admin.post(f"{path}/secret/{secret[0].split('_')[1]}/revoke", {})
+    assert run_json(console_app, "keys", "trust", key["id"]) == []
+    assert console_app.test_client().post(url, data=form).status_code == 401
+
+
+def test_an_access_key_has_no_page_of_a_client(console_app: Flask, admin: Console) -> None:
+    key = run_json(console_app, "keys", "create", "plain")["id"]
+    assert admin.get(f"/keys/{key}/oauth").status_code == 400
+    assert admin.get("/keys/none/oauth").status_code == 404

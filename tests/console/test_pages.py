@@ -16,7 +16,7 @@ from schemas import user
 from scim.console import connector, public_url, words
 from scim.console.public_url import FAILED, PASSED, PROBE, UNKNOWN, Network, Outcome
 from scim.console.requests import short_reason
-from scim.emulator.client import OktaClient
+from scim.emulator.client import ScimClient as EmulatorClient
 from scim.emulator.runner import CheckFailed, TestRun
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.settings import WrongSetting
@@ -180,7 +180,7 @@ def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
 )
 def test_the_connection_test_fails_where_okta_fails(body: Any, status: int) -> None:
     application = Response(json.dumps(body), status)
-    run = TestRun(OktaClient("http://server.example", "k", wsgi_session(application, "http://server.example")))
+    run = TestRun(EmulatorClient("http://server.example", "k", wsgi_session(application, "http://server.example")))
     for check in (connector.users, connector.no_key):
         with pytest.raises(CheckFailed):
             check(run)

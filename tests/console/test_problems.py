@@ -26,6 +26,7 @@ PAGES = [
     "/webhooks",
     "/requests",
     "/journal",
+    "/attributes",
     "/sessions",
     "/none",
 ]

@@ -13,7 +13,7 @@ from tests.support.console import PASSWORD, Console, text_of
 
 PAGES = [
     "/", "/keys", "/users", "/groups", "/roles", "/setup", "/okta", "/entra", "/webhooks", "/requests",
-    "/requests/quirks", "/journal", "/sessions",
+    "/requests/quirks", "/attributes", "/journal", "/sessions",
 ]  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def test_the_open_sessions_are_listed_and_ended(console_app: Flask) -> None:
     listed = text_of(mine.get("/sessions"))
     assert all(f"192.0.2.{number}" in listed for number in range(3))
     assert listed.count("this one") == 1
-    (identifier,) = re.findall(r"([0-9a-f]{12}) 192\.0\.2\.1", listed)
+    (identifier,) = re.findall(r"([0-9a-f]{12}) the password 192\.0\.2\.1", listed)
     assert "1 session ended." in text_of(mine.post("/sessions", {"session": identifier}))
     assert [visitor.get("/keys").status_code for visitor in (mine, second, third)] == [200, 303, 200]
     assert "no such session any more" in text_of(mine.post("/sessions", {"session": identifier}))
@@ -231,7 +231,7 @@ def test_nobody_ends_the_own_session_or_one_of_an_old_password_there(app: Flask)
     old.sign_in(run_command(app, "admin-password").strip())
     new.sign_in(run_command(app, "admin-password").strip())
     listed = text_of(new.get("/sessions"))
-    (own,) = re.findall(r"([0-9a-f]{12}) 127\.0\.0\.1", listed)
+    (own,) = re.findall(r"([0-9a-f]{12}) the password 127\.0\.0\.1", listed)
     assert "no such session" in text_of(new.post("/sessions", {"session": own}))
     assert new.get("/keys").status_code == 200
 
@@ -413,7 +413,7 @@ def test_behind_a_proxy_the_public_origin_is_this_site(make_app: MakeApp) -> Non
     ["/sign-out", "/keys", "/keys/x/revoke", "/roles", "/role?slug=managed:admin", "/role/remove?slug=managed:admin",
      "/users/x/roles", "/users/x/roles/withdraw", "/groups/x/roles", "/groups/x/roles/withdraw", "/okta/test", "/fuse",
      "/requests/1/replay", "/webhooks", "/webhooks/x/test", "/webhooks/x/pause", "/webhooks/x/resume",
-     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove", "/sessions"],
+     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove", "/sessions", "/attributes"],
 )  # fmt: skip
 def test_every_form_needs_the_token(admin: Console, path: str, token: str) -> None:
     assert admin.post(path, {"form_token": token}).status_code == 403
@@ -431,7 +431,8 @@ def test_every_post_route_of_the_console_is_in_the_list_of_forms_above(console_a
     }
     assert rules == {
         "console.sign_in", "console.sign_out", "console.create_key", "console.revoke", "console.create_role",
-        "console.edit_role", "console.remove_role", "console.assign_to_user", "console.withdraw_from_user",
+        "console.declare_attribute", "console.edit_role", "console.remove_role", "console.assign_to_user",
+        "console.withdraw_from_user",
         "console.assign_to_group", "console.withdraw_from_group", "console.test_connector",
         "console.release_fuse", "console.send_again", "console.not_found", "console.create_webhook",
         "console.test_webhook", "console.pause_webhook", "console.resume_webhook", "console.rotate_secret",

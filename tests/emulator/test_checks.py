@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from scim.emulator.checks import STEPS
-from scim.emulator.flows import DIALECTS
+from scim.emulator.dialects import OKTA_APPS
 from scim.emulator.runner import FAILED, PASSED, WARNED, Result, TestRun, run_checks
 from tests.support.broken_server import BrokenServer, okta_client
 from tests.support.defects import FOUND_BY
@@ -39,7 +39,7 @@ def failed(results: dict[str, Result]) -> dict[str, str]:
     return {name: result.got for name, result in results.items() if result.outcome == FAILED}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_a_server_without_defects_passes(dialect: str) -> None:
     run = TestRun(okta_client(BrokenServer()), dialect)
     results = list(run_checks(run, STEPS))

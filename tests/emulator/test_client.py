@@ -4,7 +4,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from scim.emulator.client import OktaClient, look_up
+from scim.emulator.client import ScimClient, look_up
 from scim.emulator.wsgi_adapter import wsgi_session
 
 
@@ -15,7 +15,7 @@ def test_requests_have_oktas_headers_and_encoding() -> None:
         received.append(Request(environ))
         return Response('{"id": "1"}', 201)(environ, start_response)
 
-    client = OktaClient("http://s.example/scim/v2/", "KEY", wsgi_session(application, "http://s.example"))
+    client = ScimClient("http://s.example/scim/v2/", "KEY", wsgi_session(application, "http://s.example"))
     reply = client.send("POST", "/Users", body={"userName": "zoë"})
     assert (reply.status, reply.document, reply.request) == (201, {"id": "1"}, "POST /Users")
     headers = {name: received[0].headers[name] for name in ("Accept", "Accept-Charset", "Content-Type", "User-Agent")}

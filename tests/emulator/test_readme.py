@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click import Command
 
-from scim.cli.okta import group
+from scim.cli import entra, okta, profile
 from scim.emulator.checks import STEPS
-from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.dialects import CUSTOM, OIN
 from scim.emulator.organisation import Employee, Group, read_organisation
 from tests.support.server import ROOT
 
@@ -38,8 +38,10 @@ def test_a_command_exists_with_its_options(line: str) -> None:
     if program == "python":
         assert words[0] == "-m" and find_spec(words[1]) and all((ROOT / path).exists() for path in words[2:])
     else:
-        assert words[0] == "okta"
-        assert {word for word in words if word.startswith("--")} <= options(group.commands[words[1]])
+        assert {word for word in words if word.startswith("--")} <= options(GROUPS[words[0]].commands[words[1]])
+
+
+GROUPS = {"okta": okta.group, "entra": entra.group, "profile": profile.group}
 
 
 def options(command: Command) -> set[str]:
@@ -47,12 +49,13 @@ def options(command: Command) -> set[str]:
 
 
 def test_an_option_in_the_text_exists() -> None:
-    known = set().union(*(options(command) for command in group.commands.values()))
+    known = set().union(*(options(command) for group in GROUPS.values() for command in group.commands.values()))
     assert set(re.findall(r"`(--[\w-]+)", README)) <= known
 
 
 def test_all_commands_are_shown() -> None:
-    assert set(group.commands) == {line.split()[2] for line in COMMANDS if line.startswith("flask")}
+    shown = {tuple(line.split()[1:3]) for line in COMMANDS if line.startswith("flask")}
+    assert shown == {(name, command) for name, group in GROUPS.items() for command in group.commands}
 
 
 def test_every_module_is_in_the_table_and_uses_those_above_it() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from scim.emulator.checks import STEPS
-from scim.emulator.flows import DIALECTS
+from scim.emulator.dialects import OKTA_APPS
 from scim.emulator.runner import (
     FAILED,
     SKIPPED,
@@ -19,7 +19,7 @@ from tests.support.broken_server import BrokenServer, okta_client
 from tests.support.defects import UNDELETABLE
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_a_run_deletes_what_it_created(dialect: str) -> None:
     server = BrokenServer()
     run = TestRun(okta_client(server), dialect)
@@ -28,7 +28,7 @@ def test_a_run_deletes_what_it_created(dialect: str) -> None:
     assert server.stored == {"Users": {}, "Groups": {}}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_where_users_cannot_be_deleted_they_are_deactivated(dialect: str) -> None:
     server = BrokenServer({UNDELETABLE}, people=100)
     run = TestRun(okta_client(server), dialect)

@@ -10,8 +10,9 @@ import pytest
 from werkzeug.wrappers import Response
 
 from scim.emulator.bodies import Document
-from scim.emulator.client import OktaClient
-from scim.emulator.flows import DIALECTS, Flows
+from scim.emulator.client import ScimClient
+from scim.emulator.dialects import OKTA_APPS
+from scim.emulator.flows import Flows
 from scim.emulator.import_preview import import_preview
 from scim.emulator.organisation import read_organisation
 from scim.emulator.retries import RetryingClient
@@ -57,7 +58,7 @@ def synced(
 ) -> tuple[Summary, list[float]]:
     """Run one sync through a flaky server; its summary and the seconds that it would have waited."""
     waits: list[float] = []
-    client = RetryingClient(OktaClient(world.base, world.key, wsgi_session(server, ORIGIN)), sleep=waits.append)
+    client = RetryingClient(ScimClient(world.base, world.key, wsgi_session(server, ORIGIN)), sleep=waits.append)
     return Sync(read_organisation(org), Flows(client, dialect), state).run(), waits
 
 
@@ -76,7 +77,7 @@ def expect_converged(world: OktaWorld, org: Document) -> None:
     assert found["problems"] == []
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_a_large_organisation_converges_in_spite_of_429_and_500(
     okta_world: OktaWorld, tmp_path: Path, dialect: str
 ) -> None:
@@ -112,7 +113,7 @@ def small(**app: Any) -> Document:
     return {"people": people, "groups": groups, "app": {"groups": both, "people": [], "push": ["Support"], **app}}
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 def test_each_change_arrives(okta_world: OktaWorld, dialect: str) -> None:
     world = with_roles(okta_world)
     world.flows.dialect = dialect
@@ -172,7 +173,7 @@ def test_an_account_deleted_at_the_server_is_created_again(okta_world: OktaWorld
     expect_converged(world, org)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", OKTA_APPS)
 @pytest.mark.parametrize("after", range(1, 10))
 def test_an_interrupted_sync_continues(okta_world: OktaWorld, tmp_path: Path, dialect: str, after: int) -> None:
     """The sync is killed after each request, and half a line is left at the end of the state file."""

@@ -62,7 +62,7 @@ def test_figures_that_need_a_scan_are_cached(app: Flask, okta: ScimClient, monke
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     found = scraped(app)
     assert [figure(found, f"perch_{name}") for name in ("users", "users_login_allowed")] == [1, 0]
-    app.extensions["perch.health"].figures._expires = time.monotonic()
+    app.extensions["perch.health"].figures._counts._expires = time.monotonic()
     assert figure(scraped(app), "perch_users_login_allowed") == 1
 
 

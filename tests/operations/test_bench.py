@@ -21,6 +21,7 @@ from tests.bench.profile import InProcessClient, deploy, profiled, seconds_in_sq
 from tests.bench.run import against, in_turn, median_pair
 from tests.bench.servers import BenchServer
 from tests.bench.workloads import World
+from tests.support.commands import run_command
 from tests.support.resource_types import USER
 
 Seeded = tuple[InProcessClient, World]
@@ -77,6 +78,22 @@ def test_an_empty_answer_is_an_error(fitting: Seeded, make: rows.Make) -> None:
     client, world = fitting
     with pytest.raises((WrongAnswer, KeyError)):
         make(world)(EmptyAnswers(client), 0)
+
+
+@pytest.mark.parametrize("make", [workloads.post_declared, workloads.look_up_declared])
+def test_declared_attributes_must_be_declared(seeded: Seeded, make: rows.Make) -> None:
+    client, world = seeded
+    with pytest.raises((WrongAnswer, KeyError)):
+        make(world)(client, 0)
+    for name in workloads.DECLARED_NAMES:
+        run_command(client.app, "attributes", "add", workloads.DECLARED, name, "--type", "string", "--indexed")
+    operation = make(world)
+    operation(client, 0)
+    operation(client, 1)
+    with pytest.raises((WrongAnswer, KeyError, ValueError)):
+        make(world)(EmptyAnswers(client), 0)
+    for name in workloads.DECLARED_NAMES:
+        run_command(client.app, "attributes", "remove", f"{workloads.DECLARED}:{name}", "--prune")
 
 
 def test_bulk_creates_a_thousand(seeded: Seeded) -> None:

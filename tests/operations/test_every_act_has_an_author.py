@@ -25,6 +25,7 @@ from tests.support.resources import group_id, user_id
 # Tables and columns that note progress, sightings or guards against repetition: no act of anybody.
 IGNORED = {
     "journal",
+    "console_logins",
     "journal_members",
     "traffic",
     "traffic_hours",
@@ -33,6 +34,7 @@ IGNORED = {
     "console_forms",
     "console_attempts",
     "event_streams",
+    "oauth_assertions",
     "receipts",
     "acknowledgements",
     "withdrawal_totals",
@@ -42,8 +44,8 @@ PROGRESS = {"keys": {"lastUsed"}, "console_sessions": {"used"}, "faults": {"used
             "webhooks": {"delivered", "lastDelivered"}}  # fmt: skip
 # Rows of the table `workspace` that count what is no act.
 COUNTERS = {traffic.OF_KEYS, heartbeat.NAME}
-AUTHORS = re.compile(r"key:[0-9a-f]{10}|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
-SECRETS = re.compile(rf"whsec_|perch_[0-9a-f]{{10}}_|scrypt:|{PASSWORD}|\"d\":|token=s3cret")
+AUTHORS = re.compile(r"key:[0-9a-f]{10}|person:.+|console:[0-9a-f]{12}|console|command:.+|address:.+|delivery")
+SECRETS = re.compile(rf"whsec_|perch_[ts]?[0-9a-f]{{10}}_|scrypt:|{PASSWORD}|\"d\":|token=s3cret")
 HOOK = "/hooks/x?token=s3cret"
 
 # What each route does that is no GET: the entries (type, action) it leaves; none for one that changes nothing.
@@ -64,10 +66,14 @@ ROUTES: dict[str, list[tuple[str, str]]] = {
     "workspace.scim.roles.search_by_post": [],
     "workspace.events.poll": [("Workspace", "create")],
     "workspace.events.receive_receipt": [],
+    "oauth.token": [("AccessKey", "token")],
     "console.sign_in": [("Console", "sign-in")],
     "console.end_sessions": [("Console", "sign-out")],
     "console.create_key": [("AccessKey", "create")],
     "console.revoke": [("AccessKey", "revoke")],
+    "console.add_secret": [("AccessKey", "change")],
+    "console.add_trust": [("AccessKey", "change")],
+    "console.revoke_credential": [("AccessKey", "change")],
     "console.create_role": [("Role", "create")],
     "console.edit_role": [("Role", "replace")],
     "console.assign_to_user": [("User", "assign")],
@@ -75,6 +81,7 @@ ROUTES: dict[str, list[tuple[str, str]]] = {
     "console.assign_to_group": [("Group", "assign")],
     "console.withdraw_from_group": [("Group", "unassign")],
     "console.remove_role": [("Role", "delete")],
+    "console.declare_attribute": [("Attribute", "create")],
     "console.create_webhook": [("Webhook", "create")],
     "console.test_webhook": [],
     "console.pause_webhook": [("Webhook", "pause")],
@@ -97,6 +104,13 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
     ("keys revoke KEY", [("AccessKey", "revoke")]),
     ("keys revoke KEY", []),
     ("keys list", []),
+    ("keys create Client --oauth", [("AccessKey", "create"), ("AccessKey", "change")]),
+    ("keys secrets add CLIENT", [("AccessKey", "change")]),
+    ("keys secrets list CLIENT", []),
+    ("keys trust CLIENT --issuer https://idp.example --subject s --audience a", [("AccessKey", "change")]),
+    ("keys trust CLIENT", []),
+    ("keys trust CLIENT --revoke TRUST", [("AccessKey", "change")]),
+    ("keys secrets revoke CLIENT SECRET", [("AccessKey", "change")]),
     ("roles add a:b Name", [("Role", "create")]),
     ("roles edit a:b --name Other", [("Role", "replace")]),
     ("apply examples/workspace.toml", [("Role", "create"), ("Role", "create"), ("GroupRule", "create")]),
@@ -107,6 +121,11 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
     ("roles unassign --user ann a:b", [("User", "unassign")]),
     ("roles remove a:b", [("Role", "delete")]),
     ("roles list", []),
+    ("attributes add urn:acme:x:User badge --type string --indexed", [("Attribute", "create")]),
+    ("attributes add urn:acme:x:User badge --type string --unique", [("Attribute", "change")]),
+    ("attributes list", []),
+    ("attributes seen", []),
+    ("attributes remove urn:acme:x:User:badge --prune", [("Attribute", "delete")]),
     ("webhooks add https://93.184.216.34/x?token=s3cret", [("Webhook", "create")]),
     ("webhooks pause HOOK", [("Webhook", "pause")]),
     ("webhooks resume HOOK", [("Webhook", "resume")]),
@@ -142,6 +161,8 @@ ELSEWHERE = {
     "follow": "starts processes that only read", "drill": "has files of its own",
     "restore": "below", "deliver": "below", "doctor": "changes nothing", "webhooks test": "sends without a change",
     "okta test": "a key like okta import", "okta sync": "a key like okta import",
+    "entra test": "a key like okta import", "entra sync": "a key like okta import",
+    "profile test": "a key like okta import",
 }  # fmt: skip
 
 
@@ -248,6 +269,10 @@ def test_every_scim_route_leaves_an_entry(world: Flask) -> None:
         events.replace("poll", f"{event}/receipt"), json={"outcome": "ended"}, headers=headers
     )
     watch.check("receipt", report, ROUTES["workspace.events.receive_receipt"])
+    made = run_json(world, "keys", "create", "client", "--oauth")
+    form = {"grant_type": "client_credentials", "client_id": made["id"], "client_secret": made["clientSecret"]}
+    token = lambda: world.test_client().post(events.replace("events/poll", "oauth/token"), data=form)  # noqa: E731
+    watch.check("oauth.token", token, ROUTES["oauth.token"])
     assert watch.faults == []
     beside = {"workspace.events.poll", "workspace.events.receive_receipt"}
     assert {f"workspace.scim.{name}" for name, *_ in acts} | beside == {
@@ -258,16 +283,22 @@ def test_every_scim_route_leaves_an_entry(world: Flask) -> None:
 def console_acts(app: Flask, hook: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield endpoint, path and form of each act of the console, in an order in which all of them work."""
     scim = client(app, "okta")
-    ann, team = user_id(scim, "ann"), group_id(scim, "team")
+    ann, team = user_id(scim, "ann", badge="7"), group_id(scim, "team")
     app.extensions["perch.traffic"].writer.flush()
-    sent = next(e["seq"] for e in run_json(app, "traffic") if e["method"] == "POST" and e["path"].endswith("/Users"))
+    number = next(e["seq"] for e in run_json(app, "traffic") if e["method"] == "POST" and e["path"].endswith("/Users"))
     scim.delete(f"/Users/{ann}")
     other = Console(app)
     other.sign_in()
     key = run_json(app, "keys", "list")[0]["id"]
+    oauth = run_json(app, "keys", "create", "client", "--oauth")["id"]
+    secret = run_json(app, "keys", "secrets", "list", oauth)[0]["id"]
+    yield "add_secret", f"/keys/{oauth}/oauth/secrets", {"days": "9"}
+    trust = {"issuer": "https://idp.example", "subject": "s", "audiences": "a b"}
+    yield "add_trust", f"/keys/{oauth}/oauth/trusts", trust
+    yield "revoke_credential", f"/keys/{oauth}/oauth/secret/{secret}/revoke", {}
     yield "end_sessions", "/sessions", {"session": "others"}
     yield "create_key", "/keys", {"name": "k", "idp": "okta", "access": "read"}
-    yield "send_again", f"/requests/{sent}/replay", {}
+    yield "send_again", f"/requests/{number}/replay", {}
     yield "revoke", f"/keys/{key}/revoke", {}
     ann = next(user["id"] for user in client(app).get("/Users").body["Resources"])
     yield "create_role", "/roles", {"slug": "a:b", "name": "AB"}
@@ -277,6 +308,9 @@ def console_acts(app: Flask, hook: str) -> Iterator[tuple[str, str, dict[str, An
     yield "assign_to_group", f"/groups/{team}/roles", {"slug": "a:b"}
     yield "withdraw_from_group", f"/groups/{team}/roles/withdraw", {"slug": "a:b"}
     yield "remove_role", "/role/remove?slug=a:b", {}
+    (seen,) = run_json(app, "attributes", "seen")
+    sent = {"key": seen["key"], "sent": f"{seen['schema']}:{seen['name']}", "schema": "urn:acme:x:User"}
+    yield "declare_attribute", "/attributes", sent
     yield "create_webhook", "/webhooks", {"url": hook, "format": "standard"}
     made = run_json(app, "webhooks", "list")[0]["id"]
     yield "test_webhook", f"/webhooks/{made}/test", {}
@@ -356,6 +390,11 @@ def test_every_command_that_changes_something_leaves_an_entry(make_app: MakeApp,
         for word, kind in (("KEY", "keys"), ("HOOK", "webhooks")):
             if f" {word}" in line:
                 values[word] = run_json(app, kind, "list")[-1]["id"]
+        if " CLIENT" in line:
+            values["CLIENT"] = next(key["id"] for key in run_json(app, "keys", "list") if key["oauth"])
+            for word, words in (("TRUST", ("trust",)), ("SECRET", ("secrets", "list"))):
+                if f" {word}" in line:
+                    values[word] = run_json(app, "keys", *words, values["CLIENT"])[0]["id"]
         arguments = line.split()
         for word, value in values.items():
             arguments = [argument.replace(word, value) for argument in arguments]

@@ -42,7 +42,7 @@ def with_badges() -> ResourceTypes:
         items = String("Things of the person.", multiValued=True)
         card = Complex({"value": String("The card's id."), "lost": Boolean("Whether it is lost.")}, "The card.")
 
-    users = UserSchema.from_dict({"badges": Extension(Badges)}, name="UserSchema")
+    users = UserSchema.from_dict({"badges": Extension.of(Badges)}, name="UserSchema")
     return ResourceTypes(cast(ResourceSchema, users()), GroupSchema(), RoleSchema())
 
 
@@ -113,7 +113,7 @@ def test_discovery_shows_an_added_extension() -> None:
 
 
 def test_a_deployment_serves_an_added_extension(app: Flask, generic: ScimClient) -> None:
-    app.extensions["perch"].resource_types = with_badges()
+    app.extensions["perch"]._types = with_badges()
     created = generic.post("/Users", {"userName": "ada", URN: BADGES})
     path = f"/Users/{created.body['id']}"
     assert (created.status, generic.get(path).body[URN]) == (201, BADGES)

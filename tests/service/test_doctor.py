@@ -1,6 +1,7 @@
 """`flask doctor` reports each problem with its remedy."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def test_webhooks_that_fail_or_are_paused_are_worth_a_look(app: Flask) -> None:
         change_file(database, "UPDATE webhooks SET failures = 2, reason = 'evt_1: 503' WHERE id = ?", identifiers[1])
         (paused, failing) = sorted(findings(app)["webhooks"], key=lambda each: identifiers[1] in each[1])
         assert paused[0] == failing[0] == "look"
-        assert "is paused since 20" in paused[1] and "paused by an operator" in paused[1]
+        assert re.search(r"is paused since \d{4}-\d\d-\d\d at \d\d:\d\d UTC: paused by an operator", paused[1])
         assert failing[1] == f"The webhook {identifiers[1]} failed 2 times in a row: evt_1: 503."
         change_file(database, "UPDATE webhooks SET failures = 1")
         found = findings(app)["webhooks"]
@@ -170,6 +171,6 @@ def test_a_blown_fuse_is_wrong(switch: str, make_app: MakeApp) -> None:
         fuse.blow(connection, {"at": "2026-11-27T08:00:00.000Z", "lost": 10, "active": 20, "limit": 10, "minutes": 10})
     found = findings(app, int(switch == "on"))["fuse"][0]
     assert found[0] == ("wrong" if switch == "on" else "ok")
-    assert ("since 2026-11-27T08:00:00.000Z" in found[1]) is (switch == "on")
+    assert ("since 2026-11-27 at 08:00 UTC." in found[1]) is (switch == "on")
     run_command(app, "fuse", "release")
     assert findings(app)["fuse"][0][0] == "ok"

@@ -8,7 +8,7 @@ from storage import group_rules, journal
 from storage.journal import Author, JournalQuery
 from storage.repository import Repository
 from tests.support.client import ScimClient
-from tests.support.commands import run_json
+from tests.support.commands import run_command, run_json
 from tests.support.resources import ACCESS, group_id, patch, user_id
 
 AUTHOR = Author("command:test", "test")
@@ -150,3 +150,48 @@ def test_a_rule_without_an_effect_changes_no_version(app: Flask, generic: ScimCl
     assert generic.get(f"/Groups/{identifier}").body["meta"]["version"] == before
     with repository(app).reading() as snapshot:
         assert [rule.pattern for rule in group_rules.list_all(snapshot.connection)] == ["SUP*"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ({"team-*": ["managed:admin"]}, {("delete", "team-*"): []}),
+        ({"team-*": ["managed:admin", "managed:editor"]}, {("replace", "team-*"): ["managed:editor"]}),
+        ({"a": ["managed:admin"], "*": ["managed:admin"]}, {("delete", "a"): [], ("delete", "*"): []}),
+        ({"none*": ["managed:admin"], "*": ["managed:viewer"]}, {("delete", "none*"): []}),
+        ({"*": ["managed:viewer"]}, {}),
+    ],
+)
+def test_the_removal_of_a_role_from_a_rule_is_in_the_journal(
+    app: Flask, generic: ScimClient, rules: dict[str, list[str]], told: dict[tuple[str, str], list[str]]
+) -> None:
+    group_id(generic, "team-a")
+    with app.extensions["perch"].repository.writing(AUTHOR) as write:
+        for pattern, slugs in rules.items():
+            write.set_rule(pattern, slugs)
+    before = len(run_json(app, "journal", "--limit", "100"))
+    run_command(app, "roles", "remove", "managed:admin", "--force")
+    journal = run_json(app, "journal", "--limit", "100")
+    fresh = [each for each in journal[: len(journal) - before] if each["type"] == "GroupRule"]
+    found = {(each["action"], each["name"]): each["changes"]["roles"]["after"] for each in fresh}
+    assert found == told
+
+
+@pytest.mark.parametrize("pattern", ["new-*", "P7*", "straSSe", "É*", "none"])
+def test_a_rule_is_set_without_reading_the_others(app: Flask, pattern: str) -> None:
+    with app.extensions["perch"].repository.writing(AUTHOR) as write:
+        for known in ("straße", "e\u0301*", *(f"p{number}*" for number in range(20))):
+            write.set_rule(known, ["managed:admin"])
+        seen: list[str] = []
+        write.connection.set_trace_callback(seen.append)
+        write.set_rule(pattern, ["managed:editor"])
+        write.connection.set_trace_callback(None)
+        plans = [
+            row[3]
+            for sql in seen
+            if "FROM group_rules" in sql
+            for row in write.connection.execute(f"EXPLAIN QUERY PLAN {sql}")
+        ]
+        assert group_rules.find(write.connection, pattern).roles == ("managed:editor",)
+        assert len(group_rules.list_all(write.connection)) == 22 + (pattern in ("new-*", "none"))
+    assert plans and not any(plan.startswith("SCAN g") for plan in plans), plans

@@ -10,9 +10,11 @@ from flask import Flask
 from sqlite_utils import Database
 
 from schemas.datetimes import from_seconds, to_seconds
+from scim.console import words
 from scim.service.keys import make_key
-from storage import applications, events, keys, receipts, webhooks
+from storage import applications, event_streams, events, keys, receipts, webhooks
 from storage.database import Connection
+from storage.event_streams import EventStream
 from storage.events import NewEvent
 from storage.journal import Author
 from storage.migrations import MIGRATIONS
@@ -224,3 +226,109 @@ def test_open_withdrawals_are_found_by_index(connection: Connection) -> None:
     for sql in seen:
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}"))
         assert "SCAN e" not in plan.replace("SCAN e USING", "") and "events_with" in plan, plan
+
+
+@pytest.mark.parametrize("outcome", ["ended", "ignored", "failed"])
+@pytest.mark.parametrize("way", ["asks", "not told"])
+def test_a_report_of_who_is_not_told_is_open_only_where_it_failed(
+    connection: Connection, way: str, outcome: str
+) -> None:
+    webhook(connection, "w1", "user.deleted")
+    told = ("w1", "k1", False) if way == "not told" else (None, "k1", True)
+    application = applications.add(connection, "Wiki", *told)
+    (seq,) = emit(connection, "r", "ann", "roles.lost")
+    receipts.report(connection, application.id, seq, outcome, 1, None)
+    found = only(connection)
+    assert (found.outcome, found.open) == (outcome, outcome == "failed")
+    assert bool(receipts.longest_open(connection)) == found.open
+    told_of = "Wiki failed to end it." if outcome == "failed" else f"Wiki reported {outcome}."
+    assert words.withdrawal([found], found.requested) == told_of
+
+
+@pytest.mark.parametrize("first", ["pull", "token", "webhook"])
+@pytest.mark.parametrize("then", ["pull", "token", "webhook"])
+def test_what_is_acknowledged_stays_so_whichever_way_the_next_one_is(
+    connection: Connection, first: str, then: str
+) -> None:
+    webhook(connection, "w1")
+    applications.add(connection, "CRM", "w1", "k1", False)
+    seqs = [emit(connection, f"r{number}", "ann", "roles.lost")[0] for number in range(4)]
+
+    def acknowledge(way: str, seq: int, at: str) -> None:
+        if way == "pull":
+            receipts.note_pull(connection, "k1", seq, at)
+        elif way == "token":
+            receipts.acknowledged(connection, "k1", [seq])
+        else:
+            receipts.delivered(connection, "w1", seq, "roles.lost")
+
+    acknowledge(first, seqs[2], "2099-01-01T00:00:00")
+    before = [each for each in receipts.list_all(connection) if not each.open]
+    acknowledge(then, seqs[1], "2099-01-02T00:00:00")
+    after = {each.event: each for each in receipts.list_all(connection) if not each.open}
+    assert all(after.get(each.event) == each for each in before)
+
+
+@pytest.mark.parametrize("order", [[2], [1, 2], [0, 2], [2, 0], [2, 1, 0]])
+def test_tokens_out_of_order_hide_no_older_withdrawal(connection: Connection, order: list[int]) -> None:
+    applications.add(connection, "CRM", None, "k1", False)
+    seqs = [
+        emit(connection, f"r{number}", "ann", "roles.lost", received=f"2026-01-0{number + 1}T00:00:00")[0]
+        for number in range(3)
+    ]
+    stream = EventStream("k1", seqs[0] - 1, set())
+    for number in order:
+        receipts.acknowledged(connection, "k1", [seqs[number]])
+        stream.acknowledge([seqs[number]])
+    event_streams.put(connection, stream)
+    waiting = [each.requested for each in receipts.list_all(connection) if each.open]
+    assert receipts.longest_open(connection) == [("CRM", min(waiting)) for _ in waiting[:1]]
+
+
+def test_a_refused_token_stays_open(connection: Connection) -> None:
+    applications.add(connection, "CRM", None, "k1", False)
+    (seq,) = emit(connection, "r", "ann", "roles.lost")
+    event_streams.put(connection, EventStream("k1", seq, set()))
+    assert receipts.longest_open(connection) == [("CRM", only(connection).requested)]
+
+
+@pytest.mark.parametrize(
+    ("reports", "open_"),
+    [
+        ([(0, "failed"), (1, "ended")], False),
+        ([(1, "failed"), (0, "ended")], False),
+        ([(0, "ended"), (1, "failed")], True),
+        ([(1, "ended"), (0, "failed")], True),
+        ([(0, "failed"), (1, "failed"), (0, "ignored")], False),
+        ([(0, "failed"), (1, "ended"), (0, "failed")], True),
+    ],
+)
+def test_the_last_report_counts_about_whichever_event(
+    connection: Connection, reports: list[tuple[int, str]], open_: bool
+) -> None:
+    application = applications.add(connection, "CRM", None, "k1", False)
+    seqs = emit(connection, "r", "ann", "user.deactivated", "login.withdrawn")
+    receipts.note_pull(connection, "k1", seqs[1], "2099-01-01T00:00:00")
+    emit(connection, "other", "ann", "user.deleted")
+    receipts.note_pull(connection, "k1", seqs[1] + 1, "2099-01-01T00:00:00")
+    receipts.report(connection, application.id, seqs[1] + 1, "ended", None, None)
+    for number, (event, outcome) in enumerate(reports):
+        receipts.report(connection, application.id, seqs[event], outcome, None, None)
+        connection.execute("UPDATE receipts SET at = ? WHERE event = ?", (f"2099-01-0{number + 1}", seqs[event]))
+    found = receipts.list_all(connection)[0]
+    assert (found.outcome, found.open) == (reports[-1][1], open_)
+    assert bool(receipts.longest_open(connection)) == open_
+
+
+@pytest.mark.parametrize("steps", [[1, 2, 3, 4, 5], [2, 5], [3, 5], [1, 5], [4, 5], [5]])
+def test_a_withdrawal_that_is_pruned_in_parts_counts_once(connection: Connection, steps: list[int]) -> None:
+    application = applications.add(connection, "CRM", None, "k1", False)
+    emit(connection, "r", "ann", "user.deactivated", "roles.lost", "login.withdrawn")
+    seqs = emit(connection, "r", "bob", "user.deactivated", "login.withdrawn")
+    receipts.note_pull(connection, "k1", seqs[-1], "2099-01-01T00:00:00")
+    emit(connection, "later", "cy", "roles.lost")
+    for last in steps:
+        receipts.prune(connection, last)
+        connection.execute("DELETE FROM events WHERE seq <= ?", (last,))
+        found = receipts.counted(receipts.totals(connection), receipts.list_all(connection))[application.id]
+        assert sum(found.buckets) == 2

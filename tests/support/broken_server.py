@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from scim.emulator.client import OktaClient
+from scim.emulator.client import ScimClient
 from scim.emulator.wsgi_adapter import wsgi_session
 from tests.support.defects import DEFECTS
 
@@ -28,9 +28,9 @@ ROLES = ("managed:inbox_agent", "managed:admin")
 FILTER = re.compile(r'(\w+) eq "(.*)"')
 
 
-def okta_client(server: "BrokenServer") -> OktaClient:
+def okta_client(server: "BrokenServer") -> ScimClient:
     """Return a client of the server with its key."""
-    return OktaClient(ORIGIN, KEY, wsgi_session(server, ORIGIN))
+    return ScimClient(ORIGIN, KEY, wsgi_session(server, ORIGIN))
 
 
 class ErrorResponse(Exception):

@@ -143,7 +143,8 @@ class Corpus:
         rows += [("group", place, {"value": slug}) for place, slug in enumerate(entry.groupRoles)]
         for source, place, role in rows:
             connection.execute(
-                "INSERT INTO assignments VALUES (?, ?, ?, ?, ?, ?, ?, '', '')",
+                'INSERT INTO assignments (resource, source, position, role, display, type, "primary", since, actor) '
+                "VALUES (?, ?, ?, ?, ?, ?, ?, '', '')",
                 (seq, source, place, role["value"], role.get("display"), role.get("type"), role.get("primary")),
             )
         hold(connection, seq)

@@ -1,4 +1,4 @@
-"""A pytest fixture to copy into tests of applications that read from Perch: a Perch with Okta provisioning into it.
+"""A pytest fixture of this project's tests: a Perch in this process with Okta provisioning into it.
 
     from tests.support.okta_fixture import OktaWorld, okta_world  # a pytest fixture
 
@@ -25,8 +25,9 @@ import pytest
 from flask import Flask
 
 from scim.emulator import bodies
-from scim.emulator.client import OktaClient, Reply, look_up
-from scim.emulator.flows import CUSTOM, Flows, resources
+from scim.emulator.client import Reply, ScimClient, look_up
+from scim.emulator.dialects import CUSTOM
+from scim.emulator.flows import Flows, resources
 from scim.emulator.organisation import read_organisation
 from scim.emulator.retries import RetryingClient
 from scim.emulator.state import SyncState
@@ -44,7 +45,7 @@ class OktaWorld:
         app.extensions["perch"].open()
         self.base = ORIGIN + str(self.flask("workspace", "--json")["scimPath"])
         self.key = str(self.flask("keys", "create", "Okta", "--idp", "okta", "--json")["key"])
-        self.client = OktaClient(self.base, self.key, wsgi_session(app.wsgi_app, ORIGIN + "/"))
+        self.client = ScimClient(self.base, self.key, wsgi_session(app.wsgi_app, ORIGIN + "/"))
         self.flows = Flows(RetryingClient(self.client, sleep=lambda seconds: None), dialect)
         self.state = SyncState(None, self.base)
         self.groups: dict[str, str] = {}

@@ -5,10 +5,24 @@ from types import SimpleNamespace
 
 import pytest
 
+from scim.service.keys import make_key
 from scim.web import key_rates
 from scim.web.key_rates import KeyRates
+from storage.keys import Key
 from tests.conftest import MakeApp, MakeClient
 from tests.support.resources import refused
+
+
+def key(identifier: str, profile: str = "none") -> Key:
+    made, _ = make_key(identifier, "generic", "read", None, None, None, profile)
+    made.id = identifier
+    return made
+
+
+def test_a_key_of_ipsie_has_a_rate_where_others_have_none() -> None:
+    rates = KeyRates(0)
+    assert [rates.rate(key("a", profile)) for profile in ("none", "interop", "ipsie")] == [0, 0, 100]
+    assert KeyRates(7).rate(key("a", "ipsie")) == 7
 
 
 @pytest.fixture
@@ -23,7 +37,7 @@ def test_in_any_four_seconds_there_are_at_most_four_times_as_many(clock: list[fl
     rates, admitted = KeyRates(5), []
     for step in range(3000):
         clock[0] = 1000 + step * 0.01
-        if rates.take("a")[0]:
+        if rates.take(key("a"))[0]:
             admitted.append(clock[0])
     assert len(admitted) >= 5 * 29
     for begin in admitted:
@@ -32,14 +46,14 @@ def test_in_any_four_seconds_there_are_at_most_four_times_as_many(clock: list[fl
 
 def test_keys_are_counted_apart_and_what_is_left_is_told(clock: list[float]) -> None:
     rates = KeyRates(1)
-    told = [rates.take("a") for _ in range(5)]
+    told = [rates.take(key("a")) for _ in range(5)]
     assert [(ok, quota.left) for ok, quota in told] == [(True, 3), (True, 2), (True, 1), (True, 0), (False, 0)]
     assert {(quota.most, quota.seconds) for _, quota in told} == {(4, 4)}
-    assert rates.take("b")[1].left == 3
+    assert rates.take(key("b"))[1].left == 3
     clock[0] += 2.5
-    assert rates.take("a")[1].seconds == 2
+    assert rates.take(key("a"))[1].seconds == 2
     clock[0] += 1.5
-    assert rates.take("a") == (True, (4, 3, 4))
+    assert rates.take(key("a")) == (True, (4, 3, 4))
 
 
 def test_a_key_with_too_many_requests_gets_429_and_headers(

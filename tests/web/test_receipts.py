@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from storage import receipts
 from tests.conftest import MakeClient
 from tests.support.client import Answer, ScimClient
 from tests.support.commands import run_command, run_json, scim_path
@@ -177,3 +178,30 @@ def test_wrong_applications_are_refused(app: Flask, crm: Reader, arguments: list
     result = app.test_cli_runner().invoke(args=["applications", "add", *words])
     assert result.exit_code == code and told in result.stderr
     assert [each["name"] for each in run_json(app, "applications", "list")] == ["CRM"]
+
+
+@pytest.mark.parametrize("reason", ["ann is gone", "no account ANN", "é ann", "no such person"])
+def test_forget_erases_the_reasons_of_applications(app: Flask, okta: ScimClient, crm: Reader, reason: str) -> None:
+    kept, ann = user_id(okta, "bob"), user_id(okta, "ann")
+    for identifier in (kept, ann):
+        okta.delete(f"/Users/{identifier}")
+    for event in run_json(app, "events"):
+        crm.report(event["id"], {"outcome": "failed", "reason": reason})
+    run_command(app, "forget", "ann")
+    with app.extensions["perch"].database.read() as connection:
+        reasons = {each.user: each.reason for each in receipts.list_all(connection)}
+    assert reasons == {"bob": reason, "forgotten": None}
+
+
+@pytest.mark.parametrize("asked", ["ann", "ANN", "Ann", "aNN"])
+def test_receipts_of_a_name_are_also_those_of_its_former_holder(
+    app: Flask, okta: ScimClient, crm: Reader, asked: str
+) -> None:
+    okta.delete(f"/Users/{user_id(okta, 'ann')}")
+    okta.delete(f"/Users/{user_id(okta, 'annie')}")
+    renamed = user_id(okta, "maiden", active=True)
+    okta.put(f"/Users/{renamed}", {"userName": "maiden", "active": False})
+    okta.put(f"/Users/{renamed}", {"userName": "ann", "active": True})
+    okta.put(f"/Users/{renamed}", {"userName": "ann", "active": False})
+    found = run_json(app, "receipts", "--user", asked)
+    assert [each["user"] for each in found] == ["ann", "maiden", "ann"]

@@ -1,6 +1,22 @@
 """All checks, in the order in which they run; one module for each step or two."""
 
-from scim.emulator.checks import assign, connector, discovery, errors, groups, imports, lifecycle, roles, suite, update
+from scim.emulator.checks import (
+    assign,
+    connector,
+    discovery,
+    errors,
+    gallery_requests,
+    groups,
+    imports,
+    interop,
+    ipsie,
+    lifecycle,
+    limits,
+    roles,
+    suite,
+    update,
+    validator,
+)
 
 STEPS = (
     connector.STEP,
@@ -15,3 +31,5 @@ STEPS = (
     imports.STEP,
     errors.STEP,
 )
+ENTRA_STEPS = (limits.CONNECTION, gallery_requests.STEP, validator.STEP, validator.PREVIEW, limits.STEP)
+PROFILES = {"interop": (interop.STEP,), "ipsie": (interop.STEP, ipsie.STEP)}

@@ -2,7 +2,7 @@
 
 from scim.emulator import bodies, expect
 from scim.emulator.client import Reply
-from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.dialects import CUSTOM, OIN
 from scim.emulator.runner import CheckStep, TestRun
 
 STEP = CheckStep("errors", "Errors")

@@ -5,7 +5,7 @@ from typing import Any
 
 from scim.emulator import bodies, expect
 from scim.emulator.client import Reply
-from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.dialects import CUSTOM, OIN
 from scim.emulator.runner import CheckFailed, CheckStep, TestRun, created_id
 
 STEP = CheckStep("groups", "Push groups")

@@ -3,7 +3,7 @@
 from scim.emulator import bodies, expect
 from scim.emulator.checks.update import put, read
 from scim.emulator.client import Reply
-from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.dialects import CUSTOM, OIN
 from scim.emulator.runner import CheckFailed, CheckSkipped, CheckStep, TestRun
 
 DEACTIVATE = CheckStep("deactivate", "Deactivate a person")

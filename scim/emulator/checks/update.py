@@ -3,7 +3,7 @@
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
 from scim.emulator.client import Reply
-from scim.emulator.flows import CUSTOM, OIN
+from scim.emulator.dialects import CUSTOM, OIN
 from scim.emulator.runner import CheckFailed, CheckStep, TestRun
 
 STEP = CheckStep("update", "Update a profile")

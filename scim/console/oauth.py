@@ -1,0 +1,85 @@
+"""An OAuth 2.0 client: its token URL, its secrets and the trusts in signed assertions."""
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from schemas.errors import InvalidValue
+from scim.console import once
+from scim.console.blueprint import console
+from scim.console.web import author, field, page, redirect_to
+from scim.service import oauth as service
+from scim.web.oauth import token_url
+from scim.web.requests import perch
+from storage import keys, oauth
+from storage.keys import Key
+from storage.oauth import KINDS
+
+FIELDS = ("issuer", "subject", "audiences")
+
+
+@console.get("/keys/<identifier>/oauth", endpoint="oauth_client")
+def show_oauth_client(identifier: str) -> Response:
+    """Show an OAuth client with its secrets and trusts."""
+    return _client_page(identifier)
+
+
+@console.post("/keys/<identifier>/oauth/secrets")
+def add_secret(identifier: str) -> Response:
+    """Add a secret and show it only in this answer; a form that is sent again adds no second secret."""
+    try:
+        days = _days(field("days"))
+        with perch().repository.writing(author()) as write:
+            key = keys.get(write.connection, identifier)
+            if not once.is_first(write.connection):
+                text = "This form was already sent; no second secret was made."
+                return redirect_to("oauth_client", text, "calm", identifier=identifier)
+            _, text = service.add_secret(write, key, days)
+    except InvalidValue as error:
+        return _client_page(identifier, 400, error.detail)
+    return secret_page(key, text)
+
+
+@console.post("/keys/<identifier>/oauth/trusts")
+def add_trust(identifier: str) -> Response:
+    """Trust the signed assertions of the client itself, or those of an issuer."""
+    issuer, subject, audiences = map(field, FIELDS)
+    # A key set is longer than other fields.
+    jwks = request.form.get("jwks", "").strip()
+    try:
+        with perch().repository.writing(author()) as write:
+            key = keys.get(write.connection, identifier)
+            service.add_trust(write, key, issuer or None, subject or None, audiences.split(), jwks or None)
+    except InvalidValue as error:
+        return _client_page(identifier, 400, error.detail)
+    return redirect_to("oauth_client", "Perch trusts these assertions from now on.", identifier=identifier)
+
+
+@console.post("/keys/<identifier>/oauth/<kind>/<credential>/revoke")
+def revoke_credential(identifier: str, kind: str, credential: str) -> Response:
+    """Revoke a secret or a trust; its tokens stop at once."""
+    with perch().repository.writing(author()) as write:
+        key = keys.get(write.connection, identifier)
+        service.revoke_credential(write, key, kind if kind in KINDS else "secret", credential)
+    return redirect_to("oauth_client", f"The {kind} is revoked, and its tokens with it.", identifier=identifier)
+
+
+def secret_page(key: Key, text: str) -> Response:
+    """Return the page that shows a new secret once."""
+    return page("oauth_secret.html", 201, key=key, text=text, token_url=token_url())
+
+
+def _client_page(identifier: str, status: int = 200, problem: str = "") -> Response:
+    with perch().database.read() as connection:
+        key = keys.get(connection, identifier)
+        service.check_oauth(key)
+        lists = {f"{kind}s": oauth.list_all(connection, identifier, kind) for kind in KINDS}
+    return page(
+        "oauth_client.html", status, key=key, problem=problem, once=once.token(), token_url=token_url(),
+        days=service.SECRET_DAYS, most_days=service.MOST_SECRET_DAYS, **lists,
+    )  # fmt: skip
+
+
+def _days(text: str) -> float:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= service.MOST_SECRET_DAYS):
+        raise InvalidValue(f"Works for (days): enter a whole number from 1 to {service.MOST_SECRET_DAYS}.")
+    return float(text)

@@ -1,0 +1,64 @@
+"""Who may come into the console by the claims of an OpenID provider: the names of PERCH_OIDC_ADMINS, or a role."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.errors import Forbidden
+from schemas.text import fold
+from scim.settings import Settings
+from storage import effective_roles, resources
+from storage.database import Connection
+from storage.resources import ResourceRow
+
+ROLE = "role:"
+EMAIL, SUB = "email", "sub"
+LONGEST = 1000
+
+
+def person_of(settings: Settings, claims: Mapping[str, Any]) -> str:
+    """Return the value of the claim that PERCH_OIDC_CLAIM names.
+
+    :raises Forbidden: when the provider sent none, or does not vouch for an e-mail address.
+    """
+    claim = settings["PERCH_OIDC_CLAIM"]
+    value = claims.get(claim)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST or not value.isprintable():
+        raise Forbidden(
+            f"The provider sent no claim '{claim}', by which Perch knows administrators (PERCH_OIDC_CLAIM). Release it "
+            "to this client in the provider, or choose another one."
+        )
+    trusted = settings["PERCH_OIDC_VERIFIED"] == "issuer" and "email_verified" not in claims
+    if claim == EMAIL and not trusted and claims.get("email_verified") is not True:
+        raise Forbidden(
+            f"The provider does not say that {value} is a verified address (email_verified: true). Verify it there; "
+            "for a provider that never says so, such as Entra, set PERCH_OIDC_VERIFIED=issuer."
+        )
+    return value
+
+
+def refusal(connection: Connection, settings: Settings, person: str) -> str:
+    """Return why a person may not come into the console, "" if they may; for each request, so in few statements."""
+    claim, admins = settings["PERCH_OIDC_CLAIM"], settings["PERCH_OIDC_ADMINS"]
+    row = _user(connection, claim, person)
+    if row is not None and not row.active:
+        return f"The claim '{claim}' says {person}, who is deactivated in Perch."
+    comparable = fold if claim == EMAIL else str
+    names = {comparable(each) for each in admins if not each.startswith(ROLE)}
+    if comparable(person) in names:
+        return ""
+    slugs = {each.removeprefix(ROLE) for each in admins if each.startswith(ROLE)}
+    if not slugs:
+        return f"The claim '{claim}' says {person}, who is none of the {len(names)} in PERCH_OIDC_ADMINS."
+    if row is None:
+        attribute = "externalId" if claim == SUB else "userName"
+        return f"The claim '{claim}' says {person}, which is the {attribute} of nobody in Perch."
+    held = {reason.role for reason in effective_roles.held_roles(connection, [row.seq])[row.seq]}
+    if held & slugs:
+        return ""
+    return f"The claim '{claim}' says {person}, who does not have the role {' or '.join(sorted(slugs))} in Perch."
+
+
+def _user(connection: Connection, claim: str, person: str) -> ResourceRow | None:
+    if claim == SUB:
+        return resources.find_external(connection, person)
+    return resources.find(connection, "User", person)

@@ -1,0 +1,159 @@
+"""Client assertions: signed JWTs (RFC 7523 section 2.2) checked against the trusts of a client.
+
+joserfc is imported in the function that uses it: with cryptography it takes 4 MiB, and few workers ever see an
+assertion.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from schemas.errors import InvalidValue
+from scim.service import issuers
+from storage.oauth import Credential
+
+# The type of key that each algorithm takes; no other algorithm is accepted, whatever a key set or a token says.
+ALGORITHMS = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC"}
+# Seconds: allowed difference of clocks, how far ahead an assertion of a client's own may end, and any other.
+LEEWAY, OWN_LIFE, MOST_LIFE = 60, 600, 7 * 86400
+# Members of a JWK, and those of private and symmetric keys.
+NEEDED = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
+SECRET_MEMBERS = ("d", "k", "p", "q")
+MOST_KEYS, SHORTEST_RSA, MOST_JTI = 50, 2048, 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """An assertion as it was sent, not verified: its text, `alg` and `kid` of its header, and its claims."""
+
+    text: str
+    alg: str
+    kid: str | None
+    claims: dict[str, Any]
+
+
+def read_assertion(text: str) -> Assertion | None:
+    """Return what an assertion says, None when it is no JWS in compact form (RFC 7515 section 7.1)."""
+    try:
+        head, body, _ = text.split(".")
+        header, claims = _decoded(head), _decoded(body)
+    except (ValueError, RecursionError):
+        return None
+    alg, kid = header.get("alg"), header.get("kid")
+    if alg not in ALGORITHMS or not isinstance(kid, str | None) or "crit" in header:
+        return None
+    return Assertion(text, alg, kid, claims)
+
+
+def _decoded(part: str) -> dict[str, Any]:
+    found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    if not isinstance(found, dict):
+        raise ValueError
+    return found
+
+
+def verify(
+    assertion: Assertion, client: str, trusts: Sequence[Credential], own_audiences: Sequence[str]
+) -> tuple[Credential, tuple[str, float] | None] | None:
+    """Return the trust that an assertion fulfils, with its `jti` and the time until which that must not come again.
+
+    `own_audiences` are the token URL and the issuer, one of which a client names that signs for itself.
+    """
+    for trust in trusts:
+        if _claims_fit(assertion.claims, client, trust, own_audiences) and _signed(assertion, trust):
+            jti = assertion.claims.get("jti")
+            return trust, None if jti is None else (jti, assertion.claims["exp"] + LEEWAY)
+    return None
+
+
+def _claims_fit(claims: dict[str, Any], client: str, trust: Credential, own: Sequence[str]) -> bool:
+    """Tell whether the claims are those that a trust asks for (RFC 7523 section 3)."""
+    now, is_own = time.time(), trust.issuer is None
+    issuer, subject, accepted = (client, client, own) if is_own else (trust.issuer, trust.subject, trust.accepted)
+    named, jti = claims.get("aud"), claims.get("jti")
+    exp, others = claims.get("exp"), [claims[name] for name in ("nbf", "iat") if name in claims]
+    return (
+        claims.get("iss") == issuer
+        and claims.get("sub") == subject
+        and any(audience in accepted for audience in (named if isinstance(named, list) else [named]))
+        and (jti is not None or not is_own)
+        and (jti is None or (isinstance(jti, str) and 0 < len(jti) <= MOST_JTI))
+        and _is_time(exp)
+        and now - LEEWAY < exp <= now + (OWN_LIFE if is_own else MOST_LIFE)
+        and all(_is_time(instant) and instant <= now + LEEWAY for instant in others)
+    )
+
+
+def _is_time(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _signed(assertion: Assertion, trust: Credential) -> bool:
+    """Tell whether one of a trust's keys signed an assertion; an issuer's keys are fetched for an unknown `kid`."""
+    if trust.jwks is not None:
+        return any(_verifies(assertion, key) for key in _fitting(assertion, json.loads(trust.jwks)))
+
+    def fits(key_set: dict[str, Any]) -> bool:
+        return next(_fitting(assertion, key_set), None) is not None
+
+    key_set = issuers.key_set(trust.issuer or "", fits)
+    return any(_verifies(assertion, key) for key in _fitting(assertion, key_set))
+
+
+def _fitting(assertion: Assertion, key_set: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the keys that may have signed an assertion: of its `kid`, if it has one, and of the algorithm's type."""
+    for key in issuers.keys_of(key_set)[:MOST_KEYS]:
+        if (
+            key.get("kty") == ALGORITHMS[assertion.alg]
+            and (assertion.kid is None or key.get("kid") in (assertion.kid, None))
+            and key.get("use", "sig") == "sig"
+            and key.get("alg", assertion.alg) == assertion.alg
+        ):
+            yield key
+
+
+def _verifies(assertion: Assertion, jwk: dict[str, Any]) -> bool:
+    from joserfc import jws
+    from joserfc.jwk import ECKey, RSAKey
+
+    try:
+        key = (RSAKey if jwk["kty"] == "RSA" else ECKey).import_key(_public(jwk))
+        if isinstance(key, RSAKey) and key.public_key.key_size < SHORTEST_RSA:
+            return False
+        jws.deserialize_compact(assertion.text, key, algorithms=[assertion.alg])
+    except Exception:
+        # Keys and texts of others: joserfc and cryptography raise errors of many kinds.
+        return False
+    return True
+
+
+def _public(jwk: dict[str, Any]) -> dict[str, Any]:
+    return {name: jwk[name] for name in ("kty", *NEEDED[jwk["kty"]])}
+
+
+def read_key_set(text: str) -> dict[str, Any]:
+    """Return a JWK Set (RFC 7517 section 5) of public keys without what is not needed.
+
+    :raises InvalidValue: saying what to correct.
+    """
+    try:
+        found = issuers.keys_of(json.loads(text))
+    except (ValueError, RecursionError):
+        raise InvalidValue('The key set is no JSON; it is a document such as {"keys": [{"kty": "EC", …}]}.') from None
+    if any(member in key for key in found for member in SECRET_MEMBERS):
+        raise InvalidValue("The key set holds a private or symmetric key; send the public keys only.")
+    usable = [key for key in found if _is_usable(key)]
+    if not usable or len(usable) > MOST_KEYS:
+        raise InvalidValue(
+            f"The key set needs 1 to {MOST_KEYS} public keys for {', '.join(ALGORITHMS)}: RSA, or EC with curve P-256."
+        )
+    kept = ("kid", "use", "alg")
+    return {"keys": [{**_public(key), **{name: key[name] for name in kept if name in key}} for key in usable]}
+
+
+def _is_usable(key: dict[str, Any]) -> bool:
+    needed = NEEDED.get(str(key.get("kty")), ())
+    return bool(needed) and all(isinstance(key.get(name), str) for name in needed) and key.get("crv") in (None, "P-256")

@@ -1,0 +1,611 @@
+"""Signing in to the console with an OpenID provider: the flow, what is refused, and out the moment a push says so."""
+
+import base64
+import hmac
+import html
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import oidc_provider_mock
+import pytest
+import requests
+from flask import Flask
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, RSAKey
+from werkzeug.test import TestResponse
+
+from scim.console import guard
+from scim.settings import WrongSetting
+from tests.conftest import MakeApp, MakeClient
+from tests.support.client import ScimClient, wsgi_transport
+from tests.support.commands import create_key, run_command, run_json, scim_path
+from tests.support.console import PASSWORD, Console, text_of
+from tests.support.openid import CLIENT, OpenIdProvider
+from tests.support.resources import group_id, patch, user, user_id
+from tests.support.server import ROOT
+
+
+@pytest.fixture
+def provider() -> Iterator[OpenIdProvider]:
+    found = OpenIdProvider()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def oidc_app(make_app: MakeApp, provider: OpenIdProvider) -> Flask:
+    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD, **provider.settings)
+
+
+@pytest.fixture
+def console(oidc_app: Flask) -> Console:
+    return Console(oidc_app)
+
+
+def begin(console: Console, provider: OpenIdProvider, path: str = "/oidc") -> tuple[str, str]:
+    answer = console.get(path)
+    assert answer.status_code == 303, text_of(answer)
+    return provider.authorize(answer.headers["Location"])
+
+
+def come_back(console: Console, code: str, state: str, **more: str) -> TestResponse:
+    answer = console.get("/oidc/callback", query_string={"code": code, "state": state, **more})
+    if answer.status_code == 303:
+        console.get("/okta")
+    return answer
+
+
+def sign_in(console: Console, provider: OpenIdProvider, path: str = "/oidc") -> TestResponse:
+    return come_back(console, *begin(console, provider, path))
+
+
+def refused(answer: TestResponse, *told: str, status: int = 403) -> None:
+    assert answer.status_code == status, text_of(answer)
+    for sentence in told:
+        assert sentence in text_of(answer), text_of(answer)
+
+
+def is_in(console: Console) -> bool:
+    return console.get("/keys").status_code == 200
+
+
+def test_the_sign_in_page_leads_to_the_provider_and_back(console: Console, provider: OpenIdProvider) -> None:
+    page = console.get("/sign-in?next=/console/roles")
+    (link,) = re.findall(r'href="/console(/oidc[^"]*)"', page.text)
+    code, state = begin(console, provider, html.unescape(link))
+    assert {name: provider.asked[name] for name in ("scope", "response_type", "code_challenge_method")} == {
+        "scope": "openid email profile", "response_type": "code", "code_challenge_method": "S256",
+    }  # fmt: skip
+    assert provider.asked["client_id"] == CLIENT
+    assert provider.asked["redirect_uri"] == "http://localhost/console/oidc/callback"
+    answer = come_back(console, code, state)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/roles")
+    assert is_in(console)
+    assert "ada@example.com" in text_of(console.get("/sessions"))
+
+
+def test_the_journal_and_given_by_name_the_person(oidc_app: Flask, console: Console, provider: OpenIdProvider) -> None:
+    sign_in(console, provider)
+    ann = user_id(okta_of(oidc_app), "ann")
+    console.post(f"/users/{ann}/roles", {"slug": "managed:admin"})
+    assert "Assigned manually by ada@example.com" in text_of(console.get(f"/users/{ann}"))
+    (reason,) = run_json(oidc_app, "roles", "explain", "ann")
+    assert (reason["actor"], reason["by"]) == ("person:ada@example.com", "ada@example.com")
+    entries = {entry["action"]: entry for entry in run_json(oidc_app, "journal")}
+    assert entries["assign"]["actor"] == "person:ada@example.com"
+    assert entries["sign-in"]["changes"]["person"]["after"] == "ada@example.com"
+
+
+def okta_of(app: Flask) -> ScimClient:
+    return ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "k", "--idp", "okta"), "okta")
+
+
+def test_a_provider_from_pypi_signs_people_in(make_app: MakeApp) -> None:
+    ada = oidc_provider_mock.User(sub="ada", claims={"email": "ada@example.com", "email_verified": True})
+    eve = oidc_provider_mock.User(sub="eve", claims={"email": "eve@example.com", "email_verified": True})
+    with oidc_provider_mock.run_server_in_thread(user_claims=[ada, eve]) as server:
+        issuer = f"http://localhost:{server.server_port}"
+        app = make_app(PERCH_OIDC_ISSUER=issuer, PERCH_OIDC_CLIENT_ID="c", PERCH_OIDC_CLIENT_SECRET="s",
+                       PERCH_OIDC_ADMINS="ada@example.com")  # fmt: skip
+        for name, status in (("ada", 303), ("eve", 403)):
+            console = Console(app)
+            url = console.get("/oidc").headers["Location"]
+            answer = requests.post(url, {"sub": name}, allow_redirects=False, timeout=10)
+            back = answer.headers["Location"].removeprefix("http://localhost/console")
+            assert console.get(back).status_code == status and is_in(console) is (status == 303)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256"])
+def test_three_algorithms_are_taken(console: Console, provider: OpenIdProvider, algorithm: str) -> None:
+    if algorithm == "ES256":
+        provider.key = ECKey.generate_key("P-256", {"kid": "k1"})
+    provider.sign = lambda claims: provider.signed(claims, algorithm)
+    assert sign_in(console, provider).status_code == 303
+
+
+def unsigned(provider: OpenIdProvider, claims: dict[str, Any]) -> str:
+    return f"{encoded({'alg': 'none', 'kid': 'k1'})}.{encoded(claims)}."
+
+
+def by_public_key(provider: OpenIdProvider, claims: dict[str, Any]) -> str:
+    signed = ".".join(encoded(part) for part in ({"alg": "HS256", "kid": "k1"}, claims))
+    mac = hmac.digest(provider.key.as_pem(private=False), signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+
+def encoded(part: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+def by_another_key(provider: OpenIdProvider, claims: dict[str, Any]) -> str:
+    other = RSAKey.generate_key(2048, {"kid": "k1"})
+    return jwt.encode({"alg": "RS256", "kid": "k1"}, claims, other)
+
+
+FORGERIES: list[Callable[[OpenIdProvider, dict[str, Any]], str]] = [
+    unsigned,
+    by_public_key,
+    by_another_key,
+    lambda provider, claims: provider.signed(claims, "RS512"),
+    lambda provider, claims: provider.signed(claims, kid="unknown"),
+    lambda provider, claims: provider.signed(claims)[:-6] + "AAAAAA",
+    lambda provider, claims: "nonsense",
+    lambda provider, claims: "a.b.c",
+]
+
+
+@pytest.mark.parametrize("forge", FORGERIES)
+def test_a_token_that_the_provider_did_not_sign_is_refused(
+    console: Console, provider: OpenIdProvider, forge: Callable[[OpenIdProvider, dict[str, Any]], str]
+) -> None:
+    provider.sign = lambda claims: forge(provider, claims)
+    refused(sign_in(console, provider), "is not signed by")
+    assert not is_in(console)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"iss": "https://evil.example"}, "iss is"),
+        ({"iss": None}, "iss is null"),
+        ({"aud": "other"}, "aud is"),
+        ({"aud": ""}, "aud is"),
+        ({"aud": []}, "aud is"),
+        ({"aud": None}, "aud is"),
+        ({"aud": [CLIENT, "other"]}, "azp is null"),
+        ({"aud": [CLIENT, "other"], "azp": "other"}, "azp is"),
+        ({"azp": "other"}, "azp is"),
+        ({"nonce": "another"}, "nonce is"),
+        ({"nonce": None}, "nonce is null"),
+        ({"exp": 1}, "exp is 1"),
+        ({"exp": None}, "exp is null"),
+        ({"exp": "9999999999"}, "exp is"),
+        ({"exp": True}, "exp is"),
+        ({"iat": 9999999999}, "iat is"),
+        ({"nbf": 9999999999}, "nbf is"),
+        (
+            {"email": "eve@example.com"},
+            "The claim 'email' says eve@example.com, who is none of the 1 in PERCH_OIDC_ADMINS",
+        ),
+        ({"email": None}, "no claim 'email'"),
+        ({"email": ["ada@example.com"]}, "no claim 'email'"),
+        ({"email": "ada@example.com\0"}, "no claim 'email'"),
+        ({"email": " ada@example.com"}, "is none of the 1"),
+        ({"email_verified": False}, "verified address"),
+        ({"email_verified": None}, "verified address"),
+        ({"email_verified": "true"}, "verified address"),
+        ({"email_verified": 1}, "verified address"),
+    ],
+)
+def test_a_wrong_claim_is_refused_by_name(
+    console: Console, provider: OpenIdProvider, change: dict[str, Any], told: str
+) -> None:
+    provider.spoil = lambda claims: claims.update(change)
+    refused(sign_in(console, provider), told)
+    assert not is_in(console)
+
+
+@pytest.mark.parametrize("email", ["\ud800@example.com", "ada\udfff@example.com", "\udc00\ud800", "a\ud83d"])
+def test_half_a_surrogate_pair_names_nobody(console: Console, provider: OpenIdProvider, email: str) -> None:
+    def sign(claims: dict[str, Any]) -> str:
+        data = json.dumps({**claims, "email": email}).encode()
+        return jws.serialize_compact({"alg": "RS256", "kid": "k1"}, data, provider.key, algorithms=["RS256"])
+
+    provider.sign = sign
+    refused(sign_in(console, provider), "no claim 'email'")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [[], "x", 1, None, {}, {"error": None}, {"error": ["x"]}, {"error": {"a": 1}}, {"id_token": []}, [["a", "b"]],
+     {"access_token": "x", "expires_in": "soon"}, {"expires_at": "x"}, {"error": 1, "error_description": {}}],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_a_strange_answer_of_the_provider_is_told(
+    console: Console, provider: OpenIdProvider, answer: Any, status: int
+) -> None:
+    provider.token = lambda form, headers: (status, answer)  # type: ignore[method-assign]
+    assert sign_in(console, provider).status_code in (403, 503)
+    assert not is_in(console)
+
+
+def test_several_audiences_with_the_right_party_are_taken(console: Console, provider: OpenIdProvider) -> None:
+    provider.spoil = lambda claims: claims.update(aud=["other", CLIENT], azp=CLIENT)
+    assert sign_in(console, provider).status_code == 303
+
+
+def test_a_state_is_for_one_browser_and_used_once(oidc_app: Flask, provider: OpenIdProvider) -> None:
+    victim, thief = Console(oidc_app), Console(oidc_app)
+    code, state = begin(victim, provider)
+    begin(thief, provider)
+    refused(come_back(thief, code, state), "not begun in this browser")
+    # The thief's attempt has used it up.
+    refused(come_back(victim, code, state), "used already")
+    code, state = begin(victim, provider)
+    assert come_back(victim, code, state).status_code == 303
+    refused(come_back(victim, code, state), "used already")
+    refused(come_back(Console(oidc_app), "", ""), "not begun")
+    refused(come_back(thief, code, "x" * 5000), "not begun")
+
+
+def test_a_stolen_code_does_not_work_in_another_sign_in(oidc_app: Flask, provider: OpenIdProvider) -> None:
+    victim, thief = Console(oidc_app), Console(oidc_app)
+    stolen, _ = begin(victim, provider)
+    _, state = begin(thief, provider)
+    refused(come_back(thief, stolen, state), "the code is not for you")
+
+
+def test_an_old_state_is_refused(oidc_app: Flask, console: Console, provider: OpenIdProvider) -> None:
+    code, state = begin(console, provider)
+    with closing(sqlite3.connect(oidc_app.extensions["perch"].database.path)) as file, file:
+        file.execute("UPDATE console_logins SET at = at - 601")
+    refused(come_back(console, code, state), "older than ten minutes")
+
+
+def test_a_mixed_up_provider_and_a_refusal_are_told(console: Console, provider: OpenIdProvider) -> None:
+    refused(come_back(console, *begin(console, provider), iss="https://other.example"), "from https://other.example")
+    assert come_back(console, *begin(console, provider), iss=provider.issuer).status_code == 303
+    code, state = begin(console, provider)
+    answer = come_back(console, code, state, error="access_denied", error_description="<b>not assigned</b>")
+    refused(answer, "The provider refused the sign-in: <b>not assigned</b>")
+    assert "<b>not" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example/", "//evil.example", "/elsewhere", "/console/\\evil", "javascript:1"]
+)
+def test_the_way_back_leads_nowhere_else(console: Console, provider: OpenIdProvider, wanted: str) -> None:
+    code, state = begin(console, provider, f"/oidc?next={wanted}")
+    assert come_back(console, code, state).headers["Location"] == "/console/"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"issuer": "https://other.example"}, "calls itself https://other.example"),
+        ({"status": 404}, "with 404"),
+        ({"status": 302}, "with 302"),
+        ({"token_endpoint": None}, "lack token_endpoint"),
+        ({"jwks_uri": 5}, "lack jwks_uri"),
+        ({"more": "x" * 300_000}, "not with a document"),
+    ],
+)
+def test_a_wrong_provider_is_told_on_the_sign_in_page(
+    oidc_app: Flask, console: Console, provider: OpenIdProvider, metadata: dict[str, Any], told: str
+) -> None:
+    provider.metadata = metadata
+    refused(console.get("/oidc"), told, status=503)
+    assert "Password" in text_of(console.get("/sign-in"))
+    doctor = oidc_app.test_cli_runner().invoke(args=["doctor"])
+    assert "PERCH_OIDC_ISSUER" in doctor.stdout or "sign-in provider" in doctor.stdout
+    provider.metadata = {}
+    assert sign_in(console, provider).status_code == 303
+
+
+def test_a_missing_provider_is_told_and_the_start_is_not_stopped(console: Console, provider: OpenIdProvider) -> None:
+    provider.stop()
+    refused(console.get("/oidc"), "cannot be used", status=503)
+    assert console.sign_in().status_code == 303
+
+
+def test_a_new_key_is_found_and_an_unknown_one_is_looked_for_once_a_minute(
+    console: Console, provider: OpenIdProvider, oidc_app: Flask
+) -> None:
+    sign_in(console, provider)
+    provider.key = RSAKey.generate_key(2048, {"kid": "k2"})
+    provider.sign = lambda claims: provider.signed(claims, kid="k2")
+    refused(sign_in(Console(oidc_app), provider), "is not signed by")
+    assert provider.reads.count("/keys") == 1
+    oidc_app.extensions["perch.oidc"]._keys_read -= 61
+    assert sign_in(Console(oidc_app), provider).status_code == 303
+    assert provider.reads.count("/keys") == 2
+
+
+def with_settings(make_app: MakeApp, provider: OpenIdProvider, **settings: str) -> Console:
+    return Console(make_app(PERCH_ADMIN_PASSWORD=PASSWORD, **{**provider.settings, **settings}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "claims", "status"),
+    [
+        ({"PERCH_OIDC_VERIFIED": "issuer"}, {"email": "ADA@example.com"}, 303),
+        ({"PERCH_OIDC_VERIFIED": "issuer"}, {"email": "ada@example.com", "email_verified": False}, 403),
+        ({}, {"email": "ada@example.com"}, 403),
+        ({"PERCH_OIDC_CLAIM": "sub", "PERCH_OIDC_ADMINS": "x, 00u1"}, {"sub": "00u1"}, 303),
+        ({"PERCH_OIDC_CLAIM": "sub", "PERCH_OIDC_ADMINS": "00u1"}, {"sub": "00U1"}, 403),
+        ({"PERCH_OIDC_CLAIM": "upn", "PERCH_OIDC_ADMINS": "ada@x"}, {"sub": "s", "upn": "ada@x"}, 303),
+        ({"PERCH_OIDC_CLAIM": "upn", "PERCH_OIDC_ADMINS": "ada@x"}, {"sub": "s", "upn": "Ada@x"}, 403),
+        ({"PERCH_OIDC_ADMINS": "role:managed:admin"}, {"email": "nobody@x", "email_verified": True}, 403),
+    ],
+)
+def test_claims_are_compared_as_the_settings_say(
+    make_app: MakeApp, provider: OpenIdProvider, settings: dict[str, str], claims: dict[str, Any], status: int
+) -> None:
+    provider.claims = claims
+    assert sign_in(with_settings(make_app, provider, **settings), provider).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"PERCH_OIDC_ISSUER": "https://x.example"}, "PERCH_OIDC_CLIENT_ID"),
+        ({"PERCH_OIDC_CLIENT_ID": "x"}, "PERCH_OIDC_ISSUER"),
+        ({"PERCH_OIDC_ADMINS": "x"}, "PERCH_OIDC_ISSUER"),
+        ({"PERCH_OIDC_ISSUER": "http://x.example"}, "https://"),
+        ({"PERCH_OIDC_ISSUER": "x.example"}, "https://"),
+        ({"PERCH_CONSOLE_PASSWORD": "off"}, "PERCH_CONSOLE_PASSWORD=off"),
+        ({"PERCH_CONSOLE_PASSWORD": "no"}, "must be on or off"),
+        ({"PERCH_OIDC_VERIFIED": "x"}, "must be one of claim, issuer"),
+    ],
+)
+def test_settings_by_which_nobody_could_sign_in_stop_the_start(
+    make_app: MakeApp, settings: dict[str, str], told: str
+) -> None:
+    with pytest.raises(WrongSetting, match=re.escape(told)):
+        make_app(opened=False, **settings)
+
+
+def test_the_password_can_be_closed(make_app: MakeApp, provider: OpenIdProvider) -> None:
+    console = with_settings(make_app, provider, PERCH_CONSOLE_PASSWORD="off")
+    page = console.get("/sign-in")
+    assert "password" not in page.text.lower()
+    assert console.post("/sign-in", {"password": PASSWORD}, follow=False).status_code == 403
+    doctor = console.client.application.test_cli_runner().invoke(args=["doctor"])
+    assert "PERCH_ADMIN_PASSWORD" in doctor.stdout
+    assert sign_in(console, provider).status_code == 303
+
+
+class Workspace:
+    """A console for people with a role, and the provider that pushes them."""
+
+    def __init__(self, app: Flask, client: ScimClient, provider: OpenIdProvider) -> None:
+        self.app, self.client = app, client
+        self.ada = user(client, "Ada@example.com", externalId="00u1", roles=["managed:admin"])["id"]
+        self.first, self.second = Console(app), Console(app)
+        for console in (self.first, self.second):
+            assert sign_in(console, provider).status_code == 303
+        assert is_in(self.first) and is_in(self.second)
+
+
+@pytest.fixture
+def pushed(make_app: MakeApp, make_client: MakeClient, provider: OpenIdProvider, request: Any) -> Workspace:
+    settings = {**provider.settings, "PERCH_OIDC_ADMINS": "role:managed:admin, role:managed:editor"}
+    app = make_app(**settings, **getattr(request, "param", {}))
+    return Workspace(app, make_client("generic", app=app), provider)
+
+
+def deactivated(pushed: Workspace) -> None:
+    pushed.client.patch(f"/Users/{pushed.ada}", patch("replace", "active", False))
+
+
+def without_role(pushed: Workspace) -> None:
+    pushed.client.put(f"/Users/{pushed.ada}", {"userName": "ada@example.com", "externalId": "00u1", "roles": []})
+
+
+def deleted(pushed: Workspace) -> None:
+    pushed.client.delete(f"/Users/{pushed.ada}")
+
+
+def renamed(pushed: Workspace) -> None:
+    pushed.client.patch(f"/Users/{pushed.ada}", patch("replace", "userName", "lovelace@example.com"))
+
+
+def role_removed(pushed: Workspace) -> None:
+    run_command(pushed.app, "roles", "remove", "managed:admin", "--force")
+
+
+@pytest.mark.parametrize("act", [deactivated, without_role, deleted, renamed, role_removed])
+def test_who_loses_the_role_by_a_push_loses_every_session_with_the_next_request(
+    pushed: Workspace, act: Callable[[Workspace], None]
+) -> None:
+    act(pushed)
+    assert not is_in(pushed.first)
+    # All sessions have ended, and do not come back.
+    with closing(sqlite3.connect(pushed.app.extensions["perch"].database.path)) as file:
+        assert file.execute("SELECT count(*) FROM console_sessions").fetchone() == (0,)
+    if act is deactivated:
+        pushed.client.patch(f"/Users/{pushed.ada}", patch("replace", "active", True))
+    assert not is_in(pushed.second)
+    outs = [entry for entry in run_json(pushed.app, "journal") if entry["action"] == "sign-out"]
+    assert len(outs) == 2 and {entry["actor"] for entry in outs} == {"person:ada@example.com"}
+
+
+def test_who_keeps_the_role_for_another_reason_stays(pushed: Workspace) -> None:
+    group_id(pushed.client, "Admins", pushed.ada)
+    run_command(pushed.app, "roles", "assign", "--group", "Admins", "managed:editor")
+    without_role(pushed)
+    assert is_in(pushed.first) and is_in(pushed.second)
+
+
+@pytest.mark.parametrize("pushed", [{"PERCH_OIDC_CLAIM": "sub"}], indirect=True)
+def test_by_sub_a_person_is_found_by_the_external_id(pushed: Workspace) -> None:
+    renamed(pushed)
+    assert is_in(pushed.first)
+    deactivated(pushed)
+    assert not is_in(pushed.first)
+
+
+def test_a_named_administrator_who_is_deactivated_is_out(
+    oidc_app: Flask, console: Console, provider: OpenIdProvider, make_client: MakeClient
+) -> None:
+    sign_in(console, provider)
+    client = make_client("generic", app=oidc_app)
+    ada = user_id(client, "ada@example.com")
+    assert is_in(console)
+    client.patch(f"/Users/{ada}", patch("replace", "active", False))
+    assert not is_in(console)
+    refused(sign_in(console, provider), "who is deactivated in Perch")
+
+
+def age(app: Flask, seconds: int = 901) -> None:
+    with closing(sqlite3.connect(app.extensions["perch"].database.path)) as file, file:
+        file.execute("UPDATE console_sessions SET proved = proved - ?", (seconds,))
+
+
+SENSITIVE = [
+    ("/keys", {"name": "k", "idp": "okta", "access": "read"}),
+    ("/webhooks", {"url": "https://app.example.com/x"}),
+    ("/fuse", {}),
+    ("/sessions", {"session": "others"}),
+]
+
+
+@pytest.mark.parametrize(("path", "form"), SENSITIVE)
+def test_sensitive_acts_ask_for_the_password_again(oidc_app: Flask, path: str, form: dict[str, str]) -> None:
+    console = Console(oidc_app)
+    console.sign_in()
+    console.get("/keys")
+    once = re.search(r'name="once" value="([^"]+)"', console.get("/keys").text)
+    form = {**form, **({"once": once[1]} if once else {})}
+    before = len(run_json(oidc_app, "journal"))
+    age(oidc_app, 890)
+    assert console.post("/roles", {"slug": "a:b", "name": "x"}).status_code == 200
+    age(oidc_app)
+    answer = console.post(path, form, follow=False)
+    refused(answer, "Enter the password again")
+    assert len(run_json(oidc_app, "journal")) == before + 1
+    sent = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', answer.text))
+    assert sent == {**form, "form_token": console.token}
+    refused(console.post(path, {**sent, "proof": "wrong"}, follow=False), "The password is wrong.")
+    done = console.post(path, {**sent, "proof": PASSWORD}, follow=False)
+    assert done.status_code in (201, 303, 400) and "password again" not in text_of(console.get("/keys"))
+    assert console.post("/sessions", {"session": "others"}, follow=False).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["secrets", "trusts", "secret/x/revoke"])
+def test_credentials_of_clients_ask_for_the_password_again(oidc_app: Flask, path: str) -> None:
+    client = run_json(oidc_app, "keys", "create", "Entra", "--oauth")
+    console = Console(oidc_app)
+    console.sign_in()
+    age(oidc_app)
+    refused(console.post(f"/keys/{client['id']}/oauth/{path}", follow=False), "Enter the password again")
+    assert {rule.endpoint for rule in oidc_app.url_map.iter_rules()} >= guard.SENSITIVE
+
+
+@pytest.mark.parametrize("ahead", [905, 3600, 86_400, 10**9])
+def test_a_proof_from_the_future_is_none(oidc_app: Flask, ahead: int) -> None:
+    """The clock was set back since."""
+    console = Console(oidc_app)
+    console.sign_in()
+    console.get("/keys")
+    age(oidc_app, -ahead)
+    refused(console.post("/sessions", {"session": "others"}, follow=False), "Enter the password again")
+
+
+def test_wrong_proofs_are_limited(oidc_app: Flask) -> None:
+    console = Console(oidc_app)
+    console.sign_in()
+    age(oidc_app)
+    answers = [text_of(console.post("/sessions", {"session": "x", "proof": "wrong"}, follow=False)) for _ in range(9)]
+    assert "Too many attempts" in answers[-1]
+    refused(console.post("/sessions", {"session": "x", "proof": PASSWORD}, follow=False), "Too many attempts")
+
+
+def test_acts_that_give_no_access_do_not_ask_again(oidc_app: Flask) -> None:
+    console = Console(oidc_app)
+    console.sign_in()
+    age(oidc_app, 10_000)
+    assert console.post("/roles", {"slug": "a:b", "name": "x"}).status_code == 200
+    assert console.get("/keys").status_code == 200
+
+
+def test_a_person_signs_in_again_at_the_provider(oidc_app: Flask, console: Console, provider: OpenIdProvider) -> None:
+    sign_in(console, provider)
+    age(oidc_app)
+    form = {"session": "others"}
+    answer = console.post("/sessions", form, follow=False, headers={"Referer": "http://localhost/console/sessions"})
+    assert answer.status_code == 303 and answer.headers["Location"].startswith("/console/oidc?again=1&next=")
+    path = answer.headers["Location"].removeprefix("/console")
+    code, state = begin(console, provider, path)
+    assert provider.asked["max_age"] == "900"
+    refused(come_back(console, code, state), "auth_time is missing or too old")
+    for wrong in (
+        time.time() - 1000,
+        time.time() + 3600,
+        10**12,
+        float("inf"),
+        float("nan"),
+        -1,
+        True,
+        str(time.time()),
+    ):
+        provider.claims["auth_time"] = wrong
+        refused(sign_in(console, provider, path), "auth_time is missing or too old")
+    provider.claims["auth_time"] = int(time.time()) - 10
+    provider.spoil = lambda claims: claims.update(email="eve@example.com")
+    refused(sign_in(console, provider, path), "eve@example.com")
+    provider.spoil = lambda claims: None
+    answer = sign_in(console, provider, path)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/sessions")
+    assert console.post("/sessions", form, follow=False).status_code == 303
+
+
+def test_new_settings_end_the_sessions_of_the_old_ones(
+    make_app: MakeApp, provider: OpenIdProvider, oidc_app: Flask, console: Console
+) -> None:
+    sign_in(console, provider)
+    cookie = console.client.get_cookie("perch_console", path="/console")
+    assert cookie is not None
+    other = with_settings(make_app, provider, PERCH_OIDC_ADMINS="someone@example.com")
+    other.client.set_cookie("perch_console", cookie.value, path="/console")
+    assert not is_in(other)
+
+
+def test_over_https_the_cookie_of_a_sign_in_is_the_hosts_own(make_app: MakeApp, provider: OpenIdProvider) -> None:
+    app = make_app(PERCH_PUBLIC_URL="https://perch.example", **provider.settings)
+    answer = Console(app, secure=True).get("/oidc")
+    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if "perch_oidc" in each]
+    assert cookie.startswith("__Host-perch_oidc=") and "Secure" in cookie and "HttpOnly" in cookie
+    assert "redirect_uri=https%3A%2F%2Fperch.example%2Fconsole%2Foidc%2Fcallback" in answer.headers["Location"]
+
+
+@pytest.mark.parametrize("written", ["ada@example.com", "Ada@Example.COM", "ADA@example.com", "aDA@EXAMPLE.com"])
+def test_a_forgotten_person_is_erased_as_an_author(
+    oidc_app: Flask, console: Console, provider: OpenIdProvider, make_client: MakeClient, written: str
+) -> None:
+    provider.claims["email"] = written
+    sign_in(console, provider)
+    client = make_client("generic", app=oidc_app)
+    ada, ann = user_id(client, "ada@example.com"), user_id(client, "ann")
+    console.post(f"/users/{ann}/roles", {"slug": "managed:admin"})
+    client.delete(f"/Users/{ada}")
+    run_command(oidc_app, "forget", "ada@example.com")
+    assert "ada@example.com" not in json.dumps(run_json(oidc_app, "journal")).lower()
+    assert run_json(oidc_app, "roles", "explain", "ann")[0]["actor"] == "person:forgotten"
+    assert not is_in(console)
+
+
+def test_without_a_provider_nothing_of_it_is_there_or_loaded(make_app: MakeApp) -> None:
+    console = Console(make_app(PERCH_ADMIN_PASSWORD=PASSWORD))
+    assert console.get("/oidc").status_code == console.get("/oidc/callback").status_code == 404
+    assert "Sign in with" not in console.get("/sign-in").text
+    code = "import sys, app; print([name for name in ('authlib', 'cryptography', 'joserfc') if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

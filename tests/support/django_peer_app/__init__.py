@@ -1,0 +1,1 @@
+"""The Django application of the peer's users and groups."""

@@ -1,0 +1,5 @@
+"""The routes of the Django site."""
+
+from django.urls import include, path
+
+urlpatterns = [path("scim/v2/", include("django_scim.urls", namespace="scim"))]
