@@ -13,7 +13,7 @@ import pytest
 import requests
 
 PACKAGE = "moto[server]==5.2.5"
-ACCESS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+ACCESS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", "AWS_CA_BUNDLE": ""}
 
 # moto looks at the form of the signature only.
 SIGNED = {

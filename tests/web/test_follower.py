@@ -31,10 +31,12 @@ READING = {
     ("receipts", "check"), ("roles", "explain"), ("roles", "list"), ("settings",), ("okta", "sample"), ("traffic",),
     ("traffic", "show"), ("webhooks", "kinds"), ("webhooks", "list"), ("workspace",),
 }  # fmt: skip
+NOTHING = re.compile("There is no|declares no")
 # Arguments that reach the place where a command would write.
 CALLS = {
     **COMMANDS,
     ("applications", "add"): ["applications", "add", "x", "--webhook", "w"],
+    ("entra", "sync"): ["entra", "sync", "sample.json"],
     ("okta", "sync"): ["okta", "sync", "sample.json"],
     ("entra", "sync"): ["entra", "sync", "sample.json"],
     ("receipts", "check"): ["receipts", "check", "--older-than", "300"],
