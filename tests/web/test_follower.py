@@ -28,8 +28,8 @@ SEARCHES = {f"workspace.scim.{name}search_by_post" for name in ("search.", "user
 READING = {
     ("applications", "list"), ("attributes", "list"), ("attributes", "seen"), ("doctor",), ("events",), ("export",),
     ("faults", "list"), ("fuse", "status"), ("journal",), ("keys", "list"), ("quirks",), ("receipts",),
-    ("receipts", "check"), ("roles", "explain"), ("roles", "list"), ("settings",), ("okta", "sample"), ("traffic",),
-    ("traffic", "show"), ("webhooks", "kinds"), ("webhooks", "list"), ("workspace",),
+    ("receipts", "check"), ("roles", "list"), ("settings",), ("okta", "sample"), ("traffic",), ("traffic", "show"),
+    ("webhooks", "kinds"), ("webhooks", "list"), ("workspace",),
 }  # fmt: skip
 NOTHING = re.compile("There is no|declares no")
 # Arguments that reach the place where a command would write.
@@ -38,7 +38,6 @@ CALLS = {
     ("applications", "add"): ["applications", "add", "x", "--webhook", "w"],
     ("entra", "sync"): ["entra", "sync", "sample.json"],
     ("okta", "sync"): ["okta", "sync", "sample.json"],
-    ("entra", "sync"): ["entra", "sync", "sample.json"],
     ("receipts", "check"): ["receipts", "check", "--older-than", "300"],
     ("roles", "assign"): ["roles", "assign", "--user", "ann", "a:b"],
     ("roles", "unassign"): ["roles", "unassign", "--user", "ann", "a:b"],
@@ -195,7 +194,7 @@ def test_every_command_reads_or_is_refused(
     (tmp_path / "sample.json").write_text(run_command(app, "okta", "sample", "1"))
     result = app.test_cli_runner().invoke(args=CALLS[path])
     if path in FIND_NOTHING:
-        assert result.exit_code == 1 and re.search("There is no|declares no", result.output), result.output
+        assert result.exit_code == 1 and NOTHING.search(result.output), result.output
     elif path in READING:
         assert result.exit_code == 0, result.output
     else:
