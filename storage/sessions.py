@@ -49,12 +49,20 @@ def session_id(digest: bytes) -> str:
 
 
 def open_session(
-    connection: sqlite3.Connection, digest: bytes, fingerprint: bytes, address: str, person: str = ""
+    connection: sqlite3.Connection,
+    digest: bytes,
+    fingerprint: bytes,
+    address: str,
+    person: str = "",
+    proved: float = math.inf,
 ) -> None:
-    """Add a session; `fingerprint` is that of the password or of the provider's settings that opened it."""
+    """Add a session; `fingerprint` is that of the password or of the provider's settings that opened it.
+
+    `proved` is when the person signed in at the provider, at the latest now.
+    """
     now = int(time.time())
     prune(connection)
-    values = (digest, fingerprint, address, now, now, now + LIFETIME_S, person, now)
+    values = (digest, fingerprint, address, now, now, now + LIFETIME_S, person, int(min(now, proved)))
     connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 

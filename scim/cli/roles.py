@@ -83,8 +83,9 @@ def remove(slug: str, force: bool, dry_run: bool, as_json: bool) -> None:
         with perch().database.read() as connection:
             role = roles.get(connection, slug)
             effect = plan.of_changes(connection, [], [role.slug])
+            of_rules = workspace_file.rules_without(connection, role.slug)
         change = PlannedChange("role", "remove", role.slug, workspace_file.role_table(role), None)
-        print_dry_run([change], effect, as_json)
+        print_dry_run([change, *of_rules], effect, as_json)
     with perch().repository.writing(author()) as write:
         write.remove_role(slug, force=force)
     echo(f"{slug}: removed.")

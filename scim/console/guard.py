@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import math
 import secrets
 import time
 from contextlib import suppress
@@ -149,11 +150,13 @@ def fingerprints(connection: Connection) -> sessions.Fingerprints:
     )
 
 
-def open_session(response: Response, write: Transaction, address: str, person: str = "") -> None:
+def open_session(
+    response: Response, write: Transaction, address: str, person: str = "", proved: float = math.inf
+) -> None:
     """Sign the browser in with a new token, so that nobody can have planted it before (session fixation)."""
     visit = Visit(secrets.token_urlsafe(32))
     fingerprint = fingerprints(write.connection)[bool(person)]
-    sessions.open_session(write.connection, visit.digest, fingerprint, address, person)
+    sessions.open_session(write.connection, visit.digest, fingerprint, address, person, proved)
     _note(write, "sign-in", visit.digest, {}, {"address": address, **({"person": person} if person else {})})
     set_cookie(response, SESSION, visit.token, LIFETIME_S)
     delete_cookie(response, SIGNING_IN)

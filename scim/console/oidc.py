@@ -65,7 +65,7 @@ def oidc_callback() -> Response:
     response = redirect(login.wanted, 303)
     delete_cookie(response, BROWSER)
     if login.session is None:
-        begin_session(response, person)
+        begin_session(response, person, oidc.signed_in_at(claims))
     else:
         _prove(login.session, person, claims)
     return response

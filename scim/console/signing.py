@@ -1,5 +1,6 @@
 """Signing in and out, and the open sessions."""
 
+import math
 from urllib.parse import urlsplit
 
 from flask import g, redirect, request, url_for
@@ -39,12 +40,15 @@ def sign_in() -> Response:
     return response
 
 
-def begin_session(response: Response, person: str = "") -> None:
-    """Open a session in place of the browser's former one; `person` is "" for the password."""
+def begin_session(response: Response, person: str = "", proved: float = math.inf) -> None:
+    """Open a session in place of the browser's former one; `person` is "" for the password.
+
+    `proved` is when the person signed in at the provider, at the latest now.
+    """
     with perch().repository.writing(attempts.visitor()) as write:
         if g.session is not None:
             guard.end_session(write, g.session)
-        guard.open_session(response, write, attempts.address(), person)
+        guard.open_session(response, write, attempts.address(), person, proved)
 
 
 @console.post("/sign-out")

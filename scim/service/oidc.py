@@ -5,6 +5,7 @@ Authlib, requests, joserfc and with them `cryptography` are imported at the firs
 
 import hashlib
 import json
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -159,6 +160,12 @@ class OpenIdProvider:
 
 def _is_time(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def signed_in_at(claims: Claims) -> float:
+    """Return when the person signed in at the provider (`auth_time`), infinity where it does not say."""
+    value = claims.get("auth_time")
+    return value if _is_time(value) else math.inf
 
 
 def signed_in_since(claims: Claims, seconds: int) -> bool:

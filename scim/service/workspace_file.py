@@ -115,6 +115,14 @@ def plan_of(connection: Connection, wanted: Table, *, prune: bool = False) -> Wo
     return WorkspacePlan(differences, effect, _against(connection, before, after), losses)
 
 
+def rules_without(connection: Connection, slug: str) -> list[PlannedChange]:
+    """Return the changes of rules that the removal of a role brings; a rule without roles ends."""
+    rules = group_rules.of_role(connection, slug)
+    after = [rule._replace(roles=tuple(role for role in rule.roles if role != slug)) for rule in rules]
+    pairs = [(rule, left if left.roles else None) for rule, left in zip(rules, after, strict=True)]
+    return [each.change for rule, left in pairs for each in _difference(RULE, rule.pattern, rule, left, _rule_table)]
+
+
 def carry_out(write: Transaction, planned: WorkspacePlan) -> None:
     """Make the changes of a plan that was made in the same transaction."""
     for change, before, after in planned.differences:

@@ -361,6 +361,21 @@ def test_acts_by_hand_show_the_same_plan(
         assert app.test_cli_runner().invoke(args=["roles", *arguments, "--dry-run"]).exit_code == 0
 
 
+def test_the_removal_of_a_role_shows_the_rules_that_change_and_end(app: Flask) -> None:
+    applied(
+        app,
+        '[[group_rules]]\ngroup = "a*"\nroles = ["managed:admin"]\n'
+        '[[group_rules]]\ngroup = "b*"\nroles = ["managed:admin", "managed:editor"]',
+    )
+    result = app.test_cli_runner().invoke(args=["roles", "remove", "managed:admin", "--dry-run", "--json"])
+    found = [(each["kind"], each["action"], each["name"]) for each in json.loads(result.stdout)["changes"]]
+    assert found == [
+        ("role", "remove", "managed:admin"), ("groupRule", "remove", "a*"), ("groupRule", "change", "b*"),
+    ]  # fmt: skip
+    run_command(app, "roles", "remove", "managed:admin", "--force")
+    assert tomllib.loads(run_command(app, "export"))["group_rules"] == [{"group": "b*", "roles": ["managed:editor"]}]
+
+
 def test_json_of_an_act_by_hand_is_for_dry_runs_only(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["roles", "remove", "managed:admin", "--json"])
     assert result.exit_code == 2 and "--dry-run" in result.stderr

@@ -567,6 +567,19 @@ def test_a_person_signs_in_again_at_the_provider(oidc_app: Flask, console: Conso
     assert console.post("/sessions", form, follow=False).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("ago", "asked"), [(None, False), (0, False), (800, False), (-500, False), (1000, True), (10**9, True)]
+)
+def test_an_old_sign_in_at_the_provider_is_no_proof(
+    console: Console, provider: OpenIdProvider, ago: int | None, asked: bool
+) -> None:
+    if ago is not None:
+        provider.claims["auth_time"] = int(time.time()) - ago
+    assert sign_in(console, provider).status_code == 303
+    answer = console.post("/sessions", {"session": "others"}, follow=False)
+    assert answer.headers["Location"].startswith("/console/oidc?again=1") is asked
+
+
 def test_new_settings_end_the_sessions_of_the_old_ones(
     make_app: MakeApp, provider: OpenIdProvider, oidc_app: Flask, console: Console
 ) -> None:
