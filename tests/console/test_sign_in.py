@@ -413,7 +413,8 @@ def test_behind_a_proxy_the_public_origin_is_this_site(make_app: MakeApp) -> Non
     ["/sign-out", "/keys", "/keys/x/revoke", "/roles", "/role?slug=managed:admin", "/role/remove?slug=managed:admin",
      "/users/x/roles", "/users/x/roles/withdraw", "/groups/x/roles", "/groups/x/roles/withdraw", "/okta/test", "/fuse",
      "/requests/1/replay", "/webhooks", "/webhooks/x/test", "/webhooks/x/pause", "/webhooks/x/resume",
-     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove", "/sessions", "/attributes"],
+     "/webhooks/x/rotate", "/webhooks/x/replay", "/webhooks/x/remove", "/sessions", "/attributes",
+     "/keys/x/oauth/secrets", "/keys/x/oauth/trusts", "/keys/x/oauth/secret/x/revoke"],
 )  # fmt: skip
 def test_every_form_needs_the_token(admin: Console, path: str, token: str) -> None:
     assert admin.post(path, {"form_token": token}).status_code == 403
@@ -431,7 +432,8 @@ def test_every_post_route_of_the_console_is_in_the_list_of_forms_above(console_a
     }
     assert rules == {
         "console.sign_in", "console.sign_out", "console.create_key", "console.revoke", "console.create_role",
-        "console.declare_attribute", "console.edit_role", "console.remove_role", "console.assign_to_user",
+        "console.add_secret", "console.add_trust", "console.revoke_credential", "console.declare_attribute",
+        "console.edit_role", "console.remove_role", "console.assign_to_user",
         "console.withdraw_from_user",
         "console.assign_to_group", "console.withdraw_from_group", "console.test_connector",
         "console.release_fuse", "console.send_again", "console.not_found", "console.create_webhook",

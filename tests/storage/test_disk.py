@@ -311,8 +311,11 @@ def test_a_damaged_file_is_503_and_cannot_be_backed_up(make_server: MakeServer) 
         client.post("/Users", new_user(number))
     assert server.stop() == 0
     size = server.database.stat().st_size
+    # The pages behind the roots of all tables and indexes, so that the schema can still be read.
+    with closing(sqlite3.connect(server.database)) as connection:
+        (roots,) = connection.execute("SELECT max(rootpage) FROM sqlite_master").fetchone()
     with server.database.open("r+b") as file:
-        for offset in range(52 * 4096, size, 4096):
+        for offset in range(roots * 4096, size, 4096):
             file.seek(offset)
             file.write(b"\xa5" * 4096)
     server.start()
