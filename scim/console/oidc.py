@@ -12,13 +12,13 @@ from scim.console.blueprint import console
 from scim.console.signing import begin_session, form, wanted_page
 from scim.console.web import delete_cookie, parameter, read_cookie, set_cookie
 from scim.service import admins, oidc
-from scim.service.oidc import OpenIdProvider, digest, signed_in_since
+from scim.service.keys import digest
+from scim.service.oidc import OpenIdProvider, signed_in_since
 from scim.web.requests import origin, perch
 from storage import logins, sessions
 from storage.logins import Login
 
 BROWSER = "perch_oidc"
-SESSION_GONE = "The session is not yours, or has ended; sign in again."
 
 
 @console.get("/oidc", endpoint="oidc")
@@ -106,7 +106,7 @@ def _prove(session: bytes, person: str, claims: oidc.Claims) -> None:
     :raises Forbidden: when it is another person or session, or an older sign-in.
     """
     if g.session is None or g.session.digest != session or g.session.person != person:
-        raise Forbidden(SESSION_GONE)
+        raise Forbidden("The session is not yours, or has ended; sign in again.")
     if not signed_in_since(claims, guard.PROOF_S):
         raise Forbidden(
             "The provider did not ask for the sign-in again (auth_time is missing or too old); sign out there, and "

@@ -81,13 +81,14 @@ def _claims_fit(claims: dict[str, Any], client: str, trust: Credential, own: Seq
         and any(audience in accepted for audience in (named if isinstance(named, list) else [named]))
         and (jti is not None or not is_own)
         and (jti is None or (isinstance(jti, str) and 0 < len(jti) <= MOST_JTI))
-        and _is_time(exp)
+        and is_time(exp)
         and now - LEEWAY < exp <= now + (OWN_LIFE if is_own else MOST_LIFE)
-        and all(_is_time(instant) and instant <= now + LEEWAY for instant in others)
+        and all(is_time(instant) and instant <= now + LEEWAY for instant in others)
     )
 
 
-def _is_time(value: Any) -> TypeGuard[float]:
+def is_time(value: Any) -> TypeGuard[float]:
+    """Tell whether a claim is a NumericDate (RFC 7519 section 2), in seconds since 1970."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

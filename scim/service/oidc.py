@@ -3,22 +3,21 @@
 Authlib, requests, joserfc and with them `cryptography` are imported at the first sign-in only: they take memory.
 """
 
-import hashlib
 import json
 import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from schemas.errors import Forbidden, Unavailable
 from scim.service import issuers
+from scim.service.jose import ALGORITHMS, LEEWAY, is_time
 from scim.settings import Settings
 
-ALGORITHMS = ("RS256", "PS256", "ES256")
 SCOPE = "openid email profile"
-# Seconds: of a request to the provider, of cached metadata, between two looks for a new key, of clocks that differ.
-TIMEOUT, KEPT, LOOK_AGAIN, LEEWAY = 5.0, 600.0, 60.0, 60
+# Seconds: of a request to the provider, of cached metadata, between two looks for a new key.
+TIMEOUT, KEPT, LOOK_AGAIN = 5.0, 600.0, 60.0
 
 Claims = Mapping[str, Any]
 
@@ -30,11 +29,6 @@ class Request(NamedTuple):
     state: str
     nonce: str
     verifier: str
-
-
-def digest(text: str) -> bytes:
-    """Return the digest under which a secret of a sign-in is kept."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 class OpenIdProvider:
@@ -54,7 +48,7 @@ class OpenIdProvider:
         :raises Unavailable: saying why the provider cannot be used.
         """
         if time.monotonic() - self._metadata_read > KEPT:
-            found = _read_json(f"{self.issuer.removesuffix('/')}/.well-known/openid-configuration")
+            found = _read_json(self.issuer.removesuffix("/") + issuers.WELL_KNOWN)
             if found.get("issuer") != self.issuer:
                 named = str(found.get("issuer"))[:200]
                 raise Unavailable(f"PERCH_OIDC_ISSUER is {self.issuer}, but the provider calls itself {named}.")
@@ -132,8 +126,7 @@ class OpenIdProvider:
         now = time.monotonic()
         found = [key for key in self._keys if kid in (None, key.get("kid"))]
         if now - self._keys_read > (LOOK_AGAIN if not found else KEPT):
-            listed = _read_json(self.metadata()["jwks_uri"]).get("keys")
-            self._keys = [key for key in listed if isinstance(key, dict)] if isinstance(listed, list) else []
+            self._keys = issuers.keys_of(_read_json(self.metadata()["jwks_uri"]))
             self._keys_read = now
             found = [key for key in self._keys if kid in (None, key.get("kid"))]
         return found
@@ -149,29 +142,24 @@ class OpenIdProvider:
             ("aud", self.client, lambda _: self.client in listed),
             ("azp", self.client, lambda value: value == self.client if several or value is not None else True),
             ("nonce", "that of this sign-in", lambda value: bool(value == nonce)),
-            ("exp", "a later time", lambda value: _is_time(value) and value > now - LEEWAY),
-            ("iat", "an earlier time", lambda value: _is_time(value) and value < now + LEEWAY),
-            ("nbf", "an earlier time", lambda value: value is None or (_is_time(value) and value < now + LEEWAY)),
+            ("exp", "a later time", lambda value: is_time(value) and value > now - LEEWAY),
+            ("iat", "an earlier time", lambda value: is_time(value) and value < now + LEEWAY),
+            ("nbf", "an earlier time", lambda value: value is None or (is_time(value) and value < now + LEEWAY)),
         )
         for name, expected, holds in wanted:
             if not holds(claims.get(name)):
                 raise Forbidden(f"The id_token's {name} is {json.dumps(claims.get(name))[:200]}, not {expected}.")
 
 
-def _is_time(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def signed_in_at(claims: Claims) -> float:
     """Return when the person signed in at the provider (`auth_time`), infinity where it does not say."""
     value = claims.get("auth_time")
-    return value if _is_time(value) else math.inf
+    return value if is_time(value) else math.inf
 
 
 def signed_in_since(claims: Claims, seconds: int) -> bool:
     """Tell whether the provider says that the person signed in within the last seconds (`auth_time`)."""
-    value = claims.get("auth_time")
-    return _is_time(value) and -LEEWAY <= time.time() - value <= seconds + LEEWAY
+    return -LEEWAY <= time.time() - signed_in_at(claims) <= seconds + LEEWAY
 
 
 def _read_json(url: str) -> dict[str, Any]:
