@@ -5,26 +5,14 @@ import re
 import pytest
 from flask import Flask
 
-from tests.conftest import MakeApp, MakeClient
+from tests.conftest import MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
-from tests.support.console import PASSWORD, Console, text_of
+from tests.support.console import Console, text_of
 from tests.support.resources import user, user_id
 
 URN = "urn:acme:badges:2.0:User"
 TEAM = "urn:acme:teams:2.0:Group"
-
-
-@pytest.fixture
-def console_app(make_app: MakeApp) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
-def admin(console_app: Flask) -> Console:
-    console = Console(console_app)
-    console.sign_in()
-    return console
 
 
 @pytest.fixture

@@ -20,13 +20,6 @@ def console_app(make_app: MakeApp) -> Flask:
     return make_app(PERCH_ADMIN_PASSWORD=PASSWORD, PERCH_TRAFFIC="all")
 
 
-@pytest.fixture
-def admin(console_app: Flask) -> Console:
-    console = Console(console_app)
-    console.sign_in()
-    return console
-
-
 def create(admin: Console, **fields: str) -> TestResponse:
     once = re.search(r'name="once" value="([^"]+)"', admin.get("/keys").text)
     assert once

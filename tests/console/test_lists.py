@@ -11,29 +11,10 @@ import pytest
 from flask import Flask
 
 from scim.console import exports
-from tests.conftest import MakeApp
-from tests.support.client import ScimClient, wsgi_transport
-from tests.support.commands import create_key, scim_path
-from tests.support.console import PASSWORD, Console, text_of
+from tests.support.client import ScimClient
+from tests.support.console import Console, text_of
 from tests.support.resources import create_users, group_id, user_id
 from tests.support.statements import traced
-
-
-@pytest.fixture
-def console_app(make_app: MakeApp) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
-def admin(console_app: Flask) -> Console:
-    console = Console(console_app)
-    console.sign_in()
-    return console
-
-
-@pytest.fixture
-def okta(console_app: Flask) -> ScimClient:
-    return ScimClient(wsgi_transport(console_app), scim_path(console_app), create_key(console_app, "Okta"), "okta")
 
 
 @pytest.fixture

@@ -16,23 +16,6 @@ from tests.support.resources import group_id, user_id
 MARKUP = "<img src=x onerror=alert(1)>&\"'"
 
 
-@pytest.fixture
-def console_app(make_app: MakeApp) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
-def admin(console_app: Flask) -> Console:
-    console = Console(console_app)
-    console.sign_in()
-    return console
-
-
-@pytest.fixture
-def okta(console_app: Flask) -> ScimClient:
-    return ScimClient(wsgi_transport(console_app), scim_path(console_app), create_key(console_app, "Okta"), "okta")
-
-
 def person(client: ScimClient, name: str, **more: Any) -> str:
     return user_id(client, name, **{"displayName": name.partition("@")[0], **more})
 

@@ -18,11 +18,6 @@ PAGES = [
 
 
 @pytest.fixture
-def console_app(make_app: MakeApp) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
 def console(console_app: Flask) -> Console:
     return Console(console_app)
 

@@ -6,30 +6,12 @@ import time
 import pytest
 from flask import Flask
 
-from tests.conftest import MakeApp
-from tests.support.client import ScimClient, wsgi_transport
-from tests.support.commands import create_key, run_command, scim_path
-from tests.support.console import PASSWORD, Console, text_of
+from tests.support.client import ScimClient
+from tests.support.commands import run_command
+from tests.support.console import Console, text_of
 from tests.support.resources import BULK, create_users, group_id, patch, user_id
 
 ZONED = r"20\d\d-\d\d-\d\d \d\d:\d\d UTC"
-
-
-@pytest.fixture
-def console_app(make_app: MakeApp) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
-def admin(console_app: Flask) -> Console:
-    console = Console(console_app)
-    console.sign_in()
-    return console
-
-
-@pytest.fixture
-def okta(console_app: Flask) -> ScimClient:
-    return ScimClient(wsgi_transport(console_app), scim_path(console_app), create_key(console_app, "Okta"), "okta")
 
 
 def grace(client: ScimClient) -> str:
