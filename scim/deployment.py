@@ -47,7 +47,7 @@ class Perch:
             return self.types_of(attributes.version(connection))
 
     def types_of(self, version: int) -> ResourceTypes:
-        """Return `resource_types`, made anew when the declarations have another version than at the last call."""
+        """Return `resource_types`; they are read again when the version of the declarations has changed."""
         if version != self._types.version:
             with self.database.read() as connection:
                 self._types = attributes.resource_types(connection)

@@ -84,12 +84,12 @@ def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: De
 
 
 def needs_index(earlier: Declaration, declared: Declaration) -> bool:
-    """Tell whether the values of an attribute must be indexed anew when its declaration changes."""
+    """Tell whether the values of an attribute must be indexed again when its declaration changes."""
     return declared.has_index and _indexing(earlier) != _indexing(declared)
 
 
 def put(connection: sqlite3.Connection, number: int | None, declared: Declaration) -> None:
-    """Add a declaration (number None), or put it in place of another one and index its values anew.
+    """Add a declaration (number None), or put it in place of another one and index its values again.
 
     No two resources may have the same value of one that is unique; see `duplicates`.
     """

@@ -58,7 +58,7 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
 
 
 def _for_a_moment() -> Callable[[], bool]:
-    """Return a function that is True for a second: whoever asks whether a deliverer runs locks the file briefly."""
+    """Return a function that is True for a second; a look for a running deliverer may hold the lock that long."""
     end = time.monotonic() + MOMENT
     return lambda: time.monotonic() < end
 
