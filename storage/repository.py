@@ -83,7 +83,7 @@ class Repository:
             self.database.on_commit(partial(self.on_events, [event.kind for event in found]))
 
     @contextmanager
-    def counting(self, author: Author, wait: float = 0) -> Iterator["Transaction"]:
+    def counting(self, author: Author, wait: float) -> Iterator["Transaction"]:
         """Write a count without waiting for the disk, so that a flood of refused callers costs others little.
 
         :raises Unavailable: when others write for longer than `wait` seconds.

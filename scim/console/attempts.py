@@ -11,6 +11,9 @@ from scim.web.requests import perch
 from storage import sessions
 from storage.journal import Author
 
+# Seconds that a refused sign-in waits for other writers, so that it is in the journal.
+NOTE_WAIT = 10.0
+
 
 def visitor() -> Author:
     """Return the author of what somebody does who is not signed in: the caller's address."""
@@ -29,7 +32,7 @@ def take() -> int:
     if wait:
         # A busy writer is not disturbed: the count may then be too low.
         with suppress(ScimError):
-            note_refusal()
+            note_refusal(wait=0)
         return wait
     with perch().database.write() as connection:
         return sessions.take_attempt(connection, address())
@@ -47,7 +50,10 @@ def is_password(text: str) -> bool:
     return known
 
 
-def note_refusal() -> None:
-    """Journal a refused sign-in."""
-    with perch().repository.counting(visitor()) as write:
+def note_refusal(wait: float = NOTE_WAIT) -> None:
+    """Journal a refused sign-in.
+
+    :raises Unavailable: when others write for longer than `wait` seconds.
+    """
+    with perch().repository.counting(visitor(), wait) as write:
         write.note_count("sign-in refused", ("Console", address(), "console"))

@@ -1,6 +1,7 @@
 """Signing in and out of the console, and the requests that it refuses."""
 
 import re
+import threading
 import time
 
 import pytest
@@ -199,6 +200,24 @@ def test_refused_sign_ins_are_one_entry_per_address_and_minute(
     monkeypatch.setattr("storage.changes.now", lambda: "2026-11-24T09:31:00")
     console.sign_in("wrong")
     assert refusals(console_app) == [first, second, ("address:2001:db8:1:2::/64", 1)]
+
+
+def test_a_wrong_password_is_noted_although_another_thread_writes(console: Console, console_app: Flask) -> None:
+    database: Database = console_app.extensions["perch"].database
+    begun, end = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with database.write(alone=True):
+            begun.set()
+            end.wait()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    begun.wait()
+    threading.Timer(0.3, end.set).start()
+    assert "The password is wrong" in text_of(console.sign_in("wrong"))
+    writer.join()
+    assert refusals(console_app) == [("address:127.0.0.1", 1)]
 
 
 def test_the_open_sessions_are_listed_and_ended(console_app: Flask) -> None:
