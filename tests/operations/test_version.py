@@ -22,7 +22,16 @@ from tests.web.test_routes_need_keys import urls
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
 TOLD = (VERSION, platform.python_version(), sqlite3.sqlite_version, max(known()))
 # What strangers try, beside every route: probes, unknown paths, wrong keys and wrong methods.
-PROBES = ["/version", "/console/version", "/console/sign-in", "/x/scim/v2/Users", "/robots.txt", "/.git/HEAD", "//", "/%00"]
+PROBES = [
+    "/version",
+    "/console/version",
+    "/console/sign-in",
+    "/x/scim/v2/Users",
+    "/robots.txt",
+    "/.git/HEAD",
+    "//",
+    "/%00",
+]
 
 
 def test_the_command_names_all_versions(make_app: MakeApp) -> None:
@@ -77,7 +86,7 @@ def test_a_key_and_a_sign_in_show_the_version(make_app: MakeApp) -> None:
     app = make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
     metrics = shown(app, "GET", "/metrics", Authorization=f"Bearer {create_key(app, 'Prometheus')}")
     assert f'perch_build_info{{version="{VERSION}"}} 1.0' in metrics
-    console, footer = Console(app), f"<footer class=\"faint\">Perch {VERSION}</footer>"
+    console, footer = Console(app), f'<footer class="faint">Perch {VERSION}</footer>'
     console.sign_in()
     for path in ("/", "/users", "/journal", "/nothing/here"):
         assert console.get(path).text.count(footer) == 1, path
