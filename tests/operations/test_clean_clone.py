@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,9 @@ def test_a_clean_clone_comes_to_a_green_okta_test(tmp_path: Path, drill: RecordD
     try:
         told, _ = process.communicate(timeout=900)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     seconds = time.monotonic() - begun
-    assert process.returncode == 0, told[-3000:]
-    assert " passed" in told.splitlines()[-1] and "failed" not in told.splitlines()[-1], told[-500:]
+    assert process.returncode == 0 and re.search(r": \d{2,} passed, 0 failed", told), told[-3000:]
     drill("the README in a clean clone, to a green flask okta test", 0, 0, seconds)
     print(f"{seconds:.0f} seconds from the clone to a green flask okta test")
