@@ -32,7 +32,7 @@ def commands(text: str) -> str:
         if language not in ("", "sh"):
             continue
         before, goal, _ = block.partition(GOAL)
-        found += before + goal + "\n"
+        found += f"{before}{goal}\n"
         if goal:
             return found
     raise AssertionError(f"no block has {GOAL}")
