@@ -20,7 +20,7 @@ RUN groupadd --gid 10001 perch \
 COPY requirements.txt ./
 RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.txt
 
-COPY app.py gunicorn.conf.py ./
+COPY app.py gunicorn.conf.py LICENSE ./
 COPY schemas/ schemas/
 COPY storage/ storage/
 COPY scim/ scim/

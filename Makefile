@@ -1,12 +1,17 @@
 # make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
 # make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables),
 # sbom (bill of materials), attack (hostile inputs against a real server),
-# screenshots (every page of the console), image (the container's), soak (half an hour of load).
+# screenshots (every page of the console), image (the container's), soak (half an hour of load), weight (how large it is),
+# release (archive, bill of materials and image of this version).
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 JOBS ?= 2
 IMAGE ?= perch
+VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' scim/settings.py)
+# What builds images here: docker with its daemon running, podman or buildah; BUILDER= is none.
+BUILDER = $(shell if docker info >/dev/null 2>&1; then echo docker; \
+	elif command -v podman >/dev/null; then echo podman; elif command -v buildah >/dev/null; then echo buildah; fi)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
@@ -29,7 +34,7 @@ endef
 export PORT_IS_FREE
 
 .PHONY: run test test-long test-openapi test-min bench attack soak check lint types format readme openapi screenshots requirements audit sbom image \
-	clean
+	weight release clean
 .NOTPARALLEL:
 
 # Settings for a laptop; the environment overrides them. The delivery worker ends with its parent, which becomes
@@ -92,15 +97,21 @@ audit: $(TOOLS)/stamp
 sbom: $(VENV)/run.stamp
 	$(BIN)/python -m tests.support.sbom > perch.cdx.json
 
-# With docker, podman or buildah, whichever works here; IMAGE_OPTIONS go to its build command. Without "docker" as the
-# format, podman and buildah would drop HEALTHCHECK.
+# IMAGE_OPTIONS go to the builder's command. Without "docker" as the format, podman and buildah would drop HEALTHCHECK.
 image:
-	@if docker info >/dev/null 2>&1; then set -- docker; \
-	elif command -v podman >/dev/null; then set -- podman; \
-	elif command -v buildah >/dev/null; then set -- buildah; \
-	else echo "make image needs podman, buildah, or docker with its daemon running; install one of them." >&2; exit 1; fi; \
+	@set -- $(BUILDER); \
+	test $$# = 1 || { echo "make image needs podman, buildah, or docker with its daemon running; install one of them." >&2; exit 1; }; \
 	test "$$1" = docker && set -- docker build || set -- "$$1" build --format docker; \
-	echo "$$*" --tag "$(IMAGE)" $(IMAGE_OPTIONS) .; exec "$$@" --tag "$(IMAGE)" $(IMAGE_OPTIONS) .
+	set -- "$$@" --label org.opencontainers.image.version="$(VERSION)" --tag "$(IMAGE)" $(IMAGE_OPTIONS) .; \
+	echo "$$*"; exec "$$@"
+
+# Checks that this commit is a release, and writes its files to dist/; BUILDER= leaves out the image.
+release: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.support.release --builder "$(BUILDER)"
+
+# How large and how fast to start Perch is, for the table of docs/benchmark.md; the image's size after `make image`.
+weight: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.bench.weight --builder "$(BUILDER)" --image "$(IMAGE)"
 
 # Every page of the console with 500 people, in three looks, to be looked at one by one; needs Chromium.
 screenshots: $(VENV)/dev.stamp
@@ -119,7 +130,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack
+	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-VERSION = "0.1.0"
+# The one place of the version: server, commands, metrics, bill of materials, image and release read it here.
+VERSION = "1.0.0"
 # Read by the example applications, not by the server.
 OF_OTHERS = ("PERCH_BASE_URL", "PERCH_FOLLOWER_URL", "PERCH_KEY", "PERCH_SECRET")
 

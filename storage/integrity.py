@@ -56,6 +56,11 @@ def migrate(connection: sqlite3.Connection, path: Path, on_migration: OnMigratio
     return applied
 
 
+def versions() -> dict[str, str]:
+    """Return the version of SQLite and the name of the newest migration."""
+    return {"sqlite": sqlite3.sqlite_version, "schema": max(known())}
+
+
 def check_schema(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a file with another schema than this Perch's; raise as `refuse_foreign` does.
 

@@ -1,7 +1,7 @@
 """Makes the database of the present version for tests/storage/test_migrations.py: `python -m tests.make_fixture`.
 
 Run it once for each release, just before its tag, with that release's code, and commit the file. It is never made
-again: only a file that the old version wrote tests the migration. Then set the next VERSION in scim/settings.py.
+again: only a file that the old version wrote tests the migration. CONTRIBUTING.md has all steps of a release.
 (Before the release, delete the file to make it again.)
 """
 

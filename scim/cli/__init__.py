@@ -11,6 +11,7 @@ COMMANDS = {
     "init": "deployment.init", "workspace": "deployment.show_workspace", "admin-password": "deployment.admin_password",
     "migrate": "migrate.migrate", "apply": "apply.apply", "export": "apply.export", "backup": "backup.create",
     "restore": "backup.restore", "settings": "settings.settings", "doctor": "doctor.examine",
+    "version": "version.version",
     "keys": "keys.group", "roles": "roles.group", "attributes": "attributes.group",
     "journal": "journal.show", "forget": "forget.forget",
     "fuse": "fuse.group", "applications": "applications.group",

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from schemas.errors import NotFound, ScimError
 from scim.console import guard, words
 from scim.console.web import asked, here, page
+from scim.settings import VERSION
 from scim.web.requests import base_url
 
 PATH = "/console"
@@ -44,6 +45,7 @@ def shared() -> dict[str, object]:
     return {
         "navigation": NAVIGATION,
         "signed_in": g.get("signed_in", False),
+        "version": VERSION,
         "form_token": g.visit.form_token if "visit" in g else "",
         "base_url": base_url,
         "here": here,

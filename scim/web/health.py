@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from schemas.errors import ScimError
 from scim.observability.metrics import DeploymentMetrics
-from scim.settings import VERSION, Settings
+from scim.settings import Settings
 from scim.web.auth import Authenticator
 from storage import integrity, statistics, webhooks
 from storage.database import Database
@@ -128,7 +128,7 @@ def readyz() -> Response:
     checks, deliverer = _health().checks()
     ready = set(checks.values()) == {"ok"}
     status = "ready" if ready else "not ready"
-    response = jsonify(status=status, version=VERSION, checks=checks, deliverer=deliverer)
+    response = jsonify(status=status, checks=checks, deliverer=deliverer)
     response.status_code = 200 if ready else 503
     return response
 

@@ -85,7 +85,9 @@ def metadata(workspace: str) -> Response:
 def openapi(workspace: str) -> Response:
     """Answer the description of SCIM, events and OAuth in OpenAPI 3.1; public, and only `servers` depends on where."""
     _check_workspace(workspace)
-    return _json({**json.loads(DESCRIPTION.read_text(encoding="utf-8")), "servers": [{"url": issuer()}]})
+    found = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+    # Strangers are told the version of SCIM, not that of Perch.
+    return _json({**found, "info": {**found["info"], "version": "2.0"}, "servers": [{"url": issuer()}]})
 
 
 def token_url() -> str:

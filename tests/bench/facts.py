@@ -13,7 +13,7 @@ from storage.search import Listing, list_page
 from storage.words import typed
 from tests.bench import rows, workloads
 from tests.bench.load import HttpConnection, Operation, run
-from tests.bench.servers import BenchServer
+from tests.bench.servers import BenchServer, start_figures
 from tests.bench.subjects import PerchSubject, say
 from tests.bench.workloads import World, expect
 
@@ -196,15 +196,10 @@ def _read_pages(perch: PerchSubject, first: int, step: int) -> int:
 
 def empty_file(perch: PerchSubject, name: str = "") -> list[Fact]:
     """Measure a start on an empty file, and the memory of workers before their first request."""
-    seconds, sizes = [], []
-    for _ in range(3):
-        with perch.empty() as server:
-            seconds.append(server.wait("/healthz", {}))
-        with perch.empty() as server:
-            sizes.append(server.settled_memory())
+    seconds, size = start_figures(perch.folder, perch.root)
     return [
-        fact(f"memory (pss) of a worker before its first request{name}", statistics.median(sizes), "MiB", 40),
-        fact(f"first answer after the start, empty file{name}", statistics.median(seconds), "s", 1),
+        fact(f"memory (pss) of a worker before its first request{name}", size, "MiB", 40),
+        fact(f"first answer after the start, empty file{name}", seconds, "s", 1),
     ]
 
 

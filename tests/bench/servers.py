@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -99,6 +100,30 @@ class BenchServer:
         """Stop it and wait until it has ended."""
         self.process.terminate()
         self.process.wait(60)
+
+
+@contextmanager
+def empty_server(folder: Path, root: Path = ROOT) -> Iterator[BenchServer]:
+    """Start Perch on a file that does not exist yet."""
+    for found in folder.glob("empty.db*"):
+        found.unlink()
+    environment = {"PERCH_DATABASE": str(folder / "empty.db")}
+    server = BenchServer("app:app", environment, folder / "empty.log", root=root)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def start_figures(folder: Path, root: Path = ROOT) -> tuple[float, float]:
+    """Return the seconds to the first answer, and the MiB of a worker before its first request: medians of three."""
+    seconds, sizes = [], []
+    for _ in range(3):
+        with empty_server(folder, root) as server:
+            seconds.append(server.wait("/healthz", {}))
+        with empty_server(folder, root) as server:
+            sizes.append(server.settled_memory())
+    return statistics.median(seconds), statistics.median(sizes)
 
 
 def _free_port() -> int:

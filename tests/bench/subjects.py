@@ -60,18 +60,6 @@ class PerchSubject:
                 _drop_from_page_cache(file)
         return self.start()
 
-    @contextmanager
-    def empty(self) -> Iterator[BenchServer]:
-        """Start a second server, on a file that does not exist yet."""
-        file = self.folder / "empty.db"
-        for found in self.folder.glob("empty.db*"):
-            found.unlink()
-        server = BenchServer("app:app", {"PERCH_DATABASE": str(file)}, self.folder / "empty.log", root=self.root)
-        try:
-            yield server
-        finally:
-            server.stop()
-
     def measure(self, make: Callable[[World], Operation], clients: int, seconds: float) -> Measurement:
         """Run a workload."""
         return run(self.server.port, self.headers, make(self.world), clients, seconds)

@@ -29,7 +29,7 @@ OPTIONS = {("webhooks", "replay"): ["--from", "oldest"], ("roles", "assign"): ["
 CREATE = {("init",), ("restore",)}
 # These start servers on files of their own: tests/operations/test_follow.py.
 OWN = {("follow",), ("drill",)}
-NEED_NONE = {("settings",), ("okta", "sample")}
+NEED_NONE = {("settings",), ("version",), ("okta", "sample")}
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

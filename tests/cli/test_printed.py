@@ -101,6 +101,7 @@ CASES: dict[str, list[str]] = {
     "workspace": ["?"],
     "admin-password": ["?"],
     "settings": ["?", "?--markdown"],
+    "version": ["?"],
     "doctor": ["?"],
     "migrate": ["?", "?--check"],
     "apply": ["{folder}/none-{name}", "{toml}", "?{file}"],

@@ -15,6 +15,7 @@ from flask import Flask
 
 from scim.observability import logs
 from scim.service import resources
+from scim.settings import VERSION
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import ScimClient
 from tests.support.commands import run_json
@@ -146,7 +147,7 @@ def test_the_whole_log_of_a_server_is_json(make_server: MakeServer) -> None:
     assert server.stop() == 0
     found = [json.loads(line) for line in server.log().splitlines()]
     messages = [line["message"] for line in found]
-    assert f"Perch 0.1.0, file {server.database}" in messages
+    assert f"Perch {VERSION}, file {server.database}" in messages
     assert messages.count("request") == 1
     assert len([message for message in messages if "PERCH_TRAFIC" in message]) == 1
     assert all({"time", "level", "message"} <= line.keys() for line in found)

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.events import KINDS
 from scim.observability import metrics
+from scim.settings import VERSION
 from storage import events
 from tests.conftest import MakeApp, MakeServer
 from tests.support.client import ScimClient
@@ -54,7 +55,7 @@ def test_people_groups_and_allowed_logins_are_counted(app: Flask, okta: ScimClie
     assert figure(found, "perch_journal_entries") >= 4
     assert figure(found, "perch_database_bytes") + figure(found, "perch_database_log_bytes") > 4096
     assert figure(found, "perch_disk_free_bytes") > 0
-    assert figure(found, "perch_build_info", version="0.1.0") == 1
+    assert figure(found, "perch_build_info", version=VERSION) == 1
 
 
 def test_figures_that_need_a_scan_are_cached(app: Flask, okta: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The benchmark counts right answers only, and its report says which targets were missed."""
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import load, peers, report, rows, workloads
+from tests.bench import load, peers, report, rows, weight, workloads
 from tests.bench.curves import growth_svg
 from tests.bench.directory import loaded, person
 from tests.bench.load import Measurement, WrongAnswer
@@ -22,7 +23,10 @@ from tests.bench.run import against, in_turn, median_pair
 from tests.bench.servers import BenchServer
 from tests.bench.workloads import World
 from tests.support.commands import run_command
+from tests.support.readme import with_part
 from tests.support.resource_types import USER
+from tests.support.server import ROOT
+from tests.test_architecture import MODULES
 
 Seeded = tuple[InProcessClient, World]
 PEOPLE = 1000
@@ -302,3 +306,69 @@ def test_the_curves_are_svg_on_a_logarithmic_axis() -> None:
     across = [float(point.split(",")[0]) for point in max(points, key=len).split()]
     assert across[1] - across[0] == pytest.approx(across[2] - across[1], abs=0.2)
     assert {"a < b: 1.40", "c: 2.00", "1,000", "100,000"} <= {str(each.text) for each in drawn.iter(f"{tag}text")}
+
+
+SAMPLE = '''"""One line,
+and another."""
+
+# A comment.
+import os  # why
+
+
+class Thing:
+    """A thing."""
+
+    text = """
+    Not a docstring.
+
+    """
+
+    def act(self) -> str:
+        """Act."""
+        return f"{self.text}" + (
+            "x"  # no comment alone
+        )
+'''
+
+
+def test_lines_of_code_are_those_without_blanks_comments_and_docstrings() -> None:
+    assert weight.lines_of_code(SAMPLE) == 10
+    assert weight.lines_of_code('"""Only this."""\n') == weight.lines_of_code("") == 0
+    assert weight.lines_of_code("x = 1\n'no docstring'\n") == 2
+
+
+def test_production_is_all_python_outside_of_tests_docs_and_examples(tmp_path: Path) -> None:
+    for name in ("app.py", "scim/web/users.py", "new/x.py", "tests/x.py", "docs/x.py", "examples/x.py", ".venv/x.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [str(file.relative_to(tmp_path)) for file in weight.production(tmp_path)]
+    assert found == ["app.py", "new/x.py", "scim/web/users.py"]
+    assert set(MODULES) < set(weight.production())
+
+
+def test_the_packages_are_those_of_the_requirements() -> None:
+    named, installed = weight.packages((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    listed = (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
+    assert named == sum(bool(line) and not line.startswith("#") for line in listed) < installed
+
+
+@pytest.mark.parametrize(
+    ("builder", "script", "told"),
+    [("podman", "echo 262144000", "250 MiB"), ("docker", "exit 1", weight.NOT_BUILT),
+     ("buildah", "echo 1", weight.NOT_BUILT), ("", "", weight.NOT_BUILT)],
+)  # fmt: skip
+def test_the_size_of_an_image_is_told_where_there_is_one(
+    builder: str, script: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / (builder or "none")
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert weight.image_size(builder, "perch") == told
+
+
+def test_the_page_has_the_table_of_weights() -> None:
+    text = weight.PAGE.read_text(encoding="utf-8")
+    table = text.partition(weight.BEGIN)[2].partition(weight.END)[0].strip().splitlines()
+    assert len(table) == 9 and all(line.count(" | ") == 2 for line in table)
+    assert with_part(text, weight.BEGIN, "\n".join(table), weight.END) == text

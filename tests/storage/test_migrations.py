@@ -8,25 +8,19 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlite_utils import Database
 
 from scim.settings import VERSION
 from storage.errors import NewerFile
-from storage.migrations import MIGRATIONS, known
+from storage.migrations import known
 from tests.conftest import MakeApp, MakeServer
 from tests.make_fixture import FOLDER, PEOPLE, WORKSPACE, fill
+from tests.support import migrations
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, run_json, scim_path
 
 FILES = sorted(FOLDER.glob("*.db.gz"))
 ACCESS = "urn:perch:scim:schemas:extension:access:1.0:User"
 Upgraded = Callable[..., Flask]
-RELEASED = [
-    "m001_workspace", "m002_resources", "m002_emails", "m003_blocks", "m004_members", "m005_roles", "m006_keys",
-    "m007_journal", "m008_console_sessions", "m009_traffic", "m009_quirks", "m010_activity", "m011_events",
-    "m012_webhooks", "m013_security_events", "m014_held", "m014_wide_blocks",
-    "m015_normalised",
-]  # fmt: skip
 
 
 def unpack(packed: Path, folder: Path) -> Path:
@@ -110,10 +104,54 @@ def test_a_migrated_file_is_sound_and_has_the_schema_of_a_new_one(
 
 
 def test_migrations_are_only_appended() -> None:
-    with closing(Database(memory=True)) as empty:
-        names = [migration.name for migration in MIGRATIONS.pending(empty)]
-    assert names[: len(RELEASED)] == RELEASED
-    assert known() == set(names)
+    released = list(migrations.recorded())
+    assert migrations.in_order()[: len(released)] == released
+    assert known() == set(migrations.in_order()) == migrations.digests().keys()
+
+
+def test_no_released_migration_changes() -> None:
+    """Before a release, `python -m tests.support.migrations` makes the file again once it is deleted."""
+    assert migrations.changed(migrations.digests()) == []
+
+
+CHAPTER = '''"""Two migrations."""
+
+LATER = script("SELECT 2")
+
+
+def fill(db):
+    """Fill the table."""
+    # Why.
+    _each(db, "x")
+
+
+def _each(db, word):
+    db.execute(word)
+
+
+STEPS = {"m1_fill": fill, "m2_later": LATER}
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differ"),
+    [
+        ('"""Fill the table."""', '"""Make the rows."""', set()), ("    # Why.\n", "", set()),
+        ("\n\n\n", "\n\n", set()),
+        ("Two", "Three", set()), ('"m2_later": LATER', '"m2_later": LATER, "m3_x": fill', {"m3_x"}),
+        ('"x"', '"y"', {"m1_fill"}), ("execute(word)", "execute(word, 1)", {"m1_fill"}),
+        ("SELECT 2", "SELECT 3", {"m2_later"}),
+        (', "m2_later": LATER', "", {"m2_later"}),
+    ],
+)  # fmt: skip
+def test_a_digest_changes_with_the_code_that_a_migration_uses(
+    old: str, new: str, differ: set[str], tmp_path: Path
+) -> None:
+    found = []
+    for text in (CHAPTER, CHAPTER.replace(old, new)):
+        (tmp_path / "chapter.py").write_text(text)
+        found.append(migrations.digests(tmp_path))
+    assert {name for name in found[0].keys() | found[1].keys() if found[0].get(name) != found[1].get(name)} == differ
 
 
 def test_a_file_of_a_newer_version_is_refused(upgraded: Flask, tmp_path: Path, make_app: MakeApp) -> None:

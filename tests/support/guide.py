@@ -1,4 +1,4 @@
-"""The blocks of docs/operate.md, run as they stand."""
+"""The blocks of docs/operate.md and docs/upgrade.md, run as they stand."""
 
 import os
 import re
@@ -16,9 +16,9 @@ from tests.support.server import ROOT
 GUIDE = ROOT / "docs" / "operate.md"
 
 
-def block(title: str) -> str:
+def block(title: str, guide: Path = GUIDE) -> str:
     """Return the only block whose first line is a comment that begins with the title."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```", guide.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     (found,) = [each for each in blocks if re.match(f"# {re.escape(title)}[;\n]", each)]
     return str(found)
 

@@ -29,7 +29,7 @@ READING = {
     ("applications", "list"), ("attributes", "list"), ("attributes", "seen"), ("doctor",), ("events",), ("export",),
     ("faults", "list"), ("fuse", "status"), ("journal",), ("keys", "list"), ("quirks",), ("receipts",),
     ("receipts", "check"), ("roles", "list"), ("settings",), ("okta", "sample"), ("traffic",), ("traffic", "show"),
-    ("webhooks", "kinds"), ("webhooks", "list"), ("workspace",),
+    ("version",), ("webhooks", "kinds"), ("webhooks", "list"), ("workspace",),
 }  # fmt: skip
 NOTHING = re.compile("There is no|declares no")
 # Arguments that reach the place where a command would write.
