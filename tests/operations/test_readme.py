@@ -14,15 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import drills
 from tests.support.pages import blocks
 from tests.support.server import ROOT, clean_environment
 
 README = ROOT / "README.md"
 BLOCKS = blocks(README, "sh")
 SERVE = "make run\n"
-GREEN = r"\b1\d\d passed, 0 failed, 0 warnings, 0 skipped"
-WAIT_SECONDS = 300
+WAIT_SECONDS = 120
 # Compose needs a container engine; here the command that would run in the container runs on a file of its own.
 DOCKER = """
 case "$*" in
@@ -106,7 +104,7 @@ def test_every_block_runs_as_pasted(folder: Path) -> None:
     with first_terminal(folder) as origin:
         printed = second_terminal(script, folder, origin)
     tested, created, asked, served = re.split(r"^--- \d+\n", printed, flags=re.MULTILINE)[1:]
-    assert re.search(GREEN, tested)
+    assert re.search(r"\b1\d\d passed, 0 failed, 0 warnings, 0 skipped", tested)
     (shown,) = blocks(README, "json")
     assert shown in created, "the README's part of the answer is out of date"
     allowed, explained, *_ = asked.splitlines()
@@ -114,19 +112,6 @@ def test_every_block_runs_as_pasted(folder: Path) -> None:
     found = json.loads(asked[asked.index("{") :])["Resources"]
     assert found == [json.loads(created)]
     assert "/scim/v2" in served and "perch_" in served
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs git's copy of the checkout")
-def test_from_a_clean_clone_to_a_green_okta_test(tmp_path: Path, drill: drills.RecordDrill) -> None:
-    """It installs what requirements.txt names, from pip's cache where that has it; the drills' table has the seconds."""
-    folder = tmp_path / "perch"
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True, timeout=60)
-    stand_in(folder, "make", f'exec {shutil.which("make")} PORT=0 "$@"')
-    begun = time.monotonic()
-    with first_terminal(folder) as origin:
-        assert re.search(GREEN, second_terminal(BLOCKS[1], folder, origin))
-    drill("README: clean clone to a green Okta test", 0, 0, time.monotonic() - begun)
 
 
 def test_a_newcomer_can_read_it_in_one_go() -> None:
