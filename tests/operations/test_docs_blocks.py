@@ -13,6 +13,7 @@ from tests.support.server import ROOT, PerchServer, clean_environment
 
 PAGES = (
     "connect-okta", "connect-entra", "connect-other", "attributes", "workspace-file", "your-application", "emulator",
+    "operate",
 )  # fmt: skip
 # It serves until it is stopped; tests/operations/test_example_app.py runs it.
 EXAMPLE = "flask --app examples/app.py run --port 5000\n"
@@ -46,6 +47,8 @@ def test_the_blocks_of_the_pages_run(server: PerchServer, folder: Path) -> None:
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     for page in PAGES:
         found = blocks(ROOT / "docs" / f"{page}.md", "sh")
+        # The others of this page need a container engine or systemd; tests of their own run them.
+        found = [each for each in found if each.startswith("flask ")] if page == "operate" else found
         assert found, page
         script = "set -euo pipefail\n" + "".join(found).replace(EXAMPLE, "")
         done = subprocess.run(
