@@ -6,18 +6,14 @@ from pathlib import Path
 
 from tests.support.server import ROOT
 
-SKIPPED = {".venv", ".venv-min", ".venv-tools", ".venv-peers", "node_modules", "tests"}
 FENCE = re.compile(r"^ *```(.*?)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def pages() -> list[Path]:
     """Return all pages, without those of installed packages."""
-    found = [*ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md")]
-    for folder in (each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".")):
-        if folder.name not in SKIPPED:
-            found += folder.rglob("*.md")
-    return sorted(found)
+    places = ("*.md", ".github/**/*.md", "docs/**/*.md", "scim/**/*.md", "deploy/**/*.md", "examples/**/*.md")
+    return sorted(page for place in places for page in ROOT.glob(place))
 
 
 def prose(page: Path) -> str:
