@@ -4,8 +4,8 @@
     flask webhooks add https://app.example.com/perch                       prints PERCH_SECRET
     PERCH_BASE_URL=… PERCH_KEY=… PERCH_SECRET=… flask --app examples/app.py run
 
-README.md has the lines for one machine. Name the application (flask applications add "My application" --webhook ID
---key ID), and Perch shows the receipts that it sends.
+docs/your-application.md has the lines for one machine. Name the application (flask applications add "My application"
+--webhook ID --key ID), and Perch shows the receipts that it sends.
 
 It stores the allowed people in memory, so run one process. It does not authenticate anybody: your own sign-in must do
 that (OpenID Connect).

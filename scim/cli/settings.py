@@ -36,7 +36,7 @@ def _paragraph(setting: dict[str, Any]) -> tuple[str, str]:
 
 
 def _table(found: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the table in the README."""
+    """Yield the lines of the table in docs/settings.md."""
     yield from ("| variable | default | what it does |", "|---|---|---|")
     for each in found:
         yield f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |"

@@ -1,8 +1,8 @@
-"""The benchmark's results as Markdown, in full for docs/benchmark/ and in short for the README.
+"""The benchmark's results as Markdown, in full for docs/benchmark/ and in short for docs/benchmark.md.
 
     python -m tests.bench.report
 
-writes the README's section "Performance" from docs/benchmark/results.json.
+writes the short table of docs/benchmark.md from docs/benchmark/results.json.
 """
 
 import json
@@ -16,10 +16,10 @@ from tests.bench.curves import growth_svg
 from tests.bench.servers import ROOT
 from tests.support.readme import with_part
 
-RESULTS, README = ROOT / "docs" / "benchmark" / "results.json", ROOT / "README.md"
+RESULTS, PAGE = ROOT / "docs" / "benchmark" / "results.json", ROOT / "docs" / "benchmark.md"
 BEGIN, END = "<!-- performance: begin (make bench) -->", "<!-- performance: end -->"
 SESSION, BETTER_THAN_PEER = "Okta session (5 requests)", 2.0
-# The README shows the most frequent requests of providers; the full tables have the rest.
+# The short table shows the most frequent requests of providers; the full tables have the rest.
 IN_SHORT = (
     "GET a user", "look up userName, found", "look up userName, missing", "look up emails.value, found", "page of 100",
     "POST a user", "PUT a user", "PATCH a user",
@@ -184,7 +184,7 @@ def _growth(results: Results) -> tuple[tuple[str, ...], Iterator[tuple[object, .
 
 
 def in_short(results: Results) -> str:
-    """Return the README's section: circumstances and the most important rows."""
+    """Return the short section: circumstances and the most important rows."""
     measured = (
         "Perch, the bare minimum of its stack and a peer"
         if results["peers"]
@@ -194,8 +194,7 @@ def in_short(results: Results) -> str:
     foot = (
         "Rates are with one client and with eight. B2 is a Flask view that answers one SELECT, B3 one durable INSERT, "
         "B5 a page of 100 rows by one SELECT. Ratios are medians of interleaved runs, since rates change from minute "
-        "to minute. `make bench` takes ten minutes, `make bench BENCH=--full` goes up to a million people; "
-        "[docs/benchmark.md](docs/benchmark.md) has the method, [docs/benchmark/](docs/benchmark/results.md) all rows."
+        "to minute. [All rows](benchmark/results.md) are in another page."
     )
     rows = table(("work", "per second", "figure", "target", "met"), _short_rows(results))
     return "\n".join([_filled(head), "", *rows, "", _filled(foot)])
@@ -250,10 +249,10 @@ def _largest(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def with_section(text: str, results: Results) -> str:
-    """Return the README with the table of a run."""
+    """Return the page with the table of a run."""
     return with_part(text, BEGIN, in_short(results), END)
 
 
 if __name__ == "__main__":
     last = json.loads(RESULTS.read_text(encoding="utf-8"))
-    README.write_text(with_section(README.read_text(encoding="utf-8"), last), encoding="utf-8")
+    PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), last), encoding="utf-8")

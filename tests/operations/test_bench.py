@@ -279,7 +279,7 @@ def test_targets_that_differ_are_both_shown() -> None:
     assert "| ≥ 0.4 / ≥ 0.45, p99 ≤ 2 × B2's |" in line(text, "POST a user")
 
 
-def test_the_readme_has_the_short_table() -> None:
+def test_the_short_table() -> None:
     text = report.in_short(results())
     assert line(text, "GET a user") == "| GET a user | 1,000 | 0.50 of B2 | ≥ 0.75 | **missed** |"
     assert line(text, report.SESSION).endswith("| 1.50 × other | ≥ 2 × | **missed** |")
@@ -289,11 +289,11 @@ def test_the_readme_has_the_short_table() -> None:
     assert report.with_section(before, results()) == f"a\n{report.BEGIN}\n{text}\n{report.END}\nz\n"
 
 
-def test_the_readme_shows_the_last_run() -> None:
+def test_the_page_shows_the_last_run() -> None:
     if not report.RESULTS.exists():
         pytest.skip("no run has been kept yet")
-    readme, last = report.README.read_text(encoding="utf-8"), json.loads(report.RESULTS.read_text(encoding="utf-8"))
-    assert readme == report.with_section(readme, last), "run: python -m tests.bench.report"
+    page, last = report.PAGE.read_text(encoding="utf-8"), json.loads(report.RESULTS.read_text(encoding="utf-8"))
+    assert page == report.with_section(page, last), "run: python -m tests.bench.report"
     assert (report.RESULTS.parent / "results.md").read_text(encoding="utf-8") == report.markdown(last)
 
 

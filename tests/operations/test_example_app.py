@@ -18,6 +18,7 @@ from app import create_app
 from scim.events.webhooks import WebhookService
 from storage.journal import Author
 from tests.conftest import MakeServer
+from tests.support.pages import blocks
 from tests.support.server import ROOT, PerchServer, clean_environment
 
 EXAMPLE = ROOT / "examples" / "app.py"
@@ -110,14 +111,14 @@ def test_people_come_and_go_as_perch_says(server: PerchServer, application: Exam
     assert before.post(f"{site}/perch", forged).status_code == 400
 
 
-def readme_lines(server: PerchServer, port: int) -> str:
-    """Return the README's own lines for the example, for another port of Perch and of the example."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    wanted = [line for block in blocks for line in block.splitlines() if re.match(r"export (BASE|PERCH_[BSW])", line)]
-    (last,) = [line for block in blocks for line in block.splitlines() if "examples/app.py" in line]
-    assert len(wanted) == 4, wanted
-    text = "\n".join([*wanted, f"exec {last}"])
+def page_lines(server: PerchServer, port: int) -> str:
+    """Return the lines of docs/your-application.md for the example, for another port of Perch and of the example."""
+    (base,) = re.findall(r"^export BASE=.*", "\n".join(blocks(ROOT / "README.md", "sh")), re.MULTILINE)
+    lines = "".join(blocks(ROOT / "docs" / "your-application.md", "sh")).splitlines()
+    wanted = [line for line in lines if re.match(r"export PERCH_[BSW]", line)]
+    (last,) = [line for line in lines if "examples/app.py" in line]
+    assert len(wanted) == 3, wanted
+    text = "\n".join([base, *wanted, f"exec {last}"])
     return text.replace("http://127.0.0.1:8000", server.origin).replace("5000", str(port))
 
 
@@ -126,7 +127,7 @@ def settings_of_make_run() -> dict[str, str]:
     return dict(re.findall(r'(PERCH_\w+)="\$\$\{PERCH_\w+-(\w+)\}"', text))
 
 
-def test_the_lines_of_the_readme_end_a_session(make_server: MakeServer, unused_port: int, tmp_path: Path) -> None:
+def test_the_lines_of_the_page_end_a_session(make_server: MakeServer, unused_port: int, tmp_path: Path) -> None:
     settings = settings_of_make_run()
     assert settings["PERCH_WEBHOOKS_ALLOW_PRIVATE"] == "on"
     server = make_server(settings=settings)
@@ -138,7 +139,7 @@ def test_the_lines_of_the_readme_end_a_session(make_server: MakeServer, unused_p
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     terminal = clean_environment({"PERCH_DATABASE": str(server.database), "PATH": path})
     commands = [
-        (["sh", "-e", "-c", readme_lines(server, unused_port)], terminal),
+        (["sh", "-e", "-c", page_lines(server, unused_port)], terminal),
         ([sys.executable, "-m", "flask", "deliver"], clean_environment(server.settings)),
     ]
     log = (tmp_path / "log").open("wb")

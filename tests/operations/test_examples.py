@@ -1,4 +1,4 @@
-"""The example in examples/ against a real server: the README's advice for applications works."""
+"""The example in examples/ against a real server: its advice for applications works."""
 
 import sqlite3
 import subprocess

@@ -17,6 +17,7 @@ from tests.support.containers import Container, Engine
 from tests.support.drills import RecordDrill
 from tests.support.guide import block, by_podman, run_block
 from tests.support.litestream import litestream
+from tests.support.pages import blocks
 from tests.support.receiver import Receiver
 from tests.support.server import ROOT
 from tests.support.writers import Writer, compare, everybody, make_writers
@@ -74,6 +75,13 @@ def test_the_first_answer(container: Container, drill: RecordDrill) -> None:
         user = client.post("/Users", {"userName": "ann@example.com"})
         assert user.status == 201 and client.get(f"/Users/{user.body['id']}").status == 200
     drill("the first answer of a new container", 0, 0, seconds)
+
+
+def test_the_readme_starts_a_container(container: Container, tmp_path: Path) -> None:
+    (script,) = [each for each in blocks(ROOT / "README.md", "sh") if "docker compose" in each]
+    told = run_script(script, container, tmp_path)
+    assert "Console password" in told and "perch_" in told
+    wait_for_health(container)
 
 
 def test_the_container_is_locked_down(container: Container) -> None:
@@ -154,11 +162,11 @@ def run_compose(title: str, container: Container, folder: Path, next_image: str 
     run_script(block(f"compose: {title}"), container, folder, next_image)
 
 
-def run_script(script: str, container: Container, folder: Path, next_image: str = "") -> None:
+def run_script(script: str, container: Container, folder: Path, next_image: str = "") -> str:
     names = {"CONTAINER": container.name, "IMAGE": container.image, "NEXT_IMAGE": next_image}
     stand_ins = {"docker": by_podman(**names, RUN=json.dumps(container.options)), "git": "exit 0"}
     with container.engine.outside():
-        run_block(script, folder, stand_ins)
+        return run_block(script, folder, stand_ins)
 
 
 def wait_for_health(container: Container) -> None:

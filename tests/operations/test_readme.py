@@ -1,71 +1,118 @@
-"""The README's shell blocks run unchanged, one after the other, against a real server."""
+"""The README's shell blocks run as pasted, in order: `make run` in a first terminal, the others in a second."""
 
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import MakeServer
+from tests.support.pages import blocks
 from tests.support.server import ROOT, clean_environment
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-ANSWER = re.search(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-# The tests' interpreter replaces the virtual environment that `make run` creates.
-ACTIVATE = ". .venv/bin/activate\n"
-# It serves until it is stopped; tests/operations/test_example_app.py runs it.
-EXAMPLE = "flask --app examples/app.py run --port 5000\n"
+README = ROOT / "README.md"
+BLOCKS = blocks(README, "sh")
+SERVE = "make run\n"
+WAIT_SECONDS = 120
+# Compose needs a container engine; here the command that would run in the container runs on a file of its own.
+DOCKER = """
+case "$*" in
+    "compose up --detach") test -n "$DOMAIN" && grep --quiet 'DOMAIN:?' compose.yaml ;;
+    "compose exec perch "*) shift 3; PERCH_DATABASE=compose.db exec "$@" ;;
+    *) echo "unexpected: docker $*" >&2; exit 64 ;;
+esac
+"""
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the checkout that the commands may write to."""
-    made = tmp_path / "checkout"
+    """A checkout as git clones it, with the virtual environment that `make run` would make."""
+    made = tmp_path / "perch"
     made.mkdir()
-    for name in ("app.py", "schemas", "scim", "storage", "examples"):
+    kept = ("app.py", "gunicorn.conf.py", "compose.yaml", "Makefile", "requirements.txt")
+    for name in (*kept, "schemas", "scim", "storage", "examples"):
         (made / name).symlink_to(ROOT / name)
+    (made / ".venv").symlink_to(sys.prefix)
+    stand_in(made, "make", f'exec {shutil.which("make")} --old-file .venv/run.stamp PORT=0 "$@"')
+    stand_in(made, "docker", DOCKER)
     return made
 
 
-def test_every_block_runs(make_server: MakeServer, folder: Path) -> None:
-    server = make_server(settings={"PERCH_FAULTS": "on", "PERCH_TRAFFIC": "all"})
-    server.start()
-    script = "set -euo pipefail\n" + "\n".join(f"printf '\\n--- {n}\\n'\n{block}" for n, block in enumerate(BLOCKS))
-    script = script.replace(ACTIVATE, "").replace(EXAMPLE, "").replace("http://127.0.0.1:8000", server.origin)
-    environment = clean_environment({"PERCH_DATABASE": str(server.database), "PERCH_PUBLIC_URL": server.origin})
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+def stand_in(folder: Path, name: str, text: str) -> None:
+    """Put a shell script before the machine's own programs."""
+    place = folder.parent / "stand-ins"
+    place.mkdir(exist_ok=True)
+    (place / name).write_text(f"#!/bin/sh\n{text}\n")
+    (place / name).chmod(0o755)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    found = clean_environment({})
+    return {**found, "PATH": f"{folder.parent / 'stand-ins'}{os.pathsep}{found['PATH']}"}
+
+
+@contextmanager
+def first_terminal(folder: Path) -> Iterator[str]:
+    """Run the block with `make run` until the end of the block; yield the address that it serves."""
+    log = folder.parent / "first-terminal"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["bash", "-euc", SERVE], cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
+            stdout=output, stderr=output, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield wait_for_origin(process, log)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(WAIT_SECONDS)
+
+
+def second_terminal(script: str, folder: Path, origin: str) -> str:
+    """Run blocks of the README, and return what they print."""
     done = subprocess.run(
-        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
+        ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:8000", origin)], cwd=folder,
+        env=environment(folder), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    outputs = re.split(r"^--- \d+\n", done.stdout, flags=re.MULTILINE)[1:]
-    assert shape(json.loads(outputs[0])) == shape(printed_answer()), "the README's answer is out of date"
-    assert json.loads(outputs[1])["Resources"] == [json.loads(outputs[0])]
+    return done.stdout
 
 
-def printed_answer() -> object:
-    assert ANSWER is not None
-    return json.loads(ANSWER[1])
+def wait_for_origin(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        if found := re.search(r"Listening at: (http://127\.0\.0\.1:\d+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"make run does not serve:\n{log.read_text()}")
 
 
-def shape(document: object) -> object:
-    """The document with each value that changes from run to run replaced by its type."""
-    if isinstance(document, dict):
-        moving = {"id", "created", "lastModified", "location"}
-        return {key: type(item).__name__ if key in moving else shape(item) for key, item in document.items()}
-    if isinstance(document, list):
-        return [shape(item) for item in document]
-    return document
+can_run = pytest.mark.skipif(not (Path(sys.prefix) / "bin" / "activate").exists(), reason="needs a virtual environment")
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@can_run
+def test_every_block_runs_as_pasted(folder: Path) -> None:
+    assert BLOCKS[0] == SERVE, "the README begins with the server"
+    script = "".join(f"printf '\\n--- {n}\\n'\n{block}" for n, block in enumerate(BLOCKS[1:]))
+    with first_terminal(folder) as origin:
+        printed = second_terminal(script, folder, origin)
+    tested, created, asked, served = re.split(r"^--- \d+\n", printed, flags=re.MULTILINE)[1:]
+    assert re.search(r"\b1\d\d passed, 0 failed, 0 warnings, 0 skipped", tested)
+    (shown,) = blocks(README, "json")
+    assert shown in created, "the README's part of the answer is out of date"
+    allowed, explained, *_ = asked.splitlines()
+    assert allowed == "yes: managed:editor" and explained.startswith("ada@example.com: May log in")
+    found = json.loads(asked[asked.index("{") :])["Resources"]
+    assert found == [json.loads(created)]
+    assert "/scim/v2" in served and "perch_" in served
 
 
 def test_a_newcomer_can_read_it_in_one_go() -> None:
-    assert README.count("\n") < 300
+    assert README.read_text(encoding="utf-8").count("\n") < 150

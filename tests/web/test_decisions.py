@@ -106,7 +106,7 @@ def test_the_readme_links_the_page() -> None:
 
 
 def page_rows() -> list[str]:
-    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8").partition("## Deviations")[0]
     rows = [line for line in page.splitlines() if line.startswith("|")]
     assert len(rows) > 15
     return rows
