@@ -22,6 +22,7 @@ from joserfc.jwk import ECKey, RSAKey
 from werkzeug.test import TestResponse
 
 from scim.console import guard
+from scim.service import issuers
 from scim.settings import WrongSetting
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient, wsgi_transport
@@ -35,6 +36,7 @@ from tests.support.server import ROOT
 @pytest.fixture
 def provider() -> Iterator[OpenIdProvider]:
     found = OpenIdProvider()
+    issuers._cache.clear()
     yield found
     found.stop()
 
@@ -167,6 +169,26 @@ def test_a_token_that_the_provider_did_not_sign_is_refused(
 ) -> None:
     provider.sign = lambda claims: forge(provider, claims)
     refused(sign_in(console, provider), "is not signed by")
+    assert not is_in(console)
+
+
+@pytest.mark.filterwarnings("ignore:Key size should be")
+@pytest.mark.parametrize("change", [{"use": "enc"}, {"alg": "RS512"}, {"kid": "k2"}, {"n": "AA"}, "weak"])
+def test_a_key_that_is_not_for_signatures_is_refused(
+    console: Console, provider: OpenIdProvider, change: dict[str, str] | str
+) -> None:
+    if isinstance(change, str):
+        provider.key = RSAKey.generate_key(1024, {"kid": "k1"})
+    else:
+        provider.keys = lambda: {"keys": [{**provider.key.as_dict(private=False), **change}]}
+    refused(sign_in(console, provider), "is not signed by a key of", "at least 2048 bits")
+    assert not is_in(console)
+
+
+@pytest.mark.parametrize("keys", [[], "x", {"padding": "x" * 300_000}])
+def test_keys_that_cannot_be_read_are_told(console: Console, provider: OpenIdProvider, keys: Any) -> None:
+    provider.keys = lambda: keys
+    refused(sign_in(console, provider), f"The provider's keys cannot be read: {provider.issuer}/keys", status=503)
     assert not is_in(console)
 
 
@@ -316,14 +338,14 @@ def test_a_missing_provider_is_told_and_the_start_is_not_stopped(console: Consol
 
 
 def test_a_new_key_is_found_and_an_unknown_one_is_looked_for_once_a_minute(
-    console: Console, provider: OpenIdProvider, oidc_app: Flask
+    console: Console, provider: OpenIdProvider, oidc_app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sign_in(console, provider)
     provider.key = RSAKey.generate_key(2048, {"kid": "k2"})
     provider.sign = lambda claims: provider.signed(claims, kid="k2")
     refused(sign_in(Console(oidc_app), provider), "is not signed by")
     assert provider.reads.count("/keys") == 1
-    oidc_app.extensions["perch.oidc"]._keys_read -= 61
+    monkeypatch.setattr(issuers, "BETWEEN", 0.0)
     assert sign_in(Console(oidc_app), provider).status_code == 303
     assert provider.reads.count("/keys") == 2
 

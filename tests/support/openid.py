@@ -17,7 +17,7 @@ CLIENT, SECRET = "perch-console", "the secret of the client"
 
 
 class OpenIdProvider:
-    """Answers discovery, keys and codes; `spoil` changes the claims, `sign` makes the id_token of them."""
+    """Answers discovery, `keys` and codes; `spoil` changes the claims, `sign` makes the id_token of them."""
 
     def __init__(self) -> None:
         self.key: RSAKey | ECKey = RSAKey.generate_key(2048, {"kid": "k1"})
@@ -25,6 +25,7 @@ class OpenIdProvider:
         self.spoil: Callable[[dict[str, Any]], object] = lambda claims: None
         self.sign: Callable[[dict[str, Any]], str] = self.signed
         self.metadata: dict[str, Any] = {}
+        self.keys: Callable[[], Any] = lambda: {"keys": [self.key.as_dict(private=False)]}
         self.asked: dict[str, str] = {}
         self.reads: list[str] = []
         self.codes: dict[str, dict[str, str]] = {}
@@ -76,7 +77,7 @@ class OpenIdProvider:
             }  # fmt: skip
             return int(found.pop("status", 200)), found
         if path == "/keys":
-            return 200, {"keys": [self.key.as_dict(private=False)]}
+            return 200, self.keys()
         return 404, {}
 
     def authorize(self, url: str) -> tuple[str, str]:
