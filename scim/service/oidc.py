@@ -57,6 +57,11 @@ class OpenIdProvider:
             self._metadata, self._metadata_read = found, time.monotonic()
         return self._metadata
 
+    def is_named(self, issuer: str | None) -> bool:
+        """Tell whether an answer is from this provider; one that names itself in all answers must do so (RFC 9207)."""
+        always = self.metadata().get("authorization_response_iss_parameter_supported")
+        return issuer == self.issuer or (issuer is None and always is not True)
+
     def request(self, redirect: str, max_age: int | None = None) -> Request:
         """Return a request for a person's sign-in, of at most `max_age` seconds ago (RFC 7636, S256).
 
@@ -109,8 +114,8 @@ class OpenIdProvider:
             raise Unavailable(f"The provider's keys cannot be read: {self.metadata()['jwks_uri']}.")
         if token is None or not is_signed(token, keys):
             raise Forbidden(
-                f"The id_token is not signed by a key of {self.issuer} that Perch accepts: {', '.join(ALGORITHMS)}, "
-                f"RSA keys of at least {SHORTEST_RSA} bits."
+                f"The id_token is not signed by a key of {self.issuer} that Perch accepts. Choose "
+                f"{' or '.join(ALGORITHMS)} for this client in the provider; RSA keys need {SHORTEST_RSA} bits."
             )
         return token.claims
 
