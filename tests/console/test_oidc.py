@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -165,13 +166,11 @@ FORGERIES: list[Callable[[OpenIdProvider, dict[str, Any]], str]] = [
 ]
 
 
-@pytest.mark.parametrize("forge", FORGERIES)
-def test_a_token_that_the_provider_did_not_sign_is_refused(
-    console: Console, provider: OpenIdProvider, forge: Callable[[OpenIdProvider, dict[str, Any]], str]
-) -> None:
-    provider.sign = lambda claims: forge(provider, claims)
-    refused(sign_in(console, provider), "is not signed by")
-    assert not is_in(console)
+def test_a_token_that_the_provider_did_not_sign_is_refused(console: Console, provider: OpenIdProvider) -> None:
+    for forge in FORGERIES:
+        provider.sign = lambda claims, forge=forge: forge(provider, claims)  # type: ignore[misc]
+        refused(sign_in(console, provider), "is not signed by")
+        assert not is_in(console)
 
 
 @pytest.mark.filterwarnings("ignore:Key size should be")
@@ -194,70 +193,66 @@ def test_keys_that_cannot_be_read_are_told(console: Console, provider: OpenIdPro
     assert not is_in(console)
 
 
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"iss": "https://evil.example"}, "iss is"),
-        ({"iss": None}, "iss is null"),
-        ({"aud": "other"}, "aud is"),
-        ({"aud": ""}, "aud is"),
-        ({"aud": []}, "aud is"),
-        ({"aud": None}, "aud is"),
-        ({"aud": [CLIENT, "other"]}, "azp is null"),
-        ({"aud": [CLIENT, "other"], "azp": "other"}, "azp is"),
-        ({"azp": "other"}, "azp is"),
-        ({"nonce": "another"}, "nonce is"),
-        ({"nonce": None}, "nonce is null"),
-        ({"exp": 1}, "exp is 1"),
-        ({"exp": None}, "exp is null"),
-        ({"exp": "9999999999"}, "exp is"),
-        ({"exp": True}, "exp is"),
-        ({"iat": 9999999999}, "iat is"),
-        ({"nbf": 9999999999}, "nbf is"),
-        (
-            {"email": "eve@example.com"},
-            "The claim 'email' says eve@example.com, whom PERCH_OIDC_ADMINS does not list",
-        ),
-        ({"email": None}, "no claim 'email'"),
-        ({"email": ["ada@example.com"]}, "no claim 'email'"),
-        ({"email": "ada@example.com\0"}, "no claim 'email'"),
-        ({"email": " ada@example.com"}, "whom PERCH_OIDC_ADMINS does not list"),
-        ({"email_verified": False}, "verified address"),
-        ({"email_verified": None}, "verified address"),
-        ({"email_verified": "true"}, "verified address"),
-        ({"email_verified": 1}, "verified address"),
-    ],
-)
-def test_a_wrong_claim_is_refused_by_name(
-    console: Console, provider: OpenIdProvider, change: dict[str, Any], told: str
-) -> None:
-    provider.spoil = lambda claims: claims.update(change)
-    refused(sign_in(console, provider), told)
-    assert not is_in(console)
+WRONG_CLAIMS: list[tuple[dict[str, Any], str]] = [
+    ({"iss": "https://evil.example"}, "iss is"),
+    ({"iss": None}, "iss is null"),
+    ({"aud": "other"}, "aud is"),
+    ({"aud": ""}, "aud is"),
+    ({"aud": []}, "aud is"),
+    ({"aud": None}, "aud is"),
+    ({"aud": [CLIENT, "other"]}, "azp is null"),
+    ({"aud": [CLIENT, "other"], "azp": "other"}, "azp is"),
+    ({"azp": "other"}, "azp is"),
+    ({"nonce": "another"}, "nonce is"),
+    ({"nonce": None}, "nonce is null"),
+    ({"exp": 1}, "exp is 1"),
+    ({"exp": None}, "exp is null"),
+    ({"exp": "9999999999"}, "exp is"),
+    ({"exp": True}, "exp is"),
+    ({"iat": 9999999999}, "iat is"),
+    ({"nbf": 9999999999}, "nbf is"),
+    (
+        {"email": "eve@example.com"},
+        "The claim 'email' says eve@example.com, whom PERCH_OIDC_ADMINS does not list",
+    ),
+    ({"email": None}, "no claim 'email'"),
+    ({"email": ["ada@example.com"]}, "no claim 'email'"),
+    ({"email": "ada@example.com\0"}, "no claim 'email'"),
+    ({"email": " ada@example.com"}, "whom PERCH_OIDC_ADMINS does not list"),
+    ({"email_verified": False}, "verified address"),
+    ({"email_verified": None}, "verified address"),
+    ({"email_verified": "true"}, "verified address"),
+    ({"email_verified": 1}, "verified address"),
+]
 
 
-@pytest.mark.parametrize("email", ["\ud800@example.com", "ada\udfff@example.com", "\udc00\ud800", "a\ud83d"])
-def test_half_a_surrogate_pair_names_nobody(console: Console, provider: OpenIdProvider, email: str) -> None:
-    def sign(claims: dict[str, Any]) -> str:
-        data = json.dumps({**claims, "email": email}).encode()
-        return jws.serialize_compact({"alg": "RS256", "kid": "k1"}, data, provider.key, algorithms=["RS256"])
-
-    provider.sign = sign
-    refused(sign_in(console, provider), "no claim 'email'")
+def test_a_wrong_claim_is_refused_by_name(console: Console, provider: OpenIdProvider) -> None:
+    for change, told in WRONG_CLAIMS:
+        provider.spoil = lambda claims, change=change: claims.update(change)  # type: ignore[misc]
+        refused(sign_in(console, provider), told)
+        assert not is_in(console), change
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [[], "x", 1, None, {}, {"error": None}, {"error": ["x"]}, {"error": {"a": 1}}, {"id_token": []}, [["a", "b"]],
-     {"access_token": "x", "expires_in": "soon"}, {"expires_at": "x"}, {"error": 1, "error_description": {}}],
-)  # fmt: skip
-@pytest.mark.parametrize("status", [200, 302, 400, 500])
-def test_a_strange_answer_of_the_provider_is_told(
-    console: Console, provider: OpenIdProvider, answer: Any, status: int
-) -> None:
-    provider.token = lambda form, headers: (status, answer)  # type: ignore[method-assign]
-    assert sign_in(console, provider).status_code in (403, 503)
-    assert not is_in(console)
+def test_half_a_surrogate_pair_names_nobody(console: Console, provider: OpenIdProvider) -> None:
+    for email in ("\ud800@example.com", "ada\udfff@example.com", "\udc00\ud800", "a\ud83d"):
+        provider.sign = lambda claims, email=email: jws.serialize_compact(  # type: ignore[misc]
+            {"alg": "RS256", "kid": "k1"}, json.dumps({**claims, "email": email}).encode(), provider.key,
+            algorithms=["RS256"],
+        )  # fmt: skip
+        refused(sign_in(console, provider), "no claim 'email'")
+
+
+STRANGE: list[Any] = [
+    [], "x", 1, None, {}, {"error": None}, {"error": ["x"]}, {"error": {"a": 1}}, {"id_token": []}, [["a", "b"]],
+    {"access_token": "x", "expires_in": "soon"}, {"expires_at": "x"}, {"error": 1, "error_description": {}},
+]  # fmt: skip
+
+
+def test_a_strange_answer_of_the_provider_is_told(console: Console, provider: OpenIdProvider) -> None:
+    for status, answer in product((200, 302, 400, 500), STRANGE):
+        provider.token = lambda *_, said=(status, answer): said  # type: ignore[method-assign]
+        assert sign_in(console, provider).status_code in (403, 503), (status, answer)
+        assert not is_in(console)
 
 
 def test_several_audiences_with_the_right_party_are_taken(console: Console, provider: OpenIdProvider) -> None:
@@ -314,12 +309,11 @@ def test_a_mixed_up_provider_and_a_refusal_are_told(console: Console, provider: 
     assert "<b>not" not in answer.text
 
 
-@pytest.mark.parametrize(
-    "wanted", ["https://evil.example/", "//evil.example", "/elsewhere", "/console/\\evil", "javascript:1"]
-)
-def test_the_way_back_leads_nowhere_else(console: Console, provider: OpenIdProvider, wanted: str) -> None:
-    code, state = begin(console, provider, f"/oidc?next={wanted}")
-    assert come_back(console, code, state).headers["Location"] == "/console/"
+def test_the_way_back_leads_nowhere_else(oidc_app: Flask, provider: OpenIdProvider) -> None:
+    for wanted in ("https://evil.example/", "//evil.example", "/elsewhere", "/console/\\evil", "javascript:1"):
+        console = Console(oidc_app)
+        code, state = begin(console, provider, f"/oidc?next={wanted}")
+        assert come_back(console, code, state).headers["Location"] == "/console/"
 
 
 @pytest.mark.parametrize(
@@ -667,28 +661,25 @@ def test_a_person_signs_in_again_at_the_provider(oidc_app: Flask, console: Conso
     assert console.post("/sessions", form, follow=False).status_code == 303
 
 
-@pytest.mark.parametrize(
-    ("referrer", "back"),
-    [
-        ("http://localhost/console/keys?page=2&sort=name", "/console/keys?page=2&sort=name"),
-        ("http://localhost/console/keys#new", "/console/keys"),
-        ("http://localhost//evil.example/", "/console/"),
-        ("https://evil.example/x", "/console/"),
-        ("javascript:alert(1)", "/console/"),
-        ("", "/console/"),
-    ],
-)
+CAME_FROM = {
+    "http://localhost/console/keys?page=2&sort=name": "/console/keys?page=2&sort=name",
+    "http://localhost/console/keys#new": "/console/keys", "http://localhost//evil.example/": "/console/",
+    "https://evil.example/x": "/console/", "javascript:alert(1)": "/console/", "": "/console/",
+}  # fmt: skip
+
+
 def test_after_another_sign_in_one_is_where_one_was(
-    oidc_app: Flask, console: Console, provider: OpenIdProvider, referrer: str, back: str
+    oidc_app: Flask, console: Console, provider: OpenIdProvider
 ) -> None:
-    sign_in(console, provider)
-    age(oidc_app)
-    answer = console.post("/fuse", {}, follow=False, headers={"Referer": referrer})
-    assert f'href="{html.escape(back)}">Cancel' in answer.text
-    provider.claims["auth_time"] = int(time.time())
-    answer = come_back_once(console, *begin(console, provider, way_back(answer)))
-    assert (answer.status_code, answer.headers["Location"]) == (303, back)
-    assert "You have signed in again. Nothing is changed yet" in text_of(console.get("/keys"))
+    for referrer, back in CAME_FROM.items():
+        sign_in(console, provider)
+        age(oidc_app)
+        answer = console.post("/fuse", {}, follow=False, headers={"Referer": referrer})
+        assert f'href="{html.escape(back)}">Cancel' in answer.text
+        provider.claims["auth_time"] = int(time.time())
+        answer = come_back_once(console, *begin(console, provider, way_back(answer)))
+        assert (answer.status_code, answer.headers["Location"]) == (303, back)
+        assert "You have signed in again. Nothing is changed yet" in text_of(console.get("/keys"))
 
 
 @pytest.mark.parametrize(
