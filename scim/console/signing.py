@@ -87,7 +87,7 @@ def form(status: int, problem: str = "") -> Response:
         ready = bool(settings["PERCH_ADMIN_PASSWORD"]) or passwords.is_set(connection)
     response = page(
         "sign_in.html", status, problem=problem, wanted=wanted_page(request.values.get("next", "")), ready=ready,
-        provider=provider_host(), by_password=settings["PERCH_CONSOLE_PASSWORD"],
+        provider=provider_host(), by_password=settings["PERCH_CONSOLE_PASSWORD"], wrong=status in (401, 429),
     )  # fmt: skip
     guard.remember_visit(response)
     return response

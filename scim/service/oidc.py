@@ -47,7 +47,12 @@ class OpenIdProvider:
         :raises Unavailable: saying why the provider cannot be used.
         """
         if time.monotonic() - self._metadata_read > issuers.KEPT:
-            found = _read_json(self.issuer.removesuffix("/") + issuers.WELL_KNOWN)
+            url = self.issuer.rstrip("/") + issuers.WELL_KNOWN
+            try:
+                found = issuers.read_json(url)
+            except issuers.UNREADABLE as error:
+                reason = (isinstance(error, OSError) and error.strerror) or error
+                raise Unavailable(f"The provider of PERCH_OIDC_ISSUER cannot be used: {url}: {reason}.") from None
             if found.get("issuer") != self.issuer:
                 named = str(found.get("issuer"))[:200]
                 raise Unavailable(f"PERCH_OIDC_ISSUER is {self.issuer}, but the provider calls itself {named}.")
@@ -148,14 +153,3 @@ def signed_in_at(claims: Claims) -> float:
 def signed_in_since(claims: Claims, seconds: int) -> bool:
     """Tell whether the provider says that the person signed in within the last seconds (`auth_time`)."""
     return -LEEWAY <= time.time() - signed_in_at(claims) <= seconds + LEEWAY
-
-
-def _read_json(url: str) -> dict[str, Any]:
-    """Return a JSON object of the provider; redirects are not followed.
-
-    :raises Unavailable: naming the URL.
-    """
-    try:
-        return issuers.read_json(url)
-    except issuers.UNREADABLE as error:
-        raise Unavailable(f"The sign-in provider cannot be used: {url}: {error}.") from None

@@ -331,17 +331,19 @@ def test_a_wrong_provider_is_told_on_the_sign_in_page(
     oidc_app: Flask, console: Console, provider: OpenIdProvider, metadata: dict[str, Any], told: str
 ) -> None:
     provider.metadata = metadata
-    refused(console.get("/oidc"), told, status=503)
-    assert "Password" in text_of(console.get("/sign-in"))
+    page = console.get("/oidc")
+    refused(page, told, "Sign in with the password", status=503)
+    assert "aria-invalid" not in page.text
     doctor = oidc_app.test_cli_runner().invoke(args=["doctor"])
-    assert "PERCH_OIDC_ISSUER" in doctor.stdout or "sign-in provider" in doctor.stdout
+    assert doctor.exit_code == 1 and told in " ".join(doctor.stdout.split())
     provider.metadata = {}
     assert sign_in(console, provider).status_code == 303
 
 
 def test_a_missing_provider_is_told_and_the_start_is_not_stopped(console: Console, provider: OpenIdProvider) -> None:
     provider.stop()
-    refused(console.get("/oidc"), "cannot be used", status=503)
+    told = f"The provider of PERCH_OIDC_ISSUER cannot be used: {provider.issuer}/.well-known/openid-configuration: "
+    refused(console.get("/oidc"), f"{told}Connection refused.", status=503)
     assert console.sign_in().status_code == 303
 
 
