@@ -31,7 +31,7 @@ def person_of(settings: Settings, claims: Mapping[str, Any]) -> str:
     if claim == EMAIL and not trusted and claims.get("email_verified") is not True:
         raise Forbidden(
             f"The provider does not say that {value} is a verified address (email_verified: true). Verify it there; "
-            "for a provider that never says so, such as Entra, set PERCH_OIDC_VERIFIED=issuer."
+            "for a provider that never says so, such as Okta and Entra, set PERCH_OIDC_VERIFIED=issuer."
         )
     return value
 

@@ -400,6 +400,44 @@ def test_claims_are_compared_as_the_settings_say(
     assert sign_in(with_settings(make_app, provider, **settings), provider).status_code == status
 
 
+# What the providers of docs/sign-in.md put into an id_token of this flow, and the settings that the page gives for it.
+OKTA = {
+    "sub": "00u1", "name": "Ada Lovelace", "email": "ada@example.com", "ver": 1, "amr": ["pwd"], "idp": "00o1",
+    "preferred_username": "Ada@example.com", "auth_time": 1_700_000_000, "at_hash": "x",
+}  # fmt: skip
+ENTRA = {
+    "sub": "pairwise", "oid": "0b3e", "tid": "1c4f", "upn": "ada@example.com", "email": "ada@example.com", "ver": "2.0",
+    "preferred_username": "ada@example.com", "auth_time": 1_700_000_000, "rh": "x", "uti": "y",
+}  # fmt: skip
+KEYCLOAK = {
+    "sub": "7f0c", "azp": CLIENT, "email": "ada@example.com", "email_verified": True, "acr": "1", "sid": "s",
+    "preferred_username": "ada", "auth_time": 1_700_000_000, "typ": "ID",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claims", "settings", "refusal"),
+    [
+        (OKTA, {"PERCH_OIDC_CLAIM": "preferred_username"}, ""),
+        (OKTA, {"PERCH_OIDC_VERIFIED": "issuer"}, ""),
+        (OKTA, {}, "such as Okta and Entra, set PERCH_OIDC_VERIFIED=issuer"),
+        (ENTRA, {"PERCH_OIDC_CLAIM": "upn"}, ""),
+        (ENTRA, {"PERCH_OIDC_VERIFIED": "issuer"}, ""),
+        (KEYCLOAK, {}, ""),
+        ({**KEYCLOAK, "email_verified": False}, {}, "does not say that ada@example.com is a verified address"),
+    ],
+)
+def test_three_providers_sign_in_as_the_guide_says(
+    make_app: MakeApp, make_client: MakeClient, provider: OpenIdProvider, claims: dict[str, Any],
+    settings: dict[str, str], refusal: str,
+) -> None:  # fmt: skip
+    provider.claims = claims
+    app = make_app(**{**provider.settings, "PERCH_OIDC_ADMINS": "role:managed:admin", **settings})
+    user(make_client("generic", app=app), "ada@example.com", roles=["managed:admin"])
+    answer = sign_in(Console(app), provider)
+    assert refusal in text_of(answer) if refusal else answer.status_code == 303
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
