@@ -74,7 +74,7 @@ def test_a_person_signs_in_proves_it_again_and_is_out_with_a_push(
     page.get_by_role("button", name="Assign").click()
     expect(page.get_by_text(f"Assigned manually by {EMAIL}")).to_be_visible(timeout=WAIT_MS)
     page.goto(f"{server.origin}/console/sessions")
-    expect(page.get_by_role("row").filter(has_text="this one")).to_contain_text(EMAIL)
+    expect(page.get_by_role("row").filter(has_text="this one")).to_contain_text(EMAIL, timeout=WAIT_MS)
     actors = {entry["action"]: entry["actor"] for entry in server.flask_json("journal")}
     assert actors["assign"] == f"person:{EMAIL}"
 
@@ -84,11 +84,11 @@ def test_a_person_signs_in_proves_it_again_and_is_out_with_a_push(
     page.goto(f"{server.origin}/console/keys?from=here")
     page.get_by_label("Name", exact=True).fill("Reporting")
     page.get_by_role("button", name="Create access key").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in again")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in again", timeout=WAIT_MS)
     page.get_by_role("link", name="Sign in with localhost").click()
     log_in_at_provider(page, provider)
     page.wait_for_url(f"{server.origin}/console/keys?from=here")
-    expect(page.get_by_text("You have signed in again.")).to_be_visible()
+    expect(page.get_by_text("You have signed in again.")).to_be_visible(timeout=WAIT_MS)
     page.get_by_label("Name", exact=True).fill("Reporting")
     page.get_by_role("button", name="Create access key").click()
     expect(page.get_by_text(re.compile(r"perch_[0-9a-f]{10}_")).first).to_be_visible(timeout=WAIT_MS)
@@ -96,10 +96,12 @@ def test_a_person_signs_in_proves_it_again_and_is_out_with_a_push(
 
     assert okta.patch(f"/Users/{ada}", patch("replace", "active", False)).status == 200
     page.goto(f"{server.origin}/console/roles")
-    expect(page).to_have_url(f"{server.origin}/console/sign-in?next=/console/roles")
+    expect(page).to_have_url(f"{server.origin}/console/sign-in?next=/console/roles", timeout=WAIT_MS)
     assert server.flask_json("journal")[0]["action"] == "sign-out"
     page.get_by_role("link", name="Sign in with localhost").click()
-    expect(page.get_by_text(f"The claim 'email' says {EMAIL}, who is deactivated in Perch.")).to_be_visible()
+    expect(page.get_by_text(f"The claim 'email' says {EMAIL}, who is deactivated in Perch.")).to_be_visible(
+        timeout=WAIT_MS
+    )
     page.goto(f"{server.origin}/console/roles")
-    expect(page).to_have_title("Sign in · Perch")
+    expect(page).to_have_title("Sign in · Perch", timeout=WAIT_MS)
     print(f"signed in, asked again and out after {time.monotonic() - begin:.1f} s")
