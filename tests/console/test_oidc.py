@@ -1,4 +1,4 @@
-"""Signing in to the console with an OpenID provider: the flow, what is refused, and out the moment a push says so."""
+"""Signing in to the console with an OpenID provider: the flow, and what is refused."""
 
 import base64
 import hmac
@@ -6,8 +6,7 @@ import html
 import json
 import re
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from itertools import product
 from pathlib import Path
@@ -19,66 +18,16 @@ import requests
 from flask import Flask
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
-from werkzeug.test import TestResponse
 
-from scim.console import guard
 from scim.service import issuers
 from scim.settings import WrongSetting, read_settings
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient, wsgi_transport
-from tests.support.commands import create_key, run_command, run_json, scim_path
+from tests.support.commands import create_key, run_json, scim_path
 from tests.support.console import PASSWORD, Console, text_of
 from tests.support.openid import CLIENT, SECRET, OpenIdProvider
-from tests.support.resources import group_id, patch, user, user_id
-
-
-@pytest.fixture
-def provider() -> Iterator[OpenIdProvider]:
-    found = OpenIdProvider()
-    issuers._cache.clear()
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def oidc_app(make_app: MakeApp, provider: OpenIdProvider) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD, **provider.settings)
-
-
-@pytest.fixture
-def console(oidc_app: Flask) -> Console:
-    return Console(oidc_app)
-
-
-def begin(console: Console, provider: OpenIdProvider, path: str = "/oidc") -> tuple[str, str]:
-    answer = console.get(path)
-    assert answer.status_code == 303, text_of(answer)
-    return provider.authorize(answer.headers["Location"])
-
-
-def come_back_once(console: Console, code: str, state: str, **more: str) -> TestResponse:
-    return console.get("/oidc/callback", query_string={"code": code, "state": state, **more})
-
-
-def come_back(console: Console, code: str, state: str, **more: str) -> TestResponse:
-    answer = come_back_once(console, code, state, **more)
-    if answer.status_code == 303:
-        console.get("/okta")
-    return answer
-
-
-def sign_in(console: Console, provider: OpenIdProvider, path: str = "/oidc") -> TestResponse:
-    return come_back(console, *begin(console, provider, path))
-
-
-def refused(answer: TestResponse, *told: str, status: int = 403) -> None:
-    assert answer.status_code == status, text_of(answer)
-    for sentence in told:
-        assert sentence in text_of(answer), text_of(answer)
-
-
-def is_in(console: Console) -> bool:
-    return console.get("/keys").status_code == 200
+from tests.support.openid_console import begin, come_back, is_in, refused, sign_in
+from tests.support.resources import user, user_id
 
 
 def test_the_sign_in_page_leads_to_the_provider_and_back(console: Console, provider: OpenIdProvider) -> None:
@@ -469,272 +418,6 @@ def test_the_password_can_be_closed(make_app: MakeApp, provider: OpenIdProvider)
     assert sign_in(console, provider).status_code == 303
 
 
-class Workspace:
-    """A console for people with a role, and the provider that pushes them."""
-
-    def __init__(self, app: Flask, client: ScimClient, provider: OpenIdProvider) -> None:
-        self.app, self.client = app, client
-        self.ada = user(client, "Ada@example.com", externalId="00u1", roles=["managed:admin"])["id"]
-        self.first, self.second = Console(app), Console(app)
-        for console in (self.first, self.second):
-            assert sign_in(console, provider).status_code == 303
-        assert is_in(self.first) and is_in(self.second)
-
-
-@pytest.fixture
-def pushed(make_app: MakeApp, make_client: MakeClient, provider: OpenIdProvider, request: Any) -> Workspace:
-    settings = {**provider.settings, "PERCH_OIDC_ADMINS": "role:managed:admin, role:managed:editor"}
-    app = make_app(**settings, **getattr(request, "param", {}))
-    return Workspace(app, make_client("generic", app=app), provider)
-
-
-def deactivated(pushed: Workspace) -> None:
-    pushed.client.patch(f"/Users/{pushed.ada}", patch("replace", "active", False))
-
-
-def without_role(pushed: Workspace) -> None:
-    pushed.client.put(f"/Users/{pushed.ada}", {"userName": "ada@example.com", "externalId": "00u1", "roles": []})
-
-
-def deleted(pushed: Workspace) -> None:
-    pushed.client.delete(f"/Users/{pushed.ada}")
-
-
-def renamed(pushed: Workspace) -> None:
-    pushed.client.patch(f"/Users/{pushed.ada}", patch("replace", "userName", "lovelace@example.com"))
-
-
-def role_removed(pushed: Workspace) -> None:
-    run_command(pushed.app, "roles", "remove", "managed:admin", "--force")
-
-
-NO_ROLE = "who does not have the role managed:admin or managed:editor in Perch."
-
-
-@pytest.mark.parametrize(
-    ("act", "told"),
-    [
-        (deactivated, "who is deactivated in Perch."),
-        (without_role, NO_ROLE),
-        (deleted, "which is the userName of nobody in Perch."),
-        (renamed, "which is the userName of nobody in Perch."),
-        (role_removed, NO_ROLE),
-    ],
-)
-def test_who_loses_the_role_by_a_push_loses_every_session_with_the_next_request(
-    pushed: Workspace, provider: OpenIdProvider, act: Callable[[Workspace], None], told: str
-) -> None:
-    act(pushed)
-    refused(sign_in(Console(pushed.app), provider), f"The claim 'email' says ada@example.com, {told}")
-    assert not is_in(pushed.first)
-    # All sessions have ended, and do not come back.
-    with closing(sqlite3.connect(pushed.app.extensions["perch"].database.path)) as file:
-        assert file.execute("SELECT count(*) FROM console_sessions").fetchone() == (0,)
-    if act is deactivated:
-        pushed.client.patch(f"/Users/{pushed.ada}", patch("replace", "active", True))
-    assert not is_in(pushed.second)
-    outs = [entry for entry in run_json(pushed.app, "journal") if entry["action"] == "sign-out"]
-    assert len(outs) == 2 and {entry["actor"] for entry in outs} == {"person:ada@example.com"}
-
-
-def test_who_keeps_the_role_for_another_reason_stays(pushed: Workspace) -> None:
-    group_id(pushed.client, "Admins", pushed.ada)
-    run_command(pushed.app, "roles", "assign", "--group", "Admins", "managed:editor")
-    without_role(pushed)
-    assert is_in(pushed.first) and is_in(pushed.second)
-
-
-@pytest.mark.parametrize("pushed", [{"PERCH_OIDC_CLAIM": "sub"}], indirect=True)
-def test_by_sub_a_person_is_found_by_the_external_id(pushed: Workspace, provider: OpenIdProvider) -> None:
-    renamed(pushed)
-    assert is_in(pushed.first)
-    provider.claims["sub"] = "00U1"
-    refused(sign_in(Console(pushed.app), provider), "'sub' says 00U1, which is the externalId of nobody")
-    user(pushed.client, "other@example.com", externalId="00u1", roles=["managed:admin"])
-    provider.claims["sub"] = "00u1"
-    refused(sign_in(Console(pushed.app), provider), "which is the externalId of nobody or of several people in Perch.")
-    assert not is_in(pushed.first)
-
-
-@pytest.mark.parametrize("pushed", [{"PERCH_OIDC_CLAIM": "sub"}], indirect=True)
-def test_by_sub_a_person_who_is_deactivated_is_out(pushed: Workspace) -> None:
-    deactivated(pushed)
-    assert not is_in(pushed.first)
-
-
-def test_a_named_administrator_who_is_deactivated_is_out(
-    oidc_app: Flask, console: Console, provider: OpenIdProvider, make_client: MakeClient
-) -> None:
-    sign_in(console, provider)
-    client = make_client("generic", app=oidc_app)
-    ada = user_id(client, "ada@example.com")
-    assert is_in(console)
-    client.patch(f"/Users/{ada}", patch("replace", "active", False))
-    assert not is_in(console)
-    refused(sign_in(console, provider), "who is deactivated in Perch")
-
-
-def age(app: Flask, seconds: int = 901) -> None:
-    with closing(sqlite3.connect(app.extensions["perch"].database.path)) as file, file:
-        file.execute("UPDATE console_sessions SET proved = proved - ?", (seconds,))
-
-
-SENSITIVE = [
-    ("/keys", {"name": "k", "idp": "okta", "access": "read"}),
-    ("/webhooks", {"url": "https://app.example.com/x"}),
-    ("/fuse", {}),
-    ("/sessions", {"session": "others"}),
-]
-
-
-@pytest.mark.parametrize(("path", "form"), SENSITIVE)
-def test_sensitive_acts_ask_for_the_password_again(oidc_app: Flask, path: str, form: dict[str, str]) -> None:
-    console = Console(oidc_app)
-    console.sign_in()
-    console.get("/keys")
-    once = re.search(r'name="once" value="([^"]+)"', console.get("/keys").text)
-    form = {**form, **({"once": once[1]} if once else {})}
-    before = len(run_json(oidc_app, "journal"))
-    age(oidc_app, 890)
-    assert console.post("/roles", {"slug": "a:b", "name": "x"}).status_code == 200
-    age(oidc_app)
-    answer = console.post(path, form, follow=False)
-    refused(answer, "Enter the password again")
-    assert len(run_json(oidc_app, "journal")) == before + 1
-    sent = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', answer.text))
-    assert sent == {**form, "form_token": console.token}
-    refused(console.post(path, {**sent, "proof": "wrong"}, follow=False), "The password is wrong.")
-    done = console.post(path, {**sent, "proof": PASSWORD}, follow=False)
-    assert done.status_code in (201, 303, 400) and "password again" not in text_of(console.get("/keys"))
-    assert console.post("/sessions", {"session": "others"}, follow=False).status_code == 303
-
-
-SENSITIVE_PATHS = {
-    "create_key": "/keys", "revoke": "/keys/{key}/revoke", "add_secret": "/keys/{key}/oauth/secrets",
-    "add_trust": "/keys/{key}/oauth/trusts", "revoke_credential": "/keys/{key}/oauth/secret/x/revoke",
-    "create_webhook": "/webhooks", "rotate_secret": "/webhooks/{hook}/rotate",
-    "remove_webhook": "/webhooks/{hook}/remove", "release_fuse": "/fuse", "end_sessions": "/sessions",
-}  # fmt: skip
-
-
-def test_every_sensitive_act_asks_again_and_does_nothing_before(oidc_app: Flask, provider: OpenIdProvider) -> None:
-    key = run_json(oidc_app, "keys", "create", "Entra", "--oauth")["id"]
-    hook = run_json(oidc_app, "webhooks", "add", "https://93.184.216.34/x")["id"]
-    assert {f"console.{name}" for name in SENSITIVE_PATHS} == guard.SENSITIVE
-    by_password, by_provider = Console(oidc_app), Console(oidc_app)
-    by_password.sign_in()
-    sign_in(by_provider, provider)
-    age(oidc_app)
-    journal = run_json(oidc_app, "journal")
-    adapter = oidc_app.url_map.bind("localhost")
-    for name, path in SENSITIVE_PATHS.items():
-        path = path.format(key=key, hook=hook)
-        assert adapter.match(f"/console{path}", "POST")[0] == f"console.{name}"
-        refused(by_password.post(path, follow=False), "Enter the password again")
-        refused(by_provider.post(path, follow=False), "Sign in again")
-        refused(by_provider.post(path, {"proof": PASSWORD}, follow=False), "Sign in again")
-    assert run_json(oidc_app, "journal") == journal
-
-
-@pytest.mark.parametrize("ahead", [905, 3600, 86_400, 10**9])
-def test_a_proof_from_the_future_is_none(oidc_app: Flask, ahead: int) -> None:
-    """The clock was set back since."""
-    console = Console(oidc_app)
-    console.sign_in()
-    console.get("/keys")
-    age(oidc_app, -ahead)
-    refused(console.post("/sessions", {"session": "others"}, follow=False), "Enter the password again")
-
-
-def test_wrong_proofs_are_limited(oidc_app: Flask) -> None:
-    console = Console(oidc_app)
-    console.sign_in()
-    age(oidc_app)
-    answers = [text_of(console.post("/sessions", {"session": "x", "proof": "wrong"}, follow=False)) for _ in range(9)]
-    assert "Too many attempts" in answers[-1]
-    refused(console.post("/sessions", {"session": "x", "proof": PASSWORD}, follow=False), "Too many attempts")
-
-
-def test_acts_that_give_no_access_do_not_ask_again(oidc_app: Flask) -> None:
-    console = Console(oidc_app)
-    console.sign_in()
-    age(oidc_app, 10_000)
-    assert console.post("/roles", {"slug": "a:b", "name": "x"}).status_code == 200
-    assert console.get("/keys").status_code == 200
-
-
-def way_back(answer: TestResponse) -> str:
-    """Return the link to the provider of the page that asks for another sign-in, from /console on."""
-    refused(answer, "Sign in again", "Nothing is changed yet.")
-    (link,) = re.findall(r'href="/console(/oidc[^"]*)"', answer.text)
-    assert link.startswith("/oidc?again=1&amp;next=")
-    return html.unescape(link)
-
-
-def test_a_person_signs_in_again_at_the_provider(oidc_app: Flask, console: Console, provider: OpenIdProvider) -> None:
-    sign_in(console, provider)
-    age(oidc_app)
-    form = {"session": "others"}
-    answer = console.post("/sessions", form, follow=False, headers={"Referer": "http://localhost/console/sessions"})
-    path = way_back(answer)
-    code, state = begin(console, provider, path)
-    assert provider.asked["max_age"] == "900"
-    refused(come_back(console, code, state), "auth_time is missing or too old")
-    for wrong in (
-        time.time() - 1000,
-        time.time() + 3600,
-        10**12,
-        float("inf"),
-        float("nan"),
-        -1,
-        True,
-        str(time.time()),
-    ):
-        provider.claims["auth_time"] = wrong
-        refused(sign_in(console, provider, path), "auth_time is missing or too old")
-    provider.claims["auth_time"] = int(time.time()) - 10
-    provider.spoil = lambda claims: claims.update(email="eve@example.com")
-    refused(sign_in(console, provider, path), "eve@example.com")
-    provider.spoil = lambda claims: None
-    answer = sign_in(console, provider, path)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/sessions")
-    assert console.post("/sessions", form, follow=False).status_code == 303
-
-
-CAME_FROM = {
-    "http://localhost/console/keys?page=2&sort=name": "/console/keys?page=2&sort=name",
-    "http://localhost/console/keys#new": "/console/keys", "http://localhost//evil.example/": "/console/",
-    "https://evil.example/x": "/console/", "javascript:alert(1)": "/console/", "": "/console/",
-}  # fmt: skip
-
-
-def test_after_another_sign_in_one_is_where_one_was(
-    oidc_app: Flask, console: Console, provider: OpenIdProvider
-) -> None:
-    for referrer, back in CAME_FROM.items():
-        sign_in(console, provider)
-        age(oidc_app)
-        answer = console.post("/fuse", {}, follow=False, headers={"Referer": referrer})
-        assert f'href="{html.escape(back)}">Cancel' in answer.text
-        provider.claims["auth_time"] = int(time.time())
-        answer = come_back_once(console, *begin(console, provider, way_back(answer)))
-        assert (answer.status_code, answer.headers["Location"]) == (303, back)
-        assert "You have signed in again. Nothing is changed yet" in text_of(console.get("/keys"))
-
-
-@pytest.mark.parametrize(
-    ("ago", "asked"), [(None, False), (0, False), (800, False), (-500, False), (1000, True), (10**9, True)]
-)
-def test_an_old_sign_in_at_the_provider_is_no_proof(
-    console: Console, provider: OpenIdProvider, ago: int | None, asked: bool
-) -> None:
-    if ago is not None:
-        provider.claims["auth_time"] = int(time.time()) - ago
-    assert sign_in(console, provider).status_code == 303
-    answer = console.post("/sessions", {"session": "others"}, follow=False)
-    assert ("Sign in again" in answer.text) is asked and answer.status_code == (403 if asked else 303)
-
-
 def test_new_settings_end_the_sessions_of_the_old_ones(
     make_app: MakeApp, provider: OpenIdProvider, oidc_app: Flask, console: Console
 ) -> None:
@@ -752,22 +435,6 @@ def test_over_https_the_cookie_of_a_sign_in_is_the_hosts_own(make_app: MakeApp, 
     (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if "perch_oidc" in each]
     assert cookie.startswith("__Host-perch_oidc=") and "Secure" in cookie and "HttpOnly" in cookie
     assert "redirect_uri=https%3A%2F%2Fperch.example%2Fconsole%2Foidc%2Fcallback" in answer.headers["Location"]
-
-
-@pytest.mark.parametrize("written", ["ada@example.com", "Ada@Example.COM", "ADA@example.com", "aDA@EXAMPLE.com"])
-def test_a_forgotten_person_is_erased_as_an_author(
-    oidc_app: Flask, console: Console, provider: OpenIdProvider, make_client: MakeClient, written: str
-) -> None:
-    provider.claims["email"] = written
-    sign_in(console, provider)
-    client = make_client("generic", app=oidc_app)
-    ada, ann = user_id(client, "ada@example.com"), user_id(client, "ann")
-    console.post(f"/users/{ann}/roles", {"slug": "managed:admin"})
-    client.delete(f"/Users/{ada}")
-    run_command(oidc_app, "forget", "ada@example.com")
-    assert "ada@example.com" not in json.dumps(run_json(oidc_app, "journal")).lower()
-    assert run_json(oidc_app, "roles", "explain", "ann")[0]["actor"] == "person:forgotten"
-    assert not is_in(console)
 
 
 def test_without_a_provider_nothing_of_it_is_there(make_app: MakeApp) -> None:
