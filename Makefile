@@ -1,5 +1,6 @@
 # make run: the server on a laptop.  make test: all tests.  make check: lint, types, tests.
-# make test-long, test-min (oldest requirements), audit (known vulnerabilities), requirements (pins), readme (tables),
+# make test-long, test-iam (sign-in with a real provider), test-min (oldest requirements), requirements (pins),
+# audit (known vulnerabilities), readme (tables),
 # sbom (bill of materials), attack (hostile inputs against a real server),
 # screenshots (every page of the console), image (the container's), soak (half an hour of load), weight (how large it is),
 # release (archive, bill of materials and image of this version).
@@ -19,6 +20,7 @@ PIP := $(BIN)/python $(INSTALL) --require-hashes
 
 TOOLS := $(VENV)-tools
 MINIMUM := $(VENV)-min
+IAM := $(VENV)-iam
 COMPILE := $(TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --annotation-style=line --no-header --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
@@ -33,7 +35,7 @@ except (OSError, ValueError, OverflowError) as error:
 endef
 export PORT_IS_FREE
 
-.PHONY: run test test-long test-openapi test-min bench attack soak check lint types format readme openapi screenshots requirements audit sbom image \
+.PHONY: run test test-long test-iam test-openapi test-min bench attack soak check lint types format readme openapi screenshots requirements audit sbom image \
 	weight release clean
 .NOTPARALLEL:
 
@@ -59,8 +61,12 @@ test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 # Only the tests that take minutes: many rounds of kill -9, long load.
-test-long: $(VENV)/dev.stamp
+test-long: $(VENV)/dev.stamp $(IAM)/stamp
 	@$(BIN)/python -m pytest -m long
+
+# Sign-in to the console in Chromium with a real OpenID provider; test-long has it, too.
+test-iam: $(VENV)/dev.stamp $(IAM)/stamp
+	@$(BIN)/python -m pytest -m long tests/browser/test_openid_sign_in.py
 
 # Whether a real server does what scim/web/openapi.json says, for inputs made from it; test-long has it, too.
 test-openapi: $(VENV)/dev.stamp
@@ -88,6 +94,7 @@ requirements: $(TOOLS)/stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-tools.txt requirements-tools.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-iam.txt requirements-iam.in
 
 # Asks a service for known vulnerabilities of the pinned versions; a package that it does not know is a failure, too.
 audit: $(TOOLS)/stamp
@@ -130,7 +137,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(MINIMUM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack dist
+	rm -rf $(VENV) $(TOOLS) $(MINIMUM) $(IAM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -156,4 +163,10 @@ $(MINIMUM)/stamp: requirements-min.txt requirements-dev.txt requirements.txt
 $(TOOLS)/stamp: requirements-tools.txt requirements.txt
 	$(PYTHON) -m venv $(TOOLS)
 	$(TOOLS)/bin/python $(INSTALL) --require-hashes --requirement requirements-tools.txt
+	@touch $@
+
+# pytest-iam loads its provider into every pytest of its environment, so this one has nothing of Perch.
+$(IAM)/stamp: requirements-iam.txt
+	$(PYTHON) -m venv $(IAM)
+	$(IAM)/bin/python $(INSTALL) --require-hashes --requirement requirements-iam.txt
 	@touch $@

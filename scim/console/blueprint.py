@@ -30,6 +30,7 @@ NAVIGATION = (
     ("Journal", "journal"),
     ("Sessions", "sessions"),
 )
+SIGN_IN = ("console.oidc", "console.oidc_callback", "console.sign_in")
 log = logging.getLogger("perch")
 
 console = Blueprint(
@@ -84,7 +85,10 @@ def show_http_error(error: HTTPException) -> Response:
 
 
 def _error_page(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    response = page("error.html", status, heading=words.HEADINGS.get(status, "Something went wrong"), text=text)
+    heading = words.HEADINGS.get(status, "Something went wrong")
+    if request.endpoint in SIGN_IN:
+        heading = "The sign-in failed"
+    response = page("error.html", status, heading=heading, text=text)
     response.headers.update(headers or {})
     return response
 

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from schemas.errors import Forbidden, ScimError
 from scim.console import attempts
-from scim.console.web import delete_cookie, mac, page, read_cookie, set_cookie
+from scim.console.web import delete_cookie, mac, page, provider_host, read_cookie, set_cookie, wanted_page
 from scim.service import admins, passwords
 from scim.traffic.recording import is_scim
 from scim.web import bodies
@@ -119,12 +119,12 @@ def _end_sessions_of(session: Session) -> None:
 
 
 def _ask_again(session: Session) -> Response | None:
-    """Return the page on which somebody proves who they are before a sensitive act; None when they just did."""
-    back = urlsplit(request.referrer or "").path
-    if session.person:
-        return redirect(url_for("console.oidc", again=1, next=back), 303)
-    problem = ""
-    if PROOF_FIELD in request.form:
+    """Return the page on which somebody proves who they are before a sensitive act; None when they just did.
+
+    A person of the provider follows a link, since browsers refuse to redirect a form there (`form-action`).
+    """
+    problem, came_from = "", urlsplit(request.referrer or "")
+    if PROOF_FIELD in request.form and not session.person:
         wait = attempts.take()
         if not wait and attempts.is_password(request.form[PROOF_FIELD]):
             with perch().database.write() as connection:
@@ -132,7 +132,9 @@ def _ask_again(session: Session) -> Response | None:
             return None
         problem = f"Too many attempts. Try again in {wait} seconds." if wait else "The password is wrong."
     sent = [(name, text) for name, text in request.form.items(multi=True) if name != PROOF_FIELD]
-    return page("proof.html", 403, problem=problem, sent=sent, back=back)
+    back = wanted_page(came_from._replace(scheme="", netloc="", fragment="").geturl())
+    provider = provider_host() if session.person else ""
+    return page("proof.html", 403, problem=problem, sent=sent, back=back, provider=provider)
 
 
 def fingerprints(connection: Connection) -> sessions.Fingerprints:

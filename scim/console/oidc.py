@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 from schemas.errors import Forbidden, NotFound, Unavailable
 from scim.console import attempts, guard
 from scim.console.blueprint import console
-from scim.console.signing import begin_session, form, wanted_page
-from scim.console.web import delete_cookie, parameter, read_cookie, set_cookie
+from scim.console.signing import begin_session, form
+from scim.console.web import delete_cookie, leave_notice, parameter, read_cookie, set_cookie, wanted_page
 from scim.service import admins, oidc
 from scim.service.keys import digest
 from scim.service.oidc import OpenIdProvider, signed_in_since
@@ -30,6 +30,8 @@ def to_provider() -> Response:
     try:
         asked = provider.request(redirect_uri, guard.PROOF_S if again else None)
     except Unavailable as error:
+        if again:
+            raise
         return form(503, error.detail)
     browser = read_cookie(BROWSER) or secrets.token_urlsafe(32)
     login = Login(
@@ -47,8 +49,9 @@ def to_provider() -> Response:
 def oidc_callback() -> Response:
     """Take the provider's answer, and open a session for a person who may come in."""
     provider, login = _provider(), _login()
-    if request.args.get("iss", provider.issuer) != provider.issuer:
-        raise Forbidden(f"The answer is from {parameter('iss')}, not from {provider.issuer}; sign in again.")
+    if not provider.is_named(request.args.get("iss")):
+        named = parameter("iss") or "a provider without a name"
+        raise Forbidden(f"The answer is from {named}, not from {provider.issuer}; sign in again.")
     if "error" in request.args:
         reason = parameter("error_description") or parameter("error")
         raise Forbidden(f"The provider refused the sign-in: {reason}")
@@ -68,6 +71,7 @@ def oidc_callback() -> Response:
         begin_session(response, person, oidc.signed_in_at(claims))
     else:
         _prove(login.session, person, claims)
+        leave_notice(response, "You have signed in again. Nothing is changed yet: send the form once more.")
     return response
 
 

@@ -1,7 +1,6 @@
 """Signing in and out, and the open sessions."""
 
 import math
-from urllib.parse import urlsplit
 
 from flask import g, redirect, request, url_for
 from werkzeug.wrappers import Response
@@ -9,7 +8,7 @@ from werkzeug.wrappers import Response
 from schemas.errors import Forbidden
 from scim.console import attempts, guard, words
 from scim.console.blueprint import console
-from scim.console.web import author, field, page, redirect_to
+from scim.console.web import author, field, page, provider_host, redirect_to, wanted_page
 from scim.service import passwords
 from scim.web.requests import perch
 
@@ -86,16 +85,9 @@ def form(status: int, problem: str = "") -> Response:
     settings = perch().settings
     with perch().database.read() as connection:
         ready = bool(settings["PERCH_ADMIN_PASSWORD"]) or passwords.is_set(connection)
-    provider = urlsplit(settings["PERCH_OIDC_ISSUER"]).netloc
     response = page(
         "sign_in.html", status, problem=problem, wanted=wanted_page(request.values.get("next", "")), ready=ready,
-        provider=provider, by_password=settings["PERCH_CONSOLE_PASSWORD"],
+        provider=provider_host(), by_password=settings["PERCH_CONSOLE_PASSWORD"], wrong=status in (401, 429),
     )  # fmt: skip
     guard.remember_visit(response)
     return response
-
-
-def wanted_page(path: str) -> str:
-    """Return the path of the wanted page, or of the overview if the path could lead to another site."""
-    ours = path.startswith("/console/") and path.isprintable() and "\\" not in path and "//" not in path
-    return path if ours else url_for("console.overview")

@@ -52,9 +52,26 @@ def redirect_to(endpoint: str, message: str = "", tone: str = "good", **values: 
     """Redirect the browser to another page after a form, with a notice for that page in a cookie."""
     response = redirect(url_for(f"console.{endpoint}", **values), 303)
     if message:
-        notice = json.dumps([tone, message[:600]]).encode()
-        set_cookie(response, NOTICE, base64.urlsafe_b64encode(notice).decode(), NOTICE_SECONDS)
+        leave_notice(response, message, tone)
     return response
+
+
+def leave_notice(response: Response, message: str, tone: str = "good") -> None:
+    """Leave a notice for the next page in a cookie."""
+    notice = json.dumps([tone, message[:600]]).encode()
+    set_cookie(response, NOTICE, base64.urlsafe_b64encode(notice).decode(), NOTICE_SECONDS)
+
+
+def provider_host() -> str:
+    """Return the host of the OpenID provider, "" for none."""
+    issuer: str = perch().settings["PERCH_OIDC_ISSUER"]
+    return urlsplit(issuer).netloc
+
+
+def wanted_page(path: str) -> str:
+    """Return the path of the wanted page, or of the overview if the path could lead to another site."""
+    ours = path.startswith("/console/") and path.isprintable() and "\\" not in path and "//" not in path
+    return path if ours else url_for("console.overview")
 
 
 def mac(purpose: str, text: str) -> str:

@@ -31,7 +31,7 @@ def person_of(settings: Settings, claims: Mapping[str, Any]) -> str:
     if claim == EMAIL and not trusted and claims.get("email_verified") is not True:
         raise Forbidden(
             f"The provider does not say that {value} is a verified address (email_verified: true). Verify it there; "
-            "for a provider that never says so, such as Entra, set PERCH_OIDC_VERIFIED=issuer."
+            "for a provider that never says so, such as Okta and Entra, set PERCH_OIDC_VERIFIED=issuer."
         )
     return value
 
@@ -48,10 +48,10 @@ def refusal(connection: Connection, settings: Settings, person: str) -> str:
         return ""
     slugs = {each.removeprefix(ROLE) for each in admins if each.startswith(ROLE)}
     if not slugs:
-        return f"The claim '{claim}' says {person}, who is none of the {len(names)} in PERCH_OIDC_ADMINS."
+        return f"The claim '{claim}' says {person}, whom PERCH_OIDC_ADMINS does not list."
     if row is None:
-        attribute = "externalId" if claim == SUB else "userName"
-        return f"The claim '{claim}' says {person}, which is the {attribute} of nobody in Perch."
+        whose = "externalId of nobody or of several people" if claim == SUB else "userName of nobody"
+        return f"The claim '{claim}' says {person}, which is the {whose} in Perch."
     held = {reason.role for reason in effective_roles.held_roles(connection, [row.seq])[row.seq]}
     if held & slugs:
         return ""

@@ -1,4 +1,4 @@
-"""The public keys of issuers of assertions, from their discovery documents (OpenID Connect Discovery 1.0 section 4)."""
+"""Public keys of issuers of signed JWTs, from their discovery documents (OpenID Connect Discovery 1.0 section 4)."""
 
 import http.client
 import ipaddress
@@ -15,8 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from schemas.errors import InvalidValue
 
-# Bytes of a document; seconds for one, between two tries to fetch, and after which keys are fetched again.
-MOST_BYTES, SECONDS, BETWEEN, KEPT = 256 * 1024, 5.0, 60.0, 3600.0
+# Bytes of a document; seconds for one, between two tries to fetch, and after which it is fetched again.
+MOST_BYTES, SECONDS, BETWEEN, KEPT = 256 * 1024, 5.0, 60.0, 600.0
 WELL_KNOWN = "/.well-known/openid-configuration"
 UNREADABLE = (OSError, http.client.HTTPException, ValueError, RecursionError, InvalidValue)
 log = logging.getLogger("perch")
@@ -75,7 +75,7 @@ def key_set(issuer: str, fits: Callable[[dict[str, Any]], bool]) -> dict[str, An
             try:
                 cached.keys, cached.fetched = _fetch_keys(issuer), now
             except UNREADABLE as error:
-                log.warning("The keys of an issuer of assertions cannot be fetched: %s", type(error).__name__)
+                log.warning("The keys of an issuer of signed JWTs cannot be fetched: %s", type(error).__name__)
         return cached.keys
 
 

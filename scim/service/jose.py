@@ -1,13 +1,12 @@
-"""Client assertions: signed JWTs (RFC 7523 section 2.2) checked against the trusts of a client.
+"""Signed JWTs (RFC 7519): id_tokens of the sign-in provider, and assertions of clients (RFC 7523 section 2.2).
 
-joserfc is imported in the function that uses it: with cryptography it takes 4 MiB, and few workers ever see an
-assertion.
+joserfc is imported in the function that uses it: with cryptography it takes 4 MiB, and few workers ever see a JWT.
 """
 
 import base64
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -26,8 +25,8 @@ MOST_KEYS, SHORTEST_RSA, MOST_JTI = 50, 2048, 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Assertion:
-    """An assertion as it was sent, not verified: its text, `alg` and `kid` of its header, and its claims."""
+class SignedJwt:
+    """A JWT as it was sent, not verified: its text, `alg` and `kid` of its header, and its claims."""
 
     text: str
     alg: str
@@ -35,8 +34,8 @@ class Assertion:
     claims: dict[str, Any]
 
 
-def read_assertion(text: str) -> Assertion | None:
-    """Return what an assertion says, None when it is no JWS in compact form (RFC 7515 section 7.1)."""
+def read_jwt(text: str) -> SignedJwt | None:
+    """Return what a JWT says, None when it is no JWS in compact form (RFC 7515 section 7.1)."""
     try:
         head, body, _ = text.split(".")
         header, claims = _decoded(head), _decoded(body)
@@ -45,7 +44,7 @@ def read_assertion(text: str) -> Assertion | None:
     alg, kid = header.get("alg"), header.get("kid")
     if alg not in ALGORITHMS or not isinstance(kid, str | None) or "crit" in header:
         return None
-    return Assertion(text, alg, kid, claims)
+    return SignedJwt(text, alg, kid, claims)
 
 
 def _decoded(part: str) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _decoded(part: str) -> dict[str, Any]:
 
 
 def verify(
-    assertion: Assertion, client: str, trusts: Sequence[Credential], own_audiences: Sequence[str]
+    assertion: SignedJwt, client: str, trusts: Sequence[Credential], own_audiences: Sequence[str]
 ) -> tuple[Credential, tuple[str, float] | None] | None:
     """Return the trust that an assertion fulfils, with its `jti` and the time until which that must not come again.
 
@@ -92,31 +91,32 @@ def is_time(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _signed(assertion: Assertion, trust: Credential) -> bool:
-    """Tell whether one of a trust's keys signed an assertion; an issuer's keys are fetched for an unknown `kid`."""
-    if trust.jwks is not None:
-        return any(_verifies(assertion, key) for key in _fitting(assertion, json.loads(trust.jwks)))
-
-    def fits(key_set: dict[str, Any]) -> bool:
-        return next(_fitting(assertion, key_set), None) is not None
-
-    key_set = issuers.key_set(trust.issuer or "", fits)
-    return any(_verifies(assertion, key) for key in _fitting(assertion, key_set))
+def _signed(assertion: SignedJwt, trust: Credential) -> bool:
+    own = trust.jwks is not None
+    return is_signed(assertion, json.loads(trust.jwks or "") if own else issuer_keys(assertion, trust.issuer or ""))
 
 
-def _fitting(assertion: Assertion, key_set: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the keys that may have signed an assertion: of its `kid`, if it has one, and of the algorithm's type."""
-    for key in issuers.keys_of(key_set)[:MOST_KEYS]:
-        if (
-            key.get("kty") == ALGORITHMS[assertion.alg]
-            and (assertion.kid is None or key.get("kid") in (assertion.kid, None))
-            and key.get("use", "sig") == "sig"
-            and key.get("alg", assertion.alg) == assertion.alg
-        ):
-            yield key
+def issuer_keys(token: SignedJwt, issuer: str) -> dict[str, Any]:
+    """Return the JWK Set of an issuer, {} when it cannot be read; it is fetched again when no key fits the token."""
+    return issuers.key_set(issuer, lambda found: any(_fits(token, key) for key in issuers.keys_of(found)))
 
 
-def _verifies(assertion: Assertion, jwk: dict[str, Any]) -> bool:
+def is_signed(token: SignedJwt, key_set: dict[str, Any]) -> bool:
+    """Tell whether one of the first 50 keys of a JWK Set signed a token."""
+    return any(_fits(token, key) and _verifies(token, key) for key in issuers.keys_of(key_set)[:MOST_KEYS])
+
+
+def _fits(token: SignedJwt, key: dict[str, Any]) -> bool:
+    """Tell whether a key may have signed a token: of its `kid`, if both have one, and of the algorithm's type."""
+    return (
+        key.get("kty") == ALGORITHMS[token.alg]
+        and (token.kid is None or key.get("kid") in (token.kid, None))
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", token.alg) == token.alg
+    )
+
+
+def _verifies(token: SignedJwt, jwk: dict[str, Any]) -> bool:
     from joserfc import jws
     from joserfc.jwk import ECKey, RSAKey
 
@@ -124,7 +124,7 @@ def _verifies(assertion: Assertion, jwk: dict[str, Any]) -> bool:
         key = (RSAKey if jwk["kty"] == "RSA" else ECKey).import_key(_public(jwk))
         if isinstance(key, RSAKey) and key.public_key.key_size < SHORTEST_RSA:
             return False
-        jws.deserialize_compact(assertion.text, key, algorithms=[assertion.alg])
+        jws.deserialize_compact(token.text, key, algorithms=[token.alg])
     except Exception:
         # Keys and texts of others: joserfc and cryptography raise errors of many kinds.
         return False

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from schemas.errors import Forbidden, Unavailable
 from scim.service import issuers
-from scim.service.jose import ALGORITHMS, LEEWAY, is_time
+from scim.service.jose import ALGORITHMS, LEEWAY, SHORTEST_RSA, is_signed, is_time, issuer_keys, read_jwt
 from scim.settings import Settings
 
 SCOPE = "openid email profile"
-# Seconds: of a request to the provider, of cached metadata, between two looks for a new key.
-TIMEOUT, KEPT, LOOK_AGAIN = 5.0, 600.0, 60.0
+# Seconds of a request to the provider.
+TIMEOUT = 5.0
 
 Claims = Mapping[str, Any]
 
@@ -32,23 +32,27 @@ class Request(NamedTuple):
 
 
 class OpenIdProvider:
-    """The provider of PERCH_OIDC_ISSUER, with its metadata and keys as they were read last."""
+    """The provider of PERCH_OIDC_ISSUER, with its metadata as they were read last."""
 
     def __init__(self, settings: Settings) -> None:
         self.issuer: str = settings["PERCH_OIDC_ISSUER"]
         self.client: str = settings["PERCH_OIDC_CLIENT_ID"]
         self._secret: str = settings["PERCH_OIDC_CLIENT_SECRET"]
         self._metadata: dict[str, Any] = {}
-        self._keys: list[dict[str, Any]] = []
-        self._metadata_read = self._keys_read = float("-inf")
+        self._metadata_read = float("-inf")
 
     def metadata(self) -> dict[str, Any]:
         """Return the provider's metadata (OpenID Connect Discovery 1.0 section 4).
 
         :raises Unavailable: saying why the provider cannot be used.
         """
-        if time.monotonic() - self._metadata_read > KEPT:
-            found = _read_json(self.issuer.removesuffix("/") + issuers.WELL_KNOWN)
+        if time.monotonic() - self._metadata_read > issuers.KEPT:
+            url = self.issuer.rstrip("/") + issuers.WELL_KNOWN
+            try:
+                found = issuers.read_json(url)
+            except issuers.UNREADABLE as error:
+                reason = (isinstance(error, OSError) and error.strerror) or error
+                raise Unavailable(f"The provider of PERCH_OIDC_ISSUER cannot be used: {url}: {reason}.") from None
             if found.get("issuer") != self.issuer:
                 named = str(found.get("issuer"))[:200]
                 raise Unavailable(f"PERCH_OIDC_ISSUER is {self.issuer}, but the provider calls itself {named}.")
@@ -57,6 +61,11 @@ class OpenIdProvider:
                     raise Unavailable(f"The provider's metadata lack {name}.")
             self._metadata, self._metadata_read = found, time.monotonic()
         return self._metadata
+
+    def is_named(self, issuer: str | None) -> bool:
+        """Tell whether an answer is from this provider; one that names itself in all answers must do so (RFC 9207)."""
+        always = self.metadata().get("authorization_response_iss_parameter_supported")
+        return issuer == self.issuer or (issuer is None and always is not True)
 
     def request(self, redirect: str, max_age: int | None = None) -> Request:
         """Return a request for a person's sign-in, of at most `max_age` seconds ago (RFC 7636, S256).
@@ -104,32 +113,16 @@ class OpenIdProvider:
 
     def _signed(self, text: str) -> Claims:
         """Return the claims of an id_token, after checking its signature."""
-        from joserfc import jws, jwt
-        from joserfc.errors import JoseError
-        from joserfc.jwk import JWKRegistry
-
-        try:
-            kid = jws.extract_compact(text.encode()).headers().get("kid")
-            for key in self._candidates(kid):
-                try:
-                    return jwt.decode(text, JWKRegistry.import_key(key), algorithms=list(ALGORITHMS)).claims
-                except (JoseError, ValueError, TypeError):
-                    continue
-        except (JoseError, ValueError, TypeError):
-            pass
-        raise Forbidden(
-            f"The id_token is not signed by {self.issuer} with one of {', '.join(ALGORITHMS)}; Perch takes no other."
-        )
-
-    def _candidates(self, kid: Any) -> list[dict[str, Any]]:
-        """Return the keys with an id, all if the token names none; an unknown id is looked for once a minute."""
-        now = time.monotonic()
-        found = [key for key in self._keys if kid in (None, key.get("kid"))]
-        if now - self._keys_read > (LOOK_AGAIN if not found else KEPT):
-            self._keys = issuers.keys_of(_read_json(self.metadata()["jwks_uri"]))
-            self._keys_read = now
-            found = [key for key in self._keys if kid in (None, key.get("kid"))]
-        return found
+        token = read_jwt(text)
+        keys = issuer_keys(token, self.issuer) if token else {}
+        if token and not keys:
+            raise Unavailable(f"The provider's keys cannot be read: {self.metadata()['jwks_uri']}.")
+        if token is None or not is_signed(token, keys):
+            raise Forbidden(
+                f"The id_token is not signed by a key of {self.issuer} that Perch accepts. Choose "
+                f"{' or '.join(ALGORITHMS)} for this client in the provider; RSA keys need {SHORTEST_RSA} bits."
+            )
+        return token.claims
 
     def _check(self, claims: Claims, nonce: str) -> None:
         """Check an id_token's claims (OpenID Connect Core 1.0 section 3.1.3.7)."""
@@ -160,14 +153,3 @@ def signed_in_at(claims: Claims) -> float:
 def signed_in_since(claims: Claims, seconds: int) -> bool:
     """Tell whether the provider says that the person signed in within the last seconds (`auth_time`)."""
     return -LEEWAY <= time.time() - signed_in_at(claims) <= seconds + LEEWAY
-
-
-def _read_json(url: str) -> dict[str, Any]:
-    """Return a JSON object of the provider; redirects are not followed.
-
-    :raises Unavailable: naming the URL.
-    """
-    try:
-        return issuers.read_json(url)
-    except issuers.UNREADABLE as error:
-        raise Unavailable(f"The sign-in provider cannot be used: {url}: {error}.") from None

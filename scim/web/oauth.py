@@ -157,7 +157,7 @@ def _basic() -> tuple[str, str] | None:
 
 
 def _by_assertion(form: dict[str, str], client: str, text: str) -> Found:
-    assertion = jose.read_assertion(text)
+    assertion = jose.read_jwt(text)
     if assertion is None or form.get("client_assertion_type") != ASSERTION_TYPE:
         raise InvalidClient()
     # A client that signs for itself need not be named twice (RFC 7521 section 4.2).

@@ -119,6 +119,13 @@ def test_a_short_password_stops_the_start_and_is_not_shown(password: str, tmp_pa
         assert password.strip() == "" or password not in result.stderr.replace("Perch", "").split()
 
 
+def test_a_closed_password_without_a_provider_stops_the_start(tmp_path: Path) -> None:
+    result = run("-m gunicorn app:app --bind 127.0.0.1:0", tmp_path, PERCH_CONSOLE_PASSWORD="off")
+    assert result.returncode == 4
+    assert "perch: PERCH_CONSOLE_PASSWORD=off closes the console unless PERCH_OIDC_ISSUER, " in result.stderr
+    assert not (tmp_path / "perch.db").exists()
+
+
 @pytest.mark.parametrize("password", ["twelve chars", "zw\u00f6lf Zeiche\u2713"])
 def test_a_password_of_twelve_characters_is_accepted(password: str) -> None:
     assert read_settings({"PERCH_ADMIN_PASSWORD": password})["PERCH_ADMIN_PASSWORD"] == password

@@ -8,15 +8,17 @@ import requests
 from tests.bench.servers import children, pss
 from tests.conftest import MakeServer
 from tests.support.console import PASSWORD
+from tests.support.openid import OpenIdProvider
 from tests.support.receiver import Receiver
 from tests.support.server import PerchServer
 
 MOST_MIB, MOST_SECONDS = 40.0, 1.0
 TOKENS = {"joserfc", "cryptography"}
+OPENID = {"authlib"}
 WEBHOOKS = {"standardwebhooks"}
 HTTP_CLIENT = {"requests", "urllib3"}
 COMMANDS = {"scim.cli.common", "scim.service.doctor"}
-HEAVY = TOKENS | WEBHOOKS | HTTP_CLIENT | COMMANDS
+HEAVY = TOKENS | OPENID | WEBHOOKS | HTTP_CLIENT | COMMANDS
 
 
 def test_a_worker_takes_at_most_40_mib_before_its_first_request(make_server: MakeServer) -> None:
@@ -59,6 +61,20 @@ def test_a_worker_loads_heavy_libraries_when_a_request_needs_them(make_server: M
     receiver.stop()
     poll(server)
     assert heavy(server) == HTTP_CLIENT | WEBHOOKS | TOKENS
+
+
+def test_the_first_sign_in_with_a_provider_loads_what_it_needs(make_server: MakeServer) -> None:
+    provider = OpenIdProvider()
+    server = make_server(1, provider.settings)
+    server.application = "tests.support.loaded:app"
+    server.start()
+    assert server.client(key=server.key).get("/Users").status == 200
+    assert requests.get(f"{server.origin}/console/sign-in", timeout=30).ok
+    assert heavy(server) == set()
+    answer = requests.get(f"{server.origin}/console/oidc", timeout=30, allow_redirects=False)
+    assert answer.headers["Location"].startswith(f"{provider.issuer}/authorize?")
+    assert heavy(server) == OPENID | HTTP_CLIENT | TOKENS
+    provider.stop()
 
 
 def test_a_key_set_loads_what_tokens_need(make_server: MakeServer) -> None:

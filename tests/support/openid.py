@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,15 +17,22 @@ from joserfc.jwk import ECKey, RSAKey
 CLIENT, SECRET = "perch-console", "the secret of the client"
 
 
+@cache
+def _rsa_key() -> RSAKey:
+    """Return one key for all providers of a process, since making one takes long."""
+    return RSAKey.generate_key(2048, {"kid": "k1"})
+
+
 class OpenIdProvider:
-    """Answers discovery, keys and codes; `spoil` changes the claims, `sign` makes the id_token of them."""
+    """Answers discovery, `keys` and codes; `spoil` changes the claims, `sign` makes the id_token of them."""
 
     def __init__(self) -> None:
-        self.key: RSAKey | ECKey = RSAKey.generate_key(2048, {"kid": "k1"})
+        self.key: RSAKey | ECKey = _rsa_key()
         self.claims: dict[str, Any] = {"sub": "00u1", "email": "ada@example.com", "email_verified": True}
         self.spoil: Callable[[dict[str, Any]], object] = lambda claims: None
         self.sign: Callable[[dict[str, Any]], str] = self.signed
         self.metadata: dict[str, Any] = {}
+        self.keys: Callable[[], Any] = lambda: {"keys": [self.key.as_dict(private=False)]}
         self.asked: dict[str, str] = {}
         self.reads: list[str] = []
         self.codes: dict[str, dict[str, str]] = {}
@@ -76,7 +84,7 @@ class OpenIdProvider:
             }  # fmt: skip
             return int(found.pop("status", 200)), found
         if path == "/keys":
-            return 200, {"keys": [self.key.as_dict(private=False)]}
+            return 200, self.keys()
         return 404, {}
 
     def authorize(self, url: str) -> tuple[str, str]:
