@@ -63,6 +63,11 @@ def member(identifier: str, display: str) -> dict[str, str]:
     return {"value": identifier, "display": display}
 
 
+def operation(op: str, path: str, value: Any) -> Document:
+    """Return one operation of a PatchOp."""
+    return {"op": op, "path": path, "value": value}
+
+
 def patch(*operations: Mapping[str, Any]) -> Document:
     """Return a PatchOp (RFC 7644 section 3.5.2)."""
     return {"schemas": [PATCH_OP], "Operations": list(operations)}

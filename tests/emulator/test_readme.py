@@ -74,8 +74,8 @@ def imported_modules(file: Path) -> set[str]:
     return {*direct, *(name for names in listed for name in names.split(", "))}
 
 
-def test_the_example_is_a_check() -> None:
-    example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_an_example_is_a_check(example: str) -> None:
     assert example in (ROOM / "checks" / "assign.py").read_text(encoding="utf-8")
 
 

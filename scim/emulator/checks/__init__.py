@@ -5,7 +5,7 @@ from scim.emulator.checks import (
     connector,
     discovery,
     errors,
-    gallery_requests,
+    gallery,
     groups,
     imports,
     interop,
@@ -31,5 +31,5 @@ STEPS = (
     imports.STEP,
     errors.STEP,
 )
-ENTRA_STEPS = (limits.CONNECTION, gallery_requests.STEP, validator.STEP, validator.PREVIEW, limits.STEP)
+ENTRA_STEPS = (limits.CONNECTION, gallery.STEP, validator.STEP, validator.PREVIEW, limits.STEP)
 PROFILES = {"interop": (interop.STEP,), "ipsie": (interop.STEP, ipsie.STEP)}

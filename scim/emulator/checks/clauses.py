@@ -1,46 +1,48 @@
-"""What the checks of the profiles share: how a clause becomes a row, and what several rows read."""
+"""A profile of SCIM as a step: each of its clauses is a check, and some cannot be judged from outside."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from scim.emulator import expect
 from scim.emulator.bodies import Document
+from scim.emulator.checks.common import discovered
 from scim.emulator.client import Reply
-from scim.emulator.runner import CheckFailed, CheckFunction, CheckStep, NotJudged, TestRun
-
-Register = Callable[[CheckFunction], CheckFunction]
+from scim.emulator.runner import AnyCheck, CheckStep, NotJudged, TestRun
 
 
-def clause(
-    step: CheckStep, draft: str, number: str, name: str, title: str, expected: str, otherwise: str, should: bool = False
-) -> Register:
-    """Return a decorator for one clause: a MUST, or a SHOULD, whose failure is a warning."""
-    level = "SHOULD" if should else "MUST"
-    source = f"{draft} section {number}: {level}."
-    return step.check(f"{number} {title}", expected, otherwise, source, warning=should, name=f"{number}-{name}")
+@dataclass(slots=True)
+class Profile(CheckStep):
+    """The clauses of a draft, by its numbers of sections."""
 
+    draft: str = ""
 
-def not_judged(step: CheckStep, draft: str, number: str, name: str, title: str, reason: str) -> None:
-    """Add a clause of which nobody can tell from outside whether it is kept."""
+    def must(
+        self, number: str, name: str, title: str, expected: str, otherwise: str, *, level: str = "MUST", **options: Any
+    ) -> Callable[[AnyCheck], AnyCheck]:
+        """Return a decorator for one clause; a failed SHOULD is a warning."""
+        texts = (f"{number} {title}", expected, otherwise, f"{self.draft} section {number}: {level}.")
+        return self.check(*texts, f"{number}-{name}", warning=level == "SHOULD", **options)
 
-    def tell(run: TestRun) -> None:
-        raise NotJudged(reason)
+    def should(self, *texts: str) -> Callable[[AnyCheck], AnyCheck]:
+        """Return a decorator for one clause whose failure is a warning."""
+        return self.must(*texts, level="SHOULD")
 
-    clause(step, draft, number, name, title, "", reason)(tell)
+    def unseen(self, number: str, name: str, title: str, reason: str) -> None:
+        """Add a clause of which nobody can tell from outside whether it is kept."""
+
+        def tell(run: TestRun) -> None:
+            raise NotJudged(reason)
+
+        self.must(number, name, title, "", reason)(tell)
 
 
 def config(run: TestRun) -> Document:
     """Return the ServiceProviderConfig."""
-    return expect.document(run.cached("config", lambda: run.get("/ServiceProviderConfig")), 200)
+    return expect.document(discovered(run, "/ServiceProviderConfig"), 200)
 
 
 def refused(reply: Reply, status: int, scim_type: str) -> None:
     """Expect a SCIM error with a scimType."""
-    if reply.ok:
-        raise CheckFailed(f"{reply.status}: it was accepted")
-    expect.error(reply, status)
-    expect.values(expect.document(reply), {"scimType": scim_type})
-
-
-def resource_types(run: TestRun) -> list[Document]:
-    """Return the resource types."""
-    return expect.resources(run.cached("types", lambda: run.get("/ResourceTypes")))
+    expect.that(not reply.ok, f"{reply.status}: it was accepted")
+    expect.error(reply, status, scim_type)

@@ -2,10 +2,12 @@
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
+from scim.emulator.checks.common import read
 from scim.emulator.client import Reply
-from scim.emulator.runner import CheckFailed, CheckStep, TestRun, created_id
+from scim.emulator.runner import CheckStep, TestRun, created_id, shared
 
 STEP = CheckStep("suite", "Okta's public suite")
+row, check = STEP.row, STEP.check
 JSON_HEADERS = {
     "Content-Type": "application/json",
     "Accept": "application/scim+json; charset=utf-8",
@@ -17,151 +19,99 @@ SUITE = "Fact: a step of Okta's public suite"
 
 
 def suite_user(run: TestRun) -> Document:
-    """Return the user that the suite creates."""
     return bodies.smallest_user(run.user_name("suite"), "Åda", "Suite-O'Test")
 
 
+@shared
 def created(run: TestRun) -> Reply:
-    """Return the reply to the POST of the suite's user."""
-    return run.cached("suite user", lambda: run.send("POST", "/Users", body=suite_user(run), headers=JSON_HEADERS))
+    return run.post("/Users", suite_user(run), JSON_HEADERS)
 
 
 def suite_user_id(run: TestRun) -> str:
-    """Return the id of the suite's user."""
     return created_id(created(run), "the suite's POST")
 
 
 def name_in_capitals(run: TestRun) -> str:
-    """Return the filter for the suite's user with the userName in capitals."""
     return f'userName eq "{run.user_name("suite").upper()}"'
 
 
-@STEP.check(
-    "POST as application/json creates a user", "201",
+@shared
+def with_wrong_key(run: TestRun) -> Reply:
+    return run.send("GET", "/Users", {"filter": name_in_capitals(run)}, headers={"Authorization": "non-token"})
+
+
+row("create", "POST as application/json creates a user", "201",
     "Create Users fails; the person stays unassigned, and Okta's task list shows the server's detail.",
     "RFC 7644 section 3.3: a created resource is answered with 201.",
-)  # fmt: skip
-def create(run: TestRun) -> None:
-    expect.status(created(run), 201)
+    lambda run: expect.status(created(run), 201))  # fmt: skip
 
 
-@STEP.check(
-    "the answer is the user", "id, userName, both names, active, core URN",
-    "Okta cannot link the person to the account; it creates the account again and gets a 409.",
-    f"{SUITE}; RFC 7644 section 3.3: the body holds the server's representation.",
-)  # fmt: skip
+@check("the answer is the user", "id, userName, both names, active, core URN",
+       "Okta cannot link the person to the account; it creates the account again and gets a 409.",
+       f"{SUITE}; RFC 7644 section 3.3: the body holds the server's representation.")  # fmt: skip
 def create_body(run: TestRun) -> None:
     found = expect.schema(created(run), bodies.USER)
     expect.values(found, {"userName": run.user_name("suite"), **NAMES, "active": True})
-    if not found.get("id"):
-        raise CheckFailed("no id")
+    expect.that(found.get("id"), "no id")
 
 
-@STEP.check(
-    "the user can be read", "200 with the same id and names",
-    "Okta believes that the account exists, but every later update fails.",
-    f"{SUITE}; RFC 7644 section 3.4.1.",
-)  # fmt: skip
-def read(run: TestRun) -> None:
+@check("the user can be read", "200 with the same id and names",
+       "Okta believes that the account exists, but every later update fails.",
+       f"{SUITE}; RFC 7644 section 3.4.1.", name="read")  # fmt: skip
+def read_user(run: TestRun) -> None:
     identifier, name = suite_user_id(run), run.user_name("suite")
-    found = expect.document(run.get(f"/Users/{identifier}"), 200)
-    expect.values(found, {"id": identifier, "userName": name, **NAMES, "active": True, "emails.0.value": name})
+    expected = {"id": identifier, "userName": name, **NAMES, "active": True, "emails.0.value": name}
+    expect.values(read(run, f"/Users/{identifier}"), expected)
 
 
-@STEP.check(
-    "the first user has all that an import needs", "id, userName, both names, active, an email",
-    "Okta's suite fails on its first step; an import cannot read people without names or email.",
-    f"{SUITE}: its first request expects these attributes of the first user listed.", warning=True,
-)  # fmt: skip
+@check("the first user has all that an import needs", "id, userName, both names, active, an email",
+       "Okta's suite fails on its first step; an import cannot read people without names or email.",
+       f"{SUITE}: its first request expects these attributes of the first user listed.",
+       warning=True, before=suite_user_id)  # fmt: skip
 def first_user(run: TestRun) -> None:
-    suite_user_id(run)
     found = expect.resources(run.get("/Users", count=1, startIndex=1))
-    if not found:
-        raise CheckFailed("nobody is listed")
+    expect.that(found, "nobody is listed")
     expect.importable(found[0])
 
 
-@STEP.check(
-    "POST of the same user is refused", "409",
+row("duplicate", "POST of the same user is refused", "409",
     "Okta reads the answer as a new account: two people share one, or one person has two.",
     "RFC 7644 section 3.3: a conflict is 409 with scimType uniqueness.",
-)  # fmt: skip
-def duplicate(run: TestRun) -> None:
-    suite_user_id(run)
-    expect.status(run.send("POST", "/Users", body=suite_user(run), headers=JSON_HEADERS), 409)
-
-
-@STEP.check(
-    "the 409 is a SCIM error", "Error message, status \"409\" as text, detail",
+    lambda run: expect.status(run.post("/Users", suite_user(run), JSON_HEADERS), 409),
+    before=suite_user_id)  # fmt: skip
+row("duplicate_error", "the 409 is a SCIM error", 'Error message, status "409" as text, detail',
     "The administrator sees an empty error and cannot tell which account has the name.",
     "RFC 7644 section 3.12: status is the HTTP status code as a JSON string.",
-)  # fmt: skip
-def duplicate_error(run: TestRun) -> str:
-    suite_user_id(run)
-    return f"409 {expect.error(run.send('POST', '/Users', body=suite_user(run)), 409)}"
-
-
-@STEP.check(
-    "an unknown userName is an empty list", "200, totalResults 0",
+    lambda run: f"409 {expect.error(run.post('/Users', suite_user(run)), 409)['detail']}",
+    before=suite_user_id)  # fmt: skip
+row("unknown_name", "an unknown userName is an empty list", "200, totalResults 0",
     "Okta reads an error as a broken connection and creates nobody.", f"{SUITE}; RFC 7644 section 3.4.2.",
+    lambda run: expect.empty_list(run.get("/Users", filter=f'userName eq "{run.user_name("never").lower()}"')),
 )  # fmt: skip
-def unknown_name(run: TestRun) -> None:
-    expect.empty_list(run.get("/Users", filter=f'userName eq "{run.user_name("never").lower()}"'))
-
-
-@STEP.check(
-    "a userName in capitals is found", "exactly 1 result",
+row("capitals", "a userName in capitals is found", "exactly 1 result",
     "Okta creates a second account for a person whose address is written in another case.",
     f"{SUITE}; RFC 7643 section 8.7.1: userName is not caseExact.",
-)  # fmt: skip
-def capitals(run: TestRun) -> None:
-    identifier = suite_user_id(run)
-    expect.only(run.get("/Users", filter=name_in_capitals(run)), identifier)
-
-
-@STEP.check(
-    "groups are listed without startIndex and count", "200, Resources is an array", "Import Groups fails.",
+    lambda run: expect.only(suite_user_id(run), run.get("/Users", filter=name_in_capitals(run))))  # fmt: skip
+row("groups_plain", "groups are listed without startIndex and count", "200, Resources is an array",
+    "Import Groups fails.",
     f"{SUITE}; RFC 7644 section 3.4.2.4: without count the server chooses the size of the page.",
-)  # fmt: skip
-def groups_plain(run: TestRun) -> None:
-    expect.resources(run.get("/Groups"))
-
-
-@STEP.check(
-    "a wrong key is refused", "401",
+    lambda run: expect.resources(run.get("/Groups")))  # fmt: skip
+row("wrong_key", "a wrong key is refused", "401",
     "Okta's suite fails; anybody who knows the URL can read and change the directory.",
     "RFC 7644 section 2 and RFC 7235 section 3.1: 401 without valid credentials.",
-)  # fmt: skip
-def wrong_key(run: TestRun) -> None:
-    expect.status(_with_wrong_key(run), 401)
-
-
-@STEP.check(
-    "the 401 is a SCIM error", "Error message, status \"401\" as text, detail",
+    lambda run: expect.status(with_wrong_key(run), 401))  # fmt: skip
+row("wrong_key_error", "the 401 is a SCIM error", 'Error message, status "401" as text, detail',
     "Okta shows 'Error authenticating' without a cause.", f"{SUITE}; RFC 7644 section 3.12.",
-)  # fmt: skip
-def wrong_key_error(run: TestRun) -> None:
-    expect.error(_with_wrong_key(run), 401)
-
-
-def _with_wrong_key(run: TestRun) -> Reply:
-    query, headers = {"filter": name_in_capitals(run)}, {"Authorization": "non-token"}
-    return run.cached("wrong key", lambda: run.send("GET", "/Users", query=query, headers=headers))
-
-
-@STEP.check(
-    "an unknown id is 404", "Error message, status \"404\" as text, detail",
+    lambda run: expect.error(with_wrong_key(run), 401))  # fmt: skip
+row("unknown_id", "an unknown id is 404", 'Error message, status "404" as text, detail',
     "Okta reads the failure as a broken server and retries instead of creating the person again.",
     "RFC 7644 section 3.12: a resource that does not exist is 404.",
-)  # fmt: skip
-def unknown_id(run: TestRun) -> None:
-    expect.error(run.get(f"/Users/{run.tag}-unknown"), 404)
+    lambda run: expect.error(run.get(f"/Users/{run.tag}-unknown"), 404))  # fmt: skip
 
 
-@STEP.check(
-    "a long id of digits is 404", "404 as a SCIM error",
-    "Okta's suite fails: the server reads the id as a number.", f"{SUITE}; RFC 7643 section 3.1: an id is opaque text.",
-)  # fmt: skip
+@check("a long id of digits is 404", "404 as a SCIM error",
+       "Okta's suite fails: the server reads the id as a number.",
+       f"{SUITE}; RFC 7643 section 3.1: an id is opaque text.")  # fmt: skip
 def digits(run: TestRun) -> None:
     for identifier in LONG_IDS:
         expect.error(run.get(f"/Users/{identifier}"), 404)
