@@ -3,7 +3,8 @@
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
 from scim.emulator.client import Reply
-from scim.emulator.runner import TestRun, shared
+from scim.emulator.oauth import OAuthClient
+from scim.emulator.runner import CheckSkipped, TestRun, shared
 
 
 def read(run: TestRun, path: str) -> Document:
@@ -19,6 +20,25 @@ def read_user(run: TestRun, label: str) -> Document:
 def patch(run: TestRun, path: str, *changes: Document) -> Reply:
     """Send a PATCH and expect 200 or 204."""
     return expect.status(run.send("PATCH", path, body=bodies.patch(*changes)), 200, 204)
+
+
+def change(run: TestRun, path: str, *operations: Document, expected: Document | None = None) -> None:
+    """Patch a resource, and expect other values afterwards, or else those of the operations."""
+    patch(run, path, *operations)
+    written: Document = {}
+    for each in operations:
+        written |= {each["path"]: each.get("value")} if "path" in each else each["value"]
+    expect.values(read(run, path), expected or written)
+
+
+def oauth_client(run: TestRun, proof: str) -> OAuthClient:
+    """Return the client of OAuth with its "secret" or "assertion".
+
+    :raises CheckSkipped: when there is none.
+    """
+    if run.oauth is None or not getattr(run.oauth, proof):
+        raise CheckSkipped(f"needs --token-url, --client-id and --client-{proof}")
+    return run.oauth
 
 
 @shared

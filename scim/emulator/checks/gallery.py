@@ -7,7 +7,7 @@ from typing import Any
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import ENTERPRISE, GROUP, USER, Document
 from scim.emulator.checks import entra
-from scim.emulator.checks.common import attributes, discovered, patch, read, read_user
+from scim.emulator.checks.common import attributes, discovered, oauth_client, patch, read, read_user
 from scim.emulator.checks.entra import GROUP_TARGETS, TARGETS, at, flattened, person, same, updated_value
 from scim.emulator.client import Reply
 from scim.emulator.dialects import ENTRA
@@ -158,10 +158,9 @@ def delete_group(run: TestRun) -> None:
     expect.empty_list(run.find_group(run.group_name("deleted")))
 
 
-@test(11, "Group_Update_Add_Member_Test", "the person is a member", "Members do not arrive.",
-      "RFC 7644 section 3.5.2.1.", "create_group")  # fmt: skip
-def group_update_add_member(run: TestRun) -> str:
-    return write_members(run, group_of_members(run), "members", [run.user("member")], [])
+test(11, "Group_Update_Add_Member_Test", "the person is a member", "Members do not arrive.",
+     "RFC 7644 section 3.5.2.1.", "create_group")(
+    lambda run: write_members(run, group_of_members(run), "members", [run.user("member")], []))  # fmt: skip
 
 
 @test(12, "Group_Update_Remove_Member_Test", "that person is removed, others stay",
@@ -175,9 +174,9 @@ def group_update_remove_member(run: TestRun) -> str:
     return write_members(run, group, "members", [grace], [ada, grace])
 
 
-@test(13, "POD_Group_Test", "as test 8, with a member", QUARANTINE, "RFC 7643 section 4.2.", "group_update_add_member")
-def pod_group(run: TestRun) -> str:
-    return write_members(run, push(run, "demanded"), "demanded", [run.user("member")], [])
+test(13, "POD_Group_Test", "as test 8, with a member", QUARANTINE, "RFC 7643 section 4.2.", "group_update_add_member")(
+    lambda run: write_members(run, push(run, "demanded"), "demanded", [run.user("member")], [])
+)
 
 
 @test(14, "Restore_Group_Test", "found after it was deleted and pushed again", TWICE, "RFC 7644 section 3.6.",
@@ -268,23 +267,15 @@ def update_all(run: TestRun, path: str, core: str, targets: tuple[str, ...]) -> 
     return f"{len(values)} attributes"
 
 
-@test(18, "SCIM_User_Update_Test", "every attribute is replaced in one PATCH", STALE,
-      "RFC 7644 section 3.5.2.3; the test writes upd-… even to e-mail addresses.",
-      "create_user", "update_user")  # fmt: skip
-def scim_user_update(run: TestRun) -> str:
-    return update_all(run, run.user_path("all", **person(run, "all")), USER, TARGETS)
-
-
-@test(19, "SCIM_Group_Create_Test", "200 or 201, an id, displayName as sent", QUARANTINE, "RFC 7644 section 3.3.",
-      "create_group")  # fmt: skip
-def scim_group_create(run: TestRun) -> None:
-    create(run, "/Groups", bodies.entra_group(run.group_name("posted")), "displayName")
-
-
-@test(20, "SCIM_Group_Update_Test", "every attribute is replaced in one PATCH", STALE, "RFC 7644 section 3.5.2.3.",
-      "create_group", "update_group")  # fmt: skip
-def scim_group_update(run: TestRun) -> str:
-    return update_all(run, run.group_path("all"), GROUP, GROUP_TARGETS)
+test(18, "SCIM_User_Update_Test", "every attribute is replaced in one PATCH", STALE,
+     "RFC 7644 section 3.5.2.3; the test writes upd-… even to e-mail addresses.", "create_user", "update_user")(
+    lambda run: update_all(run, run.user_path("all", **person(run, "all")), USER, TARGETS))  # fmt: skip
+test(19, "SCIM_Group_Create_Test", "200 or 201, an id, displayName as sent", QUARANTINE, "RFC 7644 section 3.3.",
+     "create_group")(
+    lambda run: create(run, "/Groups", bodies.entra_group(run.group_name("posted")), "displayName"))  # fmt: skip
+test(20, "SCIM_Group_Update_Test", "every attribute is replaced in one PATCH", STALE, "RFC 7644 section 3.5.2.3.",
+     "create_group", "update_group")(
+    lambda run: update_all(run, run.group_path("all"), GROUP, GROUP_TARGETS))  # fmt: skip
 
 
 def expect_token(run: TestRun, reply: Reply) -> str:
@@ -298,22 +289,14 @@ def expect_token(run: TestRun, reply: Reply) -> str:
     return f"a token for {minutes:g} minutes"
 
 
-@test(21, "Validate_Credentials_Test", "a token for 60 to 360 minutes, which works",
-      "Test Connection fails; since August 2026 the gallery takes no long-lived bearer token.",
-      "RFC 6749 section 4.4; client id and secret come in the body.")  # fmt: skip
-def validate_credentials(run: TestRun) -> str:
-    if run.oauth is None or not run.oauth.secret:
-        raise CheckSkipped("needs --token-url, --client-id and --client-secret")
-    return expect_token(run, run.oauth.token_by_secret())
-
-
-@test(22, "Federated_Identity_Test", "a token for 60 to 360 minutes, which works",
-      "Provisioning with a workload identity fails.",
-      "RFC 7523 section 2.2; without scope, and with a parameter baseAddress, which is ignored.")  # fmt: skip
-def federated_identity(run: TestRun) -> str:
-    if run.oauth is None or not run.oauth.assertion:
-        raise CheckSkipped("needs --token-url, --client-id and --client-assertion")
-    return expect_token(run, run.oauth.token_by_assertion())
+test(21, "Validate_Credentials_Test", "a token for 60 to 360 minutes, which works",
+     "Test Connection fails; since August 2026 the gallery takes no long-lived bearer token.",
+     "RFC 6749 section 4.4; client id and secret come in the body.")(
+    lambda run: expect_token(run, oauth_client(run, "secret").token_by_secret()))  # fmt: skip
+test(22, "Federated_Identity_Test", "a token for 60 to 360 minutes, which works",
+     "Provisioning with a workload identity fails.",
+     "RFC 7523 section 2.2; without scope, and with a parameter baseAddress, which is ignored.")(
+    lambda run: expect_token(run, oauth_client(run, "assertion").token_by_assertion()))  # fmt: skip
 
 
 def expect_pages(run: TestRun, endpoint: str, create: Callable[[str], str]) -> str:
