@@ -50,8 +50,9 @@ AnyCheck = TypeVar("AnyCheck", bound=CheckFunction)
 class Check:
     """One expectation: what is `expected`, what the provider does `otherwise`, and its `source`, an RFC or a fact.
 
-    The function returns what came as text, or else the status is shown, and raises CheckFailed or CheckSkipped. The
-    check is skipped after a failure of a check whose id is in `needs`, unless `before` raises CheckFailed already.
+    The functions run in order and raise CheckFailed or CheckSkipped; the last one returns what came as text, or else
+    the status is shown. The check is skipped after a failure of a check whose id is in `needs`, unless `before` raises
+    CheckFailed already.
     """
 
     id: str
@@ -59,7 +60,7 @@ class Check:
     expected: str
     otherwise: str
     source: str
-    function: CheckFunction
+    functions: Sequence[CheckFunction]
     dialects: Sequence[str] = OKTA_APPS
     warning: bool = False
     needs: Sequence[str] = ()
@@ -82,13 +83,13 @@ class CheckStep:
         expected: str,
         otherwise: str,
         source: str,
-        function: CheckFunction,
+        *functions: CheckFunction,
         dialect: str = "",
         **options: Any,
     ) -> None:
         """Add a check with the id `step.name`, for one dialect or all of the step; `options` are those of Check."""
         texts = (f"{self.name}.{name}", title, expected, otherwise, source)
-        self.checks.append(Check(*texts, function, (dialect,) if dialect else self.dialects, **options))
+        self.checks.append(Check(*texts, functions, (dialect,) if dialect else self.dialects, **options))
 
     def check(
         self, title: str, expected: str, otherwise: str, source: str, name: str = "", **options: Any
@@ -298,7 +299,7 @@ def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
         needed = next((name for name in check.needs if name in run.broken), None)
         if needed:
             raise CheckSkipped(f"needs {needed}, which did not pass")
-        came, outcome = check.function(run), PASSED
+        came, outcome = [function(run) for function in check.functions][-1], PASSED
         got = came if isinstance(came, str) else ""
     except CheckSkipped as skipped:
         got, outcome = str(skipped), NOT_JUDGED if isinstance(skipped, NotJudged) else SKIPPED

@@ -1,6 +1,9 @@
-"""The 25 tests of Microsoft for applications in Entra's gallery; 1 to 14 are the requests of provisioning cycles."""
+"""Entra: Test Connection, the 25 tests of its gallery, of which 1 to 14 play cycles, and its rate of requests."""
 
+import time
+import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +17,8 @@ from scim.emulator.dialects import ENTRA
 from scim.emulator.oauth import access_token, cause
 from scim.emulator.runner import AnyCheck, CheckFailed, CheckSkipped, CheckStep, CheckWarned, TestRun, shared
 
+CONNECTION = CheckStep("connection", "Entra: Test Connection", dialects=[ENTRA])
+LIMITS = CheckStep("limits", "Entra: rate of requests", dialects=[ENTRA])
 STEP = CheckStep("gallery", "Entra App Gallery: Microsoft's 25 tests", dialects=[ENTRA])
 QUARANTINE = "Each cycle tries again and fails; after many failures Entra puts the whole job into quarantine."
 STALE = "Entra believes that the change has arrived; the application keeps the old values."
@@ -24,6 +29,7 @@ NEVER_CLEARED = ("username", "active", "externalid", "manager", "id")
 WRITABLE = ("string", "integer", "dateTime", "boolean")
 # Values of these have a syntax that "upd-" and eight characters need not have.
 WITH_SYNTAX = ("emails", "phonenumbers", "preferredlanguage", 'addresses[type eq "work"].country')
+REQUESTS, SECONDS = 100, 4
 MANY, PAGE, MAX_PAGES = 11, 5, 10
 UNFAIR_COMMON = (
     ". Microsoft's own test is unfair here: externalId is a common attribute, which no schema has to list (RFC 7643 "
@@ -326,3 +332,30 @@ def scim_update_manager(run: TestRun) -> None:
     mapped_manager(run)
     for op, boss in (("Add", run.user("boss")), ("replace", run.user("boss2")), ("replace", "")):
         expect_manager(run, "managed too", op, boss)
+
+
+CONNECTION.row("test_connection", "a random userName is looked up", "200, totalResults 0, Resources: []",
+               "Test Connection fails; the credentials cannot be saved.",
+               "Fact: Entra asks for a random GUID; an error is none.",
+               lambda run: expect.empty_list(run.find_user(str(uuid.uuid4()))))  # fmt: skip
+
+
+@LIMITS.check("100 requests in 4 seconds", "neither 429 nor 5xx", "Provisioning is slower than the gallery asks.",
+            "Fact: the gallery asks for 25 requests per second and tenant without 429.")  # fmt: skip
+def rate(run: TestRun) -> str:
+    if run.throttled:
+        run.sleep(SECONDS)  # what came before counts against the server's limit
+    start = time.monotonic()
+
+    def send(number: int) -> Reply:
+        run.sleep(max(start + number * SECONDS / REQUESTS - time.monotonic(), 0))
+        return run.client.send("GET", "/Users", {"startIndex": 1, "count": 1})
+
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(send, range(REQUESTS)))
+    run.last = replies[0]
+    refused = [reply for reply in replies if reply.status == 429 or not 0 < reply.status < 500]
+    if refused:
+        run.last = refused[0]
+        raise CheckFailed(f"{len(refused)} of {REQUESTS}: {refused[0].status} {refused[0].detail}".strip())
+    return f"{REQUESTS} answers"

@@ -101,35 +101,38 @@ row("lookup", "the look-up finds the group", "exactly 1 result",
 row("put_own_name", "PUT with the group's own name", "200, never 409",
     ERROR_STATE + " Okta writes the name again right after the POST.",
     "RFC 7644 section 3.5.1: a resource does not conflict with itself.", lambda run: put(run, "push"),
-    CUSTOM)  # fmt: skip
+    dialect=CUSTOM)  # fmt: skip
 row("put_members", "PUT with members", "200, all of them are in the group", OUT_OF_STEP,
     "RFC 7643 section 4.2: a member's type is optional; RFC 7644 section 3.5.1.",
-    lambda run: put_each(run, people(run)), CUSTOM)  # fmt: skip
+    lambda run: put_each(run, people(run)), dialect=CUSTOM)  # fmt: skip
 row("put_fewer", "PUT with fewer members", "200, the others are removed", KEEPS_ACCESS,
     "RFC 7644 section 3.5.1: PUT replaces.", lambda run: put_each(run, people(run), people(run)[:1]),
-    CUSTOM)  # fmt: skip
+    dialect=CUSTOM)  # fmt: skip
 row("put_null", "members: null is accepted", "200, no members", ERROR_STATE,
-    "RFC 7643 section 2.5: null is unassigned.", lambda run: put_each(run, None), CUSTOM)  # fmt: skip
+    "RFC 7643 section 2.5: null is unassigned.", lambda run: put_each(run, None), dialect=CUSTOM)  # fmt: skip
 row("put_rename", "PUT with another name renames", "200, the new name", ERROR_STATE, "RFC 7644 section 3.5.1.",
-    expect_renamed, CUSTOM, before=lambda run: put(run, "renamed"))  # fmt: skip
+    lambda run: put(run, "renamed"), expect_renamed, dialect=CUSTOM)  # fmt: skip
 row("patch_rename", "PATCH with id and name renames", "200 or 204, the new name, the same id", ERROR_STATE,
     "RFC 7644 section 3.5.2.3; RFC 7643 section 3.1: id is readOnly and ignored in a value.",
-    expect_renamed, OIN, before=lambda run: patch(run, renaming(run)))  # fmt: skip
+    lambda run: patch(run, renaming(run)), expect_renamed, dialect=OIN)  # fmt: skip
 row("patch_add", "PATCH add adds members", "200 or 204, both are in the group", OUT_OF_STEP,
     "RFC 7644 section 3.5.2.1.",
-    lambda run: patch_members(run, add_members(people(run)[:2]), expected=people(run)[:2]), OIN,
-    before=lambda run: start_with(run, []))  # fmt: skip
+    lambda run: start_with(run, []),
+    lambda run: patch_members(run, add_members(people(run)[:2]), expected=people(run)[:2]), dialect=OIN)  # fmt: skip
 row("patch_add_more", "PATCH add keeps the other members", "200 or 204, three members", OUT_OF_STEP,
     "RFC 7644 section 3.5.2.1: add to a multi-valued attribute adds.",
-    lambda run: patch_members(run, renaming(run), add_members(people(run)[2:]), expected=people(run)), OIN,
-    before=lambda run: start_with(run, people(run)[:2]))  # fmt: skip
+    lambda run: start_with(run, people(run)[:2]),
+    lambda run: patch_members(run, renaming(run), add_members(people(run)[2:]), expected=people(run)),
+    dialect=OIN)  # fmt: skip
 row("patch_remove", "PATCH remove members[value eq id]", "200 or 204, this member is removed", KEEPS_ACCESS,
     "RFC 7644 section 3.5.2.2: a value path.",
-    lambda run: patch_members(run, remove_member(people(run)[0]["value"]), expected=people(run)[1:]), OIN,
-    before=lambda run: start_with(run, people(run)))  # fmt: skip
+    lambda run: start_with(run, people(run)),
+    lambda run: patch_members(run, remove_member(people(run)[0]["value"]), expected=people(run)[1:]),
+    dialect=OIN)  # fmt: skip
 row("patch_replace", "PATCH replace members", "200 or 204, exactly these", OUT_OF_STEP, "RFC 7644 section 3.5.2.3.",
-    lambda run: patch_members(run, replace_members(people(run)[1:2]), expected=people(run)[1:2]), OIN,
-    before=lambda run: start_with(run, people(run)))  # fmt: skip
+    lambda run: start_with(run, people(run)),
+    lambda run: patch_members(run, replace_members(people(run)[1:2]), expected=people(run)[1:2]),
+    dialect=OIN)  # fmt: skip
 
 
 @check("PATCH replace members without a path", "200 or 204, exactly these", OUT_OF_STEP,
@@ -159,7 +162,7 @@ row("unlink", "unlinking deletes the group", "204", "The group stays at the serv
     lambda run: expect.status(unlinked(run), 204))  # fmt: skip
 row("unlink_gone", "the deleted group is gone", "404 as a SCIM error", "Okta cannot push a group of that name again.",
     "RFC 7644 section 3.6: a deleted resource is 404.",
-    lambda run: expect.error(run.get(run.group_path("unlink")), 404), before=unlinked)  # fmt: skip
+    unlinked, lambda run: expect.error(run.get(run.group_path("unlink")), 404))  # fmt: skip
 
 
 @check("the members stay active", "200, not deactivated",

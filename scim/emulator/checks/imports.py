@@ -2,7 +2,7 @@
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
-from scim.emulator.checks.lifecycle import deactivated_id
+from scim.emulator.checks.users import deactivated_id
 from scim.emulator.client import Reply
 from scim.emulator.flows import PAGE
 from scim.emulator.runner import CheckFailed, CheckSkipped, CheckStep, TestRun, shared
@@ -87,7 +87,7 @@ def second_page(run: TestRun) -> str:
 
 row("same_page", "a page is the same when it is read again", "the same 100 in the same order", SKIPS_PEOPLE,
     "Fact: the order must be the same on all pages.",
-    lambda run: expect_same_order(page_ids(run, 1), page_ids(run, 1)), before=fill)  # fmt: skip
+    fill, lambda run: expect_same_order(page_ids(run, 1), page_ids(run, 1)))  # fmt: skip
 
 
 @check("overlapping pages have the same order", "51 to 100 of page 1 begin the page from 51",

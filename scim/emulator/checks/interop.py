@@ -7,8 +7,18 @@ from urllib.parse import urlsplit
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import USER, Document, operation
-from scim.emulator.checks.clauses import Profile, config, refused
-from scim.emulator.checks.common import attributes, change, discovered, patch, read, read_user, schemas
+from scim.emulator.checks.common import (
+    Profile,
+    attributes,
+    change,
+    config,
+    discovered,
+    patch,
+    read,
+    read_user,
+    refused,
+    schemas,
+)
 from scim.emulator.checks.entra import same
 from scim.emulator.client import Reply
 from scim.emulator.dialects import RFC

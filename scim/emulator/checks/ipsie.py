@@ -4,9 +4,18 @@ from urllib.parse import urlsplit
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import GROUP, USER, Document, operation
-from scim.emulator.checks import interop, limits
-from scim.emulator.checks.clauses import Profile, config
-from scim.emulator.checks.common import attributes, change, oauth_client, patch, read, read_user, schemas
+from scim.emulator.checks import gallery, interop
+from scim.emulator.checks.common import (
+    Profile,
+    attributes,
+    change,
+    config,
+    oauth_client,
+    patch,
+    read,
+    read_user,
+    schemas,
+)
 from scim.emulator.checks.entra import same
 from scim.emulator.client import ScimClient
 from scim.emulator.dialects import RFC
@@ -73,7 +82,7 @@ def interop_kept(run: TestRun) -> None:
 unseen("4.2", "local", "no local changes of users or groups", BY_OWNER)
 unseen("4.3", "limits", "rate limits with 429 and Retry-After", "only a burst would show it, and might lock others out")
 must("4.3", "rate", "25 requests per second", "neither 429 nor 5xx", "Provisioning is slower than the profile asks.")(
-    limits.rate
+    gallery.rate
 )
 
 

@@ -1,13 +1,13 @@
-"""The `roles` attribute, mapped in Okta as an array of strings whose values are role slugs."""
+"""Roles: the attribute `roles`, an array of slugs in Okta, and the discovery of entitlements."""
 
 from scim.emulator import bodies, expect
-from scim.emulator.checks.common import listed_roles, read_user
-from scim.emulator.checks.update import put
+from scim.emulator.checks.common import discovered, listed_roles, read_user
+from scim.emulator.checks.users import put
 from scim.emulator.client import Reply
 from scim.emulator.runner import CheckSkipped, CheckStep, TestRun, created_id, shared
 
-STEP = CheckStep("roles", "Map roles")
-row, check = STEP.row, STEP.check
+ROLES = CheckStep("roles", "Map roles")
+DISCOVERY = CheckStep("discovery", "Discover entitlements")
 WRONG_TYPE = "Okta refuses other types than its profile's: a string array needs strings ('Invalid value data type')."
 REFUSED = "Provisioning breaks for everybody as soon as the attribute is mapped."
 KEPT = "A person keeps a role that was withdrawn in Okta."
@@ -40,6 +40,7 @@ def expect_roles(run: TestRun, label: str, expected: list[str]) -> None:
     expect.that(sorted(held) == sorted(expected), f"roles is {found!r}")
 
 
+row, check = ROLES.row, ROLES.check
 row("strings", "POST with roles as strings", "201", REFUSED,
     "Fact: the attribute is a string array in Okta; objects need another mapping.",
     lambda run: expect.status(assigned(run), 201))  # fmt: skip
@@ -54,7 +55,7 @@ def strings_back(run: TestRun) -> None:
 
 
 row("assigned_role", "the role is assigned", "the role that was sent", "The person is created but cannot log in.",
-    "RFC 7644 section 3.3.", lambda run: expect_roles(run, "roles", slugs(run)[:1]), before=assigned_id)  # fmt: skip
+    "RFC 7644 section 3.3.", assigned_id, lambda run: expect_roles(run, "roles", slugs(run)[:1]))  # fmt: skip
 
 
 @check("PUT with the combined roles of two groups", "200, all of them are assigned",
@@ -99,3 +100,64 @@ row("primary", "roles as objects with primary", "200, the role is assigned",
 row("typed", "roles as objects with type", "200, the role is assigned",
     "Mappings such as `roles.^[type=='X'].value` fail.", "RFC 7643 section 2.4: value and type.",
     lambda run: assign_object(run, type=slugs(run)[0]))  # fmt: skip
+
+SCHEMAS = ("urn:okta:scim:schemas:core:1.0:Role", "urn:okta:scim:schemas:core:1.0:Entitlement")
+NONE_FOUND = "Entitlement management shows no roles to assign."
+
+
+def endpoints(run: TestRun) -> list[str]:
+    """Return the endpoints of roles and entitlements that the server names."""
+    reply = discovered(run, "/ResourceTypes")
+    if reply.status == 404:
+        raise CheckSkipped("the server has no /ResourceTypes, which only entitlement management needs")
+    found = [str(item.get("endpoint")) for item in expect.resources(reply) if item.get("schema") in SCHEMAS]
+    if not found:
+        raise CheckSkipped("the server offers no roles or entitlements for discovery")
+    return found
+
+
+@shared
+def first_page(run: TestRun) -> Reply:
+    """Return the first page of the first endpoint, of one resource."""
+    return run.get("/" + endpoints(run)[0].lstrip("/"), count=1, startIndex=1)
+
+
+def skip_if_empty(count: object) -> None:
+    if count == 0:
+        raise CheckSkipped("the server lists no roles")
+
+
+row, check = DISCOVERY.row, DISCOVERY.check
+row("resource_types", "resource types are listed", "200, Resources: [...]", NONE_FOUND,
+    "RFC 7644 section 4: /ResourceTypes.", lambda run: ", ".join(endpoints(run)))  # fmt: skip
+row("schemas", "schemas are listed", "200, Resources: [...]", NONE_FOUND, "RFC 7644 section 4: /Schemas.",
+    endpoints, lambda run: expect.resources(run.get("/Schemas")))  # fmt: skip
+
+
+@check("the roles are listed", "200, ListResponse with numbers and a role", NONE_FOUND,
+       "Fact: Okta's entitlement suite expects at least one.")  # fmt: skip
+def listed(run: TestRun) -> None:
+    reply = first_page(run)
+    expect.schema(reply, expect.LIST_RESPONSE)
+    total = expect.numbers(reply)["totalResults"]
+    if not expect.resources(reply):
+        skip_if_empty(total)
+        expect.that(False, "Resources is empty")
+
+
+@check("itemsPerPage is the size of the page", "1 for count=1",
+       "Okta skips roles or requests pages endlessly.", "Fact: Okta's entitlement suite; RFC 7644 section 3.4.2.4.",
+)  # fmt: skip
+def page_size(run: TestRun) -> None:
+    found = expect.document(first_page(run))
+    skip_if_empty(found.get("totalResults"))
+    expect.values(found, {"itemsPerPage": 1})
+
+
+@check("a role has id and displayName", "both as text", NONE_FOUND,
+       "Fact: Okta shows displayName and sends back the id.")  # fmt: skip
+def role(run: TestRun) -> None:
+    found = expect.resources(first_page(run))
+    skip_if_empty(len(found))
+    for name in ("id", "displayName"):
+        expect.that(isinstance(found[0].get(name), str) and found[0][name], f"{name} is {found[0].get(name)!r}")
