@@ -125,36 +125,31 @@ class Result:
         return self.outcome == PASSED
 
 
+@dataclass(eq=False)
 class TestRun:
     """One run against one server: the client, the resources that it created, and replies shared by several checks."""
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(
-        self,
-        client: ScimClient,
-        dialect: str = CUSTOM,
-        roles: Sequence[str] = (),
-        oauth: OAuthClient | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.client = client
-        self.dialect = dialect
-        self.provider = PROVIDERS[dialect]
-        self.flows = Flows(self, dialect)
-        self.oauth = oauth
-        self.sleep = sleep
-        self.throttled = False
-        self.refused_role: str | None = None
-        self.broken: set[str] = set()
-        self.failed: list[str] = []
-        self.roles = list(roles)
-        self.tag = secrets.token_hex(4)
+    client: ScimClient
+    dialect: str = CUSTOM
+    roles: Sequence[str] = ()
+    oauth: OAuthClient | None = None
+    sleep: Callable[[float], None] = time.sleep
+    throttled: bool = False
+    refused_role: str | None = None
+    last: Reply | None = None
+    tag: str = field(default_factory=lambda: secrets.token_hex(4))
+    broken: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+    created: dict[str, list[str]] = field(default_factory=lambda: {"/Groups": [], "/Users": []})
+    _cache: dict[Hashable, Any] = field(default_factory=dict)
+    _ids: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.provider = PROVIDERS[self.dialect]
+        self.flows = Flows(self, self.dialect)
         self.random = random.Random(self.tag)
-        self.last: Reply | None = None
-        self.created: dict[str, list[str]] = {"/Groups": [], "/Users": []}
-        self._cache: dict[Hashable, Any] = {}
-        self._ids: dict[str, str] = {}
 
     def send(
         self,
@@ -324,8 +319,7 @@ def clean_up(run: TestRun) -> list[str]:
         for identifier in reversed(identifiers):
             reply = run.send_patiently("DELETE", f"{path}/{identifier}")
             if not reply.ok and reply.status != 404:
-                deactivated = path == "/Users" and _deactivate(run, identifier)
-                instead = "; deactivated instead" if deactivated else ""
+                instead = "; deactivated instead" if path == "/Users" and _deactivate(run, identifier) else ""
                 left.append(f"{path}/{identifier}: {reply.status} {reply.detail}{instead}")
         identifiers.clear()
     return left

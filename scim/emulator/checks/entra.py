@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from string import ascii_letters, ascii_uppercase, digits
+from string import ascii_uppercase, digits
 from typing import Any
 
 from scim.emulator import expect
@@ -52,11 +52,6 @@ def random_value(run: TestRun, target: str) -> Any:
     if target.startswith("emails"):
         return f"{word(run).lower()}@{word(run).lower()}.com"
     return f"90-555-{word(run, 4, digits)}" if target.startswith("phoneNumbers") else word(run)
-
-
-def updated_value(run: TestRun) -> str:
-    """Return the text that the gallery's update tests write to every attribute."""
-    return "upd-" + word(run, 8, ascii_letters)
 
 
 def put(document: Document, target: str, value: Any) -> None:

@@ -116,17 +116,14 @@ row("patch_rename", "PATCH with id and name renames", "200 or 204, the new name,
     "RFC 7644 section 3.5.2.3; RFC 7643 section 3.1: id is readOnly and ignored in a value.",
     lambda run: patch(run, renaming(run)), expect_renamed, dialect=OIN)  # fmt: skip
 row("patch_add", "PATCH add adds members", "200 or 204, both are in the group", OUT_OF_STEP,
-    "RFC 7644 section 3.5.2.1.",
-    lambda run: start_with(run, []),
+    "RFC 7644 section 3.5.2.1.", lambda run: start_with(run, []),
     lambda run: patch_members(run, add_members(people(run)[:2]), expected=people(run)[:2]), dialect=OIN)  # fmt: skip
 row("patch_add_more", "PATCH add keeps the other members", "200 or 204, three members", OUT_OF_STEP,
-    "RFC 7644 section 3.5.2.1: add to a multi-valued attribute adds.",
-    lambda run: start_with(run, people(run)[:2]),
+    "RFC 7644 section 3.5.2.1: add to a multi-valued attribute adds.", lambda run: start_with(run, people(run)[:2]),
     lambda run: patch_members(run, renaming(run), add_members(people(run)[2:]), expected=people(run)),
     dialect=OIN)  # fmt: skip
 row("patch_remove", "PATCH remove members[value eq id]", "200 or 204, this member is removed", KEEPS_ACCESS,
-    "RFC 7644 section 3.5.2.2: a value path.",
-    lambda run: start_with(run, people(run)),
+    "RFC 7644 section 3.5.2.2: a value path.", lambda run: start_with(run, people(run)),
     lambda run: patch_members(run, remove_member(people(run)[0]["value"]), expected=people(run)[1:]),
     dialect=OIN)  # fmt: skip
 row("patch_replace", "PATCH replace members", "200 or 204, exactly these", OUT_OF_STEP, "RFC 7644 section 3.5.2.3.",
@@ -165,9 +162,8 @@ row("unlink_gone", "the deleted group is gone", "404 as a SCIM error", "Okta can
     unlinked, lambda run: expect.error(run.get(run.group_path("unlink")), 404))  # fmt: skip
 
 
-@check("the members stay active", "200, not deactivated",
-       "Unlinking a group locks all its members out.", "RFC 7643 section 4.2: members are references.",
-       before=unlinked)  # fmt: skip
+@check("the members stay active", "200, not deactivated", "Unlinking a group locks all its members out.",
+       "RFC 7643 section 4.2: members are references.", before=unlinked)  # fmt: skip
 def unlink_people(run: TestRun) -> None:
     found = common.read(run, f"/Users/{people(run)[0]['value']}")
     expect.that(found.get("active") is not False, "active is False")

@@ -132,8 +132,7 @@ def patch_refused(run: TestRun, label: str, change: Document, status: int, scim_
 
 LOST = ("400 invalidSyntax", "Data is lost silently.")
 must("5.3", "attribute", "POST with an unknown attribute is refused", *LOST)(
-    lambda run: post_refused(run, "unknown", unknownThing="x")
-)
+    lambda run: post_refused(run, "unknown", unknownThing="x"))  # fmt: skip
 must("5.3", "patch", "PATCH of an unknown attribute is refused", *LOST)(
     lambda run: patch_refused(run, "plain", operation("replace", "unknownThing", "x"), 400, "invalidSyntax")
 )
@@ -179,8 +178,7 @@ def media_type(run: TestRun) -> None:
 
 
 must("6.3", "eq", "filter with eq", "exactly 1 result", "A client finds nobody and creates people twice.")(
-    lambda run: expect.only(run.user("plain"), run.find_user(run.user_name("plain")))
-)
+    lambda run: expect.only(run.user("plain"), run.find_user(run.user_name("plain"))))  # fmt: skip
 
 
 @must("6.3", "and", "filter with and", "exactly 1 result, then none", "A client finds nobody or too many.")
@@ -283,8 +281,7 @@ def change_phones(run: TestRun, label: str, op: str, *expected: str) -> None:
 must("6.5.2.2", "replace", "replace of a collection replaces it", "only the new value",
      "A value that was removed stays.")(lambda run: change_phones(run, "phones", "replace", "2"))  # fmt: skip
 must("6.5.2.2", "add", "add to a collection appends", "both values", "A value is lost.")(
-    lambda run: change_phones(run, "more phones", "add", "1", "2")
-)
+    lambda run: change_phones(run, "more phones", "add", "1", "2"))  # fmt: skip
 
 
 @must("6.5.2.2", "element", "a filtered path without a sub-attribute", "400 invalidPath, or success", "")
@@ -295,8 +292,7 @@ def element(run: TestRun) -> None:
 
 
 must("6.6", "patch", "PATCH never deletes", "200 after active false", "A deactivated person is lost.")(
-    lambda run: change(run, run.user_path("kept"), operation("replace", "active", False))
-)
+    lambda run: change(run, run.user_path("kept"), operation("replace", "active", False)))  # fmt: skip
 
 
 @shared
@@ -308,14 +304,12 @@ def delete(run: TestRun) -> None:
     expect.status(deleted(run), 204)
 
 
-must("6.6", "delete", "DELETE deletes", "204, then 404", "The account stays, deactivated at best.", before=delete)(
-    lambda run: expect.status(run.get(run.user_path("deleted")), 404)
-)
+must("6.6", "delete", "DELETE deletes", "204, then 404", "The account stays, deactivated at best.",
+     before=delete)(lambda run: expect.status(run.get(run.user_path("deleted")), 404))  # fmt: skip
 must("6.6", "lists", "a deleted person is in no list", "totalResults 0", "A client takes the person for existing.",
      before=delete)(lambda run: expect.empty_list(run.find_user(run.user_name("deleted"))))  # fmt: skip
-must("6.6", "name", "the name of a deleted person is free", "201", "The person can never come back.", before=delete)(
-    lambda run: expect.status(run.post("/Users", run.user_body("deleted")), 201)
-)
+must("6.6", "name", "the name of a deleted person is free", "201", "The person can never come back.",
+     before=delete)(lambda run: expect.status(run.post("/Users", run.user_body("deleted")), 201))  # fmt: skip
 unseen("6.7", "conditions", "conditional headers", "a server may ignore or refuse them")
 unseen("6.8", "bulk", "Bulk", "it is optional")
 

@@ -55,9 +55,8 @@ def token(run: TestRun) -> Document:
     return expect.document(reply)
 
 
-must("4.1", "scope", "the token has the scope scim and no more", "scope: scim", "A stolen token may do more.")(
-    lambda run: expect.values(token(run), {"scope": "scim"})
-)
+must("4.1", "scope", "the token has the scope scim and no more", "scope: scim",
+     "A stolen token may do more.")(lambda run: expect.values(token(run), {"scope": "scim"}))  # fmt: skip
 
 
 @must("4.1", "metadata", "RFC 8414 metadata", "200 with token_endpoint", "A client cannot find the token endpoint.")
@@ -81,9 +80,8 @@ def interop_kept(run: TestRun) -> None:
 
 unseen("4.2", "local", "no local changes of users or groups", BY_OWNER)
 unseen("4.3", "limits", "rate limits with 429 and Retry-After", "only a burst would show it, and might lock others out")
-must("4.3", "rate", "25 requests per second", "neither 429 nor 5xx", "Provisioning is slower than the profile asks.")(
-    gallery.rate
-)
+must("4.3", "rate", "25 requests per second", "neither 429 nor 5xx",
+     "Provisioning is slower than the profile asks.")(gallery.rate)  # fmt: skip
 
 
 @must("4.3", "bulk", "Bulk", "bulk.supported true, and 200", "A client that sends Bulk cannot connect.")
@@ -120,8 +118,7 @@ def delete(run: TestRun) -> None:
 
 
 must("5.3", "get", "GET of a person by id", "200 with the id", NO_COMPARISON)(
-    lambda run: expect.values(read_user(run, "known"), {"id": run.user("known")})
-)
+    lambda run: expect.values(read_user(run, "known"), {"id": run.user("known")}))  # fmt: skip
 
 
 def add_filter(name: str, title: str, text: str) -> None:
@@ -177,11 +174,9 @@ def credentials(run: TestRun) -> None:
 
 
 must("6.1.3", "post", "POST /Users", "201 with an id", "Nobody is provisioned.")(
-    lambda run: expect.text_id(expect.document(run.post("/Users", run.user_body("posted")), 201))
-)
+    lambda run: expect.text_id(expect.document(run.post("/Users", run.user_body("posted")), 201)))  # fmt: skip
 must("6.1.4", "patch", "PATCH /Users", "200 or 204", "Changes do not arrive.")(
-    lambda run: patch(run, run.user_path("known"), operation("replace", "displayName", "Patched"))
-)
+    lambda run: patch(run, run.user_path("known"), operation("replace", "displayName", "Patched")))  # fmt: skip
 
 
 @must("6.1.5", "list", "GET /Users", "200, a list with numbers", NO_COMPARISON)
@@ -222,11 +217,9 @@ must("6.2.2", "post", "POST /Groups without members", "201", "Groups are not pro
     lambda run: expect.status(run.post("/Groups", {"schemas": [GROUP], "displayName": run.group_name("empty")}), 201)
 )
 must("6.2.3", "list", "GET /Groups", "200, a list with numbers", NO_COMPARISON)(
-    lambda run: expect.numbers(run.get("/Groups"))
-)
+    lambda run: expect.numbers(run.get("/Groups")))  # fmt: skip
 must("6.2.4", "get", "GET of a group by id", "200 with the name", NO_COMPARISON)(
-    lambda run: expect.values(read(run, run.group_path("one")), {"displayName": run.group_name("one")})
-)
+    lambda run: expect.values(read(run, run.group_path("one")), {"displayName": run.group_name("one")}))  # fmt: skip
 
 
 @must("6.2.5", "filters", "filters displayName, externalId, members[value]", "exactly 1 result each",

@@ -1,5 +1,7 @@
 """Roles: the attribute `roles`, an array of slugs in Okta, and the discovery of entitlements."""
 
+from collections.abc import Sequence
+
 from scim.emulator import bodies, expect
 from scim.emulator.checks.common import discovered, listed_roles, read_user
 from scim.emulator.checks.users import put
@@ -13,7 +15,7 @@ REFUSED = "Provisioning breaks for everybody as soon as the attribute is mapped.
 KEPT = "A person keeps a role that was withdrawn in Okta."
 
 
-def slugs(run: TestRun) -> list[str]:
+def slugs(run: TestRun) -> Sequence[str]:
     """Return the roles to test with: those of --role, else the first two of /Roles."""
     run.roles = run.roles or listed_roles(run, 2)
     if not run.roles:
@@ -33,7 +35,7 @@ def assigned_id(run: TestRun) -> str:
     return identifier
 
 
-def expect_roles(run: TestRun, label: str, expected: list[str]) -> None:
+def expect_roles(run: TestRun, label: str, expected: Sequence[str]) -> None:
     """Expect a user's stored roles, as strings or as objects."""
     found = read_user(run, label).get("roles")
     held = [str(role.get("value") if isinstance(role, dict) else role) for role in found or []]
@@ -145,9 +147,8 @@ def listed(run: TestRun) -> None:
         expect.that(False, "Resources is empty")
 
 
-@check("itemsPerPage is the size of the page", "1 for count=1",
-       "Okta skips roles or requests pages endlessly.", "Fact: Okta's entitlement suite; RFC 7644 section 3.4.2.4.",
-)  # fmt: skip
+@check("itemsPerPage is the size of the page", "1 for count=1", "Okta skips roles or requests pages endlessly.",
+       "Fact: Okta's entitlement suite; RFC 7644 section 3.4.2.4.")  # fmt: skip
 def page_size(run: TestRun) -> None:
     found = expect.document(first_page(run))
     skip_if_empty(found.get("totalResults"))

@@ -192,9 +192,8 @@ def put_user_name(run: TestRun) -> None:
     expect.empty_list(run.find_user(run.user_name("maiden")))
 
 
-row("put_taken", "PUT with the userName of another is refused", "409",
-    "Two people share one account.", "RFC 7644 section 3.5.1 and table 9: 409 uniqueness.",
-    lambda run: run.user("holder", active=False),
+row("put_taken", "PUT with the userName of another is refused", "409", "Two people share one account.",
+    "RFC 7644 section 3.5.1 and table 9: 409 uniqueness.", lambda run: run.user("holder", active=False),
     lambda run: expect.status(put(run, "update", userName=run.user_name("holder")), 409), dialect=CUSTOM)  # fmt: skip
 
 

@@ -214,9 +214,8 @@ def find_crowd(run: TestRun, name: str) -> Document:
     return expect.only(crowd(run), run.get("/Groups", filter=look_up("displayName", name)["filter"]))
 
 
-test("filter_group", "look up a group with members", "exactly 1 result", TWICE, "RFC 7644 section 3.4.2.2.")(
-    lambda run: find_crowd(run, run.group_name("crowd"))
-)
+test("filter_group", "look up a group with members", "exactly 1 result", TWICE,
+     "RFC 7644 section 3.4.2.2.")(lambda run: find_crowd(run, run.group_name("crowd")))  # fmt: skip
 test("filter_group_missing", "look up a group that does not exist", "200, totalResults 0", NO_CONNECTION,
      "RFC 7644 section 3.4.2.")(lambda run: expect.empty_list(run.find_group(run.group_name("none"))))  # fmt: skip
 test("filter_group_case", "look up a group in other case", "exactly 1 result", TWICE,
@@ -285,8 +284,7 @@ def delete_twice(run: TestRun, path: str) -> None:
 GONE = ("404", "The task stays open.", "RFC 7644 section 3.6.")
 test("delete_unknown_user", "delete an unknown person", *GONE, step=PREVIEW)(lambda run: delete_unknown(run, "/Users"))
 test("delete_user_twice", "delete a person twice", *GONE, "preview.delete_unknown_user", step=PREVIEW)(
-    lambda run: delete_twice(run, run.user_path("twice"))
-)
+    lambda run: delete_twice(run, run.user_path("twice")))  # fmt: skip
 
 
 @test("add_and_remove_member", "add and remove one member in one PATCH", "200 or 204, no member",
@@ -299,5 +297,4 @@ def add_and_remove_member(run: TestRun) -> None:
 
 test("delete_unknown_group", "delete an unknown group", *GONE, step=PREVIEW)(lambda run: delete_unknown(run, "/Groups"))
 test("delete_group_twice", "delete a group twice", *GONE, "preview.delete_unknown_group", step=PREVIEW)(
-    lambda run: delete_twice(run, run.group_path("twice"))
-)
+    lambda run: delete_twice(run, run.group_path("twice")))  # fmt: skip
