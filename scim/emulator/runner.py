@@ -86,21 +86,30 @@ class CheckStep:
         *functions: CheckFunction,
         dialect: str = "",
         **options: Any,
-    ) -> None:
-        """Add a check with the id `step.name`, for one dialect or all of the step; `options` are those of Check."""
+    ) -> Callable[[AnyCheck], AnyCheck]:
+        """Add a check with the id `step.name`, for one dialect or all of the step; `options` are those of Check.
+
+        Without functions it returns a decorator that adds the row with the function.
+        """
         texts = (f"{self.name}.{name}", title, expected, otherwise, source)
-        self.checks.append(Check(*texts, functions, (dialect,) if dialect else self.dialects, **options))
+        dialects = (dialect,) if dialect else self.dialects
+
+        def add(function: AnyCheck) -> AnyCheck:
+            self.checks.append(Check(*texts, functions or (function,), dialects, **options))
+            return function
+
+        if functions:
+            add(functions[-1])
+        return add
 
     def check(
         self, title: str, expected: str, otherwise: str, source: str, name: str = "", **options: Any
     ) -> Callable[[AnyCheck], AnyCheck]:
-        """Return a decorator that adds a row with the function, whose name is that of the row unless one is given."""
+        """Return a decorator that adds a row with the function, and with its name unless one is given."""
 
         def add(function: AnyCheck) -> AnyCheck:
-            self.row(
-                name or getattr(function, "__name__", "check"), title, expected, otherwise, source, function, **options
-            )
-            return function
+            named = name or getattr(function, "__name__", "check")
+            return self.row(named, title, expected, otherwise, source, **options)(function)
 
         return add
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
 from scim.emulator.client import Reply
 from scim.emulator.oauth import OAuthClient
-from scim.emulator.runner import AnyCheck, CheckSkipped, CheckStep, NotJudged, TestRun, shared
+from scim.emulator.runner import AnyCheck, CheckFunction, CheckSkipped, CheckStep, NotJudged, TestRun, shared
 
 
 def read(run: TestRun, path: str) -> Document:
@@ -77,15 +76,18 @@ class Profile(CheckStep):
     draft: str = ""
 
     def must(
-        self, number: str, name: str, title: str, expected: str, otherwise: str, *, level: str = "MUST", **options: Any
+        self, number: str, name: str, title: str, expected: str, otherwise: str, *functions: CheckFunction
     ) -> Callable[[AnyCheck], AnyCheck]:
-        """Return a decorator for one clause; a failed SHOULD is a warning."""
-        texts = (f"{number} {title}", expected, otherwise, f"{self.draft} section {number}: {level}.")
-        return self.check(*texts, f"{number}-{name}", warning=level == "SHOULD", **options)
+        """Add a clause, or return a decorator for it."""
+        source = f"{self.draft} section {number}: MUST."
+        return self.row(f"{number}-{name}", f"{number} {title}", expected, otherwise, source, *functions)
 
-    def should(self, *texts: str) -> Callable[[AnyCheck], AnyCheck]:
-        """Return a decorator for one clause whose failure is a warning."""
-        return self.must(*texts, level="SHOULD")
+    def should(
+        self, number: str, name: str, title: str, expected: str, otherwise: str, *functions: CheckFunction
+    ) -> Callable[[AnyCheck], AnyCheck]:
+        """Add a clause whose failure is a warning, or return a decorator for it."""
+        source = f"{self.draft} section {number}: SHOULD."
+        return self.row(f"{number}-{name}", f"{number} {title}", expected, otherwise, source, *functions, warning=True)
 
     def unseen(self, number: str, name: str, title: str, reason: str) -> None:
         """Add a clause of which nobody can tell from outside whether it is kept."""
@@ -93,7 +95,7 @@ class Profile(CheckStep):
         def tell(run: TestRun) -> None:
             raise NotJudged(reason)
 
-        self.must(number, name, title, "", reason)(tell)
+        self.must(number, name, title, "", reason, tell)
 
 
 def config(run: TestRun) -> Document:

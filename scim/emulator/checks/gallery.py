@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from string import ascii_letters
@@ -16,7 +16,16 @@ from scim.emulator.checks.entra import GROUP_TARGETS, TARGETS, at, flattened, pe
 from scim.emulator.client import Reply
 from scim.emulator.dialects import ENTRA
 from scim.emulator.oauth import access_token, cause
-from scim.emulator.runner import AnyCheck, CheckFailed, CheckSkipped, CheckStep, CheckWarned, TestRun, shared
+from scim.emulator.runner import (
+    AnyCheck,
+    CheckFailed,
+    CheckFunction,
+    CheckSkipped,
+    CheckStep,
+    CheckWarned,
+    TestRun,
+    shared,
+)
 
 CONNECTION = CheckStep("connection", "Entra: Test Connection", dialects=[ENTRA])
 LIMITS = CheckStep("limits", "Entra: rate of requests", dialects=[ENTRA])
@@ -48,14 +57,21 @@ def group_schema(run: TestRun) -> None:
 
 
 def test(
-    number: int, name: str, expected: str, otherwise: str, source: str, *needs: str, optional: bool = False
+    number: int,
+    name: str,
+    expected: str,
+    otherwise: str,
+    source: str,
+    *functions: CheckFunction,
+    needs: Sequence[str] = (),
+    optional: bool = False,
 ) -> Callable[[AnyCheck], AnyCheck]:
-    """Return a decorator for the test with Microsoft's number and name; a failed optional one is a warning."""
+    """Add the test with Microsoft's number and name, or return a decorator; a failed optional one is a warning."""
     kind = "optional" if optional else "mandatory"
-    return STEP.check(
-        f"{number} {name} ({kind})", expected, otherwise, f"Fact: gallery test {number}, {kind}. {source}",
-        warning=optional, needs=[f"gallery.{need}" for need in needs], name=name.removesuffix("_Test").lower(),
-        before=group_schema if number in NEED_GROUP_SCHEMA else None,
+    return STEP.row(
+        name.removesuffix("_Test").lower(), f"{number} {name} ({kind})", expected, otherwise,
+        f"Fact: gallery test {number}, {kind}. {source}", *functions, warning=optional,
+        needs=[f"gallery.{need}" for need in needs], before=group_schema if number in NEED_GROUP_SCHEMA else None,
     )  # fmt: skip
 
 
@@ -66,8 +82,8 @@ def provision(run: TestRun, label: str) -> None:
     same(body, expect.only(identifier, run.find_user(body["userName"])))
 
 
-test(1, "Create_User_Test", "created, and found by userName with all values", QUARANTINE,
-     "RFC 7644 section 3.3.")(lambda run: provision(run, "created"))  # fmt: skip
+test(1, "Create_User_Test", "created, and found by userName with all values", QUARANTINE, "RFC 7644 section 3.3.",
+     lambda run: provision(run, "created"))  # fmt: skip
 
 
 @test(2, "Update_User_Test", "title, names and department as sent", STALE, "RFC 7644 section 3.5.2.3.")
@@ -113,7 +129,7 @@ def user_update_manager(run: TestRun) -> None:
 
 
 @test(6, "Restore_User_Test", "once, and active again", TWICE,
-      "Fact: the look-up finds people who are not active, too.", "disable_user")  # fmt: skip
+      "Fact: the look-up finds people who are not active, too.", needs=["disable_user"])  # fmt: skip
 def restore_user(run: TestRun) -> None:
     run.flows.set_active(run.user("restored"), False)
     run.label_user("restored again", run.flows.assign(run.user_body("restored")))
@@ -122,7 +138,7 @@ def restore_user(run: TestRun) -> None:
 
 
 test(7, "POD_User_Test", "as test 1, one person at once", QUARANTINE, "RFC 7644 section 3.3.",
-     "create_user")(lambda run: provision(run, "demanded"))  # fmt: skip
+     lambda run: provision(run, "demanded"), needs=["create_user"])  # fmt: skip
 
 
 def push(run: TestRun, label: str) -> str:
@@ -148,7 +164,8 @@ def create_group(run: TestRun) -> None:
     push(run, "created")
 
 
-@test(9, "Update_Group_Test", "found under the new name only", STALE, "RFC 7644 section 3.5.2.3.", "create_group")
+@test(9, "Update_Group_Test", "found under the new name only", STALE, "RFC 7644 section 3.5.2.3.",
+      needs=["create_group"])  # fmt: skip
 def update_group(run: TestRun) -> None:
     group = push(run, "old")
     run.flows.write_group(group, run.group_name("new"), [], [])
@@ -164,14 +181,15 @@ def delete_group(run: TestRun) -> None:
 
 
 test(11, "Group_Update_Add_Member_Test", "the person is a member", "Members do not arrive.",
-     "RFC 7644 section 3.5.2.1.", "create_group")(
-    lambda run: write_members(run, group_of_members(run), "members", [run.user("member")], []))  # fmt: skip
+     "RFC 7644 section 3.5.2.1.",
+     lambda run: write_members(run, group_of_members(run), "members", [run.user("member")], []),
+     needs=["create_group"])  # fmt: skip
 
 
 @test(12, "Group_Update_Remove_Member_Test", "that person is removed, others stay",
       "A person who has left the group keeps its access, or all others lose it.",
       "Fact: Entra sends Remove with a list of values, which removes just those.",
-      "group_update_add_member")  # fmt: skip
+      needs=["group_update_add_member"])  # fmt: skip
 def group_update_remove_member(run: TestRun) -> str:
     group = group_of_members(run)
     ada, grace = run.user("member"), run.user("member2")
@@ -179,13 +197,13 @@ def group_update_remove_member(run: TestRun) -> str:
     return write_members(run, group, "members", [grace], [ada, grace])
 
 
-test(13, "POD_Group_Test", "as test 8, with a member", QUARANTINE, "RFC 7643 section 4.2.", "group_update_add_member")(
-    lambda run: write_members(run, push(run, "demanded"), "demanded", [run.user("member")], [])
-)
+test(13, "POD_Group_Test", "as test 8, with a member", QUARANTINE, "RFC 7643 section 4.2.",
+     lambda run: write_members(run, push(run, "demanded"), "demanded", [run.user("member")], []),
+     needs=["group_update_add_member"])  # fmt: skip
 
 
 @test(14, "Restore_Group_Test", "found after it was deleted and pushed again", TWICE, "RFC 7644 section 3.6.",
-      "create_group", "delete_group", optional=True)  # fmt: skip
+      needs=["create_group", "delete_group"], optional=True)  # fmt: skip
 def restore_group(run: TestRun) -> None:
     run.flows.unlink_group(push(run, "restored"))
     push(run, "restored")
@@ -215,7 +233,8 @@ def known_attributes(run: TestRun, core: str) -> dict[str, Document]:
 
 @test(16, "SCIM_Null_Update_Test", '"" and then null clear every optional attribute',
       "A value that was emptied in Entra stays at the application.",
-      'RFC 7643 section 2.5: null is unassigned; Entra sends "" for it.', "create_user", "update_user")  # fmt: skip
+      'RFC 7643 section 2.5: null is unassigned; Entra sends "" for it.',
+      needs=["create_user", "update_user"])  # fmt: skip
 def scim_null_update(run: TestRun) -> None:
     known = known_attributes(run, USER)
     wanted = [target for target in TARGETS if target.lower() not in NEVER_CLEARED]
@@ -237,7 +256,7 @@ def create(run: TestRun, path: str, body: Document, name: str) -> None:
 
 
 test(17, "SCIM_User_Create_Test", "200 or 201, an id, userName as sent", QUARANTINE, "RFC 7644 section 3.3.",
-     "create_user")(lambda run: create(run, "/Users", person(run, "posted"), "userName"))  # fmt: skip
+     lambda run: create(run, "/Users", person(run, "posted"), "userName"), needs=["create_user"])  # fmt: skip
 
 
 def new_value(run: TestRun, kind: str) -> Any:
@@ -273,14 +292,15 @@ def update_all(run: TestRun, path: str, core: str, targets: tuple[str, ...]) -> 
 
 
 test(18, "SCIM_User_Update_Test", "every attribute is replaced in one PATCH", STALE,
-     "RFC 7644 section 3.5.2.3; the test writes upd-… even to e-mail addresses.", "create_user", "update_user")(
-    lambda run: update_all(run, run.user_path("all", **person(run, "all")), USER, TARGETS))  # fmt: skip
+     "RFC 7644 section 3.5.2.3; the test writes upd-… even to e-mail addresses.",
+     lambda run: update_all(run, run.user_path("all", **person(run, "all")), USER, TARGETS),
+     needs=["create_user", "update_user"])  # fmt: skip
 test(19, "SCIM_Group_Create_Test", "200 or 201, an id, displayName as sent", QUARANTINE, "RFC 7644 section 3.3.",
-     "create_group")(
-    lambda run: create(run, "/Groups", bodies.entra_group(run.group_name("posted")), "displayName"))  # fmt: skip
+     lambda run: create(run, "/Groups", bodies.entra_group(run.group_name("posted")), "displayName"),
+     needs=["create_group"])  # fmt: skip
 test(20, "SCIM_Group_Update_Test", "every attribute is replaced in one PATCH", STALE, "RFC 7644 section 3.5.2.3.",
-     "create_group", "update_group")(
-    lambda run: update_all(run, run.group_path("all"), GROUP, GROUP_TARGETS))  # fmt: skip
+     lambda run: update_all(run, run.group_path("all"), GROUP, GROUP_TARGETS),
+     needs=["create_group", "update_group"])  # fmt: skip
 
 
 def expect_token(run: TestRun, reply: Reply) -> str:
@@ -296,12 +316,12 @@ def expect_token(run: TestRun, reply: Reply) -> str:
 
 test(21, "Validate_Credentials_Test", "a token for 60 to 360 minutes, which works",
      "Test Connection fails; since August 2026 the gallery takes no long-lived bearer token.",
-     "RFC 6749 section 4.4; client id and secret come in the body.")(
-    lambda run: expect_token(run, oauth_client(run, "secret").token_by_secret()))  # fmt: skip
+     "RFC 6749 section 4.4; client id and secret come in the body.",
+     lambda run: expect_token(run, oauth_client(run, "secret").token_by_secret()))  # fmt: skip
 test(22, "Federated_Identity_Test", "a token for 60 to 360 minutes, which works",
      "Provisioning with a workload identity fails.",
-     "RFC 7523 section 2.2; without scope, and with a parameter baseAddress, which is ignored.")(
-    lambda run: expect_token(run, oauth_client(run, "assertion").token_by_assertion()))  # fmt: skip
+     "RFC 7523 section 2.2; without scope, and with a parameter baseAddress, which is ignored.",
+     lambda run: expect_token(run, oauth_client(run, "assertion").token_by_assertion()))  # fmt: skip
 
 
 def expect_pages(run: TestRun, endpoint: str, create: Callable[[str], str]) -> str:
@@ -320,13 +340,14 @@ def expect_pages(run: TestRun, endpoint: str, create: Callable[[str], str]) -> s
 
 
 test(23, "SCIM_User_Pagination_Test", "pages of 5 with startIndex 1, 6, 11", NOT_IN_GALLERY,
-     "RFC 7644 section 3.4.2.4.")(lambda run: expect_pages(run, "/Users", run.user))  # fmt: skip
+     "RFC 7644 section 3.4.2.4.", lambda run: expect_pages(run, "/Users", run.user))  # fmt: skip
 test(24, "SCIM_Group_Pagination_Test", "pages of 5 with startIndex 1, 6, 11", NOT_IN_GALLERY,
-     "RFC 7644 section 3.4.2.4.", optional=True)(lambda run: expect_pages(run, "/Groups", run.group))  # fmt: skip
+     "RFC 7644 section 3.4.2.4.", lambda run: expect_pages(run, "/Groups", run.group), optional=True)  # fmt: skip
 
 
 @test(25, "SCIM_Update_Manager_Test", "manager added, replaced, emptied", STALE,
-      'The value is a plain string, and "" clears it; RFC 7643 section 4.3.', "user_update_manager")  # fmt: skip
+      'The value is a plain string, and "" clears it; RFC 7643 section 4.3.',
+      needs=["user_update_manager"])  # fmt: skip
 def scim_update_manager(run: TestRun) -> None:
     mapped_manager(run)
     for op, boss in (("Add", run.user("boss")), ("replace", run.user("boss2")), ("replace", "")):

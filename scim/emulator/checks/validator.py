@@ -1,6 +1,7 @@
 """Microsoft's SCIM Validator: its 25 tests and 7 previews, as it writes them."""
 
 from collections.abc import Callable
+from typing import Any
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import ENTERPRISE, USER, Document, entra_group, operation, remove_member
@@ -9,7 +10,16 @@ from scim.emulator.checks.common import change, patch, read
 from scim.emulator.checks.entra import FULL, MANAGER, SET_ROLES, operations, person, same, with_role, word
 from scim.emulator.client import Reply, look_up
 from scim.emulator.dialects import ENTRA
-from scim.emulator.runner import AnyCheck, CheckFailed, CheckStep, CheckWarned, TestRun, created_id, shared
+from scim.emulator.runner import (
+    AnyCheck,
+    CheckFailed,
+    CheckFunction,
+    CheckStep,
+    CheckWarned,
+    TestRun,
+    created_id,
+    shared,
+)
 
 STEP = CheckStep("validator", "Microsoft's SCIM Validator", dialects=[ENTRA])
 PREVIEW = CheckStep("preview", "Microsoft's SCIM Validator, preview", dialects=[ENTRA])
@@ -26,12 +36,19 @@ UNFAIR = (
 
 
 def test(
-    name: str, title: str, expected: str, otherwise: str, source: str, *needs: str, step: CheckStep = STEP
+    name: str, title: str, expected: str, otherwise: str, source: str, *functions: CheckFunction, **options: Any
 ) -> Callable[[AnyCheck], AnyCheck]:
-    """Return a decorator for one test of the validator; a failed preview is a warning."""
-    kind = "'s preview, not mandatory" if step is PREVIEW else ", mandatory"
-    source = f"Fact: the SCIM Validator{kind}. {source}"
-    return step.check(title, expected, otherwise, source, warning=step is PREVIEW, needs=needs, name=name)
+    """Add a mandatory test of the validator, or return a decorator for it."""
+    source = f"Fact: the SCIM Validator, mandatory. {source}"
+    return STEP.row(name, title, expected, otherwise, source, *functions, **options)
+
+
+def preview(
+    name: str, title: str, expected: str, otherwise: str, source: str, *functions: CheckFunction, **options: Any
+) -> Callable[[AnyCheck], AnyCheck]:
+    """Add a test of the validator's preview, whose failure is a warning, or return a decorator for it."""
+    source = f"Fact: the SCIM Validator's preview, not mandatory. {source}"
+    return PREVIEW.row(name, title, expected, otherwise, source, *functions, warning=True, **options)
 
 
 @shared
@@ -74,19 +91,19 @@ def create_user(run: TestRun) -> None:
 
 
 @test("create_user_again", "create the same person again", "409", "Two people share one account.",
-      "RFC 7644 section 3.3: uniqueness.", "validator.create_user")  # fmt: skip
+      "RFC 7644 section 3.3: uniqueness.", needs=["validator.create_user"])  # fmt: skip
 def create_user_again(run: TestRun) -> None:
     person_id(run)
     expect.status(run.post("/Users", created(run)[0]), 409)
 
 
 test("filter_user", "look up one who exists", "exactly 1 result", TWICE, "RFC 7644 section 3.4.2.2.",
-     "validator.create_user")(lambda run: find(run, run.user_name("validator")))  # fmt: skip
+     lambda run: find(run, run.user_name("validator")), needs=["validator.create_user"])  # fmt: skip
 test("filter_user_missing", "look up one who does not exist", "200, totalResults 0", NO_CONNECTION,
-     "RFC 7644 section 3.4.2.")(lambda run: expect.empty_list(run.find_user(run.user_name("nobody"))))  # fmt: skip
+     "RFC 7644 section 3.4.2.", lambda run: expect.empty_list(run.find_user(run.user_name("nobody"))))  # fmt: skip
 test("filter_user_case", "look up in other case", "exactly 1 result", TWICE,
-     "RFC 7643 section 8.7.1: userName is not caseExact.", "validator.filter_user")(
-    lambda run: find(run, run.user_name("validator").swapcase()))  # fmt: skip
+     "RFC 7643 section 8.7.1: userName is not caseExact.", lambda run: find(run, run.user_name("validator").swapcase()),
+     needs=["validator.filter_user"])  # fmt: skip
 
 
 def write_all(run: TestRun, identifier: str, op: str, *more: Document) -> Document:
@@ -103,7 +120,7 @@ def write_all(run: TestRun, identifier: str, op: str, *more: Document) -> Docume
 
 
 @test("replace_attributes", "replace all attributes, each by its path", "200 or 204, all as sent", STALE,
-      "RFC 7644 section 3.5.2.3: a value path.", "validator.create_user", "gallery.update_user")  # fmt: skip
+      "RFC 7644 section 3.5.2.3: a value path.", needs=["validator.create_user", "gallery.update_user"])  # fmt: skip
 def replace_attributes(run: TestRun) -> None:
     expected = write_all(run, person_id(run), "replace")
     same(expected, find(run, run.user_name("validator")))
@@ -118,7 +135,7 @@ def update_user_name(run: TestRun) -> None:
 
 
 @test("disable_user", "deactivate", "200 or 204, still found, active false", KEEPS_ACCESS,
-      "RFC 7643 section 4.1.1: active.", "gallery.disable_user")  # fmt: skip
+      "RFC 7643 section 4.1.1: active.", needs=["gallery.disable_user"])  # fmt: skip
 def disable_user(run: TestRun) -> None:
     change(run, run.user_path("leaver"), operation("replace", "active", False))
     expect.values(expect.only(run.user("leaver"), run.find_user(run.user_name("leaver"))), {"active": False})
@@ -126,7 +143,7 @@ def disable_user(run: TestRun) -> None:
 
 @test("add_attributes", "add all attributes, each by its path", "200 or 204, all as sent", STALE,
       "RFC 7644 section 3.5.2.1: a path may name an element that is not there.",
-      "validator.replace_attributes")  # fmt: skip
+      needs=["validator.replace_attributes"])  # fmt: skip
 def add_attributes(run: TestRun) -> None:
     body = {"schemas": [USER, ENTERPRISE], "userName": run.user_name("bare")}
     identifier = created_id(run.post("/Users", body), "the POST of userName alone")
@@ -143,14 +160,14 @@ def manage(run: TestRun, op: str, boss: str) -> None:
 
 
 test("add_manager", "add a manager as an object", "200 or 204, the manager's id", STALE,
-     "RFC 7643 section 4.3: manager is complex.", "gallery.user_update_manager")(
-    lambda run: manage(run, "add", run.user("boss")))  # fmt: skip
+     "RFC 7643 section 4.3: manager is complex.", lambda run: manage(run, "add", run.user("boss")),
+     needs=["gallery.user_update_manager"])  # fmt: skip
 test("replace_manager", "replace the manager", "200 or 204, the other's id", STALE, "RFC 7643 section 4.3.",
-     "validator.add_manager", "gallery.user_update_manager")(
-    lambda run: manage(run, "replace", run.user("boss2")))  # fmt: skip
+     lambda run: manage(run, "replace", run.user("boss2")),
+     needs=["validator.add_manager", "gallery.user_update_manager"])  # fmt: skip
 test("remove_manager", 'replace the manager by {"value": ""}', "200 or 204, no manager", STALE,
-     'RFC 7643 section 2.5; Entra sends "" for no value.', "validator.add_manager", "gallery.user_update_manager")(
-    lambda run: manage(run, "replace", ""))  # fmt: skip
+     'RFC 7643 section 2.5; Entra sends "" for no value.', lambda run: manage(run, "replace", ""),
+     needs=["validator.add_manager", "gallery.user_update_manager"])  # fmt: skip
 
 
 def delete(run: TestRun, path: str) -> None:
@@ -159,7 +176,7 @@ def delete(run: TestRun, path: str) -> None:
 
 
 test("delete_user", "delete a person", "204, then 404", "The account stays for ever.", "RFC 7644 section 3.6.",
-     "gallery.delete_user")(lambda run: delete(run, run.user_path("erased")))  # fmt: skip
+     lambda run: delete(run, run.user_path("erased")), needs=["gallery.delete_user"])  # fmt: skip
 
 
 @shared
@@ -181,7 +198,7 @@ def create_group(run: TestRun) -> None:
 
 
 @test("create_group_again", "create the same group again", "409", "The application gets two groups of one name.",
-      "RFC 7644 section 3.3: uniqueness.", "validator.create_group")  # fmt: skip
+      "RFC 7644 section 3.3: uniqueness.", needs=["validator.create_group"])  # fmt: skip
 def create_group_again(run: TestRun) -> None:
     group_id(run)
     expect.status(run.post("/Groups", created_group(run)[0]), 409)
@@ -214,23 +231,24 @@ def find_crowd(run: TestRun, name: str) -> Document:
     return expect.only(crowd(run), run.get("/Groups", filter=look_up("displayName", name)["filter"]))
 
 
-test("filter_group", "look up a group with members", "exactly 1 result", TWICE,
-     "RFC 7644 section 3.4.2.2.")(lambda run: find_crowd(run, run.group_name("crowd")))  # fmt: skip
+test("filter_group", "look up a group with members", "exactly 1 result", TWICE, "RFC 7644 section 3.4.2.2.",
+     lambda run: find_crowd(run, run.group_name("crowd")))  # fmt: skip
 test("filter_group_missing", "look up a group that does not exist", "200, totalResults 0", NO_CONNECTION,
-     "RFC 7644 section 3.4.2.")(lambda run: expect.empty_list(run.find_group(run.group_name("none"))))  # fmt: skip
+     "RFC 7644 section 3.4.2.", lambda run: expect.empty_list(run.find_group(run.group_name("none"))))  # fmt: skip
 test("filter_group_case", "look up a group in other case", "exactly 1 result", TWICE,
-     "RFC 7643 section 8.7.1: displayName is not caseExact.", "validator.filter_group")(
-    lambda run: find_crowd(run, run.group_name("crowd").swapcase()))  # fmt: skip
+     "RFC 7643 section 8.7.1: displayName is not caseExact.",
+     lambda run: find_crowd(run, run.group_name("crowd").swapcase()), needs=["validator.filter_group"])  # fmt: skip
 
 
 test("replace_group_attributes", "replace displayName without a path", "200 or 204, the new name", STALE,
-     "RFC 7644 section 3.5.2.3: without a path, value holds the attributes.", "gallery.update_group")(
-    lambda run: change(
-        run, run.group_path("unnamed"), {"op": "replace", "value": {"displayName": run.group_name("named")}}),
-)  # fmt: skip
+     "RFC 7644 section 3.5.2.3: without a path, value holds the attributes.",
+     lambda run: change(run, run.group_path("unnamed"),
+                        {"op": "replace", "value": {"displayName": run.group_name("named")}}),
+     needs=["gallery.update_group"])  # fmt: skip
 test("update_group_external_id", "replace externalId of a group", "200 or 204, as sent", STALE,
-     "RFC 7643 section 3.1: externalId.", "gallery.update_group")(
-    lambda run: change(run, run.group_path("linked"), operation("replace", "externalId", word(run))))  # fmt: skip
+     "RFC 7643 section 3.1: externalId.",
+     lambda run: change(run, run.group_path("linked"), operation("replace", "externalId", word(run))),
+     needs=["gallery.update_group"])  # fmt: skip
 
 
 def add_member(member: str) -> Document:
@@ -244,32 +262,33 @@ def change_members(run: TestRun, path: str, changes: list[Document], *members: s
 
 
 test("add_member", "add a member", "200 or 204, a member", "Members do not arrive.", "RFC 7644 section 3.5.2.1.",
-     "gallery.group_update_add_member")(
-    lambda run: change_members(
-        run, run.group_path("joined"), [add_member(run.user("member"))], run.user("member")))  # fmt: skip
+     lambda run: change_members(run, run.group_path("joined"), [add_member(run.user("member"))], run.user("member")),
+     needs=["gallery.group_update_add_member"])  # fmt: skip
 
 
 @test("remove_member", "remove a member", "200 or 204, no member", "A person who has left the group keeps its access.",
-      "RFC 7644 section 3.5.2.2: a value path.", "validator.add_member")  # fmt: skip
+      "RFC 7644 section 3.5.2.2: a value path.", needs=["validator.add_member"])  # fmt: skip
 def leave(run: TestRun) -> None:
     member = run.user("member")
     change_members(run, run.group_path("left", [{"value": member}]), [remove_member(member)])
 
 
 test("delete_group", "delete a group", "204, then 404", "The group stays for ever.", "RFC 7644 section 3.6.",
-     "gallery.delete_group")(lambda run: delete(run, run.group_path("erased")))  # fmt: skip
+     lambda run: delete(run, run.group_path("erased")), needs=["gallery.delete_group"])  # fmt: skip
 
 
-test("several_attributes", "remove, add and replace different attributes in one PATCH", "200 or 204, all three",
-     STALE, "RFC 7644 section 3.5.2.", "gallery.update_user", step=PREVIEW)(
-    lambda run: change(
-        run, run.user_path("several", preferredLanguage="en-GB"), {"op": "remove", "path": "preferredLanguage"},
-        operation("add", "externalId", word(run)), operation("replace", "displayName", word(run))))  # fmt: skip
-test("one_attribute", "remove, add and replace one attribute in one PATCH", "200 or 204, the last value",
-     STALE, "RFC 7644 section 3.5.2: operations in order.", "preview.several_attributes", step=PREVIEW)(
-    lambda run: change(
-        run, run.user_path("one", title="Zero"), {"op": "remove", "path": "title"},
-        operation("add", "title", "One"), operation("replace", "title", "Two")))  # fmt: skip
+REMOVE_TITLE = {"op": "remove", "path": "title"}
+REMOVE_LANGUAGE = {"op": "remove", "path": "preferredLanguage"}
+preview("several_attributes", "remove, add and replace different attributes in one PATCH", "200 or 204, all three",
+        STALE, "RFC 7644 section 3.5.2.",
+        lambda run: change(run, run.user_path("several", preferredLanguage="en-GB"), REMOVE_LANGUAGE,
+                           operation("add", "externalId", word(run)), operation("replace", "displayName", word(run))),
+        needs=["gallery.update_user"])  # fmt: skip
+preview("one_attribute", "remove, add and replace one attribute in one PATCH", "200 or 204, the last value", STALE,
+        "RFC 7644 section 3.5.2: operations in order.",
+        lambda run: change(run, run.user_path("one", title="Zero"), REMOVE_TITLE,
+                           operation("add", "title", "One"), operation("replace", "title", "Two")),
+        needs=["preview.several_attributes"])  # fmt: skip
 
 
 def delete_unknown(run: TestRun, endpoint: str) -> None:
@@ -282,19 +301,19 @@ def delete_twice(run: TestRun, path: str) -> None:
 
 
 GONE = ("404", "The task stays open.", "RFC 7644 section 3.6.")
-test("delete_unknown_user", "delete an unknown person", *GONE, step=PREVIEW)(lambda run: delete_unknown(run, "/Users"))
-test("delete_user_twice", "delete a person twice", *GONE, "preview.delete_unknown_user", step=PREVIEW)(
-    lambda run: delete_twice(run, run.user_path("twice")))  # fmt: skip
+preview("delete_unknown_user", "delete an unknown person", *GONE, lambda run: delete_unknown(run, "/Users"))
+preview("delete_user_twice", "delete a person twice", *GONE, lambda run: delete_twice(run, run.user_path("twice")),
+        needs=["preview.delete_unknown_user"])  # fmt: skip
 
 
-@test("add_and_remove_member", "add and remove one member in one PATCH", "200 or 204, no member",
-      "Members do not arrive.", "RFC 7644 section 3.5.2: operations in order.", "validator.remove_member",
-      step=PREVIEW)  # fmt: skip
+@preview("add_and_remove_member", "add and remove one member in one PATCH", "200 or 204, no member",
+         "Members do not arrive.", "RFC 7644 section 3.5.2: operations in order.",
+         needs=["validator.remove_member"])  # fmt: skip
 def add_and_remove_member(run: TestRun) -> None:
     member = run.user("member")
     change_members(run, run.group_path("both"), [add_member(member), remove_member(member)])
 
 
-test("delete_unknown_group", "delete an unknown group", *GONE, step=PREVIEW)(lambda run: delete_unknown(run, "/Groups"))
-test("delete_group_twice", "delete a group twice", *GONE, "preview.delete_unknown_group", step=PREVIEW)(
-    lambda run: delete_twice(run, run.group_path("twice")))  # fmt: skip
+preview("delete_unknown_group", "delete an unknown group", *GONE, lambda run: delete_unknown(run, "/Groups"))
+preview("delete_group_twice", "delete a group twice", *GONE, lambda run: delete_twice(run, run.group_path("twice")),
+        needs=["preview.delete_unknown_group"])  # fmt: skip
