@@ -90,13 +90,10 @@ def create_user(run: TestRun) -> None:
         raise CheckWarned(f"the random role is refused: {run.refused_role}. To pass, {SET_ROLES}")
 
 
-@test("create_user_again", "create the same person again", "409", "Two people share one account.",
-      "RFC 7644 section 3.3: uniqueness.", needs=["validator.create_user"])  # fmt: skip
-def create_user_again(run: TestRun) -> None:
-    person_id(run)
-    expect.status(run.post("/Users", created(run)[0]), 409)
-
-
+test("create_user_again", "create the same person again", "409", "Two people share one account.",
+     "RFC 7644 section 3.3: uniqueness.",
+     person_id, lambda run: expect.status(run.post("/Users", created(run)[0]), 409),
+     needs=["validator.create_user"])  # fmt: skip
 test("filter_user", "look up one who exists", "exactly 1 result", TWICE, "RFC 7644 section 3.4.2.2.",
      lambda run: find(run, run.user_name("validator")), needs=["validator.create_user"])  # fmt: skip
 test("filter_user_missing", "look up one who does not exist", "200, totalResults 0", NO_CONNECTION,
@@ -134,11 +131,12 @@ def update_user_name(run: TestRun) -> None:
     expect.only(run.user("unnamed"), run.find_user(name))
 
 
-@test("disable_user", "deactivate", "200 or 204, still found, active false", KEEPS_ACCESS,
-      "RFC 7643 section 4.1.1: active.", needs=["gallery.disable_user"])  # fmt: skip
-def disable_user(run: TestRun) -> None:
-    change(run, run.user_path("leaver"), operation("replace", "active", False))
-    expect.values(expect.only(run.user("leaver"), run.find_user(run.user_name("leaver"))), {"active": False})
+test("disable_user", "deactivate", "200 or 204, still found, active false", KEEPS_ACCESS,
+     "RFC 7643 section 4.1.1: active.",
+     lambda run: change(run, run.user_path("leaver"), operation("replace", "active", False)),
+     lambda run: expect.values(
+         expect.only(run.user("leaver"), run.find_user(run.user_name("leaver"))), {"active": False}),
+     needs=["gallery.disable_user"])  # fmt: skip
 
 
 @test("add_attributes", "add all attributes, each by its path", "200 or 204, all as sent", STALE,
@@ -197,11 +195,10 @@ def create_group(run: TestRun) -> None:
     same(body, expect.only(group_id(run), run.find_group(body["displayName"])))
 
 
-@test("create_group_again", "create the same group again", "409", "The application gets two groups of one name.",
-      "RFC 7644 section 3.3: uniqueness.", needs=["validator.create_group"])  # fmt: skip
-def create_group_again(run: TestRun) -> None:
-    group_id(run)
-    expect.status(run.post("/Groups", created_group(run)[0]), 409)
+test("create_group_again", "create the same group again", "409", "The application gets two groups of one name.",
+     "RFC 7644 section 3.3: uniqueness.",
+     group_id, lambda run: expect.status(run.post("/Groups", created_group(run)[0]), 409),
+     needs=["validator.create_group"])  # fmt: skip
 
 
 def crowd(run: TestRun) -> str:
@@ -220,10 +217,10 @@ def get_group(run: TestRun) -> None:
     crowd_without_members(run, expect.document(reply, 200))
 
 
-@test("filter_group_without_members", "look up a group without members", "exactly 1 result, no members", TOO_LARGE,
-      "RFC 7644 section 3.9: excludedAttributes.")  # fmt: skip
-def filter_group_without_members(run: TestRun) -> None:
-    crowd_without_members(run, expect.only(crowd(run), run.find_group(run.group_name("crowd"))))
+test("filter_group_without_members", "look up a group without members", "exactly 1 result, no members", TOO_LARGE,
+     "RFC 7644 section 3.9: excludedAttributes.",
+     lambda run: crowd_without_members(run, expect.only(crowd(run), run.find_group(run.group_name("crowd")))),
+)  # fmt: skip
 
 
 def find_crowd(run: TestRun, name: str) -> Document:
