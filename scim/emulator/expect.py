@@ -70,8 +70,7 @@ def numbers(reply: Reply) -> dict[str, int]:
 def schema(reply: Reply, urn: str) -> Document:
     """Expect a URN in `schemas`."""
     found = document(reply)
-    if urn not in (found.get("schemas") or []):
-        raise CheckFailed(f"schemas is {found.get('schemas')!r}")
+    that(urn in (found.get("schemas") or []), f"schemas is {found.get('schemas')!r}")
     return found
 
 
@@ -79,8 +78,7 @@ def empty_list(reply: Reply) -> None:
     """Expect a list without resources."""
     found = resources(reply)
     total = document(reply).get("totalResults")
-    if found or total != 0:
-        raise CheckFailed(f"totalResults {total!r}, {len(found)} Resources")
+    that(not found and total == 0, f"totalResults {total!r}, {len(found)} Resources")
 
 
 def only(identifier: str, reply: Reply) -> Document:
@@ -96,37 +94,32 @@ def values(found: Document | Reply, expected: Mapping[str, Any]) -> Document:
     """Expect values at dotted paths of a resource, or of the one in a reply."""
     resource = document(found) if isinstance(found, Reply) else found
     wrong = [path for path, value in expected.items() if value_at(resource, path) != value]
-    if wrong:
-        raise CheckFailed(", ".join(f"{path} is {value_at(resource, path)!r}" for path in wrong))
+    that(not wrong, ", ".join(f"{path} is {value_at(resource, path)!r}" for path in wrong))
     return resource
 
 
 def members(group: Document, expected: Sequence[str]) -> str:
     """Expect exactly these ids as members of a group."""
     found = [str(member.get("value")) for member in group.get("members") or []]
-    if sorted(found) != sorted(expected):
-        raise CheckFailed(f"{len(found)} members, not {len(expected)}")
+    that(sorted(found) == sorted(expected), f"{len(found)} members, not {len(expected)}")
     return f"members: {len(found)}"
 
 
 def text_id(found: Document) -> None:
     """Expect an `id` that is a non-empty string (RFC 7643 section 3.1)."""
-    if not isinstance(found.get("id"), str) or not found["id"]:
-        raise CheckFailed(f"id is {found.get('id')!r}")
+    that(isinstance(found.get("id"), str) and found["id"], f"id is {found.get('id')!r}")
 
 
 def importable(user: Document) -> None:
     """Expect all attributes that Okta's import needs of a user."""
     missing = [path for path in NEEDED_BY_IMPORT if value_at(user, path) in (None, "")]
-    if missing:
-        raise CheckFailed(f"{user.get('userName')} has no {', no '.join(missing)}")
+    that(not missing, f"{user.get('userName')} has no {', no '.join(missing)}")
 
 
 def error(reply: Reply, expected: int, scim_type: str = "") -> Document:
     """Expect a SCIM error (RFC 7644 section 3.12) with this status, and with this scimType if one is given."""
     found = schema(status(reply, expected), ERROR)
-    if found.get("status") != str(reply.status):
-        raise CheckFailed(f"status in the body is {found.get('status')!r}, not {str(reply.status)!r}")
-    if not isinstance(found.get("detail"), str) or not found["detail"].strip():
-        raise CheckFailed(f"detail is {found.get('detail')!r}")
+    shown, detail = found.get("status"), found.get("detail")
+    that(shown == str(reply.status), f"status in the body is {shown!r}, not {str(reply.status)!r}")
+    that(isinstance(detail, str) and detail.strip(), f"detail is {detail!r}")
     return values(found, {"scimType": scim_type} if scim_type else {})

@@ -69,12 +69,17 @@ class Check:
 
 @dataclass(slots=True)
 class CheckStep:
-    """One step of provisioning, with its checks in the order in which they run."""
+    """One step of provisioning, with its checks in the order in which they run.
+
+    The source of each begins with `mark`; where `warning` is set, a failed check is a warning.
+    """
 
     name: str
     title: str
     checks: list[Check] = field(default_factory=list)
     dialects: Sequence[str] = OKTA_APPS
+    mark: str = ""
+    warning: bool = False
 
     def row(
         self,
@@ -91,8 +96,8 @@ class CheckStep:
 
         Without functions it returns a decorator that adds the row with the function.
         """
-        texts = (f"{self.name}.{name}", title, expected, otherwise, source)
-        dialects = (dialect,) if dialect else self.dialects
+        texts = (f"{self.name}.{name}", title, expected, otherwise, self.mark + source)
+        dialects, options = (dialect,) if dialect else self.dialects, {"warning": self.warning, **options}
 
         def add(function: AnyCheck) -> AnyCheck:
             self.checks.append(Check(*texts, functions or (function,), dialects, **options))

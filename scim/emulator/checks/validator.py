@@ -1,8 +1,5 @@
 """Microsoft's SCIM Validator: its 25 tests and 7 previews, as it writes them."""
 
-from collections.abc import Callable
-from typing import Any
-
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import ENTERPRISE, USER, Document, entra_group, operation, remove_member
 from scim.emulator.checks import entra
@@ -11,9 +8,7 @@ from scim.emulator.checks.entra import FULL, MANAGER, SET_ROLES, operations, per
 from scim.emulator.client import Reply, look_up
 from scim.emulator.dialects import ENTRA
 from scim.emulator.runner import (
-    AnyCheck,
     CheckFailed,
-    CheckFunction,
     CheckStep,
     CheckWarned,
     TestRun,
@@ -21,8 +16,13 @@ from scim.emulator.runner import (
     shared,
 )
 
-STEP = CheckStep("validator", "Microsoft's SCIM Validator", dialects=[ENTRA])
-PREVIEW = CheckStep("preview", "Microsoft's SCIM Validator, preview", dialects=[ENTRA])
+MANDATORY = "Fact: the SCIM Validator, mandatory. "
+NOT_MANDATORY = "Fact: the SCIM Validator's preview, not mandatory. "
+STEP = CheckStep("validator", "Microsoft's SCIM Validator", dialects=[ENTRA], mark=MANDATORY)
+PREVIEW = CheckStep(
+    "preview", "Microsoft's SCIM Validator, preview", dialects=[ENTRA], mark=NOT_MANDATORY, warning=True
+)
+test, preview = STEP.row, PREVIEW.row
 TWICE = "Entra creates it again and again, or ends in a 409 in each cycle."
 STALE = "Entra believes that the change has arrived; the application keeps the old values."
 NO_CONNECTION = "Entra reads an error as a broken connection."
@@ -33,22 +33,6 @@ UNFAIR = (
     ". Microsoft's own test is unfair here: it sends random letters to {}, and a server may check the syntax "
     "(RFC 7643 section 4.1)"
 )
-
-
-def test(
-    name: str, title: str, expected: str, otherwise: str, source: str, *functions: CheckFunction, **options: Any
-) -> Callable[[AnyCheck], AnyCheck]:
-    """Add a mandatory test of the validator, or return a decorator for it."""
-    source = f"Fact: the SCIM Validator, mandatory. {source}"
-    return STEP.row(name, title, expected, otherwise, source, *functions, **options)
-
-
-def preview(
-    name: str, title: str, expected: str, otherwise: str, source: str, *functions: CheckFunction, **options: Any
-) -> Callable[[AnyCheck], AnyCheck]:
-    """Add a test of the validator's preview, whose failure is a warning, or return a decorator for it."""
-    source = f"Fact: the SCIM Validator's preview, not mandatory. {source}"
-    return PREVIEW.row(name, title, expected, otherwise, source, *functions, warning=True, **options)
 
 
 @shared
