@@ -21,13 +21,9 @@ from storage import roles
 
 group = Group("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")
 app_option = click.option(
-    "--app",
-    "dialect",
-    type=click.Choice(OKTA_APPS),
-    default=CUSTOM,
-    show_default=True,
+    "--app", "dialect", type=click.Choice(OKTA_APPS), default=CUSTOM, show_default=True,
     help="Kind of app: custom apps update by PUT, OIN apps by PATCH.",
-)
+)  # fmt: skip
 
 
 @group.command("test")
@@ -79,14 +75,14 @@ def import_(connect: Connect, base: str, as_json: bool, save: str | None) -> Non
 
 def _show_import(found: dict[str, Any]) -> None:
     names = ("userName", "firstName", "lastName", "email", "active", "roles", "problem")
-    rows = [[_role_names(user[name]) if name == "roles" else user[name] for name in names] for user in found["users"]]
-    print_table([name.upper() for name in names], rows)
+    shown = [{**user, "roles": ", ".join(map(_role_name, user["roles"]))} for user in found["users"]]
+    print_table([name.upper() for name in names], [[user[name] for name in names] for user in shown])
     echo()
     print_table(("GROUP", "MEMBERS"), [(group_["name"], len(group_["members"])) for group_ in found["groups"]])
 
 
-def _role_names(held: list[Any]) -> str:
-    return ", ".join(str(role.get("value") if isinstance(role, dict) else role) for role in held)
+def _role_name(role: Any) -> str:
+    return str(role.get("value") if isinstance(role, dict) else role)
 
 
 @group.command("sample")

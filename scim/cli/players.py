@@ -40,6 +40,7 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
     With the options of OAuth the key is a token, and `oauth` is passed, too.
     """
 
+    @command_without_database
     @wraps(run)
     def with_server(*args: Any, url: str | None, key: str | None, **kwargs: Any) -> Any:
         oauth: OAuthClient | None = kwargs.get("oauth")
@@ -57,8 +58,9 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
 
         return run(*args, connect=connect, base=(url or base_url()).rstrip("/"), **kwargs)
 
-    decorated = click.option("--key", help="Access key of that server.")(command_without_database(with_server))
-    return click.option("--url", metavar="BASE", help="Base URL of a SCIM server; default: this deployment.")(decorated)
+    key_option = click.option("--key", help="Access key of that server.")
+    url_option = click.option("--url", metavar="BASE", help="Base URL of a SCIM server; default: this deployment.")
+    return url_option(key_option(with_server))
 
 
 def oauth_options(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,11 +149,6 @@ class Played:
     left: list[str] = field(default_factory=list)
     better: str | None = None
 
-    @property
-    def passed(self) -> bool:
-        """Return whether the run came to its end and no check failed."""
-        return self.error is None and not any(result.outcome == FAILED for result in self.results)
-
 
 def play(
     steps: Sequence[CheckStep],
@@ -170,23 +167,29 @@ def play(
     _check_names(steps, dialect, only)
     table = report.ResultTable(echo, sys.stdout.encoding, PROVIDERS[dialect])
 
+    def is_shown(result: Result) -> bool:
+        return not failed or result.outcome in (FAILED, WARNED)
+
     def show(result: Result) -> None:
-        if not as_json and (not failed or result.outcome in (FAILED, WARNED)):
+        if not as_json and is_shown(result):
             table.show(result)
 
     with fuse_off(), connect(dialect) as client:
         played = _run(TestRun(client, dialect, roles, oauth), steps, only, show)
+    results, error = played.results, played.error
+    passed = error is None and not any(result.outcome == FAILED for result in results)
     if junit_file:
-        Path(junit_file).write_text(junit(dialect, played.results, played.error), encoding="utf-8")
+        Path(junit_file).write_text(junit(dialect, results, error), encoding="utf-8")
     if as_json:
-        _print_json(played, base, dialect, failed)
+        head = {"base": base, "app": dialect, "passed": passed, "error": error, "counts": report.counts(results)}
+        print_json({**head, "leftOver": played.left, "results": [asdict(each) for each in results if is_shown(each)]})
     else:
-        echo("", f"{title or f'{dialect} app'}, {base}: {report.in_words(played.results)}")
-        table.list_failures(played.results)
-        _show_problems(played.error or report.connection_hint(played.results, played.better), played.left)
+        echo("", f"{title or f'{dialect} app'}, {base}: {report.in_words(results)}")
+        table.list_failures(results)
+        _show_problems(error or report.connection_hint(results, played.better), played.left)
     if perch().settings["PERCH_FUSE"] and has_database() and base == base_url():
         echo(FUSE_NOTICE, err=True)
-    raise SystemExit(0 if played.passed else 1)
+    raise SystemExit(0 if passed else 1)
 
 
 def _run(run: TestRun, steps: Sequence[CheckStep], only: Sequence[str], show: Callable[[Result], None]) -> Played:
@@ -202,12 +205,6 @@ def _run(run: TestRun, steps: Sequence[CheckStep], only: Sequence[str], show: Ca
     finally:
         played.left = clean_up(run)
     return played
-
-
-def _print_json(played: Played, base: str, dialect: str, failed: bool) -> None:
-    shown = [asdict(result) for result in played.results if not failed or result.outcome in (FAILED, WARNED)]
-    head = {"base": base, "app": dialect, "passed": played.passed, "error": played.error}
-    print_json({**head, "counts": report.counts(played.results), "leftOver": played.left, "results": shown})
 
 
 def _check_names(steps: Sequence[CheckStep], dialect: str, only: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,9 @@ def run_sync(
 ) -> None:
     """Provision an organisation in a dialect, print what was done, and exit; 1 if a task failed."""
     organisation = _organisation(file)
+    beside = Path(file).with_suffix(f".{PROVIDERS[dialect].lower()}-state.jsonl")
     try:
-        state = SyncState(
-            Path(state_file or Path(file).with_suffix(f".{PROVIDERS[dialect].lower()}-state.jsonl")), base
-        )
+        state = SyncState(Path(state_file or beside), base)
     except InvalidState as error:
         raise click.ClickException(str(error)) from None
     show_left_out(organisation)
@@ -90,23 +90,16 @@ def _show_plan(sync_: Sync, as_json: bool) -> None:
 
 
 def _show_summary(summary: Summary, requests: int, stopped: str | None, as_json: bool) -> None:
-    failures = [
-        {"task": f.task.kind, "title": f.task.title, "request": f.request, "status": f.status, "detail": f.detail}
-        for f in summary.failures
-    ]
     if as_json:
+        failures = [asdict(failure) for failure in summary.failures]
         print_json({"done": dict(summary.done), "requests": requests, "stopped": stopped, "failures": failures})
         return
     done = ", ".join(f"{count} × {kind}" for kind, count in sorted(summary.done.items())) or "nothing to do"
-    echo(f"{done}; {requests} requests, {len(failures)} failures.")
-    for failure in failures:
-        cause = f"{failure['request']}: {failure['status'] or 'no answer'} {failure['detail']}"
-        echo(f"{failure['task']} {failure['title']}: {cause}")
+    echo(f"{done}; {requests} requests, {len(summary.failures)} failures.")
+    for failed in summary.failures:
+        echo(f"{failed.task} {failed.title}: {failed.request}: {failed.status or 'no answer'} {failed.detail}")
     if stopped:
-        echo(
-            f"Stopped, since no other task can succeed; correct the cause, then run it again: {stopped}",
-            err=True,
-        )
+        echo(f"Stopped, since no other task can succeed; correct the cause, then run it again: {stopped}", err=True)
 
 
 def show_left_out(organisation: Organisation) -> None:

@@ -63,6 +63,11 @@ def member(identifier: str, display: str) -> dict[str, str]:
     return {"value": identifier, "display": display}
 
 
+def operation(op: str, path: str, value: Any) -> Document:
+    """Return one operation of a PatchOp."""
+    return {"op": op, "path": path, "value": value}
+
+
 def patch(*operations: Mapping[str, Any]) -> Document:
     """Return a PatchOp (RFC 7644 section 3.5.2)."""
     return {"schemas": [PATCH_OP], "Operations": list(operations)}
@@ -80,12 +85,12 @@ def rename_group(identifier: str, name: str) -> Document:
 
 def replace_members(members: Iterable[Mapping[str, str]]) -> Document:
     """Return the operation that replaces all members of a group."""
-    return {"op": "replace", "path": "members", "value": list(members)}
+    return operation("replace", "members", list(members))
 
 
 def add_members(members: Iterable[Mapping[str, str]]) -> Document:
     """Return the operation that adds members to a group."""
-    return {"op": "add", "path": "members", "value": list(members)}
+    return operation("add", "members", list(members))
 
 
 def remove_member(identifier: str) -> Document:
@@ -111,8 +116,7 @@ def entra_operations(values: Mapping[str, Any], prefix: str = "") -> list[Docume
                 parts = {part: item[part] for part in item if part not in ("type", "primary")}
                 found += entra_operations(parts, f"{typed}.")
         else:
-            written = str(value) if isinstance(value, bool) else value
-            found.append({"op": "Replace", "path": path, "value": written})
+            found.append(operation("Replace", path, str(value) if isinstance(value, bool) else value))
     return found
 
 
@@ -121,16 +125,11 @@ def entra_role(slug: str) -> Document:
     return {"primary": "True", "type": "WindowsAzureActiveDirectoryRole", "value": slug, "display": slug}
 
 
-def entra_members(operation: str, members: Iterable[str]) -> Document:
-    """Return Entra's operation that adds or removes members by their ids."""
-    return {"op": operation, "path": "members", "value": [{"$ref": None, "value": member} for member in members]}
-
-
 def entra_group_changes(name: str, members: Sequence[str], before: Sequence[str] | None) -> list[Document]:
     """Return the PATCH bodies that bring a group to a name and members; `before` holds the ids written last."""
-    changes = [
-        entra_members("Remove", [member for member in before or () if member not in members]),
-        entra_members("Add", [member for member in members if member not in (before or ())]),
-    ]
-    renaming = {"op": "Replace", "path": "displayName", "value": name}
-    return [patch(renaming), *(patch(change) for change in changes if change["value"])]
+    removed = [member for member in before or () if member not in members]
+    added = [member for member in members if member not in (before or ())]
+    changes = [operation("Replace", "displayName", name)]
+    for op, ids in (("Remove", removed), ("Add", added)):
+        changes += [operation(op, "members", [{"$ref": None, "value": member} for member in ids])] if ids else []
+    return [patch(change) for change in changes]

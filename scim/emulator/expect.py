@@ -1,6 +1,6 @@
 """Expectations about a reply; each raises CheckFailed with the value that came instead."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scim.emulator.bodies import Document
@@ -21,6 +21,12 @@ def value_at(document: Any, path: str) -> Any:
         else:
             document = document.get(part) if isinstance(document, Mapping) else None
     return document
+
+
+def that(holds: object, came: str) -> None:
+    """Expect a condition to hold; `came` says what came instead."""
+    if not holds:
+        raise CheckFailed(came)
 
 
 def status(reply: Reply, *statuses: int) -> Reply:
@@ -52,20 +58,19 @@ def resources(reply: Reply) -> list[Document]:
     return found["Resources"]
 
 
-def numbers(reply: Reply) -> Document:
-    """Expect the three numbers of a list as JSON numbers."""
+def numbers(reply: Reply) -> dict[str, int]:
+    """Expect the three numbers of a list as JSON numbers, and return them."""
     found = document(reply, 200)
     wrong = [name for name in NUMBERS if type(found.get(name)) is not int]
     if wrong:
         raise CheckFailed(", ".join(f"{name} is {found[name]!r}" if name in found else f"no {name}" for name in wrong))
-    return found
+    return {name: found[name] for name in NUMBERS}
 
 
 def schema(reply: Reply, urn: str) -> Document:
     """Expect a URN in `schemas`."""
     found = document(reply)
-    if urn not in (found.get("schemas") or []):
-        raise CheckFailed(f"schemas is {found.get('schemas')!r}")
+    that(urn in (found.get("schemas") or []), f"schemas is {found.get('schemas')!r}")
     return found
 
 
@@ -73,11 +78,10 @@ def empty_list(reply: Reply) -> None:
     """Expect a list without resources."""
     found = resources(reply)
     total = document(reply).get("totalResults")
-    if found or total != 0:
-        raise CheckFailed(f"totalResults {total!r}, {len(found)} Resources")
+    that(not found and total == 0, f"totalResults {total!r}, {len(found)} Resources")
 
 
-def only(reply: Reply, identifier: str) -> Document:
+def only(identifier: str, reply: Reply) -> Document:
     """Expect a list of exactly one resource, the one with this id."""
     found = resources(reply)
     ids = [str(item.get("id")) for item in found]
@@ -86,32 +90,36 @@ def only(reply: Reply, identifier: str) -> Document:
     return found[0]
 
 
-def values(found: Document, expected: Mapping[str, Any]) -> str:
-    """Expect values at dotted paths; returns them in words."""
-    wrong = [path for path, value in expected.items() if value_at(found, path) != value]
-    if wrong:
-        raise CheckFailed(", ".join(f"{path} is {value_at(found, path)!r}" for path in wrong))
-    return ", ".join(f"{path} {value!r}" for path, value in expected.items())
+def values(found: Document | Reply, expected: Mapping[str, Any]) -> Document:
+    """Expect values at dotted paths of a resource, or of the one in a reply."""
+    resource = document(found) if isinstance(found, Reply) else found
+    wrong = [path for path, value in expected.items() if value_at(resource, path) != value]
+    that(not wrong, ", ".join(f"{path} is {value_at(resource, path)!r}" for path in wrong))
+    return resource
+
+
+def members(group: Document, expected: Sequence[str]) -> str:
+    """Expect exactly these ids as members of a group."""
+    found = [str(member.get("value")) for member in group.get("members") or []]
+    that(sorted(found) == sorted(expected), f"{len(found)} members, not {len(expected)}")
+    return f"members: {len(found)}"
 
 
 def text_id(found: Document) -> None:
     """Expect an `id` that is a non-empty string (RFC 7643 section 3.1)."""
-    if not isinstance(found.get("id"), str) or not found["id"]:
-        raise CheckFailed(f"id is {found.get('id')!r}")
+    that(isinstance(found.get("id"), str) and found["id"], f"id is {found.get('id')!r}")
 
 
 def importable(user: Document) -> None:
     """Expect all attributes that Okta's import needs of a user."""
     missing = [path for path in NEEDED_BY_IMPORT if value_at(user, path) in (None, "")]
-    if missing:
-        raise CheckFailed(f"{user.get('userName')} has no {', no '.join(missing)}")
+    that(not missing, f"{user.get('userName')} has no {', no '.join(missing)}")
 
 
-def error(reply: Reply, *statuses: int) -> str:
-    """Expect a SCIM error (RFC 7644 section 3.12) with one of the statuses; returns its detail."""
-    found = schema(status(reply, *statuses), ERROR)
-    if found.get("status") != str(reply.status):
-        raise CheckFailed(f"status in the body is {found.get('status')!r}, not {str(reply.status)!r}")
-    if not isinstance(found.get("detail"), str) or not found["detail"].strip():
-        raise CheckFailed(f"detail is {found.get('detail')!r}")
-    return str(found["detail"])
+def error(reply: Reply, expected: int, scim_type: str = "") -> Document:
+    """Expect a SCIM error (RFC 7644 section 3.12) with this status, and with this scimType if one is given."""
+    found = schema(status(reply, expected), ERROR)
+    shown, detail = found.get("status"), found.get("detail")
+    that(shown == str(reply.status), f"status in the body is {shown!r}, not {str(reply.status)!r}")
+    that(isinstance(detail, str) and detail.strip(), f"detail is {detail!r}")
+    return values(found, {"scimType": scim_type} if scim_type else {})

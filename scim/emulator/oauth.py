@@ -28,33 +28,31 @@ class OAuthClient:
 
     def token_by_secret(self) -> Reply:
         """Ask with client id and secret in the body, as Entra does."""
-        return self._post({"client_secret": self.secret})
+        return self._post(client_secret=self.secret)
 
     def token_by_assertion(self) -> Reply:
         """Ask with an assertion, without a scope and with Entra's own parameter `baseAddress`.
 
         It is sent once only, since a server may refuse it the second time (RFC 7523 section 3, `jti`).
         """
-        if self.answered is None:
-            proof = {"client_assertion": self.assertion, "client_assertion_type": JWT_BEARER}
-            self.answered = self._post({**proof, "baseAddress": ENTRAS_ADDRESS})
+        self.answered = self.answered or self._post(
+            client_assertion=self.assertion, client_assertion_type=JWT_BEARER, baseAddress=ENTRAS_ADDRESS
+        )
         return self.answered
 
-    def _post(self, credentials: dict[str, str]) -> Reply:
+    def _post(self, **credentials: str) -> Reply:
         form = {"grant_type": "client_credentials", "client_id": self.client_id, **credentials}
         request = f"POST {self.token_url}"
         try:
             response = self.session.post(self.token_url, data=form, timeout=TIMEOUT_SECONDS, allow_redirects=False)
         except requests.RequestException as error:
             return Reply(request, UNREACHABLE, f"no answer: {error}"[:300])
-        sent = " ".join(sorted(form))
-        return Reply(request, response.status_code, response.text, response.headers, sent=sent)
+        return Reply(request, response.status_code, response.text, response.headers, sent=" ".join(sorted(form)))
 
 
 def access_token(reply: Reply) -> str:
     """Return the access token in a reply, "" where there is none (RFC 6749 section 5.1)."""
-    document = reply.document
-    token = document.get("access_token") if reply.ok and isinstance(document, dict) else None
+    token = reply.document.get("access_token") if reply.ok and isinstance(reply.document, dict) else None
     return token if isinstance(token, str) else ""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 ACTIVE = "active"
 NAMED = 5
@@ -95,16 +95,12 @@ def _required() -> fields.String:
     return fields.String(required=True, validate=_not_empty)
 
 
-def _roles() -> "fields.List[str]":
-    return fields.List(fields.String(validate=_not_empty), load_default=None)
+def _assignments(noun: str) -> "fields.List[Any]":
+    roles = fields.List(fields.String(validate=_not_empty), load_default=None)
+    return fields.List(fields.Nested(Schema.from_dict({noun: _required(), "roles": roles})), load_default=list)
 
 
-class _Strict(Schema):
-    class Meta:
-        unknown = RAISE
-
-
-class _EmployeeSchema(_Strict):
+class _EmployeeSchema(Schema):
     id = fields.String(validate=_not_empty)
     login = _required()
     givenName = _required()
@@ -118,7 +114,7 @@ class _EmployeeSchema(_Strict):
         return Employee(**{"id": found["login"], "email": found["login"], **found})
 
 
-class _GroupSchema(_Strict):
+class _GroupSchema(Schema):
     id = fields.String(validate=_not_empty)
     name = _required()
     members = fields.List(fields.String(), load_default=list)
@@ -128,23 +124,13 @@ class _GroupSchema(_Strict):
         return Group(**{"id": found["name"], **found})
 
 
-class _GroupAssignment(_Strict):
-    group = _required()
-    roles = _roles()
-
-
-class _PersonAssignment(_Strict):
-    person = _required()
-    roles = _roles()
-
-
-class _AppSchema(_Strict):
-    groups = fields.List(fields.Nested(_GroupAssignment), load_default=list)
-    people = fields.List(fields.Nested(_PersonAssignment), load_default=list)
+class _AppSchema(Schema):
+    groups = _assignments("group")
+    people = _assignments("person")
     push = fields.List(fields.String(), load_default=list)
 
 
-class _OrganisationSchema(_Strict):
+class _OrganisationSchema(Schema):
     people = fields.List(fields.Nested(_EmployeeSchema), required=True)
     groups = fields.List(fields.Nested(_GroupSchema), load_default=list)
     app = fields.Nested(_AppSchema, load_default=lambda: _AppSchema().load({}))

@@ -3,9 +3,10 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from scim.emulator import bodies
 from scim.emulator.bodies import Document
@@ -17,6 +18,7 @@ from scim.emulator.retries import retry_after
 
 PASSED, FAILED, WARNED, SKIPPED, NOT_JUDGED = "passed", "failed", "warning", "skipped", "not judged"
 MAX_WAIT_SECONDS, MAX_WAITS, MAX_SENT = 60, 5, 2000
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -40,15 +42,17 @@ class ServerUnreachable(Exception):
     """The server does not reply; the message is the network's error."""
 
 
-CheckFunction = Callable[["TestRun"], str | None]
+CheckFunction = Callable[["TestRun"], object]
+AnyCheck = TypeVar("AnyCheck", bound=CheckFunction)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One expectation: what is `expected`, what the provider does `otherwise`, and its `source`, an RFC or a fact.
 
-    The function returns what came, None for the status alone, and raises CheckFailed or CheckSkipped. The check is
-    skipped after a failure of a check whose id is in `needs`, unless `before` raises CheckFailed already.
+    The functions run in order and raise CheckFailed or CheckSkipped; the last one returns what came as text, or else
+    the status is shown. The check is skipped after a failure of a check whose id is in `needs`, unless `before` raises
+    CheckFailed already.
     """
 
     id: str
@@ -56,7 +60,7 @@ class Check:
     expected: str
     otherwise: str
     source: str
-    function: CheckFunction
+    functions: Sequence[CheckFunction]
     dialects: Sequence[str] = OKTA_APPS
     warning: bool = False
     needs: Sequence[str] = ()
@@ -65,33 +69,52 @@ class Check:
 
 @dataclass(slots=True)
 class CheckStep:
-    """One step of provisioning, with its checks in the order in which they run."""
+    """One step of provisioning, with its checks in the order in which they run.
+
+    The source of each begins with `mark`; where `warning` is set, a failed check is a warning.
+    """
 
     name: str
     title: str
     checks: list[Check] = field(default_factory=list)
     dialects: Sequence[str] = OKTA_APPS
+    mark: str = ""
+    warning: bool = False
 
-    def check(
+    def row(
         self,
+        name: str,
         title: str,
         expected: str,
         otherwise: str,
         source: str,
-        dialects: Sequence[str] | None = None,
-        warning: bool = False,
-        needs: Sequence[str] = (),
-        name: str = "",
-        before: CheckFunction | None = None,
-    ) -> Callable[[CheckFunction], CheckFunction]:
-        """Return a decorator that adds a function as a check; its id is `step.name`, or else `step.function`."""
+        *functions: CheckFunction,
+        dialect: str = "",
+        **options: Any,
+    ) -> Callable[[AnyCheck], AnyCheck]:
+        """Add a check with the id `step.name`, for one dialect or all of the step; `options` are those of Check.
 
-        def add(function: CheckFunction) -> CheckFunction:
-            identifier = f"{self.name}.{name or getattr(function, '__name__', 'check')}"
-            spoken = dialects or self.dialects
-            check = Check(identifier, title, expected, otherwise, source, function, spoken, warning, needs, before)
-            self.checks.append(check)
+        Without functions it returns a decorator that adds the row with the function.
+        """
+        texts = (f"{self.name}.{name}", title, expected, otherwise, self.mark + source)
+        dialects, options = (dialect,) if dialect else self.dialects, {"warning": self.warning, **options}
+
+        def add(function: AnyCheck) -> AnyCheck:
+            self.checks.append(Check(*texts, functions or (function,), dialects, **options))
             return function
+
+        if functions:
+            add(functions[-1])
+        return add
+
+    def check(
+        self, title: str, expected: str, otherwise: str, source: str, name: str = "", **options: Any
+    ) -> Callable[[AnyCheck], AnyCheck]:
+        """Return a decorator that adds a row with the function, and with its name unless one is given."""
+
+        def add(function: AnyCheck) -> AnyCheck:
+            named = name or getattr(function, "__name__", "check")
+            return self.row(named, title, expected, otherwise, source, **options)(function)
 
         return add
 
@@ -116,35 +139,31 @@ class Result:
         return self.outcome == PASSED
 
 
+@dataclass(eq=False)
 class TestRun:
     """One run against one server: the client, the resources that it created, and replies shared by several checks."""
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(
-        self,
-        client: ScimClient,
-        dialect: str = CUSTOM,
-        roles: Sequence[str] = (),
-        oauth: OAuthClient | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.client = client
-        self.dialect = dialect
-        self.provider = PROVIDERS[dialect]
-        self.flows = Flows(self, dialect)
-        self.oauth = oauth
-        self.sleep = sleep
-        self.throttled = False
-        self.refused_role: str | None = None
-        self.broken: set[str] = set()
-        self.failed: list[str] = []
-        self.roles = list(roles)
-        self.tag = secrets.token_hex(4)
+    client: ScimClient
+    dialect: str = CUSTOM
+    roles: Sequence[str] = ()
+    oauth: OAuthClient | None = None
+    sleep: Callable[[float], None] = time.sleep
+    throttled: bool = False
+    refused_role: str | None = None
+    last: Reply | None = None
+    tag: str = field(default_factory=lambda: secrets.token_hex(4))
+    broken: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+    created: dict[str, list[str]] = field(default_factory=lambda: {"/Groups": [], "/Users": []})
+    _cache: dict[Hashable, Any] = field(default_factory=dict)
+    _ids: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.provider = PROVIDERS[self.dialect]
+        self.flows = Flows(self, self.dialect)
         self.random = random.Random(self.tag)
-        self.last: Reply | None = None
-        self.created: dict[str, list[str]] = {"/Groups": [], "/Users": []}
-        self._cache: dict[str, Any] = {}
 
     def send(
         self,
@@ -183,6 +202,10 @@ class TestRun:
         """Send a GET with a query."""
         return self.send("GET", path, query=query or None)
 
+    def post(self, path: str, body: Any, headers: Mapping[str, str | None] | None = None) -> Reply:
+        """Send a POST."""
+        return self.send("POST", path, body=body, headers=headers)
+
     def find_user(self, user_name: str) -> Reply:
         """Look a user up as the provider does."""
         return self.send("GET", "/Users", query=look_up("userName", user_name, self.dialect))
@@ -191,7 +214,7 @@ class TestRun:
         """Look a group up as the provider does."""
         return self.send("GET", "/Groups", query=look_up("displayName", name, self.dialect))
 
-    def cached(self, key: str, make: Callable[[], T]) -> T:
+    def cached(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return a value that checks share, made when the first of them asks; all show its last request."""
         if key not in self._cache:
             self.last = None
@@ -215,19 +238,37 @@ class TestRun:
         """Return the id of the user with this label, created with `values` when it is first asked for."""
         return self._resource(f"user {label}", "/Users", {**self.user_body(label), **values})
 
-    def group(self, label: str, members: Sequence[Document] = ()) -> str:
+    def group(self, label: str, members: Sequence[Document] = (), **values: Any) -> str:
         """Return the id of the group with this label, created with `members` when it is first asked for."""
-        return self._resource(f"group {label}", "/Groups", bodies.group(self.group_name(label), members))
+        return self._resource(f"group {label}", "/Groups", {**bodies.group(self.group_name(label), members), **values})
+
+    def user_path(self, label: str, **values: Any) -> str:
+        """Return the path of the user with this label."""
+        return f"/Users/{self.user(label, **values)}"
+
+    def group_path(self, label: str, members: Sequence[Document] = (), **values: Any) -> str:
+        """Return the path of the group with this label."""
+        return f"/Groups/{self.group(label, members, **values)}"
 
     def label_user(self, label: str, identifier: str) -> None:
         """Make a user that a check created itself known under a label."""
-        self._cache.setdefault(f"user {label}", identifier)
+        self._ids.setdefault(f"user {label}", identifier)
 
     def _resource(self, key: str, path: str, body: Document) -> str:
-        if key not in self._cache:
-            reply = self.send("POST", path, body=body)
-            self._cache[key] = created_id(reply, f"needs a resource, and {reply.request}")
-        return str(self._cache[key])
+        if key not in self._ids:
+            reply = self.post(path, body)
+            self._ids[key] = created_id(reply, f"needs a resource, and {reply.request}")
+        return self._ids[key]
+
+
+def shared(make: Callable[Concatenate[TestRun, P], T]) -> Callable[Concatenate[TestRun, P], T]:
+    """Make a function that sends requests do so once in a run for the same arguments; see TestRun.cached."""
+
+    @wraps(make)
+    def once(run: TestRun, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return run.cached((make, *args, *kwargs.items()), lambda: make(run, *args, **kwargs))
+
+    return once
 
 
 def created_id(reply: Reply, request: str) -> str:
@@ -267,7 +308,8 @@ def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
         needed = next((name for name in check.needs if name in run.broken), None)
         if needed:
             raise CheckSkipped(f"needs {needed}, which did not pass")
-        got, outcome = check.function(run) or "", PASSED
+        came, outcome = [function(run) for function in check.functions][-1], PASSED
+        got = came if isinstance(came, str) else ""
     except CheckSkipped as skipped:
         got, outcome = str(skipped), NOT_JUDGED if isinstance(skipped, NotJudged) else SKIPPED
     except CheckFailed as failed:
@@ -291,8 +333,7 @@ def clean_up(run: TestRun) -> list[str]:
         for identifier in reversed(identifiers):
             reply = run.send_patiently("DELETE", f"{path}/{identifier}")
             if not reply.ok and reply.status != 404:
-                deactivated = path == "/Users" and _deactivate(run, identifier)
-                instead = "; deactivated instead" if deactivated else ""
+                instead = "; deactivated instead" if path == "/Users" and _deactivate(run, identifier) else ""
                 left.append(f"{path}/{identifier}: {reply.status} {reply.detail}{instead}")
         identifiers.clear()
     return left

@@ -1,13 +1,28 @@
 """Generates a realistic organisation of any size, the same for the same seed: for trials, tests and benchmarks."""
 
+import importlib
 import random
 import string
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from scim.emulator.bodies import Document
-from scim.emulator.sample_names import name_source
 
+GIVEN_NAMES = (
+    "Ada Agnes Ahmed Aiko Alan Amara Ana Anders Anya Ben Björn Carla Chen Chidi Clara Daan Dalia David Diego Dmitri "
+    "Elena Elif Emma Enzo Esra Fatima Felix Finn Freya Grace Hana Hugo Ida Imani Ines Ivan Jonas José Jun Kofi Lars "
+    "Layla Lena Leon Lucía Maja Mateo Mei Mia Milan Nadia Naoki Nia Nils Noor Olga Omar Oscar Paula Pia Priya Rania "
+    "Ravi Rosa Ruth Samir Sara Sofía Soren Tariq Tess Thea Tomás Uma Vera Wei Yara Yuki Zoë Zofia"
+)
+FAMILY_NAMES = (
+    "Abara Almeida Andersen Bakker Banerjee Berg Bianchi Castillo Chowdhury Costa Dahl Demir Dubois Eriksen Farouk "
+    "Fischer Fontaine García Gupta Haddad Hansen Horvat Hughes Ivanova Jansen Kaya Keller Khan Kim Kowalska Laurent "
+    "Lehmann Lindqvist Lopez Marino Mbeki Meyer Moreau Müller Nakamura Nguyen Nowak Núñez O'Brien Okafor Olsen Park "
+    "Patel Pereira Petrov Quinn Ricci Rossi Sato Schmidt Silva Singh Smith Sørensen Suzuki Tanaka Torres Ueda Vargas "
+    "Virtanen Wagner Walsh Wang Weber Yamamoto Yilmaz Zhang Zimmermann"
+)
+LOCALES = ["en_GB", "de_DE", "es_ES", "fr_FR", "pl_PL"]
 DEPARTMENTS = (
     "Support", "Sales", "Engineering", "Marketing", "Finance", "Legal", "Security", "Operations", "Design", "Research",
     "People", "Procurement",
@@ -24,10 +39,26 @@ def sample_organisation(
 ) -> Document:
     """Return an organisation as `flask okta sync` reads it; by default it has one group for 40 people."""
     rng = random.Random(seed)
-    next_name = name_source(rng, faker)
-    persons = [_person(rng, number, *next_name()) for number in range(people)]
+    names = _names(rng, faker)
+    persons = [_person(rng, number, *next(names)) for number in range(people)]
     made = _groups(rng, persons, max(1, people // 40) if groups is None else groups)
     return {"people": persons, "groups": made, "app": _app(rng, persons, made, roles)}
+
+
+def _names(rng: random.Random, faker: bool) -> Iterator[tuple[str, str]]:
+    """Yield given and family names: Faker's where it is wanted and installed, else those above."""
+    generator = None
+    with suppress(ImportError):
+        module = importlib.import_module("faker") if faker else None  # by name: mypy would require it
+        generator = module and module.Faker(LOCALES)
+    if generator:
+        generator.seed_instance(rng.getrandbits(32))
+    given, family = GIVEN_NAMES.split(), FAMILY_NAMES.split()
+    while True:
+        if generator:
+            yield str(generator.first_name()), str(generator.last_name())
+        else:
+            yield rng.choice(given), rng.choice(family)
 
 
 def _person(rng: random.Random, number: int, given: str, family: str) -> Document:

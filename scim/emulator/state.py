@@ -69,13 +69,12 @@ class SyncState:
     def _load(self, path: Path) -> None:
         first, *lines = path.read_text(encoding="utf-8").split("\n")
         header = _parsed(first)
-        if not isinstance(header, list) or header[:1] != [HEADER]:
+        if header[:1] != [HEADER]:
             raise InvalidState(f"{path} is no state file of a sync; name another file with --state.")
         if header[1] != self.base:
             raise InvalidState(f"{path} holds ids of {header[1]}, not of {self.base}; name another file with --state.")
-        for line in lines:
-            change = _parsed(line)
-            if isinstance(change, list) and len(change) == 3 and change[0] in self._kinds:
+        for change in map(_parsed, lines):
+            if len(change) == 3 and change[0] in self._kinds:
                 self._apply(*change)
         if lines[-1:] != [""]:
             self.save()  # a killed sync left half a line; the next sync looks that resource up again
@@ -85,8 +84,9 @@ def _line(values: list[Any]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def _parsed(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
+def _parsed(line: str) -> list[Any]:
+    """Return the list in a line; an empty one where the line is cut off or holds something else."""
+    with suppress(ValueError):
+        found = json.loads(line)
+        return found if isinstance(found, list) else []
+    return []

@@ -35,9 +35,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class FailedTask:
-    """A task that the server refused, with the request, the status and the server's detail."""
+    """A task that the server refused, by kind, with the request, the status and the server's detail."""
 
-    task: Task
+    task: str
+    title: str
     request: str
     status: int
     detail: str
@@ -78,27 +79,20 @@ class Sync:
     def people_tasks(self) -> list[Task]:
         """Return the tasks for people: assign, update profile or roles, deactivate."""
         tasks = []
-        for person in self.people.values():
+        assigned = {person.id: person for person in self.people.values() if person.login in self.roles}
+        for person in assigned.values():
             record = self.state.people.get(person.id)
-            if person.login not in self.roles:
-                continue
             if record is None:
                 tasks.append(Task(ASSIGN, person.id, person.login))
             elif not record["active"] or record["sent"] != digest(self.values(person)):
                 tasks.append(Task(UPDATE, person.id, person.login))
-        return tasks + [
-            Task(DEACTIVATE, identifier, record["login"])
-            for identifier, record in self.state.people.items()
-            if record["active"] and not self._is_assigned(identifier)
-        ]
+        left = {key: record for key, record in self.state.people.items() if record["active"] and key not in assigned}
+        return tasks + [Task(DEACTIVATE, key, record["login"]) for key, record in left.items()]
 
     def group_tasks(self) -> list[Task]:
         """Return the tasks for pushed groups: unlink, push, write name or members."""
-        tasks = [
-            Task(UNLINK, identifier, record["name"])
-            for identifier, record in self.state.groups.items()
-            if identifier not in self.groups
-        ]
+        known = self.state.groups.items()
+        tasks = [Task(UNLINK, key, record["name"]) for key, record in known if key not in self.groups]
         for group in self.groups.values():
             record = self.state.groups.get(group.id)
             if record is None:
@@ -125,7 +119,8 @@ class Sync:
             self.summary.done[task.kind] += 1
         except ProvisioningError as error:
             reply = error.reply
-            self.summary.failures.append(FailedTask(task, reply.request, reply.status, error.reason))
+            failure = FailedTask(task.kind, task.title, reply.request, reply.status, error.reason)
+            self.summary.failures.append(failure)
             if reply.status in FATAL_STATUSES:
                 raise SyncStopped(str(error)) from None
 
@@ -144,10 +139,6 @@ class Sync:
         logins = [login for login in dict.fromkeys(group.members) if login in self.roles]
         records = [(login, self.state.people.get(self.ids[login])) for login in logins]
         return [bodies.member(record["id"], login) for login, record in records if record]
-
-    def _is_assigned(self, identifier: str) -> bool:
-        person = self.people.get(identifier)
-        return person is not None and person.login in self.roles
 
     def _assign(self, task: Task) -> None:
         values = self.values(self.people[task.id])

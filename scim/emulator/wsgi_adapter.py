@@ -2,14 +2,13 @@
 
 import contextvars
 import io
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
-from werkzeug.test import EnvironBuilder, run_wsgi_app
+from werkzeug.test import Client
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -20,30 +19,13 @@ class WsgiAdapter(BaseAdapter):
 
     def __init__(self, application: "WSGIApplication") -> None:
         super().__init__()
-        self.application = application
+        self.client = Client(application, use_cookies=False)
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: Any = True,
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Call the application in an empty context, so that it does not see the caller's application context."""
-        status, headers, content = contextvars.Context().run(self._call, request)
-        response = requests.Response()
-        response.status_code = status
-        response.headers = CaseInsensitiveDict(headers)
-        response.raw = io.BytesIO(content)
-        response.url = request.url or ""
-        response.request = request
-        return response
-
-    def _call(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         url = urlsplit(request.url or "")
-        builder = EnvironBuilder(
+        answered = contextvars.Context().run(
+            self.client.open,
             path=url.path,
             query_string=url.query,
             method=request.method or "GET",
@@ -51,11 +33,13 @@ class WsgiAdapter(BaseAdapter):
             headers=list(request.headers.items()),
             data=request.body or b"",
         )
-        try:
-            chunks, status, headers = run_wsgi_app(self.application, builder.get_environ(), buffered=True)
-            return int(status.split()[0]), dict(headers.items()), b"".join(chunks)
-        finally:
-            builder.close()
+        response = requests.Response()
+        response.status_code = answered.status_code
+        response.headers = CaseInsensitiveDict(answered.headers.items())
+        response.raw = io.BytesIO(answered.get_data())
+        response.url = request.url or ""
+        response.request = request
+        return response
 
     def close(self) -> None:
         """Do nothing: no connection is open."""

@@ -70,7 +70,7 @@ def report_of(peer: str, suite: str) -> str:
     run.tag, run.random = "0a1b2c3d", random.Random(7)
     lines: list[str] = []
     table = ResultTable(lines.append, "utf-8", PROVIDERS[dialect])
-    with patch("scim.emulator.checks.gallery_requests.datetime"):
+    with patch("scim.emulator.checks.gallery.datetime"):
         results = list(run_checks(run, steps))
     for result in results:
         if result.outcome != PASSED:

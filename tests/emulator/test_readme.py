@@ -74,9 +74,9 @@ def imported_modules(file: Path) -> set[str]:
     return {*direct, *(name for names in listed for name in names.split(", "))}
 
 
-def test_the_example_is_a_check() -> None:
-    example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
-    assert example in (ROOM / "checks" / "assign.py").read_text(encoding="utf-8")
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_an_example_is_a_check(example: str) -> None:
+    assert example in (ROOM / "checks" / "users.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("dialect", "words"), [(CUSTOM, "{} checks as a custom app"), (OIN, "{} as an OIN app")])

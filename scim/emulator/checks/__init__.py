@@ -1,35 +1,19 @@
-"""All checks, in the order in which they run; one module for each step or two."""
+"""All checks, in the order in which they run; one module for each step or a few."""
 
-from scim.emulator.checks import (
-    assign,
-    connector,
-    discovery,
-    errors,
-    gallery_requests,
-    groups,
-    imports,
-    interop,
-    ipsie,
-    lifecycle,
-    limits,
-    roles,
-    suite,
-    update,
-    validator,
-)
+from scim.emulator.checks import connection, gallery, groups, imports, interop, ipsie, roles, users, validator
 
 STEPS = (
-    connector.STEP,
-    suite.STEP,
-    assign.STEP,
-    update.STEP,
-    lifecycle.DEACTIVATE,
-    lifecycle.REPROVISION,
-    roles.STEP,
-    discovery.STEP,
+    connection.CONNECTOR,
+    connection.SUITE,
+    users.ASSIGN,
+    users.UPDATE,
+    users.DEACTIVATE,
+    users.REPROVISION,
+    roles.ROLES,
+    roles.DISCOVERY,
     groups.STEP,
     imports.STEP,
-    errors.STEP,
+    connection.ERRORS,
 )
-ENTRA_STEPS = (limits.CONNECTION, gallery_requests.STEP, validator.STEP, validator.PREVIEW, limits.STEP)
+ENTRA_STEPS = (gallery.CONNECTION, gallery.STEP, validator.STEP, validator.PREVIEW, gallery.LIMITS)
 PROFILES = {"interop": (interop.STEP,), "ipsie": (interop.STEP, ipsie.STEP)}

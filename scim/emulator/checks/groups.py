@@ -1,27 +1,28 @@
 """Groups are pushed, written, renamed and unlinked, by PUT (custom app) or PATCH (OIN app)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from scim.emulator import bodies, expect
+from scim.emulator.bodies import Document, add_members, remove_member, rename_group, replace_members
+from scim.emulator.checks import common
 from scim.emulator.client import Reply
 from scim.emulator.dialects import CUSTOM, OIN
-from scim.emulator.runner import CheckFailed, CheckStep, TestRun, created_id
+from scim.emulator.runner import CheckFailed, CheckStep, TestRun, created_id, shared
 
 STEP = CheckStep("groups", "Push groups")
+row, check = STEP.row, STEP.check
 ERROR_STATE = "The push mapping goes into the error state; changes of the group do not arrive until it is pushed again."
 OUT_OF_STEP = "The members in Okta and at the server differ, and Okta shows no error."
 KEEPS_ACCESS = "A person who has left the group keeps its access."
+Members = Sequence[Mapping[str, str]]
 
 
+@shared
 def created(run: TestRun) -> Reply:
-    """Return the reply to the POST of an empty group."""
-    body = bodies.group(run.group_name("push"))
-    return run.cached("push", lambda: run.send("POST", "/Groups", body=body))
+    return run.post("/Groups", bodies.group(run.group_name("push")))
 
 
 def group_id(run: TestRun) -> str:
-    """Return the id of the pushed group."""
     return created_id(created(run), "the POST of the group")
 
 
@@ -32,10 +33,13 @@ def people(run: TestRun) -> list[dict[str, str]]:
     return [active, *(bodies.member(identifier, name) for identifier, name in others)]
 
 
-def expect_members(run: TestRun, expected: Sequence[Mapping[str, str]]) -> str:
+def stored(run: TestRun) -> Document:
+    return common.read(run, f"/Groups/{group_id(run)}")
+
+
+def expect_members(run: TestRun, expected: Members) -> str:
     """Expect exactly these members in the pushed group."""
-    stored = expect.document(run.get(f"/Groups/{group_id(run)}"), 200)
-    found = [str(member.get("value")) for member in stored.get("members") or []]
+    found = [str(member.get("value")) for member in stored(run).get("members") or []]
     ids = [member["value"] for member in expected]
     if sorted(found) != sorted(ids):
         missing, surplus = len(set(ids) - set(found)), len(set(found) - set(ids))
@@ -43,190 +47,120 @@ def expect_members(run: TestRun, expected: Sequence[Mapping[str, str]]) -> str:
     return f"{len(found)} members"
 
 
-def put(run: TestRun, label: str, members: Sequence[Mapping[str, str]] | None) -> Reply:
+def expect_renamed(run: TestRun) -> None:
+    expect.values(stored(run), {"displayName": run.group_name("renamed")})
+
+
+def put(run: TestRun, label: str, members: Members | None = ()) -> Reply:
     """Write the pushed group as a custom app does and expect 200."""
     body = bodies.group(run.group_name(label), members)
     return expect.status(run.send("PUT", f"/Groups/{group_id(run)}", body=body), 200)
 
 
-def patch(run: TestRun, *operations: Mapping[str, Any]) -> Reply:
+def put_each(run: TestRun, *lists: Members | None) -> str:
+    """Write one list of members after the other, and expect the last of them."""
+    for members in lists:
+        put(run, "push", members)
+    return expect_members(run, lists[-1] or [])
+
+
+def patch(run: TestRun, *operations: Document) -> Reply:
     """Patch the pushed group as an OIN app does and expect 200 or 204."""
-    reply = run.send("PATCH", f"/Groups/{group_id(run)}", body=bodies.patch(*operations))
-    return expect.status(reply, 200, 204)
+    return common.patch(run, f"/Groups/{group_id(run)}", *operations)
 
 
-@STEP.check(
-    "the look-up finds no group before", "200, totalResults 0, Resources: []", ERROR_STATE,
+def renaming(run: TestRun) -> Document:
+    return rename_group(group_id(run), run.group_name("renamed"))
+
+
+def patch_members(run: TestRun, *operations: Document, expected: Members) -> str:
+    """Patch the pushed group, and expect its members."""
+    patch(run, *operations)
+    return expect_members(run, expected)
+
+
+def start_with(run: TestRun, members: Members) -> None:
+    patch(run, replace_members(members))
+
+
+row("lookup_before", "the look-up finds no group before", "200, totalResults 0, Resources: []", ERROR_STATE,
     "RFC 7644 section 3.4.2: an empty list.",
-)  # fmt: skip
-def lookup_before(run: TestRun) -> None:
-    expect.empty_list(run.find_group(run.group_name("push")))
+    lambda run: expect.empty_list(run.find_group(run.group_name("push"))))  # fmt: skip
 
 
-@STEP.check(
-    "POST without members", "201 with the group and an id as text", ERROR_STATE,
+row("create", "POST without members", "201 with the group and an id as text", ERROR_STATE,
     "RFC 7644 section 3.3; RFC 7643 section 3.1: id is a string.",
-)  # fmt: skip
-def create(run: TestRun) -> None:
-    found = expect.schema(expect.status(created(run), 201), bodies.GROUP)
-    expect.values(found, {"displayName": run.group_name("push")})
-    expect.text_id(found)
-
-
-@STEP.check(
-    "the look-up finds the group", "exactly 1 result",
+    lambda run: expect.schema(expect.status(created(run), 201), bodies.GROUP),
+    lambda run: expect.text_id(expect.values(created(run), {"displayName": run.group_name("push")})))  # fmt: skip
+row("lookup", "the look-up finds the group", "exactly 1 result",
     "Okta pushes the group a second time.", "RFC 7644 section 3.4.2.2: displayName eq.",
-)  # fmt: skip
-def lookup(run: TestRun) -> None:
-    group = group_id(run)
-    expect.only(run.find_group(run.group_name("push")), group)
-
-
-@STEP.check(
-    "PUT with the group's own name", "200, never 409",
+    lambda run: expect.only(group_id(run), run.find_group(run.group_name("push"))))  # fmt: skip
+row("put_own_name", "PUT with the group's own name", "200, never 409",
     ERROR_STATE + " Okta writes the name again right after the POST.",
-    "RFC 7644 section 3.5.1: a resource does not conflict with itself.", [CUSTOM],
-)  # fmt: skip
-def put_own_name(run: TestRun) -> None:
-    put(run, "push", [])
+    "RFC 7644 section 3.5.1: a resource does not conflict with itself.", lambda run: put(run, "push"),
+    dialect=CUSTOM)  # fmt: skip
+row("put_members", "PUT with members", "200, all of them are in the group", OUT_OF_STEP,
+    "RFC 7643 section 4.2: a member's type is optional; RFC 7644 section 3.5.1.",
+    lambda run: put_each(run, people(run)), dialect=CUSTOM)  # fmt: skip
+row("put_fewer", "PUT with fewer members", "200, the others are removed", KEEPS_ACCESS,
+    "RFC 7644 section 3.5.1: PUT replaces.", lambda run: put_each(run, people(run), people(run)[:1]),
+    dialect=CUSTOM)  # fmt: skip
+row("put_null", "members: null is accepted", "200, no members", ERROR_STATE,
+    "RFC 7643 section 2.5: null is unassigned.", lambda run: put_each(run, None), dialect=CUSTOM)  # fmt: skip
+row("put_rename", "PUT with another name renames", "200, the new name", ERROR_STATE, "RFC 7644 section 3.5.1.",
+    lambda run: put(run, "renamed"), expect_renamed, dialect=CUSTOM)  # fmt: skip
+row("patch_rename", "PATCH with id and name renames", "200 or 204, the new name, the same id", ERROR_STATE,
+    "RFC 7644 section 3.5.2.3; RFC 7643 section 3.1: id is readOnly and ignored in a value.",
+    lambda run: patch(run, renaming(run)), expect_renamed, dialect=OIN)  # fmt: skip
+row("patch_add", "PATCH add adds members", "200 or 204, both are in the group", OUT_OF_STEP,
+    "RFC 7644 section 3.5.2.1.", lambda run: start_with(run, []),
+    lambda run: patch_members(run, add_members(people(run)[:2]), expected=people(run)[:2]), dialect=OIN)  # fmt: skip
+row("patch_add_more", "PATCH add keeps the other members", "200 or 204, three members", OUT_OF_STEP,
+    "RFC 7644 section 3.5.2.1: add to a multi-valued attribute adds.", lambda run: start_with(run, people(run)[:2]),
+    lambda run: patch_members(run, renaming(run), add_members(people(run)[2:]), expected=people(run)),
+    dialect=OIN)  # fmt: skip
+row("patch_remove", "PATCH remove members[value eq id]", "200 or 204, this member is removed", KEEPS_ACCESS,
+    "RFC 7644 section 3.5.2.2: a value path.", lambda run: start_with(run, people(run)),
+    lambda run: patch_members(run, remove_member(people(run)[0]["value"]), expected=people(run)[1:]),
+    dialect=OIN)  # fmt: skip
+row("patch_replace", "PATCH replace members", "200 or 204, exactly these", OUT_OF_STEP, "RFC 7644 section 3.5.2.3.",
+    lambda run: start_with(run, people(run)),
+    lambda run: patch_members(run, replace_members(people(run)[1:2]), expected=people(run)[1:2]),
+    dialect=OIN)  # fmt: skip
 
 
-@STEP.check(
-    "PUT with members", "200, all of them are in the group", OUT_OF_STEP,
-    "RFC 7643 section 4.2: a member's type is optional; RFC 7644 section 3.5.1.", [CUSTOM],
-)  # fmt: skip
-def put_members(run: TestRun) -> str:
-    put(run, "push", people(run))
-    return expect_members(run, people(run))
+row("patch_replace_pathless", "PATCH replace members without a path", "200 or 204, exactly these", OUT_OF_STEP,
+    "RFC 7644 section 3.5.2.3: without a path, value holds the attributes.",
+    lambda run: patch_members(
+        run, {"op": "replace", "value": {"id": group_id(run), "members": people(run)[:1]}}, expected=people(run)[:1]),
+    dialect=OIN)  # fmt: skip
 
 
-@STEP.check(
-    "PUT with fewer members", "200, the others are removed", KEEPS_ACCESS,
-    "RFC 7644 section 3.5.1: PUT replaces.", [CUSTOM],
-)  # fmt: skip
-def put_fewer(run: TestRun) -> str:
-    put(run, "push", people(run))
-    put(run, "push", people(run)[:1])
-    return expect_members(run, people(run)[:1])
-
-
-@STEP.check(
-    "members: null is accepted", "200, no members", ERROR_STATE, "RFC 7643 section 2.5: null is unassigned.", [CUSTOM],
-)  # fmt: skip
-def put_null(run: TestRun) -> str:
-    put(run, "push", None)
-    return expect_members(run, [])
-
-
-@STEP.check(
-    "PUT with another name renames", "200, the new name", ERROR_STATE, "RFC 7644 section 3.5.1.", [CUSTOM],
-)  # fmt: skip
-def put_rename(run: TestRun) -> None:
-    put(run, "renamed", [])
-    _expect_renamed(run)
-
-
-def _expect_renamed(run: TestRun) -> None:
-    found = expect.document(run.get(f"/Groups/{group_id(run)}"), 200)
-    expect.values(found, {"displayName": run.group_name("renamed")})
-
-
-@STEP.check(
-    "PATCH with id and name renames", "200 or 204, the new name, the same id", ERROR_STATE,
-    "RFC 7644 section 3.5.2.3; RFC 7643 section 3.1: id is readOnly and ignored in a value.", [OIN],
-)  # fmt: skip
-def patch_rename(run: TestRun) -> None:
-    patch(run, bodies.rename_group(group_id(run), run.group_name("renamed")))
-    _expect_renamed(run)
-
-
-@STEP.check(
-    "PATCH add adds members", "200 or 204, both are in the group", OUT_OF_STEP, "RFC 7644 section 3.5.2.1.", [OIN],
-)  # fmt: skip
-def patch_add(run: TestRun) -> str:
-    patch(run, bodies.replace_members([]))
-    patch(run, bodies.add_members(people(run)[:2]))
-    return expect_members(run, people(run)[:2])
-
-
-@STEP.check(
-    "PATCH add keeps the other members", "200 or 204, three members", OUT_OF_STEP,
-    "RFC 7644 section 3.5.2.1: add to a multi-valued attribute adds.", [OIN],
-)  # fmt: skip
-def patch_add_more(run: TestRun) -> str:
-    patch(run, bodies.replace_members(people(run)[:2]))
-    patch(run, bodies.rename_group(group_id(run), run.group_name("renamed")), bodies.add_members(people(run)[2:]))
-    return expect_members(run, people(run))
-
-
-@STEP.check(
-    "PATCH remove members[value eq id]", "200 or 204, this member is removed", KEEPS_ACCESS,
-    "RFC 7644 section 3.5.2.2: a value path.", [OIN],
-)  # fmt: skip
-def patch_remove(run: TestRun) -> str:
-    patch(run, bodies.replace_members(people(run)))
-    patch(run, bodies.remove_member(people(run)[0]["value"]))
-    return expect_members(run, people(run)[1:])
-
-
-@STEP.check(
-    "PATCH replace members", "200 or 204, exactly these", OUT_OF_STEP, "RFC 7644 section 3.5.2.3.", [OIN],
-)  # fmt: skip
-def patch_replace(run: TestRun) -> str:
-    patch(run, bodies.replace_members(people(run)))
-    patch(run, bodies.replace_members(people(run)[1:2]))
-    return expect_members(run, people(run)[1:2])
-
-
-@STEP.check(
-    "PATCH replace members without a path", "200 or 204, exactly these", OUT_OF_STEP,
-    "RFC 7644 section 3.5.2.3: without a path, value holds the attributes.", [OIN],
-)  # fmt: skip
-def patch_replace_pathless(run: TestRun) -> str:
-    patch(run, {"op": "replace", "value": {"id": group_id(run), "members": people(run)[:1]}})
-    return expect_members(run, people(run)[:1])
-
-
-@STEP.check(
-    "the old name of a renamed group is free", "201",
-    ERROR_STATE + " The name stays reserved for a group that no longer has it.",
-    "RFC 7644 section 3.3: 409 is for a conflict with an existing resource only.",
-)  # fmt: skip
+@check("the old name of a renamed group is free", "201",
+       ERROR_STATE + " The name stays reserved for a group that no longer has it.",
+       "RFC 7644 section 3.3: 409 is for a conflict with an existing resource only.", before=group_id)  # fmt: skip
 def old_name(run: TestRun) -> None:
-    group = group_id(run)
     if run.dialect == CUSTOM:
-        put(run, "renamed", [])
+        put(run, "renamed")
     else:
-        patch(run, bodies.rename_group(group, run.group_name("renamed")))
-    expect.status(run.send("POST", "/Groups", body=bodies.group(run.group_name("push"))), 201)
+        patch(run, renaming(run))
+    expect.status(run.post("/Groups", bodies.group(run.group_name("push"))), 201)
 
 
+@shared
 def unlinked(run: TestRun) -> Reply:
-    """Return the reply to the DELETE of a group with a member."""
-    group = run.group("unlink", people(run)[:1])
-    return run.cached("unlink", lambda: run.send("DELETE", f"/Groups/{group}"))
+    return run.send("DELETE", run.group_path("unlink", people(run)[:1]))
 
 
-@STEP.check("unlinking deletes the group", "204", "The group stays at the server.", "RFC 7644 section 3.6.")
-def unlink(run: TestRun) -> None:
-    expect.status(unlinked(run), 204)
-
-
-@STEP.check(
-    "the deleted group is gone", "404 as a SCIM error", "Okta cannot push a group of that name again.",
+row("unlink", "unlinking deletes the group", "204", "The group stays at the server.", "RFC 7644 section 3.6.",
+    lambda run: expect.status(unlinked(run), 204))  # fmt: skip
+row("unlink_gone", "the deleted group is gone", "404 as a SCIM error", "Okta cannot push a group of that name again.",
     "RFC 7644 section 3.6: a deleted resource is 404.",
-)  # fmt: skip
-def unlink_gone(run: TestRun) -> None:
-    unlinked(run)
-    expect.error(run.get(f"/Groups/{run.group('unlink')}"), 404)
+    unlinked, lambda run: expect.error(run.get(run.group_path("unlink")), 404))  # fmt: skip
 
 
-@STEP.check(
-    "the members stay active", "200, not deactivated",
-    "Unlinking a group locks all its members out.", "RFC 7643 section 4.2: members are references.",
-)  # fmt: skip
+@check("the members stay active", "200, not deactivated", "Unlinking a group locks all its members out.",
+       "RFC 7643 section 4.2: members are references.", before=unlinked)  # fmt: skip
 def unlink_people(run: TestRun) -> None:
-    unlinked(run)
-    found = expect.document(run.get(f"/Users/{people(run)[0]['value']}"), 200)
-    if found.get("active") is False:
-        raise CheckFailed("active is False")
+    found = common.read(run, f"/Users/{people(run)[0]['value']}")
+    expect.that(found.get("active") is not False, "active is False")

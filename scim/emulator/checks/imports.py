@@ -2,12 +2,13 @@
 
 from scim.emulator import bodies, expect
 from scim.emulator.bodies import Document
-from scim.emulator.checks.lifecycle import deactivated_id
+from scim.emulator.checks.users import deactivated_id
 from scim.emulator.client import Reply
 from scim.emulator.flows import PAGE
-from scim.emulator.runner import CheckFailed, CheckSkipped, CheckStep, TestRun
+from scim.emulator.runner import CheckFailed, CheckSkipped, CheckStep, TestRun, shared
 
 STEP = CheckStep("import", "Import")
+row, check = STEP.row, STEP.check
 MIN_USERS = PAGE + 5
 MAX_PAGES = 20
 SKIPS_PEOPLE = "An import skips some people and reads others twice; Okta deactivates the people that it did not see."
@@ -19,16 +20,12 @@ def page(run: TestRun, start: int, endpoint: str = "/Users") -> Reply:
 
 
 def page_ids(run: TestRun, start: int) -> list[str]:
-    """Return the ids on a page of users, in order."""
     return [str(user.get("id")) for user in expect.resources(page(run, start))]
 
 
+@shared
 def fill(run: TestRun) -> None:
     """Add inactive users until the directory is larger than a page."""
-    run.cached("fill", lambda: _fill(run))
-
-
-def _fill(run: TestRun) -> None:
     found = expect.value_at(run.get("/Users", startIndex=1, count=1).document, "totalResults")
     total = int(found) if str(found).isdecimal() else 0
     for label in ("import", "listed"):
@@ -37,16 +34,12 @@ def _fill(run: TestRun) -> None:
         run.user(f"page{number:03}", active=False)
 
 
+@shared
 def all_users(run: TestRun) -> tuple[list[Document], int]:
     """Return the users of all pages, and totalResults.
 
     :raises CheckSkipped: when there are more than 20 pages.
     """
-    fill(run)
-    return run.cached("all users", lambda: _all_users(run))
-
-
-def _all_users(run: TestRun) -> tuple[list[Document], int]:
     found: list[Document] = []
     for _ in range(MAX_PAGES):
         reply = page(run, len(found) + 1)
@@ -58,56 +51,56 @@ def _all_users(run: TestRun) -> tuple[list[Document], int]:
     raise CheckSkipped(f"the directory has more than {MAX_PAGES * PAGE} people; this check reads no more")
 
 
-@STEP.check(
-    "a page has 100 people", "100 of more than 100",
-    "Okta counts in steps of 100: people cut off the page are never imported.",
-    "Fact: Okta requests 1, 101, 201 …; RFC 7644 section 3.4.2.4: startIndex and count.",
-)  # fmt: skip
-def page_size(run: TestRun) -> str:
+def expect_same_order(before: list[str], after: list[str]) -> None:
+    moved = sum(after[position : position + 1] != [user] for position, user in enumerate(before))
+    expect.that(before == after, f"{moved} people moved")
+
+
+def listed(run: TestRun, identifier: str) -> Document:
+    """Expect a user of this run on one of the pages."""
     fill(run)
+    user = next((user for user in all_users(run)[0] if str(user.get("id")) == identifier), None)
+    if user is None:
+        raise CheckFailed("a person of this run is not listed")
+    return user
+
+
+@check("a page has 100 people", "100 of more than 100",
+       "Okta counts in steps of 100: people cut off the page are never imported.",
+       "Fact: Okta requests 1, 101, 201 …; RFC 7644 section 3.4.2.4: startIndex and count.", before=fill)  # fmt: skip
+def page_size(run: TestRun) -> str:
     reply = page(run, 1)
     found = expect.resources(reply)
-    if len(found) != PAGE:
-        raise CheckFailed(f"{len(found)} of {expect.document(reply).get('totalResults')}")
+    expect.that(len(found) == PAGE, f"{len(found)} of {expect.document(reply).get('totalResults')}")
     return f"{len(found)} users"
 
 
-@STEP.check(
-    "the second page has the right numbers", "startIndex 101, itemsPerPage its size",
-    "Okta stops after the first page.", "RFC 7644 section 3.4.2.4: startIndex, itemsPerPage.",
-)  # fmt: skip
+@check("the second page has the right numbers", "startIndex 101, itemsPerPage its size",
+       "Okta stops after the first page.", "RFC 7644 section 3.4.2.4: startIndex, itemsPerPage.",
+       before=fill)  # fmt: skip
 def second_page(run: TestRun) -> str:
-    fill(run)
     reply = page(run, PAGE + 1)
-    found = expect.numbers(reply)
-    return expect.values(found, {"startIndex": PAGE + 1, "itemsPerPage": len(expect.resources(reply))})
+    found, size = expect.numbers(reply), len(expect.resources(reply))
+    expect.values(found, {"startIndex": PAGE + 1, "itemsPerPage": size})
+    return f"startIndex {PAGE + 1}, itemsPerPage {size}"
 
 
-@STEP.check(
-    "a page is the same when it is read again", "the same 100 in the same order", SKIPS_PEOPLE,
+row("same_page", "a page is the same when it is read again", "the same 100 in the same order", SKIPS_PEOPLE,
     "Fact: the order must be the same on all pages.",
-)  # fmt: skip
-def same_page(run: TestRun) -> None:
-    fill(run)
-    _expect_same_order(page_ids(run, 1), page_ids(run, 1))
+    fill, lambda run: expect_same_order(page_ids(run, 1), page_ids(run, 1)))  # fmt: skip
 
 
-@STEP.check(
-    "overlapping pages have the same order", "51 to 100 of page 1 begin the page from 51",
-    SKIPS_PEOPLE, "RFC 7644 section 3.4.2.4: startIndex counts in one order.",
-)  # fmt: skip
+@check("overlapping pages have the same order", "51 to 100 of page 1 begin the page from 51",
+       SKIPS_PEOPLE, "RFC 7644 section 3.4.2.4: startIndex counts in one order.", before=fill)  # fmt: skip
 def overlap(run: TestRun) -> None:
-    fill(run)
     first, later = page_ids(run, 1)[50:], page_ids(run, 51)
-    _expect_same_order(first, later[: len(first)])
+    expect_same_order(first, later[: len(first)])
 
 
-@STEP.check(
-    "an update does not move people between pages", "the same first page after an update",
-    SKIPS_PEOPLE, "Fact: the order must be the same on all pages, even when a user is updated meanwhile.",
-)  # fmt: skip
+@check("an update does not move people between pages", "the same first page after an update",
+       SKIPS_PEOPLE, "Fact: the order must be the same on all pages, even when a user is updated meanwhile.",
+       before=fill)  # fmt: skip
 def update_between(run: TestRun) -> None:
-    fill(run)
     run.user("update")
     before = page_ids(run, 1)
     created = next((user for user in reversed(before) if user in run.created["/Users"]), None)
@@ -115,73 +108,44 @@ def update_between(run: TestRun) -> None:
         raise CheckSkipped("no user of this run is on the first page")
     read = expect.document(run.get(f"/Users/{created}"))
     run.send("PUT", f"/Users/{created}", body=bodies.edited_user(read, {"nickName": "Moved"}))
-    _expect_same_order(before, page_ids(run, 1))
+    expect_same_order(before, page_ids(run, 1))
 
 
-def _expect_same_order(before: list[str], after: list[str]) -> None:
-    moved = sum(after[position : position + 1] != [user] for position, user in enumerate(before))
-    if before != after:
-        raise CheckFailed(f"{moved} people moved")
-
-
-@STEP.check(
-    "every person is listed once", "as many different people as totalResults", SKIPS_PEOPLE,
-    "RFC 7644 section 3.4.2.4.",
-)  # fmt: skip
+@check("every person is listed once", "as many different people as totalResults", SKIPS_PEOPLE,
+       "RFC 7644 section 3.4.2.4.", before=fill)  # fmt: skip
 def everybody(run: TestRun) -> str:
     found, total = all_users(run)
     different = {str(user.get("id")) for user in found}
-    if len(different) != total or len(found) != total:
-        raise CheckFailed(f"{len(found)} listed, {len(different)} different, totalResults {total}")
+    counted = f"{len(found)} listed, {len(different)} different, totalResults {total}"
+    expect.that(len(found) == len(different) == total, counted)
     missing = set(run.created["/Users"]) - different
-    if missing:
-        raise CheckFailed(f"{len(missing)} people of this run are not listed")
+    expect.that(not missing, f"{len(missing)} people of this run are not listed")
     return f"{total} users"
 
 
-def _listed(run: TestRun, identifier: str) -> Document:
-    found, _ = all_users(run)
-    user = next((user for user in found if str(user.get("id")) == identifier), None)
-    if user is None:
-        raise CheckFailed("a person of this run is not listed")
-    return user
-
-
-@STEP.check(
-    "deactivated people are listed", "listed with active false",
+row("deactivated", "deactivated people are listed", "listed with active false",
     "Okta treats them as deleted and creates them again.", "Fact: an import expects them; `active` tells their state.",
-)  # fmt: skip
-def deactivated(run: TestRun) -> None:
-    expect.values(_listed(run, deactivated_id(run, "listed")), {"active": False})
+    lambda run: expect.values(listed(run, deactivated_id(run, "listed")), {"active": False}))  # fmt: skip
 
 
-@STEP.check(
-    "a list has all that an import needs", "id, userName, both names, active, an email",
+row("values", "a list has all that an import needs", "id, userName, both names, active, an email",
     "Okta cannot import people without them.", "Fact: Okta's required attributes; RFC 7643 section 4.1.",
-)  # fmt: skip
-def values(run: TestRun) -> None:
-    user = _listed(run, run.user("import"))
-    expect.text_id(user)
-    expect.importable(user)
+    lambda run: expect.text_id(listed(run, run.user("import"))),
+    lambda run: expect.importable(listed(run, run.user("import"))))  # fmt: skip
 
 
-@STEP.check(
-    "a page beyond the end is empty", "200, Resources: [], totalResults as before",
-    "The import ends with an error after all people were read.", "RFC 7644 section 3.4.2.4.",
-)  # fmt: skip
+@check("a page beyond the end is empty", "200, Resources: [], totalResults as before",
+       "The import ends with an error after all people were read.", "RFC 7644 section 3.4.2.4.")  # fmt: skip
 def beyond(run: TestRun) -> None:
     reply = page(run, 10_000_001)
     total, found = expect.numbers(reply)["totalResults"], expect.resources(reply)
-    if found:
-        raise CheckFailed(f"{len(found)} users")
-    if total == 0:
-        raise CheckFailed("totalResults is 0")
+    expect.that(not found, f"{len(found)} users")
+    expect.that(total != 0, "totalResults is 0")
 
 
-@STEP.check(
-    "groups are listed with their members", "200, the pushed group with its member",
-    "Import Groups creates empty groups, and group rules withdraw access.", "RFC 7643 section 4.2: members.",
-)  # fmt: skip
+@check("groups are listed with their members", "200, the pushed group with its member",
+       "Import Groups creates empty groups, and group rules withdraw access.",
+       "RFC 7643 section 4.2: members.")  # fmt: skip
 def groups(run: TestRun) -> None:
     group = run.group("import", [bodies.member(run.user("update"), run.user_name("update"))])
     start = 1
@@ -193,6 +157,6 @@ def groups(run: TestRun) -> None:
             expect.values(found[0], {"members.0.value": run.user("update")})
             return
         start += len(listed)
-        if not listed or start > int(expect.document(reply).get("totalResults", 0)):
-            raise CheckFailed("the group is not listed")
+        more = listed and start <= int(expect.document(reply).get("totalResults", 0))
+        expect.that(more, "the group is not listed")
     raise CheckSkipped("there are more than 20 pages of groups; this check reads no more")
