@@ -46,7 +46,7 @@ class Flows:
         found = self.find("/Users", "userName", body["userName"])
         if found is None:
             return identifier(self._send("POST", "/Users", body, 201))
-        values = {name: body[name] for name in body.keys() - {"groups", "password"}}
+        values = {name: value for name, value in body.items() if name not in ("groups", "password")}
         if self.dialect == ENTRA:
             self.update(str(found["id"]), values)
         else:
