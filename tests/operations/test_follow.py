@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from storage.locks import followed_path
+from tests.bench.servers import children
 from tests.conftest import MakeServer
 from tests.support.client import ScimClient, http_transport
 from tests.support.litestream import litestream
@@ -82,13 +83,18 @@ class Following:
             return requests.get(self.origin + path, timeout=5).status_code
         return 0
 
-    def children(self) -> dict[str, int]:
-        """Return the processes below `flask follow` by their names."""
+    def processes(self) -> list[int]:
+        """Return the processes below `flask follow`."""
         assert self.process is not None
-        lines = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
-        ).stdout.splitlines()
-        return {"litestream" if "litestream" in line else "gunicorn": int(line.split()[0]) for line in lines}
+        found, waiting = [], [self.process.pid]
+        while waiting:
+            found += (below := children(waiting.pop()))
+            waiting += below
+        return found
+
+    def process_of(self, program: str) -> int:
+        """Return the first process of a program below `flask follow`."""
+        return next(pid for pid in self.processes() if program in Path(f"/proc/{pid}/cmdline").read_text())
 
     def client(self) -> ScimClient:
         return ScimClient(http_transport(self.origin), self.server.scim_path, self.server.key)
@@ -130,16 +136,28 @@ def test_a_follower_follows_and_ends_as_a_whole(following: Following) -> None:
     following.follow()
     until(lambda: follower.get(f"/Users/{bea}").status == 200)
 
-    os.kill(following.children()["gunicorn"], signal.SIGKILL)
+    os.kill(following.process_of("gunicorn"), signal.SIGKILL)
     assert following.process.wait(SECONDS) == 1
     assert "gunicorn ended with exit code -9" in following.log.read_text()
     following.follow()
-    os.kill(following.children()["litestream"], signal.SIGKILL)
+    os.kill(following.process_of("litestream"), signal.SIGKILL)
     assert following.process.wait(SECONDS) == 1 and following.status("/healthz") == 0
     assert "Litestream ended with exit code -9" in following.log.read_text()
     following.follow()
     assert following.log.read_text().count("entering follow mode") == 4, "half of a change may be in an old copy"
     assert follower.get(f"/Users/{bea}").status == 200
+
+
+def test_after_kill_9_nothing_goes_on_and_another_start_works(following: Following) -> None:
+    following.begin()
+    found = following.processes()
+    assert len(found) >= 4, "the guard, Litestream, gunicorn and its workers"
+    assert following.process is not None
+    following.process.kill()
+    following.process.wait()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in found))
+    following.follow()
+    assert following.status("/readyz") == 200
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,11 @@ def world(make_app: MakeApp, make_client: MakeClient) -> World:
     return World(app, make_client(app=app))
 
 
-def test_every_route_answers_reads_and_refuses_writes(world: World) -> None:
+@pytest.mark.parametrize("renewed", [0.1, -1], ids=["one transaction per read", "one per statement"])
+def test_every_route_answers_reads_and_refuses_writes(
+    world: World, renewed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.follower.RENEWED", renewed)
     before, app = world.files(), world.follower()
     client, headers = app.test_client(), {"Authorization": world.key}
     tried = 0
