@@ -21,7 +21,7 @@ from storage import heartbeat, workspace
 from storage.database import Database
 from storage.errors import UnusableFile
 from storage.follower import LONGEST, RENEWED, Follower
-from storage.locks import followed_path
+from storage.locks import followed_path, log_path
 
 
 @pytest.fixture
@@ -299,6 +299,17 @@ def test_the_heartbeat_is_written_when_nothing_else_was(tmp_path: Path, monkeypa
         monkeypatch.setattr(time, "time", lambda s=second: to_seconds("2026-11-27T10:00:00") + s)
         assert heartbeat.beat(database) == pytest.approx(due)
     assert len(instants) == 3
+
+
+def test_a_heartbeat_ends_the_mode_in_which_a_copy_is_slow_to_read(tmp_path: Path) -> None:
+    database = Database(tmp_path / "perch.db")
+    database.open()
+    log = log_path(database.file)
+    before = log.stat().st_size
+    heartbeat.beat(database)
+    frames = log.read_bytes()[before:]
+    pages = {int.from_bytes(frames[start : start + 4], "big") for start in range(0, len(frames), 24 + 4096)}
+    assert 1 in pages, "Litestream copies the first page, and leaves WAL mode with it"
 
 
 def test_the_age_is_that_of_the_newest_write_and_goes_on_when_the_file_cannot_be_read(
