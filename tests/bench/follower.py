@@ -62,9 +62,11 @@ def measure(following: Following, clients: int, seconds: float, rounds: int) -> 
     writer = threading.Thread(target=write)
     writer.start()
     try:
+        turns = [(server.port, found.primary), (following.port, found.follower)]
         for _ in range(rounds):
-            found.primary.append(load.run(server.port, headers, read, clients, seconds).rate)
-            found.follower.append(load.run(following.port, headers, read, clients, seconds).rate)
+            for port, rates in turns:
+                rates.append(load.run(port, headers, read, clients, seconds).rate)
+            turns.reverse()
     finally:
         done.set()
         writer.join()
@@ -74,8 +76,8 @@ def measure(following: Following, clients: int, seconds: float, rounds: int) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--rounds", type=int, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
