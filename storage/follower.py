@@ -63,9 +63,10 @@ class _Copy:
             # One with further rows would keep the lock.
             cursor.close()
         self._cursors.clear()
-        if self._connection is not None:
+        is_settled = time.time_ns() - written > (SETTLED if written % 10**9 else SETTLED_SECONDS)
+        if self._connection is not None and self._keeps and is_settled:
             self._connection.rollback()
-        if not self._keeps or time.time_ns() - written < (SETTLED if written % 10**9 else SETTLED_SECONDS):
+        else:
             self._close()
 
     def _begin(self) -> Connection:
