@@ -21,6 +21,7 @@ PIP := $(BIN)/python $(INSTALL) --require-hashes
 TOOLS := $(VENV)-tools
 MINIMUM := $(VENV)-min
 IAM := $(VENV)-iam
+S3 := $(VENV)-s3
 COMPILE := $(TOOLS)/bin/pip-compile --quiet --generate-hashes --strip-extras --annotation-style=line --no-header --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 
@@ -61,7 +62,7 @@ test: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 # Only the tests that take minutes: many rounds of kill -9, long load.
-test-long: $(VENV)/dev.stamp $(IAM)/stamp
+test-long: $(VENV)/dev.stamp $(IAM)/stamp $(S3)/stamp
 	@$(BIN)/python -m pytest -m long
 
 # Sign-in to the console in Chromium with a real OpenID provider; test-long has it, too.
@@ -95,6 +96,7 @@ requirements: $(TOOLS)/stamp
 	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-tools.txt requirements-tools.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-iam.txt requirements-iam.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-s3.txt requirements-s3.in
 
 # Asks a service for known vulnerabilities of the pinned versions; a package that it does not know is a failure, too.
 audit: $(TOOLS)/stamp
@@ -137,7 +139,7 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) $(TOOLS) $(MINIMUM) $(IAM) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack dist
+	rm -rf $(VENV) $(TOOLS) $(MINIMUM) $(IAM) $(S3) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .attack dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -169,4 +171,10 @@ $(TOOLS)/stamp: requirements-tools.txt requirements.txt
 $(IAM)/stamp: requirements-iam.txt
 	$(PYTHON) -m venv $(IAM)
 	$(IAM)/bin/python $(INSTALL) --require-hashes --requirement requirements-iam.txt
+	@touch $@
+
+# moto, an S3-compatible server; it brings packages that Perch must not need.
+$(S3)/stamp: requirements-s3.txt
+	$(PYTHON) -m venv $(S3)
+	$(S3)/bin/python $(INSTALL) --require-hashes --requirement requirements-s3.txt
 	@touch $@

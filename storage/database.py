@@ -324,9 +324,6 @@ class Database:
         """Write data that a power cut may lose, such as the progress of a delivery, without waiting for the disk."""
         return self.write(durable=False)
 
-    def pause(self) -> None:
-        """End, on a follower, the transaction of a read before a wait."""
-
     def primary_only(self) -> None:
         """Refuse, on a follower, what only the primary can do."""
 

@@ -1,7 +1,7 @@
 """A file that `litestream restore -f` keeps up to date: it is only read, for a moment at a time.
 
-Litestream writes pages into the file itself, under SQLite's lock: an open read transaction keeps it waiting, and pages
-that a connection caches are out of date after it.
+Litestream writes pages into the file itself, under SQLite's lock. It waits for open read transactions, and SQLite does
+not notice that pages which it caches are out of date afterwards.
 """
 
 import fcntl
@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -23,44 +23,98 @@ from storage.integrity import Applied, OnMigration, pending
 from storage.locks import followed_path, holds_data, index_path, log_path, make_file, try_lock
 from storage.sql.filters import register_functions
 
-# Seconds: the longest life of a connection; the age from which the next statement gets a new one.
+# Seconds: the longest life of a transaction; the age from which the next statement begins another one.
 LONGEST, RENEWED = 0.25, 0.1
-# Seconds between two looks for the newest write.
-LOOK = 1.0
-# Seconds that a read waits while Litestream writes.
-WAIT = 5.0
+# Seconds: between two looks for the newest write; the wait for Litestream's writes, and for reads of other threads.
+LOOK, WAIT = 1.0, 5.0
+# Nanoseconds after which the next write changes the file's time for sure; the second where times are whole seconds.
+SETTLED, SETTLED_SECONDS = 100_000_000, 3_000_000_000
 
 
-class _Lease:
-    """A read transaction on a connection of its own; a statement that comes late begins another one."""
+class _Copy:
+    """A process's connection to the file, for one thread at a time; it stands for a Connection in reads."""
 
-    def __init__(self, connect: Callable[[float], Connection]) -> None:
-        self._connect = connect
+    # sqlite-utils asks.
+    in_transaction = True
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
         self._connection: Connection | None = None
-        self._begun = 0.0
-        self.in_transaction = True
+        self._cursors: list[sqlite3.Cursor] = []
+        # When the next statement begins another transaction.
+        self._renewed = -math.inf
+        # The states of the file that the connection caches and whose schema was checked; whether it may be kept.
+        self._cached = self._checked = (0, 0, 0)
+        self._keeps = False
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
         """Execute a statement."""
-        now = time.monotonic()
-        if self._connection is None or now - self._begun > RENEWED:
-            self.close()
-            self._connection, self._begun = self._connect(now + LONGEST), now
-        return self._connection.execute(sql, parameters)
+        connection = self._connection
+        if connection is None or time.monotonic() > self._renewed:
+            self.end()
+            connection = self._begin()
+        self._cursors.append(connection.execute(sql, parameters))
+        return self._cursors[-1]
 
-    def close(self) -> None:
-        """End the transaction."""
+    def end(self) -> None:
+        """End the transaction; keep the connection, which has no lock then, if the file's time will tell any write."""
+        self._renewed, written = -math.inf, self._cached[2]
+        for cursor in self._cursors:
+            # One with further rows would keep the lock.
+            cursor.close()
+        self._cursors.clear()
+        is_settled = time.time_ns() - written > (SETTLED if written % 10**9 else SETTLED_SECONDS)
+        if self._connection is not None and self._keeps and is_settled:
+            self._connection.rollback()
+        else:
+            self._close()
+
+    def _begin(self) -> Connection:
+        try:
+            connection = self._connection
+            if connection is None or self._lock(connection) != self._cached:
+                self._close()
+                connection = self._open()
+        except BaseException:
+            self._close()
+            raise
+        begun = time.monotonic()
+        connection.set_progress_handler(lambda: time.monotonic() > begun + LONGEST, STEPS_BETWEEN_CHECKS)
+        self._renewed = begun + RENEWED
+        return connection
+
+    def _open(self) -> Connection:
+        self._connection = connection = sqlite3.connect(
+            f"{self.file.as_uri()}?mode=ro", WAIT, uri=True, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA temp_store = MEMORY")
+        register_functions(connection)
+        self._cached = self._lock(connection)
+        if self._cached != self._checked and pending(connection, self.file):
+            raise Unavailable(
+                "The primary's file is of an older Perch than this follower, which answers once the primary has been "
+                "updated."
+            )
+        self._checked = self._cached
+        # In WAL mode, in which a copy begins, a connection keeps its lock.
+        self._keeps = connection.execute("PRAGMA journal_mode").fetchone() != ("wal",)
+        return connection
+
+    def _lock(self, connection: Connection) -> tuple[int, int, int]:
+        """Begin a transaction, so that Litestream waits, and return identity, size and time of the file."""
+        connection.execute("BEGIN")
+        connection.execute("PRAGMA schema_version").fetchone()
+        found = os.stat(self.file)
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
 
-class _Reading(threading.local):
-    lease: _Lease | None = None
-
-
 class Follower(Database):
-    """A follower's file: each read has a connection of its own, and every write is refused."""
+    """A follower's file: a process reads it in one transaction at a time, and every write is refused."""
 
     follows = True
 
@@ -68,8 +122,10 @@ class Follower(Database):
         """Name the file; `primary` is the origin of the primary for error messages, "" if unknown."""
         super().__init__(path, is_default=is_default)
         self.primary = primary
-        self._reading = _Reading()
-        self._schema = -1
+        self._copy = _Copy(self.file)
+        # Transactions of a process share one lock of the file: if they overlapped, Litestream would wait for all.
+        self._turn = threading.RLock()
+        self._is_reading = False
         self._newest, self._looked = 0.0, -math.inf
 
     def refusal(self) -> Unavailable:
@@ -106,7 +162,7 @@ class Follower(Database):
         return []
 
     def reading_connection(self) -> Connection:
-        """Refuse a connection that is kept.
+        """Refuse a connection outside `read`.
 
         :raises Unavailable: always.
         """
@@ -116,63 +172,35 @@ class Follower(Database):
     def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[Connection]:
         """Read in a transaction of at most 250 ms; the statements of a longer read see later states.
 
-        Inside another read, such as that of a request, it is the same transaction.
-
         :raises Unavailable: when a statement takes longer, or the file is of another version of Perch.
         """
-        reading = self._reading
-        outer, lease = reading.lease, reading.lease or _Lease(self._transaction)
-        reading.lease = lease
+        if not self._turn.acquire(timeout=WAIT):
+            raise Unavailable("This follower is busy with other reads; repeat the request.", SOON)
+        is_outermost, self._is_reading = not self._is_reading, True
         try:
-            yield cast(Connection, lease)
+            try:
+                yield cast(Connection, self._copy)
+            finally:
+                if is_outermost:
+                    self._is_reading = False
+                    self._copy.end()
         except sqlite3.DatabaseError as error:
             self._translate(error)
             raise
         finally:
-            reading.lease = outer
-            if outer is None:
-                lease.close()
-
-    def pause(self) -> None:
-        """End the transaction of this thread's read before a wait; the next statement begins another one."""
-        if self._reading.lease is not None:
-            self._reading.lease.close()
+            self._turn.release()
 
     def _translate(self, error: sqlite3.DatabaseError) -> None:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_INTERRUPT:
             where = f" at {self.primary}" if self.primary else ""
             raise Unavailable(
                 f"A follower gives up a read after {LONGEST:.2f} s, which this one takes; ask for less at once, or ask "
                 f"the primary{where}."
             ) from error
+        if code == sqlite3.SQLITE_BUSY:
+            raise Unavailable("Litestream writes a large change to this follower; repeat the request.", SOON) from error
         translate(error, self.file)
-
-    def _transaction(self, end: float) -> Connection:
-        """Return a connection in a read transaction, which SQLite interrupts at `end` (of `time.monotonic`)."""
-        connection = sqlite3.connect(
-            f"{self.file.as_uri()}?mode=ro", WAIT, uri=True, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute("BEGIN")
-            self._check_schema(connection)
-            register_functions(connection)
-            connection.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_CHECKS)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _check_schema(self, connection: Connection) -> None:
-        (version,) = connection.execute("PRAGMA schema_version").fetchone()
-        if version == self._schema:
-            return
-        if pending(connection, self.file):
-            raise Unavailable(
-                "The primary's file is of an older Perch than this follower, which answers once the primary has been "
-                "updated."
-            )
-        self._schema = version
 
     @contextmanager
     def write(
@@ -182,7 +210,6 @@ class Follower(Database):
 
         :raises Unavailable: always.
         """
-        self.primary_only()
         yield self.reading_connection()
 
     def check_writable(self, wait: float, unproven: float = math.inf) -> None:

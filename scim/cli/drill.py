@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from scim.cli.follow import litestream
 # Seconds: a step that takes longer has failed; a request; between two looks.
 LONGEST, TIMEOUT, LOOK = 60.0, 1.0, 0.05
 WRITERS = 2
+FLASK = (sys.executable, "-m", "flask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,11 @@ class Machine:
                 subprocess.Popen(command, env=self._environment(), stdout=log, stderr=log, start_new_session=True)
             )
 
-    def flask(self, *arguments: str) -> str:
-        """Run a command to its end and return its output."""
-        command = [sys.executable, "-m", "flask", *arguments]
+    def call(self, *command: str) -> str:
+        """Run a program to its end and return its output."""
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise click.ClickException(f"flask {' '.join(arguments)} failed: {done.stderr.strip()}")
+            raise click.ClickException(f"{' '.join(command)} failed: {done.stderr.strip()}")
         return done.stdout
 
     def serve(self) -> None:
@@ -74,19 +75,11 @@ class Machine:
         self.run(sys.executable, "-m", "gunicorn", "app:app")
         self.run(litestream(), "replicate", str(self.database), self.replica)
 
-    def kill(self) -> None:
-        """End all processes at once."""
+    def end(self, number: int) -> None:
+        """End all processes at once, by a signal."""
         for process in self._processes:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        for process in self._processes:
-            process.wait()
-        self._processes = []
-
-    def stop(self) -> None:
-        """End all processes in order, since a follower starts others."""
-        for process in self._processes:
-            process.terminate()
+                os.killpg(process.pid, number)
         for process in self._processes:
             process.wait()
         self._processes = []
@@ -106,7 +99,7 @@ class Drill:
         self.replica = replica or f"file://{folder / 'replica'}"
         self.primary = Machine(folder / "primary", self.replica)
         self.follower = Machine(folder / "follower", self.replica)
-        lines = dict(line.split(":", 1) for line in self.primary.flask("init").splitlines() if ": " in line)
+        lines = dict(line.split(":", 1) for line in self.primary.call(*FLASK, "init").splitlines() if ": " in line)
         self.path, self.key = urlsplit(lines["Base URL"].strip()).path, lines["Okta access key"].strip()
         self.done = threading.Event()
         # The names that each writer wrote, with the moment of each answer; the moments of reads.
@@ -125,23 +118,19 @@ class Drill:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Start all machines, writers and the reader; stop them after the block."""
-        threads = [threading.Thread(target=self._write, args=(number,)) for number in range(WRITERS)]
-        threads.append(threading.Thread(target=self._read))
-        try:
-            self.primary.serve()
-            until("the primary answers", lambda: self.has(self.primary))
-            self.follower.run(sys.executable, "-m", "flask", "follow")
-            until("the follower answers", lambda: self.has(self.follower))
-            for thread in threads:
-                thread.start()
-            yield
-        finally:
-            self.done.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
-            self.follower.stop()
-            self.primary.kill()
+        with ThreadPoolExecutor() as pool:
+            try:
+                self.primary.serve()
+                until("the primary answers", lambda: self.has(self.primary))
+                self.follower.run(*FLASK, "follow")
+                until("the follower answers", lambda: self.has(self.follower))
+                pool.map(self._write, range(WRITERS))
+                pool.submit(self._read)
+                yield
+            finally:
+                self.done.set()
+                self.follower.end(signal.SIGTERM)
+                self.primary.end(signal.SIGKILL)
 
     def has(self, machine: Machine, name: str = "") -> bool:
         """Tell whether a machine answers, and has a user of that name if one is given."""
@@ -153,12 +142,13 @@ class Drill:
 
     def _write(self, number: int) -> None:
         """Create users one after the other; one that was not acknowledged is sent again."""
+        names = self.written[number]
         while not self.done.is_set():
-            name = f"{number}-{len(self.written[number])}@drill.example"
+            name = f"{number}-{len(names)}@drill.example"
             with suppress(requests.RequestException):
                 answer = self.ask(self.primary, "POST", "/Users", json={"userName": name})
                 if answer.status_code in (201, 409):
-                    self.written[number].append((name, time.monotonic()))
+                    names.append((name, time.monotonic()))
                     continue
             self.done.wait(LOOK)
 
@@ -171,7 +161,7 @@ class Drill:
 
     def fail_over(self, number: int) -> Round:
         """Kill the primary with its Litestream, and make another one from the replica."""
-        self.primary.kill()
+        self.primary.end(signal.SIGKILL)
         # An answer of the killed server may still be on its way.
         time.sleep(LOOK)
         before = [[found for found in names if found[0] not in self.lost] for names in self.written]
@@ -189,8 +179,8 @@ class Drill:
     def _promote(self, new: Machine) -> set[str]:
         """Restore the replica on another machine and start it as the primary; return the names that it has."""
         copy = new.folder / "restored.db"
-        subprocess.run([litestream(), "restore", "-o", str(copy), self.replica], check=True, capture_output=True)
-        new.flask("restore", str(copy))
+        new.call(litestream(), "restore", "-o", str(copy), self.replica)
+        new.call(*FLASK, "restore", str(copy))
         new.serve()
         until("the new primary answers", lambda: self.has(new))
         kept, self.primary = self._names(new), new

@@ -62,24 +62,39 @@ def follow() -> None:
         raise click.ClickException(f"{ended}; the other process was stopped, too.")
 
 
+def start_guard() -> int:
+    """Start a process group that is killed once this process has ended, even by kill -9; return its id."""
+    reading, writing = os.pipe()
+    if guard := os.fork():
+        os.setpgid(guard, guard)
+        os.close(reading)
+        return guard
+    os.setpgrp()
+    os.close(writing)
+    # The kernel closes the other end of the pipe with the process that has it.
+    os.read(reading, 1)
+    os.killpg(0, signal.SIGKILL)
+    raise SystemExit
+
+
 class FollowProcesses:
     """The two processes of a follower; both inherit the lock, so that no other pair uses the file beside them."""
 
     def __init__(self, file: Path, lock: int) -> None:
         self.file = file
         self.lock = lock
+        # Not this process's group, so that Ctrl-C reaches this process alone.
+        self.group = start_guard()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, litestream: Sequence[str], stopping: threading.Event) -> str:
         """Run both until one ends, and return which one did; "" when they were stopped."""
         try:
             self._start("Litestream", litestream)
-            # Litestream notes how far the copy is once it has restored it.
-            while not followed_path(self.file).exists() and not stopping.is_set() and not self._ended():
-                time.sleep(LOOK)
-            if not stopping.is_set() and not self._ended():
-                self._start("gunicorn", [sys.executable, "-m", "gunicorn", "app:app"])
             while not stopping.is_set() and not self._ended():
+                # Litestream notes how far the copy is once it has restored it.
+                if len(self.running) == 1 and followed_path(self.file).exists():
+                    self._start("gunicorn", [sys.executable, "-m", "gunicorn", "app:app"])
                 time.sleep(LOOK)
             return self._ended()
         finally:
@@ -87,20 +102,16 @@ class FollowProcesses:
                 process.terminate()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(STOP)
-                with suppress(ProcessLookupError):
-                    # The workers of a gunicorn that was killed would keep port and lock for a moment.
-                    os.killpg(process.pid, signal.SIGKILL)
+            # The workers of a gunicorn that was killed would keep port and lock for a moment.
+            os.killpg(self.group, signal.SIGKILL)
 
     def _start(self, name: str, command: Sequence[str]) -> None:
         # FLASK_RUN_FROM_CLI is of this process only.
         environment = {key: value for key, value in os.environ.items() if key != "FLASK_RUN_FROM_CLI"}
-        # In a session of its own, so that Ctrl-C reaches this process alone; the copy is for its owner only.
+        environment["PERCH_FOLLOW"] = "on"
+        # The copy is for its owner only.
         self.running[name] = subprocess.Popen(
-            command,
-            env={**environment, "PERCH_FOLLOW": "on"},
-            pass_fds=[self.lock],
-            start_new_session=True,
-            umask=0o077,
+            command, env=environment, pass_fds=[self.lock], process_group=self.group, umask=0o077
         )
 
     def _ended(self) -> str:

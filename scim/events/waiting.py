@@ -28,7 +28,6 @@ class EventWaiter:
         try:
             end = time.monotonic() + min(seconds, LONGEST)
             while self._last() <= seq and self.alive() and (rest := end - time.monotonic()) > 0:
-                self.database.pause()
                 time.sleep(min(LOOK_EVERY, rest))
         finally:
             self._places.release()

@@ -40,19 +40,21 @@ GIVES_ROLES = f',"{group.ACCESS_URN}"'
 
 
 def texts(context: Context, connection: Connection, rows: Sequence[ResourceRow], projection: Projection) -> list[str]:
-    """Return the JSON text of resources for the caller's key (RFC 7644 section 3.9)."""
+    """Return the JSON text of resources for the caller's key, with all that `projected` needs."""
     derived = _derived_texts(context, connection, rows, projection)
     if projection.wants("members"):
         derived = _with_members(context, connection, rows, derived)
     base = _escaped(context.base)
-    found = [_joined(row, base, text) for row, text in zip(rows, derived, strict=True)]
-    if projection.is_default:
-        return found
-    return [to_text(projection.apply(json.loads(text))) for text in found]
+    return [_joined(row, base, text) for row, text in zip(rows, derived, strict=True)]
+
+
+def projected(text: str, projection: Projection) -> str:
+    """Return the JSON text of a resource with the attributes that are asked for (RFC 7644 section 3.9)."""
+    return text if projection.is_default else to_text(projection.apply(json.loads(text)))
 
 
 def pieces(context: Context, connection: Connection, row: ResourceRow, projection: Projection) -> list[bytes]:
-    """Return the JSON text of one resource; that of a group in pieces, so that its members are in memory once."""
+    """Return the text of one resource; that of a whole group in pieces, so that its members are in memory once."""
     if row.type != "Group" or not projection.is_default:
         return [texts(context, connection, [row], projection)[0].encode()]
     (derived,) = _derived_texts(context, connection, [row], projection)

@@ -16,7 +16,7 @@ from scim.protocol.patch_members import MemberEdit
 from scim.protocol.projection import Projection
 from scim.service import fuse
 from scim.service.context import Answer, Context
-from scim.service.representation import location, pieces
+from scim.service.representation import location, pieces, projected
 from scim.service.role_policy import accept, naming, with_kept_details
 from storage import members
 from storage.members import Edit
@@ -62,7 +62,8 @@ def retrieve(
         check_if_match(conditions.if_match, row.version)
         if not_modified(conditions.if_none_match, row.version, row.epoch):
             return Answer(304, (), etag(row.version, row.epoch), location(context, row.type, row.id))
-        return _answer(context, snapshot, row, projection, 200)
+        found = pieces(context, snapshot.connection, row, projection)
+    return _answer_of(context, row, found, projection, 200)
 
 
 @fuse.recorded
@@ -192,5 +193,9 @@ def _is_large(write: Transaction, group: ResourceRow) -> bool:
 
 
 def _answer(context: Context, snapshot: Snapshot, row: ResourceRow, projection: Projection, status: int) -> Answer:
-    found = pieces(context, snapshot.connection, row, projection)
-    return Answer(status, found, etag(row.version, row.epoch), location(context, row.type, row.id), row.id)
+    return _answer_of(context, row, pieces(context, snapshot.connection, row, projection), projection, status)
+
+
+def _answer_of(context: Context, row: ResourceRow, found: list[bytes], projection: Projection, status: int) -> Answer:
+    body = found if projection.is_default else [projected(found[0].decode(), projection).encode()]
+    return Answer(status, body, etag(row.version, row.epoch), location(context, row.type, row.id), row.id)

@@ -16,7 +16,7 @@ from schemas.resource import Bound, UnknownAttribute
 from scim.protocol.paging import CursorPage, IndexPage, Position, decode_cursor, encode_cursor, query_digest, read_page
 from scim.protocol.projection import Projection
 from scim.service.context import Answer, Context
-from scim.service.representation import texts
+from scim.service.representation import projected, texts
 from storage import workspace
 from storage.database import Connection
 from storage.repository import Snapshot
@@ -42,8 +42,10 @@ def search(context: Context, kinds: Sequence[ResourceType], request: SearchReque
             extra: dict[str, Any] = {"startIndex": wanted.start_index}
         else:
             rows, total, extra = _cursor_page(snapshot, query, request, wanted)
-        text = list_text(total, _documents(context, snapshot.connection, rows, projections), extra)
-        return Answer(200, [text.encode()])
+        found = _documents(context, snapshot.connection, rows, projections)
+    # After the read, which keeps the writer of a follower's copy waiting.
+    documents = [projected(text, projections[row.type]) for row, text in zip(rows, found, strict=True)]
+    return Answer(200, [list_text(total, documents, extra).encode()])
 
 
 def list_text(total: int, documents: Sequence[str], extra: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from contextlib import ExitStack
 from typing import Any
 
 from flask import Request, Response, g, request
@@ -27,7 +26,7 @@ from storage.keys import Caller, Key
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "reading"))
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile"))
 OUTER = "perch.outer"
 # For a browser that opens an answer to a client; pages have their own.
 POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -53,10 +52,6 @@ class RequestHooks:
         noted.began = began = time.perf_counter()
         noted.request_id = request_id = requests.begin(sent.environ.get("HTTP_X_REQUEST_ID"))
         noted.recording = self.recorder.begin(sent, began, request_id)
-        if isinstance(self.perch.database, Follower):
-            # A connection costs a millisecond, so that a request has one.
-            noted.reading = ExitStack()
-            noted.reading.enter_context(self.perch.database.read())
 
     def admit(self) -> Response | None:
         """Admit a request to SCIM or events: first its access key, then its workspace (before_request).
@@ -154,12 +149,9 @@ class RequestHooks:
         outer = sent.environ.pop(OUTER, None)
         # None when the hook of another extension failed before `begin`.
         if outer is not None:
-            notes = swapped(noted, outer)
-            recording: Recording | None = notes.get("recording")
+            recording: Recording | None = swapped(noted, outer).get("recording")
             if recording is not None:
                 recording.stop()
-            if "reading" in notes:
-                notes["reading"].close()
 
 
 def swapped(noted: Any, notes: dict[str, Any]) -> dict[str, Any]:

@@ -46,9 +46,11 @@ def token(workspace: str) -> Response:
     """Answer an access token for the client's credentials.
 
     :raises OAuthError: for a wrong request; :raises InvalidClient: for a wrong client, always in the same words.
+    :raises Unavailable: on a follower.
     """
     began = time.monotonic()
     _check_workspace(workspace)
+    perch().database.primary_only()
     form = _read_form()
     try:
         key, credential, once = _client(form)

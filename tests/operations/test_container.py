@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scim.settings import SETTINGS
 from tests.support.dockerfile import Image, instructions, reaches_the_builder
 from tests.support.server import ROOT
 
@@ -134,6 +135,39 @@ def test_compose_mounts_what_is_there() -> None:
         for volume in service["volumes"]:
             source = volume.split(":")[0]
             assert (ROOT / source).is_file() if source.startswith(".") else source in found["volumes"], volume
+
+
+def test_compose_sets_what_exists() -> None:
+    known = {setting.name for setting in SETTINGS}
+    for name, service in compose()["services"].items():
+        perchs = {each for each in service.get("environment", ()) if each.startswith("PERCH_")}
+        assert perchs <= known, name
+
+
+def test_the_follower_of_compose_reads_what_its_litestream_keeps(tmp_path: Path) -> None:
+    found, guide = compose()["services"], (ROOT / "docs" / "second-machine.md").read_text(encoding="utf-8")
+    copy, follower, primary = found["follower-copy"], found["follower"], found["perch"]
+    assert copy["profiles"] == follower["profiles"] == ["follower"]
+    assert "docker compose --profile follower up --detach follower-copy follower" in guide
+    assert copy["volumes"] == follower["volumes"] == ["follower:/data"]
+    assert copy["user"] == one("USER") == found["litestream"]["user"] and copy["image"] == found["litestream"]["image"]
+    # The image that is created first gives the volume its owner.
+    assert copy["depends_on"] == ["follower"] and "depends_on" not in follower
+    same = ("image", "build", "volumes", "read_only", "tmpfs", "cap_drop", "security_opt", "stop_grace_period")
+    assert {name for name in same if follower[name] != primary[name]} == {"volumes"}
+    assert follower["environment"].keys() >= {"PERCH_FOLLOW", "PERCH_PRIMARY_URL"}
+    assert "PERCH_DATABASE=/data/perch.db" in one("ENV")
+    assert one("CMD").endswith(f'exec {" ".join(follower["command"])}"]'), "the primary's without flask deliver"
+    (shell, option, script) = copy["entrypoint"]
+    for name in ("perch.db", "perch.db-txid", "other.db"):
+        (tmp_path / name).touch()
+    (tmp_path / "litestream").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "litestream").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PERCH_REPLICA": "s3://bucket/perch"}
+    done = subprocess.run([shell, option, script.replace("$$", "$").replace("/data", str(tmp_path))], env=environment,
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.split() == ["restore", "-f", "-o", f"{tmp_path}/perch.db", "s3://bucket/perch"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["litestream", "other.db"]
 
 
 def test_the_container_stops_later_than_gunicorn() -> None:

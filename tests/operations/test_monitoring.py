@@ -4,8 +4,10 @@ import json
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import pytest
 import requests
 import yaml
 
+from app import create_app
+from scim.settings import SETTINGS
+from storage.locks import followed_path
 from tests.conftest import MakeServer
 from tests.support.debian import program
 from tests.support.guide import wait_for
@@ -40,7 +45,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         hook = server.flask_json("webhooks", "add", "http://127.0.0.1:9/hook")["id"]
         server.flask("applications", "add", "Billing", "--webhook", hook)
         server.client(key=server.key).post("/Users", {"userName": "ann@example.com"})
-        text = requests.get(f"{server.origin}/metrics", timeout=10).text
+        text = requests.get(f"{server.origin}/metrics", timeout=10).text + follower_metrics(server.database)
     finally:
         server.kill()
     found: dict[str, set[str]] = {}
@@ -48,6 +53,16 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         found.setdefault(name, set()).update(re.findall(r"(\w+)=", labels))
     found["perch_rate_limited_requests_total"] = found.get("perch_rate_limited_requests_total", set())
     return found
+
+
+def follower_metrics(database: Path) -> str:
+    """The metrics of a follower with a copy of a file."""
+    copy = database.with_name("copy.db")
+    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    followed_path(copy).write_text("1")
+    follower = create_app({"PERCH_DATABASE": str(copy), "PERCH_FOLLOW": "on"})
+    return follower.test_client().get("/metrics").text
 
 
 @pytest.mark.parametrize(("name", "expression"), EXPRESSIONS)
@@ -67,6 +82,12 @@ def test_each_alert_says_what_is_wrong_and_what_to_do() -> None:
     for rule in RULES:
         assert set(rule["annotations"]) == {"summary", "description"} and rule["labels"]["severity"]
         assert all(text.endswith(".") for text in rule["annotations"].values())
+
+
+def test_a_follower_is_old_for_the_alert_as_for_readyz() -> None:
+    (rule,) = [rule for rule in RULES if rule["alert"] == "PerchFollowerOld"]
+    (setting,) = [setting for setting in SETTINGS if setting.name == "PERCH_FOLLOW_MAX_AGE"]
+    assert rule["expr"] == f"perch_follower_age_seconds > {setting.default}"
 
 
 def test_panels_do_not_lie_on_each_other() -> None:

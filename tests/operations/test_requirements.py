@@ -7,7 +7,9 @@ import pytest
 from tests.support.sbom import OURSELVES, REQUIREMENTS, bill_of_materials
 from tests.support.server import ROOT
 
-PINNED = ("requirements.txt", "requirements-dev.txt", "requirements-tools.txt", "requirements-iam.txt")
+PINNED = (
+    "requirements.txt", "requirements-dev.txt", "requirements-tools.txt", "requirements-iam.txt", "requirements-s3.txt",
+)  # fmt: skip
 
 
 def names(text: str) -> set[str]:

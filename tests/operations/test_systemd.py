@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from scim.settings import SETTINGS
+from tests.cli.test_no_database import EVERY
 from tests.conftest import MakeServer
 from tests.support.debian import program
 from tests.support.guide import block, run_block
@@ -56,10 +58,29 @@ def test_each_service_runs_unprivileged_with_the_same_settings(unit: Path) -> No
 def test_a_wrong_setting_is_not_tried_again_and_a_stop_outlasts_gunicorn() -> None:
     graceful = re.search(r"^graceful_timeout = (\d+)", (ROOT / "gunicorn.conf.py").read_text(), re.MULTILINE)
     assert graceful
-    for name in ("perch.service", "perch-deliver.service"):
+    for name in ("perch.service", "perch-deliver.service", "perch-follow.service"):
         unit = ROOT / "deploy" / name
         assert values(unit, "RestartPreventExitStatus") == ["4"] and values(unit, "StartLimitIntervalSec") == ["0"]
         assert int(values(unit, "TimeoutStopSec")[0]) > int(graceful[1])
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=[path.name for path in SERVICES])
+def test_each_unit_calls_a_command_that_exists(unit: Path) -> None:
+    for line in values(unit, "ExecStart"):
+        program, *words = re.search(r"/opt/perch/\.venv/bin/(\w+) ([\w:. -]*)", line)[0].split()  # type: ignore[index]
+        if program.endswith("flask"):
+            assert any(tuple(words[:length]) in EVERY for length in (1, 2)), line
+        else:
+            assert [Path(program).name, *words] == ["gunicorn", "app:app"]
+
+
+def test_the_follower_finds_litestream_of_debian_and_of_pypi_and_its_settings_are_in_the_guide() -> None:
+    unit, guide = ROOT / "deploy" / "perch-follow.service", (ROOT / "docs" / "second-machine.md").read_text()
+    (path,) = values(unit, "Environment")
+    assert path.startswith("PATH=/opt/perch/.venv/bin:") and "/usr/bin" in path.split(":")
+    assert f"deploy/{unit.name}" in guide and "/var/lib/" + values(unit, "StateDirectory")[0] in guide
+    named = set(re.findall(r"\bPERCH_\w+", guide))
+    assert {"PERCH_DATABASE", "PERCH_REPLICA", "PERCH_PRIMARY_URL"} <= named <= {each.name for each in SETTINGS}
 
 
 def test_the_commands_of_the_backup_unit_make_a_backup_and_delete_old_ones(make_server: MakeServer) -> None:

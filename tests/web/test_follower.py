@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from app import create_app
+from schemas.datetimes import now
 from storage import heartbeat, workspace
 from storage.database import Database
 from storage.locks import followed_path
@@ -19,6 +20,7 @@ from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import run_command, scim_path
 from tests.support.resources import group_id, user_id
+from tests.web.test_oauth import OAuthClient
 from tests.web.test_routes_need_keys import urls
 
 PRIMARY = "https://perch.example.com"
@@ -54,14 +56,19 @@ class World:
 
     def __init__(self, app: Flask, client: ScimClient) -> None:
         file = app.extensions["perch"].database.file
-        self.path, self.scim, self.key = file.parent / "copy" / "perch.db", scim_path(app), client.key
+        self.file, self.path = file, file.parent / "copy" / "perch.db"
+        self.scim, self.key = scim_path(app), client.key
         self.ann, self.team = user_id(client, "ann"), group_id(client, "team")
         self.cursor = client.get("/Users?cursor=&count=1").body.get("nextCursor", "")
         app.extensions["perch.traffic"].writer.flush()
         self.path.parent.mkdir()
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(self.path)) as copy:
-            source.backup(copy)
+        self.copy()
         followed_path(self.path).write_text("0000000000000001\n")
+
+    def copy(self) -> None:
+        """Bring the copy up to date."""
+        with closing(sqlite3.connect(self.file)) as source, closing(sqlite3.connect(self.path)) as copy:
+            source.backup(copy)
 
     def follower(self, **settings: str) -> Flask:
         app = create_app({"PERCH_DATABASE": str(self.path), "PERCH_FOLLOW": "on", "PERCH_PRIMARY_URL": PRIMARY,
@@ -84,7 +91,11 @@ def world(make_app: MakeApp, make_client: MakeClient) -> World:
     return World(app, make_client(app=app))
 
 
-def test_every_route_answers_reads_and_refuses_writes(world: World) -> None:
+@pytest.mark.parametrize("renewed", [0.1, -1], ids=["one transaction per read", "one per statement"])
+def test_every_route_answers_reads_and_refuses_writes(
+    world: World, renewed: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.follower.RENEWED", renewed)
     before, app = world.files(), world.follower()
     client, headers = app.test_client(), {"Authorization": world.key}
     tried = 0
@@ -100,16 +111,19 @@ def test_every_route_answers_reads_and_refuses_writes(world: World) -> None:
                 assert answer.status_code in (200, 400, 404, 501), (method, path, answer.text)
             elif rule.endpoint in SEARCHES and method == "POST":
                 assert answer.status_code == 200, (path, answer.text)
-            elif rule.endpoint.startswith("workspace."):
+            elif method in (rule.methods or ()) or rule.endpoint.startswith("workspace."):
                 assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "5"), (path, answer.text)
-                assert PRIMARY in answer.get_json()["detail"]
+                assert PRIMARY in answer.text
+            else:
+                assert answer.status_code == 405, (path, answer.text)
     assert tried > 50
     assert world.files() == before
 
 
 def urls_of(world: World, app: Flask, rule: Any) -> Any:
     for method, path in urls(app, rule):
-        path = path.replace("/1/jwks", f"{world.scim.removesuffix('/scim/v2')}/jwks")
+        for name in ("jwks", "oauth", "openapi"):
+            path = path.replace(f"/1/{name}", f"{world.scim.removesuffix('/scim/v2')}/{name}")
         for place, identifier in (("/Users/1", world.ann), ("/Groups/1", world.team)):
             path = path.replace(place, place[:-1] + identifier)
         yield method, path
@@ -132,6 +146,43 @@ def test_reads_are_the_primarys(world: World) -> None:
     begun = time.monotonic()
     assert asked(f"after={page['cursor']}&wait=1").status_code == 200
     assert time.monotonic() - begun >= 1
+
+
+@pytest.mark.parametrize("how", ["expired", "key revoked", "secret revoked"])
+def test_a_token_of_the_primary_works_here_until_the_copy_has_its_end(
+    how: str, make_app: MakeApp, make_client: MakeClient
+) -> None:
+    app = make_app()
+    world, client = World(app, make_client(app=app)), OAuthClient(app)
+    follower = world.follower().test_client()
+    token = client.token()
+    asked: Any = {"headers": {"Authorization": f"Bearer {token}"}}
+    assert follower.get(f"{world.scim}/Users", **asked).status_code == 401, "the copy does not have it yet"
+    world.copy()
+    assert follower.get(f"{world.scim}/Users", **asked).status_code == 200
+    if how == "expired":
+        client.sql("UPDATE oauth_tokens SET expires = ?", now())
+    elif how == "key revoked":
+        run_command(app, "keys", "revoke", client.id)
+    else:
+        run_command(app, "keys", "secrets", "revoke", client.id, client.secret.split("_")[1])
+    assert client.scim(token) == 401
+    assert follower.get(f"{world.scim}/Users", **asked).status_code == 200, "not longer than the age"
+    world.copy()
+    assert follower.get(f"{world.scim}/Users", **asked).status_code == 401
+
+
+@pytest.mark.parametrize("secret", ["right", "wrong"])
+def test_only_the_primary_gives_tokens(secret: str, make_app: MakeApp, make_client: MakeClient) -> None:
+    app = make_app()
+    client = OAuthClient(app)
+    world = World(app, make_client(app=app))
+    before = world.files()
+    form = client.named if secret == "right" else {**client.named, "client_secret": "perch_s0123456789_x"}
+    answer = world.follower().test_client().post(client.path, data=form)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.get_json()["error"] == "temporarily_unavailable" and PRIMARY in answer.get_json()["error_description"]
+    assert world.files() == before
 
 
 @pytest.mark.parametrize(
