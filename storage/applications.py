@@ -1,7 +1,7 @@
 """The applications that are told of withdrawals: by a webhook, by asking for events with a key, or at sign-in."""
 
-import sqlite3
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from schemas.datetimes import now
 from schemas.errors import NotFound, Uniqueness
@@ -29,7 +29,7 @@ class Application:
 SELECT = f"SELECT {columns(Application)} FROM applications"
 
 
-def add(connection: sqlite3.Connection, name: str, webhook: str | None, key: str | None, asks: bool) -> Application:
+def add(connection: Connection, name: str, webhook: str | None, key: str | None, asks: bool) -> Application:
     """Add an application, which is concerned by later events.
 
     :raises Uniqueness: when its name is taken, in any case, or the webhook or key is another application's.
@@ -48,7 +48,7 @@ def add(connection: sqlite3.Connection, name: str, webhook: str | None, key: str
     return get(connection, name)
 
 
-def get(connection: sqlite3.Connection, name: str) -> Application:
+def get(connection: Connection, name: str) -> Application:
     """Return an application by its name, in any case.
 
     :raises NotFound: when there is none.
@@ -59,17 +59,17 @@ def get(connection: sqlite3.Connection, name: str) -> Application:
     return Application(*row)
 
 
-def of_key(connection: sqlite3.Connection, key: str) -> Application | None:
+def of_key(connection: Connection, key: str) -> Application | None:
     """Return the application of an access key, by the key's id."""
     row = connection.execute(f"{SELECT} WHERE key = ?", (key,)).fetchone()
     return Application(*row) if row else None
 
 
-def list_all(connection: sqlite3.Connection) -> list[Application]:
+def list_all(connection: Connection) -> list[Application]:
     """Return all applications in the order of their names."""
     return [Application(*row) for row in connection.execute(f"{SELECT} ORDER BY folded")]
 
 
-def remove(connection: sqlite3.Connection, application: Application) -> None:
+def remove(connection: Connection, application: Application) -> None:
     """Remove an application with its acknowledgements and receipts."""
     connection.execute("DELETE FROM applications WHERE id = ?", (application.id,))

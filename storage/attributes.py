@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from schemas import ResourceType, ResourceTypes
@@ -36,23 +37,23 @@ class Duplicate(NamedTuple):
     second: str
 
 
-def version(connection: sqlite3.Connection) -> int:
+def version(connection: Connection) -> int:
     """Return the number of changes of the declarations so far."""
     return int(workspace.get(connection, VERSION) or 0)
 
 
-def list_all(connection: sqlite3.Connection) -> dict[int, Declaration]:
+def list_all(connection: Connection) -> dict[int, Declaration]:
     """Return all declarations by number, the oldest first."""
     rows = connection.execute("SELECT number, declaration FROM attributes ORDER BY number")
     return {number: read_declaration(json.loads(text)) for number, text in rows}
 
 
-def resource_types(connection: sqlite3.Connection) -> ResourceTypes:
+def resource_types(connection: Connection) -> ResourceTypes:
     """Return the resource types with the declared attributes."""
     return ResourceTypes.of(list_all(connection), version(connection))
 
 
-def find(connection: sqlite3.Connection, key: str) -> tuple[int, Declaration]:
+def find(connection: Connection, key: str) -> tuple[int, Declaration]:
     """Return the number and the declaration of a full name in any case.
 
     :raises NotFound: when there is none.
@@ -63,7 +64,7 @@ def find(connection: sqlite3.Connection, key: str) -> tuple[int, Declaration]:
     raise NotFound(f"The workspace declares no attribute '{key[:200]}'; `flask attributes list` shows them.")
 
 
-def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: Declaration) -> list[str]:
+def obstacles(connection: Connection, earlier: Declaration, declared: Declaration) -> list[str]:
     """Return why a declaration cannot take the place of an earlier one: the values that do not fit."""
     found = []
     if not declared.keeps_values_of(earlier) and (count := holders(connection, earlier)):
@@ -88,7 +89,7 @@ def needs_index(earlier: Declaration, declared: Declaration) -> bool:
     return declared.has_index and _indexing(earlier) != _indexing(declared)
 
 
-def put(connection: sqlite3.Connection, number: int | None, declared: Declaration) -> None:
+def put(connection: Connection, number: int | None, declared: Declaration) -> None:
     """Add a declaration (number None), or put it in place of another one and index its values again.
 
     No two resources may have the same value of one that is unique; see `duplicates`.
@@ -105,7 +106,7 @@ def put(connection: sqlite3.Connection, number: int | None, declared: Declaratio
     _move_version(connection)
 
 
-def remove(connection: sqlite3.Connection, number: int, declared: Declaration) -> int:
+def remove(connection: Connection, number: int, declared: Declaration) -> int:
     """Remove a declaration with all values; return how many resources had one."""
     path, extension = json_path((declared.schema, declared.name)), json_path((declared.schema,))
     within, lost, at = f"{_within(declared)} AND {BATCH}", 0, now()
@@ -127,14 +128,14 @@ def remove(connection: sqlite3.Connection, number: int, declared: Declaration) -
     return lost
 
 
-def holders(connection: sqlite3.Connection, declared: Declaration) -> int:
+def holders(connection: Connection, declared: Declaration) -> int:
     """Return how many resources have a value of a declared attribute; every document of the type is read."""
     path = json_path((declared.schema, declared.name))
     sql = f"SELECT count(*) FROM resources r WHERE {_within(declared)} AND json_type(document, '{path}') IS NOT NULL"
     return int(connection.execute(sql).fetchone()[0])
 
 
-def duplicates(connection: sqlite3.Connection, declared: Declaration) -> tuple[int, list[Duplicate]]:
+def duplicates(connection: Connection, declared: Declaration) -> tuple[int, list[Duplicate]]:
     """Return how many values several resources have, and the first of them; every document of the type is read."""
     name = "(SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') FROM resources WHERE seq = {})"
     found = connection.execute(
@@ -145,7 +146,7 @@ def duplicates(connection: sqlite3.Connection, declared: Declaration) -> tuple[i
     return (found[0][-1] if found else 0), [Duplicate(*row[:-1]) for row in found]
 
 
-def _move_version(connection: sqlite3.Connection) -> None:
+def _move_version(connection: Connection) -> None:
     workspace.put(connection, VERSION, version(connection) + 1)
 
 
@@ -153,7 +154,7 @@ def _indexing(declared: Declaration) -> tuple[bool, bool, bool]:
     return declared.has_index, declared.is_unique, declared.has_index and declared.leaf_is_exact
 
 
-def _index(connection: sqlite3.Connection, number: int, declared: Declaration) -> None:
+def _index(connection: Connection, number: int, declared: Declaration) -> None:
     with _large_cache(connection):
         connection.execute("DELETE FROM attribute_values WHERE attribute = ?", (number,))
         holder = "0" if declared.is_unique else "seq"
@@ -188,7 +189,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _batches(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+def _batches(connection: Connection) -> Iterator[tuple[int, int]]:
     """Yield the first and last numbers of batches of resources."""
     (last,) = connection.execute("SELECT ifnull(max(seq), 0) FROM resources").fetchone()
     for first in range(0, last + 1, BATCH_SIZE):
@@ -196,7 +197,7 @@ def _batches(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _large_cache(connection: sqlite3.Connection) -> Iterator[None]:
+def _large_cache(connection: Connection) -> Iterator[None]:
     connection.execute(f"PRAGMA cache_size = -{BUILD_CACHE}")
     try:
         yield
@@ -204,7 +205,7 @@ def _large_cache(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute(f"PRAGMA cache_size = -{USUAL_CACHE}")
 
 
-def refuse_outdated(connection: sqlite3.Connection, kind: ResourceType) -> None:
+def refuse_outdated(connection: Connection, kind: ResourceType) -> None:
     """Refuse a new resource whose document may have values of declarations that have changed meanwhile.
 
     Types without declarations know too few attributes at most, as a request a moment earlier would.
@@ -215,9 +216,7 @@ def refuse_outdated(connection: sqlite3.Connection, kind: ResourceType) -> None:
         raise Unavailable(CHANGED, 1)
 
 
-def write_values(
-    connection: sqlite3.Connection, kind: ResourceType, seq: int, before: Document, after: Document
-) -> None:
+def write_values(connection: Connection, kind: ResourceType, seq: int, before: Document, after: Document) -> None:
     """Write the difference between the looked-up values of two documents of a resource.
 
     :raises Uniqueness: naming the attribute, when another resource has a value that must be unique.

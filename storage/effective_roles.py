@@ -1,8 +1,8 @@
 """Effective roles: the users below a group, and the roles of users with the reasons, now or before a change."""
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from storage.members import MemberChange
@@ -31,7 +31,7 @@ class NamedUser(NamedTuple):
 
 
 def held_roles(
-    connection: sqlite3.Connection, users: Sequence[int], group: int | None = None, undone: MemberChange = NO_CHANGE
+    connection: Connection, users: Sequence[int], group: int | None = None, undone: MemberChange = NO_CHANGE
 ) -> dict[int, HeldRoles]:
     """Return the roles of users by sequence number, or the roles that they had before a change of a group's members."""
     rows = connection.execute(
@@ -60,7 +60,7 @@ def held_roles(
     return {seq: frozenset(found.get(seq, ())) for seq in users}
 
 
-def inherited_from(connection: sqlite3.Connection, group: int) -> list[str]:
+def inherited_from(connection: Connection, group: int) -> list[str]:
     """Return the slugs of the roles that members get through a group: its own, and those of the groups above it."""
     rows = connection.execute(
         """
@@ -85,18 +85,18 @@ _DOWN = """
         SELECT {} FROM down WHERE NOT nested LIMIT ?"""
 
 
-def users_below(connection: sqlite3.Connection, seqs: Collection[int], limit: int) -> list[int]:
+def users_below(connection: Connection, seqs: Collection[int], limit: int) -> list[int]:
     """Return the users in a set of resources, and those below the groups in it, at most `limit`."""
     return [seq for (seq,) in connection.execute(_DOWN.format("member"), (_listed(seqs), limit))]
 
 
-def count_below(connection: sqlite3.Connection, seqs: Collection[int]) -> int:
+def count_below(connection: Connection, seqs: Collection[int]) -> int:
     """Return how many users are in a set of resources and below the groups in it."""
     (count,) = connection.execute(_DOWN.format("count(*)"), (_listed(seqs), 1)).fetchone()
     return int(count)
 
 
-def named_users(connection: sqlite3.Connection, users: Sequence[int]) -> list[NamedUser]:
+def named_users(connection: Connection, users: Sequence[int]) -> list[NamedUser]:
     """Return users by sequence number, in the order of the numbers."""
     rows = connection.execute(
         "SELECT r.seq, r.id, r.document ->> '$.userName', r.document ->> '$.externalId', ifnull(r.active, 0) "

@@ -1,8 +1,8 @@
 """Planned faults: which requests fail on purpose, how, and how often."""
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from sqlite3 import Connection
 from typing import Any
 
 from schemas.datetimes import now
@@ -36,7 +36,7 @@ SELECT = f"SELECT {columns(Fault)} FROM faults"
 
 
 def insert(
-    connection: sqlite3.Connection,
+    connection: Connection,
     method: str,
     path: str,
     *,
@@ -55,12 +55,12 @@ def insert(
     return found
 
 
-def list_all(connection: sqlite3.Connection) -> list[Fault]:
+def list_all(connection: Connection) -> list[Fault]:
     """Return all faults, used-up ones too, the oldest first."""
     return _faults(connection.execute(f"{SELECT} ORDER BY id"))
 
 
-def candidates(connection: sqlite3.Connection, method: str, key: str | None) -> list[Fault]:
+def candidates(connection: Connection, method: str, key: str | None) -> list[Fault]:
     """Return the faults, not used up, for a method and a key, the oldest first; the caller compares the path."""
     return _faults(
         connection.execute(
@@ -71,7 +71,7 @@ def candidates(connection: sqlite3.Connection, method: str, key: str | None) -> 
     )
 
 
-def use(connection: sqlite3.Connection, identifier: int) -> bool:
+def use(connection: Connection, identifier: int) -> bool:
     """Count one use of a fault inside a write; False when another request took the last one."""
     used = connection.execute(
         "UPDATE faults SET used = used + 1 WHERE id = ? AND (times IS NULL OR used < times) RETURNING id", (identifier,)
@@ -79,7 +79,7 @@ def use(connection: sqlite3.Connection, identifier: int) -> bool:
     return used.fetchone() is not None
 
 
-def clear(connection: sqlite3.Connection, identifier: int | None = None) -> int:
+def clear(connection: Connection, identifier: int | None = None) -> int:
     """Delete one fault or all; return how many.
 
     :raises NotFound: when there is no fault with that id.

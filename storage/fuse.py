@@ -1,8 +1,8 @@
 """The state of the safety fuse: how many users were lost lately, and whether it is blown or released."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from schemas.datetimes import from_seconds
@@ -26,7 +26,7 @@ class FuseState:
     released_until: int
 
 
-def read(connection: sqlite3.Connection, since: int) -> FuseState:
+def read(connection: Connection, since: int) -> FuseState:
     """Return the state over the time since an instant, or since the end of a release after it.
 
     `active` is the largest number of active users in that time.
@@ -53,7 +53,7 @@ class Loss(NamedTuple):
     at: str
 
 
-def losses(connection: sqlite3.Connection, start: int) -> list[Loss]:
+def losses(connection: Connection, start: int) -> list[Loss]:
     """Return the users who were lost since an instant, in seconds since 1970, the last one first."""
     rows = connection.execute(
         """
@@ -70,7 +70,7 @@ def losses(connection: sqlite3.Connection, start: int) -> list[Loss]:
     return [Loss(*row) for row in rows]
 
 
-def count_refusal(connection: sqlite3.Connection, key: str) -> None:
+def count_refusal(connection: Connection, key: str) -> None:
     """Count a write of a key that the blown fuse refused."""
     connection.execute(
         "UPDATE workspace SET value = json_patch(value, json_object('refused', "
@@ -79,7 +79,7 @@ def count_refusal(connection: sqlite3.Connection, key: str) -> None:
     )
 
 
-def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
+def blow(connection: Connection, facts: dict[str, Any]) -> bool:
     """Record that the fuse is blown; return False when it was blown already."""
     if workspace.get(connection, BLOWN):
         return False
@@ -87,7 +87,7 @@ def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
     return True
 
 
-def release(connection: sqlite3.Connection, until: int) -> None:
+def release(connection: Connection, until: int) -> None:
     """Reset the fuse, and accept every loss until an instant."""
     workspace.put(connection, BLOWN, "")
     workspace.put(connection, RELEASED, until)

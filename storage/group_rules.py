@@ -1,8 +1,8 @@
 """Rules that give roles to every group whose name matches a pattern, also to groups that come later."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from schemas.text import fold
@@ -48,12 +48,12 @@ def matches(pattern: str, name: str) -> bool:
     return len(name) - at >= len(tail) and name.endswith(tail)
 
 
-def list_all(connection: sqlite3.Connection) -> list[GroupRule]:
+def list_all(connection: Connection) -> list[GroupRule]:
     """Return all rules in the order of their patterns."""
     return [_rule(*row) for row in connection.execute(f"{SELECT} ORDER BY g.folded")]
 
 
-def find(connection: sqlite3.Connection, pattern: str) -> GroupRule:
+def find(connection: Connection, pattern: str) -> GroupRule:
     """Return the rule with a pattern, in any case; a rule with the number 0 and no roles where there is none."""
     row = connection.execute(f"{SELECT} WHERE g.folded = ?", (fold(pattern),)).fetchone()
     return _rule(*row) if row else GroupRule(0, pattern, ())
@@ -63,7 +63,7 @@ def _rule(seq: int, pattern: str, roles: str) -> GroupRule:
     return GroupRule(seq, pattern, tuple(json.loads(roles)))
 
 
-def store(connection: sqlite3.Connection, pattern: str, roles: Sequence[str]) -> GroupRule:
+def store(connection: Connection, pattern: str, roles: Sequence[str]) -> GroupRule:
     """Keep a rule in place of the one with the same pattern, or end it, where there are no roles."""
     connection.execute(
         "INSERT INTO group_rules (pattern, folded) VALUES (?, ?) ON CONFLICT DO UPDATE SET pattern = excluded.pattern",
@@ -77,7 +77,7 @@ def store(connection: sqlite3.Connection, pattern: str, roles: Sequence[str]) ->
     return rule._replace(roles=tuple(sorted(roles)))
 
 
-def steps_of(connection: sqlite3.Connection, before: GroupRule, after: GroupRule) -> list[RuleStep]:
+def steps_of(connection: Connection, before: GroupRule, after: GroupRule) -> list[RuleStep]:
     """Return the changes of groups' roles that a change of a rule brings."""
     gone, fresh = set(before.roles) - set(after.roles), set(after.roles) - set(before.roles)
     if not gone and not fresh:
@@ -86,7 +86,7 @@ def steps_of(connection: sqlite3.Connection, before: GroupRule, after: GroupRule
     return [RuleStep(row, *step) for row in _matching(connection, after.pattern) for step in steps]
 
 
-def steps_of_name(connection: sqlite3.Connection, row: ResourceRow) -> list[RuleStep]:
+def steps_of_name(connection: Connection, row: ResourceRow) -> list[RuleStep]:
     """Return the changes of a group's roles that its name brings."""
     found: list[RuleStep] = []
     rules = list_all(connection)
@@ -100,12 +100,12 @@ def steps_of_name(connection: sqlite3.Connection, row: ResourceRow) -> list[Rule
     return found
 
 
-def of_role(connection: sqlite3.Connection, slug: str) -> list[GroupRule]:
+def of_role(connection: Connection, slug: str) -> list[GroupRule]:
     """Return the rules that give a role."""
     return [rule for rule in list_all(connection) if slug in rule.roles]
 
 
-def _matching(connection: sqlite3.Connection, pattern: str) -> Iterable[ResourceRow]:
+def _matching(connection: Connection, pattern: str) -> Iterable[ResourceRow]:
     """Return the groups whose name matches a pattern, in the order of their creation."""
     folded = fold(pattern)
     names = connection.execute("SELECT seq, displayName FROM resources r WHERE r.type = 'Group'")

@@ -1,9 +1,9 @@
 """The journal: one append-only row per change, written in the transaction of the change."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Any
 
 from schemas.datetimes import now
@@ -87,7 +87,7 @@ class JournalQuery:
 
 
 def append(
-    connection: sqlite3.Connection,
+    connection: Connection,
     at: str,
     author: Author,
     action: str,
@@ -103,7 +103,7 @@ def append(
     return done.lastrowid or 0
 
 
-def count_again(connection: sqlite3.Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
+def count_again(connection: Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
     """Add 1 to the `times` of the newest entry about an object, if it has this author and action and is of this minute.
 
     Return whether there was such an entry.
@@ -117,7 +117,7 @@ def count_again(connection: sqlite3.Connection, author: Author, action: str, sub
     return bool(done.rowcount)
 
 
-def entries(connection: sqlite3.Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:
+def entries(connection: Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:
     """Return the newest entries that match, the newest first."""
     sql = query.statement + Sql(" LIMIT ?", (limit,))
     return [entry_of(row) for row in connection.execute(sql.text, sql.parameters)]

@@ -1,8 +1,8 @@
 """Access keys: only a SHA-256 digest of each secret is kept."""
 
-import sqlite3
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
@@ -65,12 +65,12 @@ def expiry(days: float | None) -> str | None:
     return None if days is None else now(timedelta(days=days))
 
 
-def insert(connection: sqlite3.Connection, key: Key) -> None:
+def insert(connection: Connection, key: Key) -> None:
     """Add a key."""
     table(connection, "keys").insert(asdict(key))
 
 
-def get(connection: sqlite3.Connection, identifier: str) -> Key:
+def get(connection: Connection, identifier: str) -> Key:
     """Return a key by its id, revoked and expired ones too.
 
     :raises NotFound: when there is none.
@@ -97,12 +97,12 @@ def note_use(database: Database, identifier: str) -> None:
         change(connection, identifier, lastUsed=now())
 
 
-def list_all(connection: sqlite3.Connection) -> list[Key]:
+def list_all(connection: Connection) -> list[Key]:
     """Return all keys, the oldest first."""
     return [Key(*row) for row in connection.execute(f"{SELECT} ORDER BY created, id")]
 
 
-def names(connection: sqlite3.Connection) -> dict[str, str]:
+def names(connection: Connection) -> dict[str, str]:
     """Return the name of each key, revoked ones too, by the actor that the journal has for it."""
     return {f"key:{key.id}": key.name for key in list_all(connection)}
 
@@ -131,7 +131,7 @@ def spoken(actor: str, key_names: dict[str, str]) -> str:
     return sentences.get(kind, actor)
 
 
-def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Key:
+def change(connection: Connection, identifier: str, **values: Any) -> Key:
     """Set columns of a key and return it.
 
     :raises NotFound: when there is none.
@@ -140,7 +140,7 @@ def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Ke
     return get(connection, identifier)
 
 
-def revoke(connection: sqlite3.Connection, identifier: str) -> Key:
+def revoke(connection: Connection, identifier: str) -> Key:
     """Revoke a key, which stops at once; a key that is revoked already keeps the instant.
 
     :raises NotFound: when there is none.
@@ -149,6 +149,6 @@ def revoke(connection: sqlite3.Connection, identifier: str) -> Key:
     return key if key.revoked else change(connection, identifier, revoked=now())
 
 
-def discard(connection: sqlite3.Connection, identifier: str) -> None:
+def discard(connection: Connection, identifier: str) -> None:
     """Delete a key that no client ever had; others stay, since the journal names keys by id."""
     table(connection, "keys").delete(identifier)

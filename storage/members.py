@@ -2,9 +2,9 @@
 
 import json
 import math
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from schemas.errors import InvalidValue, TooMany
@@ -46,7 +46,7 @@ class Membership(NamedTuple):
     direct: int
 
 
-def edit(connection: sqlite3.Connection, group: int, edits: Iterable[Edit]) -> MemberChange:
+def edit(connection: Connection, group: int, edits: Iterable[Edit]) -> MemberChange:
     """Make edits of a group's members, each before the next one is asked for; return the whole change.
 
     :raises InvalidValue: naming ids that no user or group has.
@@ -64,7 +64,7 @@ def edit(connection: sqlite3.Connection, group: int, edits: Iterable[Edit]) -> M
     return change
 
 
-def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
+def add(connection: Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
     """Add members by id; ids that are members already stay.
 
     :raises InvalidValue: naming ids that no user or group has; nothing is added then.
@@ -79,7 +79,7 @@ def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: 
     change.note(added=[seq for (seq,) in rows.fetchall()])
 
 
-def remove(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
+def remove(connection: Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
     """Remove members by id; other ids are ignored."""
     rows = connection.execute(
         'DELETE FROM members WHERE "group" = ? AND member IN '
@@ -89,7 +89,7 @@ def remove(connection: sqlite3.Connection, group: int, ids: Sequence[str], chang
     change.note(removed=[seq for (seq,) in rows.fetchall()])
 
 
-def replace(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
+def replace(connection: Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
     """Make these ids the only members; only the difference is written.
 
     :raises InvalidValue: naming ids that no user or group has.
@@ -103,7 +103,7 @@ def replace(connection: sqlite3.Connection, group: int, ids: Sequence[str], chan
     add(connection, group, ids, change)
 
 
-def _refuse_unknown(connection: sqlite3.Connection, listed: str) -> None:
+def _refuse_unknown(connection: Connection, listed: str) -> None:
     unknown = connection.execute(
         "SELECT j.value FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM resources r WHERE r.id = j.value) LIMIT 4",
         (listed,),
@@ -114,7 +114,7 @@ def _refuse_unknown(connection: sqlite3.Connection, listed: str) -> None:
         raise InvalidValue(f"members: no user or group has the id {names}{more}; push these people first.")
 
 
-def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[str, str, str | None]]:
+def elements(connection: Connection, group: int) -> Iterable[tuple[str, str, str | None]]:
     """Yield each member's id, type and displayName, without building the whole list."""
     yield from connection.execute(
         "SELECT r.id, r.type, r.document ->> '$.displayName' "
@@ -123,20 +123,20 @@ def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[str, 
     )
 
 
-def everyone(connection: sqlite3.Connection, group: int) -> MemberChange:
+def everyone(connection: Connection, group: int) -> MemberChange:
     """Return the change that removes all members of a group."""
     rows = connection.execute('SELECT member FROM members WHERE "group" = ?', (group,))
     return MemberChange(removed={member for (member,) in rows})
 
 
-def count(connection: sqlite3.Connection, group: int, limit: int) -> int:
+def count(connection: Connection, group: int, limit: int) -> int:
     """Return how many members a group has, counting to `limit` at most."""
     sql = 'SELECT count(*) FROM (SELECT 1 FROM members WHERE "group" = ? LIMIT ?)'
     found: int = connection.execute(sql, (group, limit)).fetchone()[0]
     return found
 
 
-def page(connection: sqlite3.Connection, group: int, offset: int, count: int) -> list[ResourceRow]:
+def page(connection: Connection, group: int, offset: int, count: int) -> list[ResourceRow]:
     """Return `count` members of a group after the first `offset`, in the order of their creation."""
     rows = connection.execute(
         f'SELECT {COLUMNS} FROM (SELECT member FROM members WHERE "group" = ? ORDER BY member LIMIT ? OFFSET ?) m '
@@ -146,7 +146,7 @@ def page(connection: sqlite3.Connection, group: int, offset: int, count: int) ->
     return [ResourceRow(*row) for row in rows]
 
 
-def counts(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, int]:
+def counts(connection: Connection, groups: Sequence[int]) -> dict[int, int]:
     """Return how many direct members each of some groups has."""
     rows = connection.execute(
         'SELECT s.value, (SELECT count(*) FROM members m WHERE m."group" = s.value) FROM json_each(?) s',
@@ -155,7 +155,7 @@ def counts(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, i
     return dict(rows.fetchall())
 
 
-def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str]:
+def texts(connection: Connection, group: int, base: str) -> Iterator[str]:
     """Yield the elements of a group's `members` as JSON text, 5,000 at a time to bound the memory."""
     sql = (
         "SELECT json_group_array(json(iif(name IS NULL, json_object('value', id, '$ref', ref, 'type', type), "
@@ -171,9 +171,7 @@ def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str
             yield text[1:-1]
 
 
-def groups_above(
-    connection: sqlite3.Connection, seqs: Sequence[int], most: float = math.inf
-) -> dict[int, list[Membership]]:
+def groups_above(connection: Connection, seqs: Sequence[int], most: float = math.inf) -> dict[int, list[Membership]]:
     """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2).
 
     :raises TooMany: when there are more than `most` in all.
@@ -192,7 +190,7 @@ def groups_above(
     return _memberships(direct, around, {seq: membership for seq, (membership, _) in groups.items()}, most)
 
 
-def _groups_around(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, list[int]]:
+def _groups_around(connection: Connection, groups: Sequence[int]) -> dict[int, list[int]]:
     """Return the groups directly around each of some groups, and around each of those."""
     rows = connection.execute(
         """
@@ -242,7 +240,7 @@ def _reached(around: Mapping[int, Sequence[int]], group: int) -> set[int]:
     return reached
 
 
-def _named(connection: sqlite3.Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:
+def _named(connection: Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:
     """Return, for each group, a direct membership of it, and whether the group is inside another one."""
     if not groups:
         return {}
@@ -255,7 +253,7 @@ def _named(connection: sqlite3.Connection, groups: Collection[int]) -> dict[int,
     return {seq: (Membership(seq, identifier, display, 1), bool(nested)) for seq, identifier, display, nested in rows}
 
 
-def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str, ...]]:
+def paths_above(connection: Connection, seq: int) -> dict[int, tuple[str, ...]]:
     """Return, for each group above a resource, a shortest path of displayNames up to it."""
     found: dict[int, tuple[str, ...]] = {}
     level: dict[int, tuple[str, ...]] = {seq: ()}
@@ -274,7 +272,7 @@ def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str
     return found
 
 
-def journalled(connection: sqlite3.Connection, change: MemberChange) -> dict[str, object]:
+def journalled(connection: Connection, change: MemberChange) -> dict[str, object]:
     """Return a change as the journal has it: how many were added and removed, and the first thousand ids of each."""
     return {
         "added": len(change.added),
@@ -284,7 +282,7 @@ def journalled(connection: sqlite3.Connection, change: MemberChange) -> dict[str
     }
 
 
-def _ids(connection: sqlite3.Connection, seqs: Iterable[int]) -> list[str]:
+def _ids(connection: Connection, seqs: Iterable[int]) -> list[str]:
     few = sorted(seqs)[:NAMED_IN_JOURNAL]
     sql = "SELECT r.id FROM json_each(?) j JOIN resources r ON r.seq = j.value"
     return [identifier for (identifier,) in connection.execute(sql, (json.dumps(few),))]

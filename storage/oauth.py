@@ -5,9 +5,9 @@ token works exactly as long as its row is there, is not over, and its key is liv
 """
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from sqlite3 import Connection
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
@@ -79,23 +79,23 @@ class Token:
     expires: str
 
 
-def insert(connection: sqlite3.Connection, credential: Credential) -> None:
+def insert(connection: Connection, credential: Credential) -> None:
     """Add a credential."""
     table(connection, "oauth_credentials").insert(asdict(credential))
 
 
-def insert_token(connection: sqlite3.Connection, token: Token) -> None:
+def insert_token(connection: Connection, token: Token) -> None:
     """Add a token."""
     table(connection, "oauth_tokens").insert(asdict(token))
 
 
-def list_all(connection: sqlite3.Connection, key: str, kind: str) -> list[Credential]:
+def list_all(connection: Connection, key: str, kind: str) -> list[Credential]:
     """Return a key's secrets or trusts, the oldest first, expired ones too."""
     sql = f"{SELECT} WHERE key = ? AND {KINDS[kind]} ORDER BY created, id"
     return [Credential(*row) for row in connection.execute(sql, (key,))]
 
 
-def get(connection: sqlite3.Connection, key: str, kind: str, identifier: str) -> Credential:
+def get(connection: Connection, key: str, kind: str, identifier: str) -> Credential:
     """Return a key's secret or trust.
 
     :raises NotFound: when there is none.
@@ -108,12 +108,12 @@ def get(connection: sqlite3.Connection, key: str, kind: str, identifier: str) ->
     return Credential(*row)
 
 
-def delete(connection: sqlite3.Connection, identifier: str) -> None:
+def delete(connection: Connection, identifier: str) -> None:
     """Delete a credential with its tokens."""
     connection.execute("DELETE FROM oauth_credentials WHERE id = ?", (identifier,))
 
 
-def count_secrets(connection: sqlite3.Connection) -> dict[str, int]:
+def count_secrets(connection: Connection) -> dict[str, int]:
     """Return the number of secrets of each key that has any, by the key's id; expired ones do not count."""
     sql = "SELECT key, count(*) FROM oauth_credentials WHERE digest IS NOT NULL AND expires > ? GROUP BY key"
     return dict(connection.execute(sql, (now(),)).fetchall())
@@ -142,19 +142,19 @@ def look_up_token(database: Database, identifier: str) -> Caller | None:
     return look_up(database, identifier, LOOK_UP_TOKEN)
 
 
-def take_assertion(connection: sqlite3.Connection, credential: str, jti: bytes, expires: str) -> bool:
+def take_assertion(connection: Connection, credential: str, jti: bytes, expires: str) -> bool:
     """Note that an assertion came; False when it came before. It is forgotten when it has expired."""
     done = connection.execute("INSERT OR IGNORE INTO oauth_assertions VALUES (?, ?, ?)", (credential, jti, expires))
     return bool(done.rowcount)
 
 
-def prune(connection: sqlite3.Connection) -> None:
+def prune(connection: Connection) -> None:
     """Delete tokens and notes of assertions that are over."""
     for name in ("oauth_tokens", "oauth_assertions"):
         connection.execute(f"DELETE FROM {name} WHERE expires <= ?", (now(),))
 
 
-def is_live(connection: sqlite3.Connection, key: str, credential: str) -> bool:
+def is_live(connection: Connection, key: str, credential: str) -> bool:
     """Tell whether a credential, and the key that has it, are still there and work."""
     sql = (
         "SELECT 1 FROM oauth_credentials c JOIN keys k ON k.id = c.key WHERE c.id = ?1 AND k.id = ?2 "

@@ -4,9 +4,9 @@ A change writes no row for them: they are computed from the events, the acknowle
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now, to_seconds
@@ -115,9 +115,7 @@ def seconds_between(first: str, last: str) -> float:
     return max(0.0, round(to_seconds(last) - to_seconds(first), 3))
 
 
-def list_all(
-    connection: sqlite3.Connection, subject: str = "", since: str = "", last: int | None = None
-) -> list[Receipt]:
+def list_all(connection: Connection, subject: str = "", since: str = "", last: int | None = None) -> list[Receipt]:
     """Return the receipts in the order of their requests: of a person, since an instant, or up to an event."""
     sql, values = _ROWS, list[Any]()
     for condition, value in (("e.subject = ?", subject), ("e.at >= ?", since), ("e.seq <= ?", last)):
@@ -146,7 +144,7 @@ def _receipt(rows: Sequence[_Row]) -> Receipt:
     )  # fmt: skip
 
 
-def delivered(connection: sqlite3.Connection, webhook: str, seq: int, kind: str) -> None:
+def delivered(connection: Connection, webhook: str, seq: int, kind: str) -> None:
     """Note that a webhook's application acknowledged an event."""
     if kind in WITHDRAWALS:
         connection.execute(
@@ -156,7 +154,7 @@ def delivered(connection: sqlite3.Connection, webhook: str, seq: int, kind: str)
         )
 
 
-def acknowledged(connection: sqlite3.Connection, key: str, seqs: Iterable[int]) -> None:
+def acknowledged(connection: Connection, key: str, seqs: Iterable[int]) -> None:
     """Note that the application of an access key acknowledged single events."""
     connection.execute(
         "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x JOIN events e ON "
@@ -165,7 +163,7 @@ def acknowledged(connection: sqlite3.Connection, key: str, seqs: Iterable[int]) 
     )
 
 
-def pulled(connection: sqlite3.Connection, key: str, last: int) -> tuple[int, int] | None:
+def pulled(connection: Connection, key: str, last: int) -> tuple[int, int] | None:
     """Return application and first event of the acknowledgement that a pull behind an event is, if it is one.
 
     It is none where nothing was withdrawn since the last one.
@@ -179,20 +177,20 @@ def pulled(connection: sqlite3.Connection, key: str, last: int) -> tuple[int, in
     return row
 
 
-def note_pull(connection: sqlite3.Connection, key: str, last: int, at: str) -> None:
+def note_pull(connection: Connection, key: str, last: int, at: str) -> None:
     """Note that the application of an access key asked, at an instant, for the events behind one."""
     found = pulled(connection, key, last)
     if found:
         connection.execute("INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?)", (found[0], last, found[1], at))
 
 
-def is_withdrawal(connection: sqlite3.Connection, seq: int) -> bool:
+def is_withdrawal(connection: Connection, seq: int) -> bool:
     """Tell whether an event ends or reduces somebody's access."""
     return connection.execute(f"SELECT 1 FROM events e WHERE {_IS} AND e.seq = ?", (seq,)).fetchone() is not None
 
 
 def report(
-    connection: sqlite3.Connection, application: int, seq: int, outcome: str, sessions: int | None, reason: str | None
+    connection: Connection, application: int, seq: int, outcome: str, sessions: int | None, reason: str | None
 ) -> None:
     """Keep what an application reports about an event, in place of an earlier report."""
     connection.execute(
@@ -201,7 +199,7 @@ def report(
     )
 
 
-def longest_open(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def longest_open(connection: Connection) -> list[tuple[str, str]]:
     """Return each application with an open withdrawal, and the stored instant of the oldest one's request."""
     return connection.execute(
         f"SELECT f.name, min(iif(e.received = '', e.at, e.received)) FROM ({_FIRST_OPEN} UNION ALL {_FAILED}) f "
@@ -227,7 +225,7 @@ class Totals(NamedTuple):
         return self._replace(seconds=self.seconds + seconds)
 
 
-def totals(connection: sqlite3.Connection) -> dict[int, Totals]:
+def totals(connection: Connection) -> dict[int, Totals]:
     """Return the totals of the withdrawals whose events were pruned, by application."""
     rows = connection.execute("SELECT application, buckets, seconds FROM withdrawal_totals")
     return {number: Totals(json.loads(buckets), seconds) for number, buckets, seconds in rows}
@@ -242,7 +240,7 @@ def counted(found: dict[int, Totals], receipts: Iterable[Receipt]) -> dict[int, 
     return found
 
 
-def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+def forget(connection: Connection, ids: Iterable[str]) -> None:
     """Erase the reasons that applications reported about some deleted users: they are free text and may name them."""
     connection.executemany(
         "UPDATE receipts SET reason = NULL WHERE event IN (SELECT seq FROM events WHERE type = 'User' AND subject = ?)",
@@ -250,7 +248,7 @@ def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
     )
 
 
-def prune(connection: sqlite3.Connection, last: int) -> None:
+def prune(connection: Connection, last: int) -> None:
     """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows.
 
     A withdrawal with later events is counted when the last of them goes.

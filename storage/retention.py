@@ -1,10 +1,10 @@
 """How long personal data is kept: old journal entries are pruned, and a deleted person can be forgotten at once."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from sqlite3 import Connection
 from typing import Any
 
 from schemas.datetimes import now
@@ -29,7 +29,7 @@ class Erased:
         return bool(self.journal or self.mentions or self.traffic)
 
 
-def prune(connection: sqlite3.Connection, days: int) -> bool:
+def prune(connection: Connection, days: int) -> bool:
     """Delete journal entries older than some days, a bounded number; tell whether there may be more."""
     done = connection.execute(
         "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE at < ? ORDER BY at LIMIT ?)",
@@ -38,7 +38,7 @@ def prune(connection: sqlite3.Connection, days: int) -> bool:
     return done.rowcount == PRUNED_AT_ONCE
 
 
-def forget(connection: sqlite3.Connection, name: str) -> Erased:
+def forget(connection: Connection, name: str) -> Erased:
     """Erase a deleted person, by any userName that they had, in any case, from journal, traffic and quirks.
 
     An address from which people signed in to the console, or tried to, is erased likewise.
@@ -70,7 +70,7 @@ def forget(connection: sqlite3.Connection, name: str) -> Erased:
     return Erased(entries, mentions, seen)
 
 
-def _words(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[str]:
+def _words(connection: Connection, ids: Iterable[str]) -> Iterator[str]:
     """Yield the other names of a person: every userName, externalId and email address in the journal."""
     for identifier in ids:
         for name, changes in connection.execute("SELECT name, changes FROM journal WHERE resource = ?", (identifier,)):
@@ -91,7 +91,7 @@ def _texts(value: Any) -> Iterator[str]:
         yield from _texts(value.get("value"))
 
 
-def _blank(connection: sqlite3.Connection, word: str) -> int:
+def _blank(connection: Connection, word: str) -> int:
     """Replace a word in other entries, such as those of groups, where it is a whole value."""
     value = json.dumps(word, ensure_ascii=False)
     return connection.execute(
@@ -100,7 +100,7 @@ def _blank(connection: sqlite3.Connection, word: str) -> int:
     ).rowcount
 
 
-def _authors(connection: sqlite3.Connection, folded: set[str]) -> list[str]:
+def _authors(connection: Connection, folded: set[str]) -> list[str]:
     """Return the persons of the console's acts and sessions whose name, in any case, is one of some names.
 
     A provider may write a name in another case than the one that it pushed.
@@ -110,7 +110,7 @@ def _authors(connection: sqlite3.Connection, folded: set[str]) -> list[str]:
     return [person for (person,) in rows if fold(person) in folded]
 
 
-def _forget_author(connection: sqlite3.Connection, names: Iterable[str]) -> int:
+def _forget_author(connection: Connection, names: Iterable[str]) -> int:
     """Erase a person from the acts in the console of which they are the author, and end their sessions."""
     listed = (json.dumps([f"person:{name}" for name in names]),)
     sql = f"UPDATE {{}} SET actor = 'person:{FORGOTTEN}' WHERE actor IN {LISTED}"
@@ -120,7 +120,7 @@ def _forget_author(connection: sqlite3.Connection, names: Iterable[str]) -> int:
     return connection.execute(sql.format("journal"), listed).rowcount
 
 
-def _forget_address(connection: sqlite3.Connection, address: str) -> int:
+def _forget_address(connection: Connection, address: str) -> int:
     """Erase an address from the sessions of the console and from the journal; return from how many entries."""
     sessions.forget_address(connection, address, FORGOTTEN)
     return connection.execute(
@@ -132,7 +132,7 @@ def _forget_address(connection: sqlite3.Connection, address: str) -> int:
     ).rowcount
 
 
-def overwrite(connection: sqlite3.Connection) -> bool:
+def overwrite(connection: Connection) -> bool:
     """Empty the write-ahead log, which still has the erased pages; return False when a reader prevented it."""
     (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from sqlite3 import Connection
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -48,9 +49,7 @@ class Assignment(NamedTuple):
     rule: str | None
 
 
-def add(
-    connection: sqlite3.Connection, slug: str, name: str, description: str | None = None, granted_by: str = ANY
-) -> Role:
+def add(connection: Connection, slug: str, name: str, description: str | None = None, granted_by: str = ANY) -> Role:
     """Add a role to the catalogue.
 
     :raises Uniqueness: when the slug exists.
@@ -64,7 +63,7 @@ def add(
     return role
 
 
-def edit(connection: sqlite3.Connection, role: Role) -> None:
+def edit(connection: Connection, role: Role) -> None:
     """Keep a role of the catalogue in place of the one with its slug."""
     connection.execute(
         "UPDATE roles SET name = ?, description = ?, grantedBy = ?, version = version + 1, lastModified = ? "
@@ -74,7 +73,7 @@ def edit(connection: sqlite3.Connection, role: Role) -> None:
     workspace.move_epoch(connection)
 
 
-def get(connection: sqlite3.Connection, slug: str) -> Role:
+def get(connection: Connection, slug: str) -> Role:
     """Return a role by its slug, as written or composed.
 
     :raises NotFound: when the catalogue has none.
@@ -88,7 +87,7 @@ def get(connection: sqlite3.Connection, slug: str) -> Role:
     return Role(*row)
 
 
-def assignable(connection: sqlite3.Connection, slug: str, source: str) -> Role:
+def assignable(connection: Connection, slug: str, source: str) -> Role:
     """Return a role that people (`manual`) or groups (`group`) may be given.
 
     :raises NotFound: when the catalogue has none; :raises Conflict: when it may not be given this way.
@@ -103,18 +102,18 @@ def assignable(connection: sqlite3.Connection, slug: str, source: str) -> Role:
     return role
 
 
-def catalogue(connection: sqlite3.Connection) -> list[Role]:
+def catalogue(connection: Connection) -> list[Role]:
     """Return all roles in the order of their slugs."""
     return [Role(*row) for row in connection.execute(f"SELECT {ROLE} FROM roles ORDER BY slug")]
 
 
-def suggestion(connection: sqlite3.Connection, slug: str) -> str:
+def suggestion(connection: Connection, slug: str) -> str:
     """Return a sentence that names the slugs most like an unknown one; "" where none is, or too many to compare."""
     slugs = {fold(role.slug): role.slug for role in catalogue(connection)}
     return did_you_mean(slug, slugs if len(slugs) < MOST_COMPARED else {}, most=3, cutoff=0.5)
 
 
-def remove(connection: sqlite3.Connection, slug: str, holders: Iterable[int]) -> None:
+def remove(connection: Connection, slug: str, holders: Iterable[int]) -> None:
     """Remove a role with its assignments, and from the rules; a rule without roles ends."""
     connection.execute("DELETE FROM assignments WHERE role = ?", (slug,))
     for resource in holders:
@@ -125,7 +124,7 @@ def remove(connection: sqlite3.Connection, slug: str, holders: Iterable[int]) ->
     workspace.move_epoch(connection)
 
 
-def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow, str, int]]:
+def holders(connection: Connection, slug: str) -> list[tuple[ResourceRow, str, int]]:
     """Return the users and groups with assignments of a role, each with the source and the number of assignments."""
     rows = connection.execute(
         f"SELECT {COLUMNS}, a.source, a.number FROM (SELECT resource, source, count(*) AS number FROM assignments "
@@ -135,7 +134,7 @@ def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow
     return [(ResourceRow(*row[:-2]), *row[-2:]) for row in rows]
 
 
-def holder_numbers(connection: sqlite3.Connection, slug: str, *, manual: bool) -> list[int]:
+def holder_numbers(connection: Connection, slug: str, *, manual: bool) -> list[int]:
     """Return the numbers of the users and groups that have a role by hand, or of those that have it another way."""
     rows = connection.execute(
         "SELECT resource FROM assignments WHERE role = ? AND (source = 'manual') = ?", (slug, manual)
@@ -143,9 +142,7 @@ def holder_numbers(connection: sqlite3.Connection, slug: str, *, manual: bool) -
     return [seq for (seq,) in rows]
 
 
-def holders_page(
-    connection: sqlite3.Connection, slug: str, offset: int, count: int
-) -> list[tuple[ResourceRow, str, str, str]]:
+def holders_page(connection: Connection, slug: str, offset: int, count: int) -> list[tuple[ResourceRow, str, str, str]]:
     """Return a page of the holders of a role, groups first: who, source, since when and by whom."""
     rows = connection.execute(
         f"SELECT {COLUMNS}, h.source, h.since, h.actor FROM ("
@@ -157,7 +154,7 @@ def holders_page(
     return [(ResourceRow(*row[:-3]), *row[-3:]) for row in rows]
 
 
-def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+def assignment_counts(connection: Connection) -> dict[str, dict[str, int]]:
     """Return, for each role that is assigned, how many users or groups have it from each source."""
     found: dict[str, dict[str, int]] = {}
     sql = "SELECT role, source, count(DISTINCT resource) FROM assignments GROUP BY role, source"
@@ -166,13 +163,13 @@ def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int
     return found
 
 
-def known(connection: sqlite3.Connection, slugs: Iterable[str]) -> dict[str, Role]:
+def known(connection: Connection, slugs: Iterable[str]) -> dict[str, Role]:
     """Return the roles with those slugs that the catalogue has."""
     sql = f"SELECT {ROLE} FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
     return {row[0]: Role(*row) for row in connection.execute(sql, (json.dumps(list(slugs)),))}
 
 
-def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
+def assigned(connection: Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
     """Return the assignments to each of some users and groups, without inherited ones."""
     listed = in_list(seqs)
     rows = connection.execute(
@@ -189,7 +186,7 @@ def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, l
 
 
 def set_direct(
-    connection: sqlite3.Connection,
+    connection: Connection,
     user: int,
     held: Sequence[dict[str, Any]],
     sent: Sequence[dict[str, Any]],
@@ -209,7 +206,7 @@ def set_direct(
 
 
 def insert_direct(
-    connection: sqlite3.Connection,
+    connection: Connection,
     user: int,
     sent: Sequence[dict[str, Any]],
     actor: str,
@@ -227,7 +224,7 @@ def insert_direct(
     )  # fmt: skip
 
 
-def hold(connection: sqlite3.Connection, resource: int) -> None:
+def hold(connection: Connection, resource: int) -> None:
     """Copy a resource's own roles into its row, for answers; call it after each change of the assignments."""
     connection.execute(
         'UPDATE resources SET held = (SELECT group_concat(json_array(source, role, display, type, "primary")) '
@@ -236,7 +233,7 @@ def hold(connection: sqlite3.Connection, resource: int) -> None:
     )
 
 
-def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str, actor: str, rule: int = 0) -> bool:
+def assign(connection: Connection, resource: int, source: str, slug: str, actor: str, rule: int = 0) -> bool:
     """Assign a role of the catalogue to a user or group, by hand or by a rule; False when it was there already."""
     done = connection.execute(
         "INSERT OR IGNORE INTO assignments SELECT ?1, ?2, ifnull(max(position), -1) + 1, ?3, NULL, NULL, NULL, ?4, ?5, "
@@ -249,7 +246,7 @@ def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str
     return bool(done.rowcount)
 
 
-def unassign(connection: sqlite3.Connection, resource: int, source: str, slug: str, rule: int = 0) -> bool:
+def unassign(connection: Connection, resource: int, source: str, slug: str, rule: int = 0) -> bool:
     """Withdraw a role that was assigned by hand or by a rule; False when it was not there."""
     done = connection.execute(
         "DELETE FROM assignments WHERE resource = ? AND source = ? AND role = ? AND rule = ?",

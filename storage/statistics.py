@@ -1,9 +1,9 @@
 """Figures of the deployment for monitoring, the console's overview and `flask doctor`."""
 
 import os
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 
 from storage import search
 from storage.locks import log_path
@@ -68,7 +68,7 @@ class Unused:
     without_role: int
 
 
-def sizes(connection: sqlite3.Connection, file: Path) -> Sizes:
+def sizes(connection: Connection, file: Path) -> Sizes:
     """Return the figures that take no walk."""
     users, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
     return Sizes(users, groups, _bytes(file), _bytes(log_path(file)))
@@ -81,7 +81,7 @@ def _bytes(file: Path) -> int:
         return 0
 
 
-def counts(connection: sqlite3.Connection) -> Counts:
+def counts(connection: Connection) -> Counts:
     """Count the people who may log in (active, with some role), the journal and the traffic."""
     row = connection.execute(
         f"{HOLDERS} SELECT (SELECT count(nullif(r.active, 0)) FROM {HOLDING_USER}), "
@@ -90,23 +90,23 @@ def counts(connection: sqlite3.Connection) -> Counts:
     return Counts(*row)
 
 
-def note_day(connection: sqlite3.Connection, instant: str, number: int) -> None:
+def note_day(connection: Connection, instant: str, number: int) -> None:
     """Note how many people may log in at a stored instant; the last note of a day counts, for a month."""
     connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", (instant[:10], instant[:13], number))
     connection.execute("DELETE FROM days WHERE day NOT IN (SELECT day FROM days ORDER BY day DESC LIMIT 31)")
 
 
-def is_noted(connection: sqlite3.Connection, instant: str) -> bool:
+def is_noted(connection: Connection, instant: str) -> bool:
     """Tell whether there is a note of the hour of a stored instant."""
     return connection.execute("SELECT 1 FROM days WHERE hour = ?", (instant[:13],)).fetchone() is not None
 
 
-def may_log_in_per_day(connection: sqlite3.Connection, since: str) -> dict[str, int]:
+def may_log_in_per_day(connection: Connection, since: str) -> dict[str, int]:
     """Return how many people could log in at the end of each day since one, where it was noted."""
     return dict(connection.execute("SELECT day, mayLogIn FROM days WHERE day >= ?", (since,)).fetchall())
 
 
-def figures(connection: sqlite3.Connection) -> Figures:
+def figures(connection: Connection) -> Figures:
     """Count people, groups and roles; people who may log in are active and have some role."""
     people, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
     holders, may_log_in, active, roles = connection.execute(
@@ -117,7 +117,7 @@ def figures(connection: sqlite3.Connection) -> Figures:
     return Figures(people, active, may_log_in, people - holders, groups, roles)
 
 
-def state(connection: sqlite3.Connection) -> tuple[object, ...]:
+def state(connection: Connection) -> tuple[object, ...]:
     """Return a value that differs after every change that figures could show: each moves the journal or the epoch."""
     found: tuple[object, ...] = connection.execute(
         "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'journal'), "
@@ -126,7 +126,7 @@ def state(connection: sqlite3.Connection) -> tuple[object, ...]:
     return found
 
 
-def progress(connection: sqlite3.Connection, now: str) -> Progress:
+def progress(connection: Connection, now: str) -> Progress:
     """Return how far the deployment has come; `now` is the present instant as stored text."""
     found = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)), "
@@ -140,7 +140,7 @@ def progress(connection: sqlite3.Connection, now: str) -> Progress:
     return Progress(*map(bool, found))
 
 
-def unused(connection: sqlite3.Connection) -> Unused:
+def unused(connection: Connection) -> Unused:
     """Return roles without holders and people without roles."""
     roles = connection.execute(
         "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
@@ -151,7 +151,7 @@ def unused(connection: sqlite3.Connection) -> Unused:
     return Unused([slug for (slug,) in roles], people, people - holders)
 
 
-def last_write(connection: sqlite3.Connection) -> str | None:
+def last_write(connection: Connection) -> str | None:
     """Return the latest instant at which a resource or the journal was written, as stored text."""
     found: str | None = connection.execute(
         "SELECT max(at) FROM (SELECT max(lastModified) AS at FROM resources UNION ALL "

@@ -1,9 +1,9 @@
 """Filters as SQL over `resources r`; every literal of the filter is a bound value (RFC 7644 section 3.4.2.2)."""
 
-import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from sqlite3 import Connection
 from urllib.parse import quote
 
 from schemas.datetimes import normalise_instant
@@ -49,7 +49,7 @@ def compile_total(bound: BoundNode, base: str) -> Sql | None:
     return _filled(owners, _element(node.filter, kept))
 
 
-def register_functions(connection: sqlite3.Connection) -> None:
+def register_functions(connection: Connection) -> None:
     """Add the functions that conditions use to a connection; the schema of the file uses none."""
     connection.create_function("fold", 1, _of_text(fold), deterministic=True)
     connection.create_function("compose", 1, _of_text(compose), deterministic=True)

@@ -1,19 +1,19 @@
 """Tables by sqlite-utils, for those that are seldom written; statements of their own serve the others."""
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import fields
+from sqlite3 import Connection
 
 from sqlite_utils import Database as SqliteUtils
 from sqlite_utils.db import Table
 
 
-def utilities(connection: sqlite3.Connection) -> SqliteUtils:
+def utilities(connection: Connection) -> SqliteUtils:
     """Return sqlite-utils' view of a connection."""
     return SqliteUtils(connection, recursive_triggers=False, execute_plugins=False)
 
 
-def table(connection: sqlite3.Connection, name: str) -> Table:
+def table(connection: Connection, name: str) -> Table:
     """Return sqlite-utils' view of a table."""
     return utilities(connection).table(name)
 
@@ -23,7 +23,7 @@ def columns(shape: type, alias: str = "") -> str:
     return ", ".join(f'{alias and f"{alias}."}"{field.name}"' for field in fields(shape))
 
 
-def update(connection: sqlite3.Connection, name: str, identifier: str, values: Mapping[str, object]) -> None:
+def update(connection: Connection, name: str, identifier: str, values: Mapping[str, object]) -> None:
     """Set columns of the row with an id, if there is one."""
     assigned = ", ".join(f'"{column}" = ?' for column in values)
     connection.execute(f"UPDATE {name} SET {assigned} WHERE id = ?", [*values.values(), identifier])
