@@ -18,28 +18,20 @@ USUAL_TYPES = ("work", "home", "other")
 # Seconds.
 CURSOR_TIMEOUT = 3600
 
-AUTHENTICATION: tuple[Document, ...] = (
-    {
-        "type": "oauthbearertoken",
-        "name": "Access key",
-        "description": "An access key made in Perch, sent as Authorization: Bearer KEY.",
-        "specUri": "https://www.rfc-editor.org/info/rfc6750",
-        "primary": True,
-    },
-    {
-        "type": "oauth2",
-        "name": "OAuth 2.0 client credentials",
-        "description": "An access token from the token endpoint, for a client secret or a signed assertion.",
-        "specUri": "https://www.rfc-editor.org/info/rfc6749",
-        "primary": False,
-    },
-    {
-        "type": "httpbasic",
-        "name": "Access key as password",
-        "description": "An access key sent as the password of HTTP Basic; the name is free.",
-        "specUri": "https://www.rfc-editor.org/info/rfc7617",
-        "primary": False,
-    },
+AUTHENTICATION = (
+    ("oauthbearertoken", "Access key", "An access key made in Perch, sent as Authorization: Bearer KEY.", 6750),
+    (
+        "oauth2",
+        "OAuth 2.0 client credentials",
+        "An access token from the token endpoint, for a client secret or a signed assertion.",
+        6749,
+    ),
+    (
+        "httpbasic",
+        "Access key as password",
+        "An access key sent as the password of HTTP Basic; the name is free.",
+        7617,
+    ),
 )
 
 
@@ -70,7 +62,16 @@ def service_provider_config(
         },
         **events,
         **({"interopProfileConformant": True} if conformant else {}),
-        "authenticationSchemes": [dict(scheme) for scheme in AUTHENTICATION],
+        "authenticationSchemes": [
+            {
+                "type": type_,
+                "name": name,
+                "description": description,
+                "specUri": f"https://www.rfc-editor.org/info/rfc{rfc}",
+                "primary": number == 0,
+            }
+            for number, (type_, name, description, rfc) in enumerate(AUTHENTICATION)
+        ],
         "meta": _meta("ServiceProviderConfig", f"{base}/ServiceProviderConfig"),
     }
 

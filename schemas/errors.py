@@ -114,10 +114,12 @@ class NotSupported(ScimError):
 
 
 class RetryLater(ScimError):
-    """An error that passes; `retry_after` is the number of whole seconds to wait (RFC 9110 section 10.2.3)."""
+    """An error that passes; `retry_after`, else `wait`, is how many whole seconds to wait (RFC 9110 10.2.3)."""
 
-    def __init__(self, detail: str, retry_after: int = 5) -> None:
-        super().__init__(detail, {"Retry-After": str(retry_after)})
+    wait = 5
+
+    def __init__(self, detail: str, retry_after: int = 0) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after or self.wait)})
 
 
 class TooManyRequests(RetryLater):

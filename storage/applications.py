@@ -7,7 +7,7 @@ from schemas.datetimes import now
 from schemas.errors import NotFound, Uniqueness
 from schemas.text import fold
 from storage import events
-from storage.sql.tables import columns
+from storage.sql.tables import fetch, fetch_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,13 @@ class Application:
     begin: int
 
 
-SELECT = f"SELECT {columns(Application)} FROM applications"
-
-
 def add(connection: Connection, name: str, webhook: str | None, key: str | None, asks: bool) -> Application:
     """Add an application, which is concerned by later events.
 
     :raises Uniqueness: when its name is taken, in any case, or the webhook or key is another application's.
     """
-    taken = connection.execute(
-        f"{SELECT} WHERE folded = ? OR webhook = ? OR key = ?", (fold(name), webhook, key)
-    ).fetchone()
-    if taken is not None:
-        other = Application(*taken)
+    taken = "FROM applications WHERE folded = ? OR webhook = ? OR key = ?"
+    if other := fetch(connection, Application, taken, fold(name), webhook, key):
         reason = "has that name" if fold(other.name) == fold(name) else "has that webhook or key"
         raise Uniqueness(f"The application '{other.name}' {reason} already.")
     connection.execute(
@@ -53,21 +47,20 @@ def get(connection: Connection, name: str) -> Application:
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"{SELECT} WHERE folded = ?", (fold(name),)).fetchone()
-    if row is None:
+    found = fetch(connection, Application, "FROM applications WHERE folded = ?", fold(name))
+    if found is None:
         raise NotFound(f"There is no application '{name[:100]}'; `flask applications list` shows them.")
-    return Application(*row)
+    return found
 
 
 def of_key(connection: Connection, key: str) -> Application | None:
     """Return the application of an access key, by the key's id."""
-    row = connection.execute(f"{SELECT} WHERE key = ?", (key,)).fetchone()
-    return Application(*row) if row else None
+    return fetch(connection, Application, "FROM applications WHERE key = ?", key)
 
 
 def list_all(connection: Connection) -> list[Application]:
     """Return all applications in the order of their names."""
-    return [Application(*row) for row in connection.execute(f"{SELECT} ORDER BY folded")]
+    return fetch_all(connection, Application, "FROM applications ORDER BY folded")
 
 
 def remove(connection: Connection, application: Application) -> None:

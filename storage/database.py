@@ -12,18 +12,7 @@ from typing import TypeVar
 
 from schemas.errors import InsufficientStorage, ScimError, Unavailable
 from storage import workspace
-from storage.errors import (
-    UnusableFile,
-    gone,
-    log_removed,
-    missing,
-    os_errors,
-    read_only,
-    replaced,
-    sqlite_errors,
-    translate,
-    unusable,
-)
+from storage.errors import NotReady, UnusableFile, gone, log_removed, os_errors, sqlite_errors, translate, unusable
 from storage.integrity import Applied, OnMigration, migrate, refuse_outdated
 from storage.locks import FileUse, holds_data, identities, lock_path, long_turn, refuse_followed
 from storage.sql.filters import register_functions
@@ -147,7 +136,10 @@ class Database:
         if found[0] is None:
             raise gone(self.file)
         if self._opened is None or found[0] != self._opened[1][0]:
-            raise replaced(self.file)
+            raise UnusableFile(
+                f"Another file was put in place of {self.file}; nothing was changed in either. "
+                "Put the old one back, or stop Perch and bring the new one in with flask restore."
+            )
         raise log_removed(self.file)
 
     def _is_open(self) -> bool:
@@ -211,8 +203,15 @@ class Database:
 
     def _refuse_missing(self) -> None:
         with os_errors(self.file):
-            if not holds_data(self.file):
-                raise missing(self.path, self.is_default)
+            if holds_data(self.file):
+                return
+            path = self.path
+            found = "is an empty file" if path.is_file() else "is not a file" if path.exists() else "does not exist"
+        source = "the default, since PERCH_DATABASE is not set" if self.is_default else "the value of PERCH_DATABASE"
+        raise NotReady(
+            f"The database {os.path.abspath(path)} ({source}) {found}. "
+            "Set PERCH_DATABASE to the file of your deployment, or create a new one there with flask init."
+        )
 
     def _new_queue(self) -> WriteQueue:
         return WriteQueue(lock_path(self.file), self._connect, self._check_same_file)
@@ -220,7 +219,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if self.file.exists() and not os.access(self.file, os.W_OK):
             # SQLite would open the file for reading only, and such a connection stays so.
-            raise read_only(self.file)
+            raise UnusableFile(f"Perch may not write to its database file {self.file}; nothing was changed.")
         address = f"{self.file.as_uri()}?mode=rw"
         connection = sqlite3.connect(
             address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256

@@ -14,7 +14,7 @@ from schemas.errors import Gone, InvalidValue
 from schemas.json import to_text
 from storage import receipts
 from storage.journal import Author
-from storage.sql.tables import columns
+from storage.sql.tables import fetch_all, value
 
 PRUNED_AT_ONCE = 500
 BEGINNING = "0"
@@ -64,9 +64,6 @@ class Event:
         return found
 
 
-SELECT = f"SELECT {columns(Event)} FROM events"
-
-
 def append(connection: Connection, author: Author, action: str, events: Iterable[NewEvent]) -> None:
     """Write the events of one change."""
     instant, tag = now(), secrets.token_hex
@@ -83,20 +80,18 @@ def append(connection: Connection, author: Author, action: str, events: Iterable
 
 def last(connection: Connection) -> int:
     """Return the number of the newest event ever written, 0 when there was none."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return int(row[0]) if row else 0
+    return int(value(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'events'") or 0)
 
 
 def first(connection: Connection) -> int:
     """Return the number of the oldest event that is kept; of the next event when none is kept."""
-    (seq,) = connection.execute("SELECT min(seq) FROM events").fetchone()
-    return last(connection) + 1 if seq is None else int(seq)
+    return int(value(connection, "SELECT min(seq) FROM events") or last(connection) + 1)
 
 
 def cursor_at(connection: Connection, seq: int) -> str:
     """Return the cursor behind the event with a number."""
-    row = connection.execute("SELECT tag FROM events WHERE seq = ?", (seq,)).fetchone()
-    return f"evt_{seq}_{row[0]}" if row else BEGINNING
+    tag = _tag(connection, seq)
+    return f"evt_{seq}_{tag}" if tag else BEGINNING
 
 
 def position(connection: Connection, cursor: str) -> int:
@@ -108,15 +103,15 @@ def position(connection: Connection, cursor: str) -> int:
     found = CURSOR.fullmatch(cursor)
     if found is None and cursor != BEGINNING:
         raise InvalidValue("after: must be latest, oldest, or the cursor of an answer, as it was given.")
-    if found is None:
-        if first(connection) > 1:
-            raise Gone(EXPIRED)
-        return 0
-    seq = int(found[1])
-    row = connection.execute("SELECT tag FROM events WHERE seq = ?", (seq,)).fetchone()
-    if row is None or row[0] != found[2]:
+    seq = int(found[1]) if found else 0
+    if found[2] != _tag(connection, seq) if found else first(connection) > 1:
         raise Gone(EXPIRED)
     return seq
+
+
+def _tag(connection: Connection, seq: int) -> str | None:
+    found: str | None = value(connection, "SELECT tag FROM events WHERE seq = ?", seq)
+    return found
 
 
 def is_ahead(connection: Connection, cursor: str) -> bool:
@@ -127,14 +122,13 @@ def is_ahead(connection: Connection, cursor: str) -> bool:
 
 def after(connection: Connection, seq: int, limit: int) -> list[Event]:
     """Return the oldest events behind a number, in the order in which they were committed."""
-    rows = connection.execute(f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
-    return [Event(*row) for row in rows]
+    return fetch_all(connection, Event, "FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
 
 
 def get(connection: Connection, seqs: Sequence[int]) -> dict[int, Event]:
     """Return events by number, without those that are not kept any more."""
-    rows = connection.execute(f"{SELECT} WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(seqs),))
-    return {row[0]: Event(*row) for row in rows}
+    rest = "FROM events WHERE seq IN (SELECT value FROM json_each(?))"
+    return {event.seq: event for event in fetch_all(connection, Event, rest, json.dumps(seqs))}
 
 
 def prune(connection: Connection, days: int) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.datetimes import from_seconds
 from storage import workspace
+from storage.sql.tables import fetch_all
 
 BLOWN, RELEASED = "fuse_blown", "fuse_released"
 
@@ -55,19 +56,16 @@ class Loss(NamedTuple):
 
 def losses(connection: Connection, start: int) -> list[Loss]:
     """Return the users who were lost since an instant, in seconds since 1970, the last one first."""
-    rows = connection.execute(
-        """
-        SELECT resource, name, actor, action, at FROM (
-            SELECT resource, name, actor, action, at, max(seq) AS seq, changes ->> '$.active.after' AS active,
+    rest = """
+        FROM (
+            SELECT resource AS id, name, actor, action, at, max(seq) AS seq, changes ->> '$.active.after' AS active,
                 sum(changes ->> '$.active.before' = 1) AS was_active
             FROM journal WHERE type = 'User' AND changes -> '$.active' IS NOT NULL AND seq >
                 ifnull((SELECT seq FROM journal WHERE at < ? ORDER BY seq DESC LIMIT 1), 0)
             GROUP BY resource
         ) WHERE was_active AND active IS NOT 1 ORDER BY seq DESC
-        """,
-        (from_seconds(start + 1),),
-    )
-    return [Loss(*row) for row in rows]
+        """
+    return fetch_all(connection, Loss, rest, from_seconds(start + 1))
 
 
 def count_refusal(connection: Connection, key: str) -> None:

@@ -13,14 +13,26 @@ from storage.journal import JournalEntry, JournalQuery, entry_of
 from storage.members import MemberChange
 from storage.migrations.history import FEW, ID
 from storage.resources import ResourceRow
-from storage.sql.tables import columns
+from storage.sql.tables import columns, fetch_all, value
 
 FOUND_AT_MOST, ID_BYTES = 50, 16
 ENTRY = ", ".join(f"j.{name}" for name in columns(JournalEntry).replace('"', "").split(", ") if name != "changes")
 EVERY = JournalQuery()
 TURNS = "j.action IN ('assign', 'unassign', 'delete')"
-# A deletion's entry has roles and outer groups beside the members.
-CHANGES = "iif(j.action = 'delete', json_remove(j.changes, '$.members'), '{}')"
+# SELECTs of entries; a deletion's entry has roles and outer groups beside the members.
+BY_NUMBER = (
+    f"SELECT {ENTRY}, iif(j.action = 'delete', json_remove(j.changes, '$.members'), '{{}}') "
+    "FROM json_each(?) i CROSS JOIN journal j ON j.seq = i.value"
+)
+TURNS_OF_GROUPS = (
+    f"SELECT {ENTRY}, json_remove(j.changes, '$.members') FROM json_each(?) i "
+    f"CROSS JOIN journal j ON j.resource = i.value AND j.type = 'Group' WHERE {TURNS}"
+)
+# Those that may have changed a person's own roles or activity.
+OF_PEOPLE = (
+    f"SELECT {ENTRY}, j.changes FROM json_each(?) i CROSS JOIN journal j ON j.resource = i.value AND j.type = 'User' "
+    """WHERE instr(j.changes, '"active"') OR instr(j.changes, '"roles')"""
+)
 
 
 @dataclass(slots=True)
@@ -70,8 +82,8 @@ class Named(NamedTuple):
 def append(connection: Connection, entry: int, change: MemberChange) -> None:
     """Store whom a change of members concerns: a row each for a few, one row for many, of 16 bytes a member."""
     if len(change.added) + len(change.removed) > FEW:
-        added, removed = (_packed_ids(connection, seqs) for seqs in (change.added, change.removed))
-        values = (entry, added[1] or removed[1], added[0], removed[0])
+        (added, nested), (removed, inner) = (_packed_ids(connection, seqs) for seqs in (change.added, change.removed))
+        values = (entry, nested or inner, added, removed)
         connection.execute("INSERT INTO journal_crowds VALUES (?, ?, 0, ?, ?)", values)
         return
     connection.execute(
@@ -94,25 +106,26 @@ def forget(connection: Connection, ids: Iterable[str]) -> None:
 
 def trail(connection: Connection, subject: ResourceRow) -> Trail:
     """Return everything that the roles of a person or group depend on, and depended on."""
-    created = _creation(connection, subject.id)
+    first = "SELECT iif(action = 'create', seq, 0) FROM journal WHERE resource = ? ORDER BY seq LIMIT 1"
+    created = value(connection, first, subject.id) or 0
     moves: dict[int, dict[str, bool]] = {}
     above: dict[str, set[str]] = {}
     level = {subject.id}
     while level:
-        found = list(_moves(connection, level, created))
+        found = _moves(connection, level, created)
         for seq, member, joined in found:
             moves.setdefault(seq, {})[member] = bool(joined)
-        above |= _groups_of(connection, level)
-        left = {entry.resource for entry in _entries(connection, {seq for seq, *_ in found})}
-        level = (left | {group for member in level for group in above[member]}) - above.keys()
-    entries = [*_entries(connection, moves.keys()), *_turns(connection, above.keys())]
-    entries += _of_person(connection, subject.id) if subject.type == "User" else []
+        around = _lists(connection, GROUPS_AROUND, level)
+        above |= {member: set(around.get(member, ())) for member in level}
+        left = {entry.resource for entry in _entries(connection, BY_NUMBER, {seq for seq, *_ in found})}
+        level = left.union(*around.values()) - above.keys()
+    entries = _entries(connection, BY_NUMBER, moves) + _entries(connection, TURNS_OF_GROUPS, above)
+    entries += _entries(connection, OF_PEOPLE, [subject.id])
     steps = {entry.seq: Step(entry, moves.get(entry.seq, {})) for entry in entries}
     known_from, begins = _reach(connection, subject.id, created)
-    return Trail(
-        [steps[seq] for seq in sorted(steps, reverse=True)],
-        above, _roles_given(connection, above.keys()), known_from, begins, known_from == created > 0,
-    )  # fmt: skip
+    newest_first = [steps[seq] for seq in sorted(steps, reverse=True)]
+    given = _lists(connection, ROLES_GIVEN, above)
+    return Trail(newest_first, above, given, known_from, begins, known_from == created > 0)
 
 
 def names(connection: Connection, ids: Collection[str]) -> dict[str, Named]:
@@ -187,79 +200,42 @@ def crowds_with(connection: Connection, ids: Collection[str], condition: str = "
 def moves_in(connection: Connection, entries: Sequence[int], ids: Sequence[str]) -> list[Move]:
     """Return the moves of some people or groups in some entries."""
     listed = json.dumps(entries)
-    rows = connection.execute(
-        "SELECT m.entry, m.member, m.joined FROM json_each(?) e CROSS JOIN journal_members m ON m.entry = e.value "
-        "WHERE m.member IN (SELECT value FROM json_each(?))",
-        (listed, json.dumps(ids)),
+    rest = (
+        "FROM json_each(?) e CROSS JOIN journal_members m ON m.entry = e.value "
+        "WHERE m.member IN (SELECT value FROM json_each(?))"
     )
-    few = [Move(entry, member, bool(joined)) for entry, member, joined in rows]
+    few = fetch_all(connection, Move, rest, listed, json.dumps(ids))
     return few + crowds_with(connection, ids, f"entry IN (SELECT value FROM json_each('{listed}'))")
 
 
 def _moves(connection: Connection, ids: Collection[str], created: int) -> list[Move]:
     """Return all moves of some members, of more than one if they are groups."""
-    rows = connection.execute(
-        "SELECT m.entry, m.member, m.joined FROM json_each(?) i CROSS JOIN journal_members m ON m.member = i.value",
-        (json.dumps(list(ids)),),
-    )
-    few = [Move(entry, member, bool(joined)) for entry, member, joined in rows]
+    rest = "FROM json_each(?) i CROSS JOIN journal_members m ON m.member = i.value"
+    few = fetch_all(connection, Move, rest, json.dumps(list(ids)))
     nested = "AND nested" if len(ids) > 1 else ""
     return few + crowds_with(connection, ids, f"entry >= {created:d} {nested}")
 
 
-def _entries(connection: Connection, seqs: Collection[int]) -> list[JournalEntry]:
-    sql = f"SELECT {ENTRY}, {CHANGES} FROM json_each(?) i CROSS JOIN journal j ON j.seq = i.value"
-    return [entry_of(row) for row in connection.execute(sql, (json.dumps(list(seqs)),))]
+def _entries(connection: Connection, sql: str, chosen: Iterable[int | str]) -> list[JournalEntry]:
+    return [entry_of(row) for row in connection.execute(sql, (json.dumps(list(chosen)),))]
 
 
-def _turns(connection: Connection, groups: Collection[str]) -> list[JournalEntry]:
-    """Return the entries that gave roles to some groups or took them, and those of their deletion."""
-    sql = (
-        f"SELECT {ENTRY}, json_remove(j.changes, '$.members') FROM json_each(?) i "
-        f"CROSS JOIN journal j ON j.resource = i.value AND j.type = 'Group' WHERE {TURNS}"
-    )
-    return [entry_of(row) for row in connection.execute(sql, (json.dumps(list(groups)),))]
+# The groups that members are in directly, and the roles that groups give, by id.
+GROUPS_AROUND = (
+    "SELECT r.id, g.id FROM json_each(?) i CROSS JOIN resources r ON r.id = i.value "
+    'CROSS JOIN members m ON m.member = r.seq CROSS JOIN resources g ON g.seq = m."group"'
+)
+ROLES_GIVEN = (
+    "SELECT g.id, a.role FROM json_each(?) i CROSS JOIN resources g ON g.id = i.value "
+    "CROSS JOIN assignments a ON a.resource = g.seq AND a.source = 'group'"
+)
 
 
-def _of_person(connection: Connection, identifier: str) -> list[JournalEntry]:
-    """Return a person's own entries that may have changed roles or activity."""
-    sql = (
-        f"SELECT {ENTRY}, j.changes FROM journal j WHERE j.resource = ? AND j.type = 'User' "
-        """AND (instr(j.changes, '"active"') OR instr(j.changes, '"roles'))"""
-    )
-    return [entry_of(row) for row in connection.execute(sql, (identifier,))]
-
-
-def _groups_of(connection: Connection, ids: Collection[str]) -> dict[str, set[str]]:
-    """Return the groups that some people or groups are in directly, by id."""
-    found: dict[str, set[str]] = {identifier: set() for identifier in ids}
-    rows = connection.execute(
-        "SELECT r.id, g.id FROM json_each(?) i CROSS JOIN resources r ON r.id = i.value "
-        'CROSS JOIN members m ON m.member = r.seq CROSS JOIN resources g ON g.seq = m."group"',
-        (json.dumps(list(ids)),),
-    )
-    for member, group in rows:
-        found[member].add(group)
-    return found
-
-
-def _roles_given(connection: Connection, groups: Collection[str]) -> dict[str, list[str]]:
+def _lists(connection: Connection, sql: str, ids: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    rows = connection.execute(
-        "SELECT g.id, a.role FROM json_each(?) i CROSS JOIN resources g ON g.id = i.value "
-        "CROSS JOIN assignments a ON a.resource = g.seq AND a.source = 'group'",
-        (json.dumps(list(groups)),),
-    )
-    for group, slug in rows:
-        found.setdefault(group, []).append(slug)
+    for identifier, other in connection.execute(sql, (json.dumps(list(ids)),)):
+        found.setdefault(identifier, []).append(other)
     return found
-
-
-def _creation(connection: Connection, identifier: str) -> int:
-    """Return the number of the entry about a resource's creation; 0 if the journal no longer has it."""
-    sql = "SELECT seq, action FROM journal WHERE resource = ? ORDER BY seq LIMIT 1"
-    seq, action = connection.execute(sql, (identifier,)).fetchone() or (0, "")
-    return seq if action == "create" else 0
 
 
 def _reach(connection: Connection, identifier: str, created: int) -> tuple[int, str]:

@@ -39,17 +39,15 @@ def pending(connection: Connection, path: Path) -> list[str]:
 
 def migrate(connection: Connection, path: Path, on_migration: OnMigration | None = None) -> list[Applied]:
     """Apply pending migrations, all or none, and return them; raise as `refuse_foreign` does."""
-    names = pending(connection, path)
+    names, applied = pending(connection, path), list[Applied]()
     if not names:
-        return []
-    applied = []
-    database = utilities(connection)
+        return applied
     connection.execute("BEGIN IMMEDIATE")
     for number, (name, following) in enumerate(zip(names, [*names[1:], None], strict=True)):
         if on_migration:
             on_migration(name, number, len(names))
         begun = time.monotonic()
-        MIGRATIONS.apply(database, stop_before=following)
+        MIGRATIONS.apply(utilities(connection), stop_before=following)
         applied.append(Applied(name, time.monotonic() - begun))
     connection.execute("COMMIT")
     log.info("Applied %d migrations to %s in %.1f s", len(applied), path, sum(each.seconds for each in applied))
@@ -75,8 +73,7 @@ def refuse_outdated(connection: Connection, path: Path) -> None:
 
     :raises OutdatedFile: naming the migrations.
     """
-    names = pending(connection, path)
-    if names:
+    if names := pending(connection, path):
         raise OutdatedFile(path, names)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage.database import Database
-from storage.sql.tables import columns, table, update
+from storage.sql.tables import columns, fetch, fetch_all, table, update
 
 NO_PROFILE, INTEROP, IPSIE = "none", "interop", "ipsie"
 PROFILES = (NO_PROFILE, INTEROP, IPSIE)
@@ -56,7 +56,6 @@ class Caller(NamedTuple):
     attributes: int
 
 
-SELECT = f"SELECT {columns(Key)} FROM keys"
 LOOK_UP = f"SELECT {columns(Key)}, (SELECT value FROM workspace WHERE name = 'attributes') FROM keys WHERE id = ?"
 
 
@@ -75,10 +74,10 @@ def get(connection: Connection, identifier: str) -> Key:
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"{SELECT} WHERE id = ?", (identifier,)).fetchone()
-    if row is None:
+    key = fetch(connection, Key, "FROM keys WHERE id = ?", identifier)
+    if key is None:
         raise NotFound(f"There is no access key with the id '{identifier[:40]}'; `flask keys list` shows them.")
-    return Key(*row)
+    return key
 
 
 def look_up(database: Database, identifier: str, sql: str = LOOK_UP) -> Caller | None:
@@ -99,7 +98,7 @@ def note_use(database: Database, identifier: str) -> None:
 
 def list_all(connection: Connection) -> list[Key]:
     """Return all keys, the oldest first."""
-    return [Key(*row) for row in connection.execute(f"{SELECT} ORDER BY created, id")]
+    return fetch_all(connection, Key, "FROM keys ORDER BY created, id")
 
 
 def names(connection: Connection) -> dict[str, str]:
@@ -112,8 +111,10 @@ def label(actor: str, key_names: dict[str, str]) -> str:
     kind, _, identifier = actor.partition(":")
     if kind == "console" and identifier:
         return f"console session {identifier}"
-    if kind in ("address", "person"):
-        return f"address {identifier}" if kind == "address" else identifier
+    if kind == "person":
+        return identifier
+    if kind == "address":
+        return f"address {identifier}"
     return f"key {key_names[actor]} ({identifier})" if actor in key_names else actor
 
 

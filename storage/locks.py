@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.errors import UnusableFile, busy, gone, held, leftover, log_removed, os_errors
+from storage.errors import NotReady, UnusableFile, busy, gone, log_removed, os_errors
 
 # Longer pauses cost the slowest writers most; only one thread of a process asks at a time.
 FIRST_PAUSE, LONGEST_PAUSE = 0.0001, 0.0005
@@ -121,16 +121,6 @@ def is_locked(path: Path) -> bool:
         os.close(handle)
 
 
-def _wait_for(handle: int, deadline: float) -> None:
-    """Take a lock alone; polling keeps the wait bounded, which a blocking call could not."""
-    pause = FIRST_PAUSE
-    while not try_lock(handle, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            raise busy()
-        time.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
-
-
 def locked(path: Path, deadline: float) -> int:
     """Return the descriptor of a file that is locked alone; closing it frees the lock.
 
@@ -138,8 +128,14 @@ def locked(path: Path, deadline: float) -> int:
     """
     with os_errors(path):
         handle = open_lock(path)
+    pause = FIRST_PAUSE
     try:
-        _wait_for(handle, deadline)
+        # Polling keeps the wait bounded, which a blocking call could not.
+        while not try_lock(handle, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise busy()
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
     except BaseException:
         os.close(handle)
         raise
@@ -171,12 +167,11 @@ def long_turn(path: Path, database: Path, most: float) -> Iterator[None]:
         while not try_lock(handle, fcntl.LOCK_EX):
             waited = time.monotonic() - begun
             if waited > most:
-                raise held(database)
+                text = f"Another process creates, migrates or restores {database}; try again when it has ended."
+                raise NotReady(text)
             if waited > notice:
-                log.warning(
-                    "Waiting for %s for %.0f s: another process creates, migrates or restores it, or writes to it.",
-                    database, waited,
-                )  # fmt: skip
+                reason = "another process creates, migrates or restores it, or writes to it"
+                log.warning("Waiting for %s for %.0f s: %s.", database, waited, reason)
                 notice += NOTICE
             time.sleep(LONGEST_PAUSE if waited < 1 else OPEN_PAUSE)
         yield
@@ -208,7 +203,11 @@ class FileUse:
                 raise gone(self.path)
             os.close(make_file(self.path))
         if self.has_foreign_log():
-            raise leftover(self.path)
+            raise UnusableFile(
+                f"{self.path} was replaced, but {self.path}-wal still holds changes of the file before and would "
+                f"damage this one. Move {self.path}-wal and {self.path}-shm away; next time use flask restore, which "
+                "removes both."
+            )
         noted, now = self._noted(), identities(self.path)
         if others and noted[:1] == now[:1] and noted != now[: len(noted)]:
             # A connection that is opened now would make a second log beside the one that the others still write.

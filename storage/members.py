@@ -5,12 +5,13 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Connection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.errors import InvalidValue, TooMany
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
+from storage.sql.tables import value
 
 NAMED_IN_JOURNAL = 1000
 AT_ONCE = 5000
@@ -49,16 +50,16 @@ class Membership(NamedTuple):
 def edit(connection: Connection, group: int, edits: Iterable[Edit]) -> MemberChange:
     """Make edits of a group's members, each before the next one is asked for; return the whole change.
 
+    Only the difference is written.
+
     :raises InvalidValue: naming ids that no user or group has.
     """
     change = MemberChange()
     for kind, ids in edits:
-        if kind == "add":
+        if kind != "add":
+            remove(connection, group, ids, change, others=kind != "remove")
+        if kind != "remove":
             add(connection, group, ids, change)
-        elif kind == "remove":
-            remove(connection, group, ids, change)
-        else:
-            replace(connection, group, ids, change)
     if change:
         workspace.move_epoch(connection)
     return change
@@ -70,40 +71,6 @@ def add(connection: Connection, group: int, ids: Sequence[str], change: MemberCh
     :raises InvalidValue: naming ids that no user or group has; nothing is added then.
     """
     listed = json.dumps(ids)
-    _refuse_unknown(connection, listed)
-    rows = connection.execute(
-        "INSERT OR IGNORE INTO members SELECT ?, r.seq, r.type = 'Group' FROM json_each(?) j "
-        "JOIN resources r ON r.id = j.value RETURNING member",
-        (group, listed),
-    )
-    change.note(added=[seq for (seq,) in rows.fetchall()])
-
-
-def remove(connection: Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
-    """Remove members by id; other ids are ignored."""
-    rows = connection.execute(
-        'DELETE FROM members WHERE "group" = ? AND member IN '
-        "(SELECT r.seq FROM json_each(?) j JOIN resources r ON r.id = j.value) RETURNING member",
-        (group, json.dumps(ids)),
-    )
-    change.note(removed=[seq for (seq,) in rows.fetchall()])
-
-
-def replace(connection: Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
-    """Make these ids the only members; only the difference is written.
-
-    :raises InvalidValue: naming ids that no user or group has.
-    """
-    rows = connection.execute(
-        'DELETE FROM members WHERE "group" = ? AND member NOT IN '
-        "(SELECT r.seq FROM json_each(?) j JOIN resources r ON r.id = j.value) RETURNING member",
-        (group, json.dumps(ids)),
-    )
-    change.note(removed=[seq for (seq,) in rows.fetchall()])
-    add(connection, group, ids, change)
-
-
-def _refuse_unknown(connection: Connection, listed: str) -> None:
     unknown = connection.execute(
         "SELECT j.value FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM resources r WHERE r.id = j.value) LIMIT 4",
         (listed,),
@@ -112,6 +79,24 @@ def _refuse_unknown(connection: Connection, listed: str) -> None:
         names = ", ".join(f"'{str(value)[:100]}'" for (value,) in unknown[:3])
         more = " and more" if len(unknown) > 3 else ""
         raise InvalidValue(f"members: no user or group has the id {names}{more}; push these people first.")
+    rows = connection.execute(
+        "INSERT OR IGNORE INTO members SELECT ?, r.seq, r.type = 'Group' FROM json_each(?) j "
+        "JOIN resources r ON r.id = j.value RETURNING member",
+        (group, listed),
+    )
+    change.note(added=[seq for (seq,) in rows.fetchall()])
+
+
+def remove(
+    connection: Connection, group: int, ids: Sequence[str], change: MemberChange, *, others: bool = False
+) -> None:
+    """Remove members by id, or all `others`; ids of no member are ignored."""
+    rows = connection.execute(
+        f'DELETE FROM members WHERE "group" = ? AND member {"NOT IN" if others else "IN"} '
+        "(SELECT r.seq FROM json_each(?) j JOIN resources r ON r.id = j.value) RETURNING member",
+        (group, json.dumps(ids)),
+    )
+    change.note(removed=[seq for (seq,) in rows.fetchall()])
 
 
 def elements(connection: Connection, group: int) -> Iterable[tuple[str, str, str | None]]:
@@ -132,8 +117,7 @@ def everyone(connection: Connection, group: int) -> MemberChange:
 def count(connection: Connection, group: int, limit: int) -> int:
     """Return how many members a group has, counting to `limit` at most."""
     sql = 'SELECT count(*) FROM (SELECT 1 FROM members WHERE "group" = ? LIMIT ?)'
-    found: int = connection.execute(sql, (group, limit)).fetchone()[0]
-    return found
+    return int(value(connection, sql, group, limit))
 
 
 def page(connection: Connection, group: int, offset: int, count: int) -> list[ResourceRow]:
@@ -246,11 +230,11 @@ def _named(connection: Connection, groups: Collection[int]) -> dict[int, tuple[M
         return {}
     listed = in_list(sorted(groups))
     rows = connection.execute(
-        "SELECT g.seq, g.id, g.document ->> '$.displayName', EXISTS (SELECT 1 FROM members m WHERE m.member = g.seq) "
-        f"FROM resources g WHERE g.seq IN {listed.text}",
+        "SELECT g.seq, g.id, g.document ->> '$.displayName', 1, EXISTS (SELECT 1 FROM members m "
+        f"WHERE m.member = g.seq) FROM resources g WHERE g.seq IN {listed.text}",
         listed.parameters,
     )
-    return {seq: (Membership(seq, identifier, display, 1), bool(nested)) for seq, identifier, display, nested in rows}
+    return {seq: (Membership(seq, *named), bool(nested)) for seq, *named, nested in rows}
 
 
 def paths_above(connection: Connection, seq: int) -> dict[int, tuple[str, ...]]:
@@ -272,17 +256,13 @@ def paths_above(connection: Connection, seq: int) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def journalled(connection: Connection, change: MemberChange) -> dict[str, object]:
-    """Return a change as the journal has it: how many were added and removed, and the first thousand ids of each."""
-    return {
-        "added": len(change.added),
-        "removed": len(change.removed),
-        "addedIds": _ids(connection, change.added),
-        "removedIds": _ids(connection, change.removed),
-    }
-
-
-def _ids(connection: Connection, seqs: Iterable[int]) -> list[str]:
-    few = sorted(seqs)[:NAMED_IN_JOURNAL]
+def journalled(connection: Connection, change: MemberChange) -> dict[str, Any]:
+    """Return a change, if any, as the journal has it: how many joined and left, and the first thousand ids of each."""
+    if not change:
+        return {}
+    found: dict[str, Any] = {"added": len(change.added), "removed": len(change.removed)}
     sql = "SELECT r.id FROM json_each(?) j JOIN resources r ON r.seq = j.value"
-    return [identifier for (identifier,) in connection.execute(sql, (json.dumps(few),))]
+    for name, seqs in (("addedIds", change.added), ("removedIds", change.removed)):
+        few = json.dumps(sorted(seqs)[:NAMED_IN_JOURNAL])
+        found[name] = [identifier for (identifier,) in connection.execute(sql, (few,))]
+    return {"members": found}

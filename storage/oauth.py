@@ -13,7 +13,7 @@ from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage.database import Database
 from storage.keys import Caller, Key, look_up
-from storage.sql.tables import columns, table
+from storage.sql.tables import columns, fetch, fetch_all, table, value
 
 READ = "scim.read"
 KINDS = {"secret": "digest IS NOT NULL", "trust": "digest IS NULL"}
@@ -64,9 +64,6 @@ class Credential:
         return list(json.loads(self.audiences or "[]"))
 
 
-SELECT = f"SELECT {columns(Credential)} FROM oauth_credentials"
-
-
 @dataclass(slots=True)
 class Token:
     """An access token; only the digest of its secret is kept."""
@@ -91,8 +88,8 @@ def insert_token(connection: Connection, token: Token) -> None:
 
 def list_all(connection: Connection, key: str, kind: str) -> list[Credential]:
     """Return a key's secrets or trusts, the oldest first, expired ones too."""
-    sql = f"{SELECT} WHERE key = ? AND {KINDS[kind]} ORDER BY created, id"
-    return [Credential(*row) for row in connection.execute(sql, (key,))]
+    rest = f"FROM oauth_credentials WHERE key = ? AND {KINDS[kind]} ORDER BY created, id"
+    return fetch_all(connection, Credential, rest, key)
 
 
 def get(connection: Connection, key: str, kind: str, identifier: str) -> Credential:
@@ -100,12 +97,12 @@ def get(connection: Connection, key: str, kind: str, identifier: str) -> Credent
 
     :raises NotFound: when there is none.
     """
-    sql = f"{SELECT} WHERE id = ? AND key = ? AND {KINDS[kind]}"
-    row = connection.execute(sql, (identifier, key)).fetchone()
-    if row is None:
+    rest = f"FROM oauth_credentials WHERE id = ? AND key = ? AND {KINDS[kind]}"
+    found = fetch(connection, Credential, rest, identifier, key)
+    if found is None:
         shown = "secrets list" if kind == "secret" else "trust"
         raise NotFound(f"The key has no {kind} '{identifier[:40]}'; `flask keys {shown} {key[:40]}` lists them.")
-    return Credential(*row)
+    return found
 
 
 def delete(connection: Connection, identifier: str) -> None:
@@ -133,8 +130,8 @@ def look_up_secret(database: Database, key: str, identifier: str) -> tuple[Key, 
 def trusts(database: Database, key: str) -> tuple[Key, Sequence[Credential]] | None:
     """Return a key and its trusts, None when there is no such key."""
     with database.read() as connection:
-        row = connection.execute(f"SELECT {columns(Key)} FROM keys WHERE id = ?", (key,)).fetchone()
-        return (Key(*row), list_all(connection, key, "trust")) if row else None
+        found = fetch(connection, Key, "FROM keys WHERE id = ?", key)
+        return (found, list_all(connection, key, "trust")) if found else None
 
 
 def look_up_token(database: Database, identifier: str) -> Caller | None:
@@ -160,4 +157,4 @@ def is_live(connection: Connection, key: str, credential: str) -> bool:
         "SELECT 1 FROM oauth_credentials c JOIN keys k ON k.id = c.key WHERE c.id = ?1 AND k.id = ?2 "
         "AND k.revoked IS NULL AND coalesce(k.expires > ?3, 1) AND coalesce(c.expires > ?3, 1)"
     )
-    return connection.execute(sql, (credential, key, now())).fetchone() is not None
+    return value(connection, sql, credential, key, now()) is not None

@@ -11,10 +11,17 @@ from schemas.datetimes import now
 from schemas.errors import Conflict
 from schemas.text import fold, spellings
 from storage import events, history, quirks, receipts, sessions, traffic
+from storage.sql.tables import value
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
 LISTED = "(SELECT value FROM json_each(?))"
+FORGET_ADDRESS = (
+    "UPDATE journal SET actor = replace(actor, 'address:' || :address, 'address:' || :instead), "
+    "resource = replace(resource, :address, :instead), name = replace(name, :address, :instead), "
+    "folded = replace(folded, lower(:address), :instead), changes = replace(changes, :value, :mark) "
+    "WHERE type = 'Console' AND (actor = 'address:' || :address OR resource = :address OR instr(changes, :value))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +52,29 @@ def forget(connection: Connection, name: str) -> Erased:
 
     :raises Conflict: while the person exists, under this or another name.
     """
-    held = connection.execute("SELECT 1 FROM resources WHERE userName = ?", (fold(name),)).fetchone()
-    if held:
+    if value(connection, "SELECT 1 FROM resources WHERE userName = ?", fold(name)):
         raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
     sql = "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?"
     ids = [identifier for (identifier,) in connection.execute(sql, (fold(name),))]
-    listed = (json.dumps(ids),)
-    row = connection.execute(
-        f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq", listed
-    ).fetchone()
-    if row:
-        raise Conflict(f"'{name}' is now called '{row[0]}' and exists; delete that user first.")
-    words = sorted({form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)})
+    listed = json.dumps(ids)
+    sql = f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq"
+    if now_called := value(connection, sql, listed):
+        raise Conflict(f"'{name}' is now called '{now_called}' and exists; delete that user first.")
+    words = {form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)}
     authors = _authors(connection, {fold(word) for word in words})
-    words = sorted({*words, *authors})
-    events.forget(connection, ids)
-    receipts.forget(connection, ids)
-    history.forget(connection, ids)
-    entries = connection.execute(f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}", listed).rowcount
-    mentions = _forget_address(connection, name) + sum(_blank(connection, word) for word in words)
+    found = sorted(words.union(authors))
+    for table in (events, receipts, history):
+        table.forget(connection, ids)
+    sql = f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}"
+    entries = connection.execute(sql, (listed,)).rowcount
+    sessions.forget_address(connection, name, FORGOTTEN)
+    mentions = connection.execute(FORGET_ADDRESS, {"address": name, **_replaced(name)}).rowcount
+    # Elsewhere, such as in entries of groups, a word is replaced where it is a whole value.
+    sql = "UPDATE journal SET changes = replace(changes, :value, :mark) WHERE instr(changes, :value)"
+    mentions += sum(connection.execute(sql, _replaced(word)).rowcount for word in found)
     mentions += _forget_author(connection, authors)
-    seen = traffic.forget(connection, words)
-    quirks.forget(connection, words)
+    seen = traffic.forget(connection, found)
+    quirks.forget(connection, found)
     return Erased(entries, mentions, seen)
 
 
@@ -80,24 +88,17 @@ def _words(connection: Connection, ids: Iterable[str]) -> Iterator[str]:
                     yield from _texts([change.get("before"), change.get("after")])
 
 
+def _replaced(word: str) -> dict[str, str]:
+    """Return the values of a statement that replaces a word, and a JSON string of that word alone."""
+    return {"value": json.dumps(word, ensure_ascii=False), "mark": json.dumps(FORGOTTEN), "instead": FORGOTTEN}
+
+
 def _texts(value: Any) -> Iterator[str]:
     """Yield the texts in the value of an attribute; of an object its `value`."""
     if isinstance(value, str) and value:
         yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, dict):
-        yield from _texts(value.get("value"))
-
-
-def _blank(connection: Connection, word: str) -> int:
-    """Replace a word in other entries, such as those of groups, where it is a whole value."""
-    value = json.dumps(word, ensure_ascii=False)
-    return connection.execute(
-        "UPDATE journal SET changes = replace(changes, ?1, ?2) WHERE instr(changes, ?1)",
-        (value, json.dumps(FORGOTTEN)),
-    ).rowcount
+    for item in value if isinstance(value, list) else [value.get("value")] if isinstance(value, dict) else ():
+        yield from _texts(item)
 
 
 def _authors(connection: Connection, folded: set[str]) -> list[str]:
@@ -118,18 +119,6 @@ def _forget_author(connection: Connection, names: Iterable[str]) -> int:
     for name in names:
         sessions.close_person(connection, name)
     return connection.execute(sql.format("journal"), listed).rowcount
-
-
-def _forget_address(connection: Connection, address: str) -> int:
-    """Erase an address from the sessions of the console and from the journal; return from how many entries."""
-    sessions.forget_address(connection, address, FORGOTTEN)
-    return connection.execute(
-        "UPDATE journal SET actor = replace(actor, 'address:' || :address, 'address:' || :instead), "
-        "resource = replace(resource, :address, :instead), name = replace(name, :address, :instead), "
-        "folded = replace(folded, lower(:address), :instead), changes = replace(changes, :value, :mark) "
-        "WHERE type = 'Console' AND (actor = 'address:' || :address OR resource = :address OR instr(changes, :value))",
-        {"address": address, "instead": FORGOTTEN, "value": json.dumps(address), "mark": json.dumps(FORGOTTEN)},
-    ).rowcount
 
 
 def overwrite(connection: Connection) -> bool:

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from sqlite3 import Connection
+from sqlite3 import Connection, Cursor
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -13,12 +13,12 @@ from schemas.text import compose, fold
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
+from storage.sql.tables import columns, fetch, fetch_all
 
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
 # By whom a role may be given: by anybody, only over SCIM and through groups, or only by hand to people.
 ANY, SCIM, HAND = "any", "scim", "hand"
 MOST_COMPARED = 5000
-ROLE = "slug, name, description, created, grantedBy"
 
 
 class Role(NamedTuple):
@@ -56,7 +56,9 @@ def add(connection: Connection, slug: str, name: str, description: str | None = 
     """
     role = Role(compose(slug), name, description or None, now(), granted_by)
     try:
-        connection.execute(f"INSERT INTO roles ({ROLE}, lastModified) VALUES (?, ?, ?, ?, ?, ?)", (*role, role.created))
+        connection.execute(
+            f"INSERT INTO roles ({columns(Role)}, lastModified) VALUES (?, ?, ?, ?, ?, ?)", (*role, role.created)
+        )
     except sqlite3.IntegrityError:
         raise Uniqueness(f"The role '{slug}' exists already.") from None
     workspace.move_epoch(connection)
@@ -78,13 +80,12 @@ def get(connection: Connection, slug: str) -> Role:
 
     :raises NotFound: when the catalogue has none.
     """
-    row = connection.execute(
-        f"SELECT {ROLE} FROM roles WHERE slug IN (?1, ?2) ORDER BY slug <> ?1 LIMIT 1", (slug, compose(slug))
-    ).fetchone()
-    if row is None:
+    rest = "FROM roles WHERE slug IN (?1, ?2) ORDER BY slug <> ?1 LIMIT 1"
+    role = fetch(connection, Role, rest, slug, compose(slug))
+    if role is None:
         hint = suggestion(connection, slug)
         raise NotFound(f"There is no role '{slug}' in the catalogue; `flask roles list` shows it.{hint}")
-    return Role(*row)
+    return role
 
 
 def assignable(connection: Connection, slug: str, source: str) -> Role:
@@ -104,7 +105,7 @@ def assignable(connection: Connection, slug: str, source: str) -> Role:
 
 def catalogue(connection: Connection) -> list[Role]:
     """Return all roles in the order of their slugs."""
-    return [Role(*row) for row in connection.execute(f"SELECT {ROLE} FROM roles ORDER BY slug")]
+    return fetch_all(connection, Role, "FROM roles ORDER BY slug")
 
 
 def suggestion(connection: Connection, slug: str) -> str:
@@ -165,8 +166,8 @@ def assignment_counts(connection: Connection) -> dict[str, dict[str, int]]:
 
 def known(connection: Connection, slugs: Iterable[str]) -> dict[str, Role]:
     """Return the roles with those slugs that the catalogue has."""
-    sql = f"SELECT {ROLE} FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
-    return {row[0]: Role(*row) for row in connection.execute(sql, (json.dumps(list(slugs)),))}
+    rest = "FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
+    return {role.slug: role for role in fetch_all(connection, Role, rest, json.dumps(list(slugs)))}
 
 
 def assigned(connection: Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
@@ -186,21 +187,13 @@ def assigned(connection: Connection, seqs: Sequence[int]) -> dict[int, list[Assi
 
 
 def set_direct(
-    connection: Connection,
-    user: int,
-    held: Sequence[dict[str, Any]],
-    sent: Sequence[dict[str, Any]],
-    actor: str,
+    connection: Connection, user: int, held: Sequence[dict[str, Any]], sent: Sequence[dict[str, Any]], actor: str
 ) -> None:
     """Make the roles sent a user's only direct roles, in that order; those already held keep date and actor."""
     if not held and not sent:
         return
-    kept: dict[str, tuple[str, str]] = {}
-    if held:
-        rows = connection.execute(
-            "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor", (user,)
-        )
-        kept = {role: (since, by) for role, since, by in rows}
+    sql = "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor"
+    kept = {role: (since, by) for role, since, by in connection.execute(sql, (user,))} if held else {}
     insert_direct(connection, user, sent, actor, kept)
     hold(connection, user)
 
@@ -214,14 +207,12 @@ def insert_direct(
 ) -> None:
     """Add the direct roles of a user who has none, whose row has them already; those of `kept` with date and actor."""
     fresh = (now(), actor)
-    connection.executemany(
-        "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?, 0)",
-        [
-            (user, place, role["value"], role.get("display"), role.get("type"), role.get("primary"),
-             *kept.get(role["value"], fresh))
-            for place, role in enumerate(sent)
-        ],
-    )  # fmt: skip
+    rows = [
+        (user, place, role["value"], role.get("display"), role.get("type"), role.get("primary"),
+         *kept.get(role["value"], fresh))
+        for place, role in enumerate(sent)
+    ]  # fmt: skip
+    connection.executemany("INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?, 0)", rows)
 
 
 def hold(connection: Connection, resource: int) -> None:
@@ -240,10 +231,7 @@ def assign(connection: Connection, resource: int, source: str, slug: str, actor:
         "?6 FROM assignments WHERE resource = ?1 AND source = ?2",
         (resource, source, slug, now(), actor, rule),
     )
-    if done.rowcount:
-        hold(connection, resource)
-        workspace.move_epoch(connection)
-    return bool(done.rowcount)
+    return _held(connection, resource, done)
 
 
 def unassign(connection: Connection, resource: int, source: str, slug: str, rule: int = 0) -> bool:
@@ -252,6 +240,10 @@ def unassign(connection: Connection, resource: int, source: str, slug: str, rule
         "DELETE FROM assignments WHERE resource = ? AND source = ? AND role = ? AND rule = ?",
         (resource, source, slug, rule),
     )
+    return _held(connection, resource, done)
+
+
+def _held(connection: Connection, resource: int, done: Cursor) -> bool:
     if done.rowcount:
         hold(connection, resource)
         workspace.move_epoch(connection)

@@ -15,6 +15,7 @@ from storage.migrations.scale import WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, ResourceRow
 from storage.sql.fragments import Sql
 from storage.sql.ordering import SEQUENCE, Order, order_by
+from storage.sql.tables import value
 from storage.word_search import MOST_COUNTED, MOST_FOUND, find, matches
 
 CREATION = order_by(None)
@@ -95,12 +96,6 @@ class Query:
         plain = len(self.selections) == 1 and chosen.condition is None and chosen.type != "Role"
         return chosen.type if plain else None
 
-    @property
-    def cheaper_total(self) -> Sql | None:
-        """A SELECT that counts without looking at `r`, if there is one."""
-        chosen = self.selections[0]
-        return chosen.total() if len(self.selections) == 1 and chosen.total else None
-
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -158,11 +153,13 @@ def page(connection: Connection, query: Query, offset: int, count: int) -> tuple
 
 def total(connection: Connection, query: Query) -> int:
     """Return how many resources match; without a condition, the sum of the blocks."""
+    chosen, sql = query.selections[0], None
     if query.whole_type:
         sql = Sql("SELECT ifnull(sum(count), 0) FROM wide_blocks WHERE type = ?", (query.whole_type,))
-    else:
-        sql = query.cheaper_total or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
-    return _number(connection, sql)
+    elif len(query.selections) == 1 and chosen.total:
+        sql = chosen.total()
+    sql = sql or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
+    return int(value(connection, sql.text, *sql.parameters))
 
 
 def count_all(connection: Connection, type_name: str) -> int:
@@ -220,7 +217,7 @@ def list_page(connection: Connection, listing: Listing, offset: int, count: int)
 
     In a search the total is exact up to MOST_COUNTED; a larger one says at least whether there is a further page.
     """
-    found = _found(connection, listing)
+    found = find(connection, listing.type, listing.words)
     sql = listing.statement(found) + Sql(" LIMIT ? OFFSET ?", (count + 1, offset))
     seqs = [seq for (seq,) in connection.execute(sql.text, sql.parameters)]
     rows = by_numbers(connection, seqs[:count])
@@ -231,12 +228,12 @@ def list_page(connection: Connection, listing: Listing, offset: int, count: int)
 
 def list_total(connection: Connection, listing: Listing) -> int:
     """Return how many resources a listing has, as `list_page` does."""
-    return _total(connection, listing, _found(connection, listing))
+    return _total(connection, listing, find(connection, listing.type, listing.words))
 
 
 def list_numbers(connection: Connection, listing: Listing) -> "array[int]":
     """Return the numbers of all resources of a listing in its order, in eight bytes each."""
-    sql = listing.statement(_found(connection, listing))
+    sql = listing.statement(find(connection, listing.type, listing.words))
     return array("q", (seq for (seq,) in connection.execute(sql.text, sql.parameters)))
 
 
@@ -257,17 +254,14 @@ def group_names(connection: Connection, most: int) -> list[str]:
     return [name for (name,) in connection.execute(sql, (most,))]
 
 
-def _found(connection: Connection, listing: Listing) -> list[int] | None:
-    return find(connection, listing.type, listing.words) if listing.words else None
-
-
 def _total(connection: Connection, listing: Listing, found: Sequence[int] | None) -> int:
     if not listing.conditions and found is not None:
         return len(found)
     if not listing.conditions:
         return MOST_FOUND + 1 if listing.words else count_all(connection, listing.type)
     most = MOST_COUNTED + 1 if listing.words else -1
-    return _number(connection, Sql("SELECT count(*) FROM (SELECT 1") + listing.rows(found) + Sql(" LIMIT ?)", (most,)))
+    sql = Sql("SELECT count(*) FROM (SELECT 1") + listing.rows(found) + Sql(" LIMIT ?)", (most,))
+    return int(value(connection, sql.text, *sql.parameters))
 
 
 def _rows(connection: Connection, sql: Sql) -> list[ResourceRow]:
@@ -285,9 +279,4 @@ def _fetched(connection: Connection, sql: Sql) -> list[Any]:
         size += sum([len(row[DOCUMENT]) for row in rows])
         if size > MOST_DOCUMENTS and len(found) > 1:
             raise TooMany("The resources are too large for one answer; ask for fewer at once with count.")
-    return found
-
-
-def _number(connection: Connection, sql: Sql) -> int:
-    found: int = connection.execute(sql.text, sql.parameters).fetchone()[0]
     return found

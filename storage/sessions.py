@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 
 from storage.database import Database
-from storage.sql.tables import columns
+from storage.sql.tables import fetch, fetch_all
 
 KEPT_FORMS_S = 2 * 24 * 3600
 # A session ends 12 hours after the sign-in, and after two hours without use; its use is written once a minute.
@@ -40,9 +40,6 @@ class Session:
         return session_id(self.digest)
 
 
-SELECT = f"SELECT {columns(Session)} FROM console_sessions"
-
-
 def session_id(digest: bytes) -> str:
     """Return the id of the session with a digest."""
     return digest.hex()[:12]
@@ -68,14 +65,14 @@ def open_session(
 
 def get(connection: Connection, digest: bytes, fingerprints: Fingerprints) -> Session | None:
     """Return a session that is valid: not ended, expired or idle, and opened with the present password or settings."""
-    row = connection.execute(f"{SELECT} WHERE digest = ? AND {OPEN}", (digest, *_now(fingerprints))).fetchone()
-    return Session(*row) if row else None
+    rest = f"FROM console_sessions WHERE digest = ? AND {OPEN}"
+    return fetch(connection, Session, rest, digest, *_now(fingerprints))
 
 
 def list_open(connection: Connection, fingerprints: Fingerprints) -> list[Session]:
     """Return all valid sessions, the last used first."""
-    rows = connection.execute(f"{SELECT} WHERE {OPEN} ORDER BY used DESC, digest", _now(fingerprints))
-    return [Session(*row) for row in rows]
+    rest = f"FROM console_sessions WHERE {OPEN} ORDER BY used DESC, digest"
+    return fetch_all(connection, Session, rest, *_now(fingerprints))
 
 
 def _now(fingerprints: Fingerprints) -> tuple[bytes, bytes, int, int]:
@@ -90,9 +87,9 @@ def note_proof(connection: Connection, digest: bytes) -> None:
 
 def close_person(connection: Connection, person: str) -> list[Session]:
     """End all sessions of a person, and return them."""
-    rows = connection.execute(f"{SELECT} WHERE person = ?", (person,)).fetchall()
+    found = fetch_all(connection, Session, "FROM console_sessions WHERE person = ?", person)
     connection.execute("DELETE FROM console_sessions WHERE person = ?", (person,))
-    return [Session(*row) for row in rows]
+    return found
 
 
 def note_use(database: Database, session: Session) -> None:

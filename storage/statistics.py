@@ -7,14 +7,15 @@ from sqlite3 import Connection
 
 from storage import search
 from storage.locks import log_path
+from storage.sql.tables import value
 
-# Everybody with a role, found from the assignments down to the members: one walk for all of the directory.
+# The number of people with a role, and of active ones, from the assignments down to the members: one walk for all.
 HOLDERS = (
     "WITH RECURSIVE holding (seq) AS (SELECT a.resource FROM assignments a "
     'UNION SELECT m.member FROM holding JOIN members m ON m."group" = holding.seq) '
+    "SELECT count(*), count(nullif(r.active, 0)) FROM holding JOIN resources r ON r.seq = holding.seq "
+    "WHERE r.type = 'User'"
 )
-ACTIVE_USERS = "(SELECT count(*) FROM resources WHERE type = 'User' AND active = 1)"
-HOLDING_USER = "holding JOIN resources r ON r.seq = holding.seq WHERE r.type = 'User'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,6 @@ class Progress:
     group_pushed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
-    """Roles that no user and no group has, how many active people there are, and how many of them have no role."""
-
-    roles: list[str]
-    people: int
-    without_role: int
-
-
 def sizes(connection: Connection, file: Path) -> Sizes:
     """Return the figures that take no walk."""
     users, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
@@ -83,11 +75,8 @@ def _bytes(file: Path) -> int:
 
 def counts(connection: Connection) -> Counts:
     """Count the people who may log in (active, with some role), the journal and the traffic."""
-    row = connection.execute(
-        f"{HOLDERS} SELECT (SELECT count(nullif(r.active, 0)) FROM {HOLDING_USER}), "
-        "(SELECT count(*) FROM journal), (SELECT count(*) FROM traffic)"
-    ).fetchone()
-    return Counts(*row)
+    journal, traffic = (value(connection, f"SELECT count(*) FROM {table}") for table in ("journal", "traffic"))
+    return Counts(figures(connection).may_log_in, journal, traffic)
 
 
 def note_day(connection: Connection, instant: str, number: int) -> None:
@@ -98,7 +87,7 @@ def note_day(connection: Connection, instant: str, number: int) -> None:
 
 def is_noted(connection: Connection, instant: str) -> bool:
     """Tell whether there is a note of the hour of a stored instant."""
-    return connection.execute("SELECT 1 FROM days WHERE hour = ?", (instant[:13],)).fetchone() is not None
+    return value(connection, "SELECT 1 FROM days WHERE hour = ?", instant[:13]) is not None
 
 
 def may_log_in_per_day(connection: Connection, since: str) -> dict[str, int]:
@@ -109,11 +98,9 @@ def may_log_in_per_day(connection: Connection, since: str) -> dict[str, int]:
 def figures(connection: Connection) -> Figures:
     """Count people, groups and roles; people who may log in are active and have some role."""
     people, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
-    holders, may_log_in, active, roles = connection.execute(
-        f"{HOLDERS} SELECT count(*), count(nullif(r.active, 0)), "
-        f"{ACTIVE_USERS}, (SELECT count(*) FROM roles) "
-        f"FROM {HOLDING_USER}"
-    ).fetchone()
+    holders, may_log_in = connection.execute(HOLDERS).fetchone()
+    active = value(connection, "SELECT count(*) FROM resources WHERE type = 'User' AND active = 1")
+    roles = value(connection, "SELECT count(*) FROM roles")
     return Figures(people, active, may_log_in, people - holders, groups, roles)
 
 
@@ -140,23 +127,19 @@ def progress(connection: Connection, now: str) -> Progress:
     return Progress(*map(bool, found))
 
 
-def unused(connection: Connection) -> Unused:
-    """Return roles without holders and people without roles."""
-    roles = connection.execute(
-        "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
-    ).fetchall()
-    people, holders = connection.execute(
-        f"{HOLDERS} SELECT {ACTIVE_USERS}, (SELECT count(*) FROM {HOLDING_USER} AND r.active = 1)"
-    ).fetchone()
-    return Unused([slug for (slug,) in roles], people, people - holders)
+def unused_roles(connection: Connection) -> list[str]:
+    """Return the slugs of the roles that no user and no group has."""
+    sql = "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
+    return [slug for (slug,) in connection.execute(sql)]
 
 
 def last_write(connection: Connection) -> str | None:
     """Return the latest instant at which a resource or the journal was written, as stored text."""
-    found: str | None = connection.execute(
+    sql = (
         "SELECT max(at) FROM (SELECT max(lastModified) AS at FROM resources UNION ALL "
         "SELECT (SELECT at FROM journal ORDER BY seq DESC LIMIT 1))"
-    ).fetchone()[0]
+    )
+    found: str | None = value(connection, sql)
     return found
 
 

@@ -12,7 +12,7 @@ from schemas.errors import NotFound
 from storage import events
 from storage.events import Event
 from storage.locks import delivery_lock_path, is_locked
-from storage.sql.tables import columns, table, update
+from storage.sql.tables import fetch, fetch_all, table, update, value
 
 MISSING = "missing"
 
@@ -52,9 +52,6 @@ class Webhook:
         return [self.secret, old] if old else [self.secret]
 
 
-SELECT = f"SELECT {columns(Webhook)} FROM webhooks"
-
-
 @dataclass(frozen=True, slots=True)
 class QueuedEvent:
     """An event that waits for its next attempt, or for an earlier event about the same subject."""
@@ -75,7 +72,7 @@ def insert(connection: Connection, identifier: str, url: str, kinds: Sequence[st
 
 def list_all(connection: Connection) -> list[Webhook]:
     """Return all webhooks, the oldest first."""
-    return [Webhook(*row) for row in connection.execute(f"{SELECT} ORDER BY created, id")]
+    return fetch_all(connection, Webhook, "FROM webhooks ORDER BY created, id")
 
 
 def get(connection: Connection, identifier: str) -> Webhook:
@@ -83,10 +80,10 @@ def get(connection: Connection, identifier: str) -> Webhook:
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"{SELECT} WHERE id = ?", (identifier,)).fetchone()
-    if row is None:
+    found = fetch(connection, Webhook, "FROM webhooks WHERE id = ?", identifier)
+    if found is None:
         raise NotFound(f"There is no webhook '{identifier[:100]}'; `flask webhooks list` shows them.")
-    return Webhook(*row)
+    return found
 
 
 def change(connection: Connection, identifier: str, **values: object) -> None:
@@ -121,29 +118,26 @@ def waiting(connection: Connection, identifier: str) -> int:
 
     Events have numbers without gaps, and only the oldest ones are deleted.
     """
-    queued, position = connection.execute(
-        "SELECT (SELECT count(*) FROM webhook_queue WHERE webhook = :id), "
-        "(SELECT position FROM webhooks WHERE id = :id)",
-        {"id": identifier},
-    ).fetchone()
+    queued = value(connection, "SELECT count(*) FROM webhook_queue WHERE webhook = ?", identifier)
+    position = value(connection, "SELECT position FROM webhooks WHERE id = ?", identifier)
     return int(queued) + max(0, events.last(connection) - max(int(position), events.first(connection) - 1))
 
 
 def waits_since(connection: Connection, identifier: str) -> str | None:
     """Return the instant of the oldest event that a webhook has not got yet; None when nothing waits."""
-    found: str | None = connection.execute(
-        "SELECT min(at) FROM (SELECT at FROM (SELECT at FROM events "
-        "WHERE seq > (SELECT position FROM webhooks WHERE id = :id) ORDER BY seq LIMIT 1) "
-        "UNION ALL SELECT at FROM (SELECT e.at FROM webhook_queue q JOIN events e ON e.seq = q.event "
-        "WHERE q.webhook = :id ORDER BY q.event LIMIT 1))",
-        {"id": identifier},
-    ).fetchone()[0]
+    sql = (
+        "SELECT min(at) FROM events WHERE seq IN ("
+        "(SELECT min(seq) FROM events WHERE seq > (SELECT position FROM webhooks WHERE id = ?1)), "
+        "(SELECT q.event FROM webhook_queue q JOIN events e ON e.seq = q.event WHERE q.webhook = ?1 "
+        "ORDER BY q.event LIMIT 1))"
+    )
+    found: str | None = value(connection, sql, identifier)
     return found
 
 
 def deliverer(connection: Connection, file: Path) -> str:
     """Return "ok" while a process delivers the events, else "missing"; "not needed" while no webhook wants any."""
-    (needed,) = connection.execute("SELECT EXISTS (SELECT 1 FROM webhooks WHERE paused IS NULL)").fetchone()
+    needed = value(connection, "SELECT 1 FROM webhooks WHERE paused IS NULL LIMIT 1")
     return "not needed" if not needed else "ok" if is_delivering(file) else MISSING
 
 
@@ -154,13 +148,12 @@ def is_delivering(file: Path) -> bool:
 
 def due(connection: Connection, identifier: str, moment: float, limit: int) -> list[QueuedEvent]:
     """Return the events to try: of each subject the first that waits, if it is due; the least tried first."""
-    rows = connection.execute(
-        "SELECT event, subject, attempts, since, nextTry FROM webhook_queue q WHERE webhook = ? AND nextTry <= ? "
+    rest = (
+        "FROM webhook_queue q WHERE webhook = ? AND nextTry <= ? "
         "AND NOT EXISTS (SELECT 1 FROM webhook_queue e WHERE e.webhook = q.webhook AND e.subject = q.subject "
-        "AND e.event < q.event) ORDER BY attempts, event LIMIT ?",
-        (identifier, moment, limit),
+        "AND e.event < q.event) ORDER BY attempts, event LIMIT ?"
     )
-    return [QueuedEvent(*row) for row in rows]
+    return fetch_all(connection, QueuedEvent, rest, identifier, moment, limit)
 
 
 def dequeue_until(connection: Connection, identifier: str, last: int) -> None:
@@ -202,8 +195,8 @@ def renew(connection: Connection, identifier: str) -> None:
 
 def since(connection: Connection, instant: str) -> int:
     """Return the number before the first event at or after a stored instant."""
-    row = connection.execute("SELECT min(seq) FROM events WHERE at >= ?", (instant,)).fetchone()
-    return events.last(connection) if row[0] is None else int(row[0]) - 1
+    first = value(connection, "SELECT min(seq) FROM events WHERE at >= ?", instant)
+    return events.last(connection) if first is None else int(first) - 1
 
 
 def subject_of(event: Event) -> str:

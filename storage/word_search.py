@@ -62,10 +62,12 @@ def matches(type_name: str, words: Iterable[str]) -> Sql:
 
 
 def find(connection: Connection, type_name: str, words: Sequence[str]) -> list[int] | None:
-    """Return the resources of which each of some words begins a word; None if there are more than MOST_FOUND.
+    """Return the resources of which each of some words begins a word; None if more than MOST_FOUND, or without words.
 
     Rare words are looked up, common ones only for the resources that have the rare ones.
     """
+    if not words:
+        return None
     rows = {word: _rows(connection, type_name, word) for word in words} if len(words) > 1 else {}
     rare = [word for word in words if rows.get(word, MOST_ROWS) < MOST_ROWS]
     if rare:

@@ -6,6 +6,7 @@ Beyond the ABNF a comparison may follow a value path, as Microsoft Entra writes 
 
 import json
 import re
+from dataclasses import replace
 
 from schemas.errors import InvalidFilter, InvalidPath, ScimError
 from schemas.filters.nodes import And, AttrPath, Comparison, FilterNode, LiteralValue, Not, Or, PatchPath, ValuePath
@@ -268,11 +269,9 @@ class _Parser:
 def _of_same_element(path: AttrPath, inner: FilterNode, comparison: Comparison) -> FilterNode:
     """Join an element's filter with a comparison of the same element; `ne` negates both together."""
     if comparison.operator == "ne":
-        equal = Comparison(comparison.path, "eq", comparison.value, comparison.column)
-        return Not(_of_same_element(path, inner, equal))
+        return Not(_of_same_element(path, inner, replace(comparison, operator="eq")))
     if comparison.operator == "eq" and comparison.value is None:
-        present = Comparison(comparison.path, "pr", None, comparison.column)
-        return Not(_of_same_element(path, inner, present))
+        return Not(_of_same_element(path, inner, replace(comparison, operator="pr")))
     return ValuePath(path, And((inner, comparison)))
 
 

@@ -24,10 +24,11 @@ class Element(dict[str, Any]):
         super().__init__(found)
         self.explicit: set[str] = set(found.explicit) if isinstance(found, Element) else set()
 
-    def assign(self, parts: Mapping[str, Any]) -> None:
-        """Set sub-attributes as an operation says."""
+    def assign(self, parts: Mapping[str, Any]) -> "Element":
+        """Set sub-attributes as an operation says; return the element."""
         self.update(parts)
         self.explicit.update(parts)
+        return self
 
 
 def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) -> None:
@@ -150,7 +151,8 @@ def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Compl
     held = {field.identity(element): element for element in reversed(elements)}
     if op == "replace":
         plain = not isinstance(value, list) or all(isinstance(item, str) for item in value)
-        return [_made(held.get(field.identity(element)) if plain else None, element) for element in sent]
+        kept_parts = held if plain else {}
+        return [Element(kept_parts.get(field.identity(element), ())).assign(element) for element in sent]
     kept, touched = list(elements), []
     for element in sent:
         same, parts = held.get(field.identity(element)), element
@@ -163,14 +165,6 @@ def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Compl
         if element.get("primary"):
             touched.append(same)
     return _with_one_primary(kept, touched, target)
-
-
-def _made(held: Element | None, *parts: Mapping[str, Any]) -> Element:
-    """Return a new element: a copy of the held one, if any, with the parts assigned."""
-    element = Element(held or ())
-    for part in parts:
-        element.assign(part)
-    return element
 
 
 def _set_sub(
@@ -230,7 +224,7 @@ def _with_created(
     :raises NoTarget: when the filter describes no element, or one that it would not match.
     """
     described = element_of(target)
-    element = _made(None, described or {}, parts)
+    element = Element().assign({**(described or {}), **parts})
     if described is None or (target.filter is not None and not evaluate_element(target.filter, element)):
         raise NoTarget(f"{target.text}: no value matches the filter; correct the filter, or add the value first.")
     if target.filter is not None:
@@ -267,22 +261,19 @@ def _removed(
 def _without_listed(elements: list[Element], target: PatchTarget, field: Complex, value: Any) -> list[Element]:
     listed = value if isinstance(value, list) else [value]
     parts = [read_parts(field, item, target.text) for item in listed if not is_unassigned(item)]
+    # The listed values, by the sub-attributes that tell which elements to remove.
     wanted: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
     for part in parts:
-        if names := _telling(field, part):
+        names = tuple(name for name in sorted(part) if name not in ("primary", "display", "$ref")) or tuple(part)
+        if field.named_by_value and "value" in part:
+            names = field.identifying(part)
+        if names:
             wanted.setdefault(names, set()).add(field.comparable(part, names))
     return [
         element
         for element in elements
         if not any(field.comparable(element, names) in values for names, values in wanted.items())
     ]
-
-
-def _telling(field: Complex, part: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the sub-attributes by which a listed part tells which elements to remove."""
-    if field.named_by_value and "value" in part:
-        return field.identifying(part)
-    return tuple(name for name in sorted(part) if name not in ("primary", "display", "$ref")) or tuple(part)
 
 
 def _unique(field: Complex, elements: list[Element]) -> list[Element]:
