@@ -1,11 +1,10 @@
 """The attributes that the workspace declares; values stay in the documents, and rows index those that are looked up."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from sqlite3 import Connection
-from typing import Any, NamedTuple
+from sqlite3 import Connection, IntegrityError
+from typing import Any
 
 from schemas import ResourceType, ResourceTypes
 from schemas.datetimes import now
@@ -18,6 +17,7 @@ from schemas.resource import Bound
 from storage import workspace
 from storage.resources import CHANGED, OF_TYPE
 from storage.sql.columns import json_path, stored
+from storage.sql.tables import first_value
 
 VERSION = "attributes"
 NAMED = 5
@@ -27,14 +27,6 @@ BUILD_CACHE, USUAL_CACHE = 100_000, 2_500
 BATCH, BATCH_SIZE = "r.seq BETWEEN ? AND ?", 20_000
 
 Document = dict[str, Any]
-
-
-class Duplicate(NamedTuple):
-    """A value that several resources have, in the form that is compared, and the names of two of them."""
-
-    value: Any
-    first: str
-    second: str
 
 
 def version(connection: Connection) -> int:
@@ -75,7 +67,7 @@ def obstacles(connection: Connection, earlier: Declaration, declared: Declaratio
     elif declared.is_unique and needs_index(earlier, declared):
         count, twice = duplicates(connection, declared)
         if count:
-            named = "; ".join(f"'{str(one.value)[:100]}' of {one.first} and {one.second}" for one in twice)
+            named = "; ".join(f"'{str(value)[:100]}' of {first} and {second}" for value, first, second in twice)
             found.append(
                 f"{declared.full_name}: cannot be unique, since several {declared.resource.lower()}s have the same "
                 f"value ({count} such {'values' if count > 1 else 'value'}): {named}. Correct them in the provider "
@@ -110,9 +102,9 @@ def remove(connection: Connection, number: int, declared: Declaration) -> int:
     """Remove a declaration with all values; return how many resources had one."""
     path, extension = json_path((declared.schema, declared.name)), json_path((declared.schema,))
     within, lost, at = f"{_within(declared)} AND {BATCH}", 0, now()
-    with _large_cache(connection):
+    with _batches(connection) as batches:
         connection.execute("DELETE FROM attributes WHERE number = ?", (number,))
-        for batch in _batches(connection):
+        for batch in batches:
             lost += connection.execute(
                 f"UPDATE resources AS r SET document = json_remove(document, '{path}'), version = version + 1, "
                 f"lastModified = ? WHERE {within} AND json_type(document, '{path}') IS NOT NULL",
@@ -132,18 +124,21 @@ def holders(connection: Connection, declared: Declaration) -> int:
     """Return how many resources have a value of a declared attribute; every document of the type is read."""
     path = json_path((declared.schema, declared.name))
     sql = f"SELECT count(*) FROM resources r WHERE {_within(declared)} AND json_type(document, '{path}') IS NOT NULL"
-    return int(connection.execute(sql).fetchone()[0])
+    return int(first_value(connection, sql))
 
 
-def duplicates(connection: Connection, declared: Declaration) -> tuple[int, list[Duplicate]]:
-    """Return how many values several resources have, and the first of them; every document of the type is read."""
+def duplicates(connection: Connection, declared: Declaration) -> tuple[int, list[tuple[Any, str, str]]]:
+    """Return how many values several resources have, and the first of them, each with the names of two resources.
+
+    Values have the form that is compared. Every document of the type is read.
+    """
     name = "(SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') FROM resources WHERE seq = {})"
     found = connection.execute(
         f"SELECT value, {name.format('first')}, {name.format('last')}, total FROM ("
         "SELECT value, min(seq) AS first, max(seq) AS last, count(*) OVER () AS total "
         f"FROM ({_values_sql(declared)}) GROUP BY value HAVING count(*) > 1 ORDER BY first LIMIT {NAMED})"
     ).fetchall()
-    return (found[0][-1] if found else 0), [Duplicate(*row[:-1]) for row in found]
+    return (found[0][-1] if found else 0), [row[:-1] for row in found]
 
 
 def _move_version(connection: Connection) -> None:
@@ -155,10 +150,10 @@ def _indexing(declared: Declaration) -> tuple[bool, bool, bool]:
 
 
 def _index(connection: Connection, number: int, declared: Declaration) -> None:
-    with _large_cache(connection):
+    holder = "0" if declared.is_unique else "seq"
+    with _batches(connection) as batches:
         connection.execute("DELETE FROM attribute_values WHERE attribute = ?", (number,))
-        holder = "0" if declared.is_unique else "seq"
-        for batch in _batches(connection) if declared.has_index else ():
+        for batch in batches if declared.has_index else ():
             connection.execute(
                 "INSERT INTO attribute_values (resource, attribute, value, holder) "
                 f"SELECT seq, ?, value, {holder} FROM ({_values_sql(declared)} AND {BATCH})",
@@ -189,18 +184,13 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _batches(connection: Connection) -> Iterator[tuple[int, int]]:
-    """Yield the first and last numbers of batches of resources."""
-    (last,) = connection.execute("SELECT ifnull(max(seq), 0) FROM resources").fetchone()
-    for first in range(0, last + 1, BATCH_SIZE):
-        yield first, first + BATCH_SIZE - 1
-
-
 @contextmanager
-def _large_cache(connection: Connection) -> Iterator[None]:
+def _batches(connection: Connection) -> Iterator[list[tuple[int, int]]]:
+    """Return the first and last numbers of batches of resources; the block has a large cache."""
+    last = first_value(connection, "SELECT ifnull(max(seq), 0) FROM resources")
     connection.execute(f"PRAGMA cache_size = -{BUILD_CACHE}")
     try:
-        yield
+        yield [(first, first + BATCH_SIZE - 1) for first in range(0, last + 1, BATCH_SIZE)]
     finally:
         connection.execute(f"PRAGMA cache_size = -{USUAL_CACHE}")
 
@@ -222,20 +212,19 @@ def write_values(connection: Connection, kind: ResourceType, seq: int, before: D
     :raises Uniqueness: naming the attribute, when another resource has a value that must be unique.
     """
     for bound in kind.indexed:
-        if before.get(bound.extension or "") != after.get(bound.extension or ""):
-            old, new = _values(bound, before), _values(bound, after)
-            number, unique = bound.leaf.number, bound.attribute.uniqueness == "server"
-            for value in old.keys() - new.keys():
-                connection.execute(
-                    "DELETE FROM attribute_values WHERE resource = ? AND attribute = ? AND value = ?",
-                    (seq, number, value),
-                )
-            for value in new.keys() - old.keys():
-                try:
-                    row = (seq, number, value, 0 if unique else seq)
-                    connection.execute("INSERT INTO attribute_values VALUES (?, ?, ?, ?)", row)
-                except sqlite3.IntegrityError:
-                    raise _taken(kind, bound, new[value]) from None
+        if before.get(bound.extension or "") == after.get(bound.extension or ""):
+            continue
+        old, new = _values(bound, before), _values(bound, after)
+        number, holder = bound.leaf.number, 0 if bound.attribute.uniqueness == "server" else seq
+        sql = "DELETE FROM attribute_values WHERE resource = ? AND attribute = ? AND value = ?"
+        connection.executemany(sql, [(seq, number, value) for value in old.keys() - new.keys()])
+        for item in new.keys() - old.keys():
+            try:
+                connection.execute("INSERT INTO attribute_values VALUES (?, ?, ?, ?)", (seq, number, item, holder))
+            except IntegrityError:
+                ignoring = "" if bound.leaf.kind != "text" or bound.leaf.caseExact else ", ignoring case"
+                holder_has = f"another {kind.name.lower()} already has '{str(new[item])[:200]}'{ignoring}"
+                raise Uniqueness(f"{bound.dotted}: {holder_has}.") from None
 
 
 def _values(bound: Bound, document: Document) -> dict[Any, Any]:
@@ -245,8 +234,3 @@ def _values(bound: Bound, document: Document) -> dict[Any, Any]:
     if bound.sub is not None:
         items = [item.get(bound.sub.name) for item in items or () if item]
     return {comparable(bound.leaf, item): item for item in items or () if not is_unassigned(item)}
-
-
-def _taken(kind: ResourceType, bound: Bound, value: Any) -> Uniqueness:
-    ignoring = "" if bound.leaf.kind != "text" or bound.leaf.caseExact else ", ignoring case"
-    return Uniqueness(f"{bound.dotted}: another {kind.name.lower()} already has '{str(value)[:200]}'{ignoring}.")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from storage.members import MemberChange
 from storage.resources import ResourceRow
-from storage.sql.tables import value
+from storage.sql.tables import first_value
 
 HeldRoles = frozenset["HeldRole"]
 NO_CHANGE = MemberChange()
@@ -84,7 +84,7 @@ def users_below(connection: Connection, seqs: Collection[int], limit: int) -> li
 
 def count_below(connection: Connection, seqs: Collection[int]) -> int:
     """Return how many users are in a set of resources and below the groups in it."""
-    return int(value(connection, _DOWN.format("count(*)"), json.dumps(list(seqs)), 1))
+    return int(first_value(connection, _DOWN.format("count(*)"), json.dumps(list(seqs)), 1))
 
 
 def named_users(connection: Connection, users: Sequence[int]) -> list[NamedUser]:

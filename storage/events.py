@@ -14,7 +14,7 @@ from schemas.errors import Gone, InvalidValue
 from schemas.json import to_text
 from storage import receipts
 from storage.journal import Author
-from storage.sql.tables import fetch_all, value
+from storage.sql.tables import fetch_all, first_value
 
 PRUNED_AT_ONCE = 500
 BEGINNING = "0"
@@ -80,12 +80,12 @@ def append(connection: Connection, author: Author, action: str, events: Iterable
 
 def last(connection: Connection) -> int:
     """Return the number of the newest event ever written, 0 when there was none."""
-    return int(value(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'events'") or 0)
+    return int(first_value(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'events'") or 0)
 
 
 def first(connection: Connection) -> int:
     """Return the number of the oldest event that is kept; of the next event when none is kept."""
-    return int(value(connection, "SELECT min(seq) FROM events") or last(connection) + 1)
+    return int(first_value(connection, "SELECT min(seq) FROM events") or last(connection) + 1)
 
 
 def cursor_at(connection: Connection, seq: int) -> str:
@@ -110,7 +110,7 @@ def position(connection: Connection, cursor: str) -> int:
 
 
 def _tag(connection: Connection, seq: int) -> str | None:
-    found: str | None = value(connection, "SELECT tag FROM events WHERE seq = ?", seq)
+    found: str | None = first_value(connection, "SELECT tag FROM events WHERE seq = ?", seq)
     return found
 
 

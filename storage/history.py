@@ -13,7 +13,7 @@ from storage.journal import JournalEntry, JournalQuery, entry_of
 from storage.members import MemberChange
 from storage.migrations.history import FEW, ID
 from storage.resources import ResourceRow
-from storage.sql.tables import columns, fetch_all, value
+from storage.sql.tables import columns, fetch_all, first_value
 
 FOUND_AT_MOST, ID_BYTES = 50, 16
 ENTRY = ", ".join(f"j.{name}" for name in columns(JournalEntry).replace('"', "").split(", ") if name != "changes")
@@ -107,7 +107,7 @@ def forget(connection: Connection, ids: Iterable[str]) -> None:
 def trail(connection: Connection, subject: ResourceRow) -> Trail:
     """Return everything that the roles of a person or group depend on, and depended on."""
     first = "SELECT iif(action = 'create', seq, 0) FROM journal WHERE resource = ? ORDER BY seq LIMIT 1"
-    created = value(connection, first, subject.id) or 0
+    created = first_value(connection, first, subject.id) or 0
     moves: dict[int, dict[str, bool]] = {}
     above: dict[str, set[str]] = {}
     level = {subject.id}

@@ -11,7 +11,7 @@ from schemas.errors import InvalidValue, TooMany
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
-from storage.sql.tables import value
+from storage.sql.tables import first_value
 
 NAMED_IN_JOURNAL = 1000
 AT_ONCE = 5000
@@ -117,7 +117,7 @@ def everyone(connection: Connection, group: int) -> MemberChange:
 def count(connection: Connection, group: int, limit: int) -> int:
     """Return how many members a group has, counting to `limit` at most."""
     sql = 'SELECT count(*) FROM (SELECT 1 FROM members WHERE "group" = ? LIMIT ?)'
-    return int(value(connection, sql, group, limit))
+    return int(first_value(connection, sql, group, limit))
 
 
 def page(connection: Connection, group: int, offset: int, count: int) -> list[ResourceRow]:

@@ -13,7 +13,7 @@ from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage.database import Database
 from storage.keys import Caller, Key, look_up
-from storage.sql.tables import columns, fetch, fetch_all, table, value
+from storage.sql.tables import columns, fetch, fetch_all, first_value, table
 
 READ = "scim.read"
 KINDS = {"secret": "digest IS NOT NULL", "trust": "digest IS NULL"}
@@ -157,4 +157,4 @@ def is_live(connection: Connection, key: str, credential: str) -> bool:
         "SELECT 1 FROM oauth_credentials c JOIN keys k ON k.id = c.key WHERE c.id = ?1 AND k.id = ?2 "
         "AND k.revoked IS NULL AND coalesce(k.expires > ?3, 1) AND coalesce(c.expires > ?3, 1)"
     )
-    return value(connection, sql, credential, key, now()) is not None
+    return first_value(connection, sql, credential, key, now()) is not None

@@ -6,7 +6,7 @@ A change writes no row for them: they are computed from the events, the acknowle
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from sqlite3 import Connection
+from sqlite3 import Connection, Row
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now, to_seconds
@@ -26,9 +26,10 @@ _ACKNOWLEDGED = (
     "WHERE a.application = x.id AND a.last >= e.seq ORDER BY a.last LIMIT 1)"
 )
 _ROWS = (
-    "SELECT x.name, x.id, x.asks, e.request, e.subject, e.seq, e.tag, e.kind, e.at, e.received, "
-    f"e.data ->> '$.user.userName', e.data ->> '$.people', {_TOLD}, {_ACKNOWLEDGED}, r.outcome, r.sessions, "
-    "r.reason, r.at FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
+    "SELECT x.name AS application, x.id AS number, x.asks, e.request, e.subject, e.seq, e.tag, e.kind, e.at, "
+    "e.received, e.data ->> '$.user.userName' AS user, e.data ->> '$.people' AS people, "
+    f"{_TOLD} AS told, {_ACKNOWLEDGED} AS acknowledged, r.outcome, r.sessions, r.reason, r.at AS reported "
+    "FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
     f"LEFT JOIN receipts r ON r.application = x.id AND r.event = e.seq WHERE {_IS} AND e.seq > x.begin"
 )
 # The oldest open withdrawal of each application, without a look at those that are done. A webhook has handled every
@@ -52,27 +53,6 @@ _FAILED = (
     "JOIN events o ON o.seq = l.event WHERE l.application = r.application AND o.request = e.request "
     "AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
 )
-
-
-class _Row(NamedTuple):
-    application: str
-    number: int
-    asks: int
-    request: str
-    subject: str
-    seq: int
-    tag: str
-    kind: str
-    at: str
-    received: str
-    user: str | None
-    people: int | None
-    told: int
-    acknowledged: str | None
-    outcome: str | None
-    sessions: int | None
-    reason: str | None
-    reported: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +101,28 @@ def list_all(connection: Connection, subject: str = "", since: str = "", last: i
     for condition, value in (("e.subject = ?", subject), ("e.at >= ?", since), ("e.seq <= ?", last)):
         if value not in ("", None):
             sql, values = f"{sql} AND {condition}", [*values, value]
-    groups: dict[tuple[str, str, int], list[_Row]] = {}
-    for row in connection.execute(f"{sql} ORDER BY e.seq, x.folded", values):
-        found = _Row(*row)
-        groups.setdefault((found.request, found.subject, found.number), []).append(found)
+    cursor = connection.cursor()
+    cursor.row_factory = Row
+    groups: dict[tuple[str, str, int], list[Row]] = {}
+    for row in cursor.execute(f"{sql} ORDER BY e.seq, x.folded", values):
+        groups.setdefault((row["request"], row["subject"], row["number"]), []).append(row)
     return [_receipt(rows) for rows in groups.values()]
 
 
-def _receipt(rows: Sequence[_Row]) -> Receipt:
-    gravest = min(rows, key=lambda row: WITHDRAWALS.index(row.kind))
-    told = [row for row in rows if row.told and not row.asks]
-    instants = [row.acknowledged for row in told]
-    requested = min(row.received or row.at for row in rows)
-    committed = max(requested, *(row.at for row in rows))
-    done = None if not told or None in instants else max(committed, *filter(None, instants))
-    reported = max((row for row in rows if row.outcome), key=lambda row: (row.reported or "", row.seq), default=None)
-    outcome = reported.outcome if reported else ASKS if gravest.asks else None if told else NOT_TOLD
+def _receipt(rows: Sequence[Row]) -> Receipt:
+    gravest = min(rows, key=lambda row: WITHDRAWALS.index(row["kind"]))
+    told = [row for row in rows if row["told"] and not row["asks"]]
+    instants = [row["acknowledged"] for row in told]
+    requested = min(row["received"] or row["at"] for row in rows)
+    committed = max(requested, *(row["at"] for row in rows))
+    done = None if not told or None in instants else max(committed, *instants)
+    reports = [row for row in rows if row["outcome"]]
+    last = max(reports, key=lambda row: (row["reported"], row["seq"]), default=None)
+    outcome = last["outcome"] if last else ASKS if gravest["asks"] else None if told else NOT_TOLD
     return Receipt(
-        gravest.application, gravest.number, gravest.request, gravest.subject, gravest.kind,
-        f"evt_{gravest.seq}_{gravest.tag}", gravest.user, gravest.people, requested, committed, done, outcome,
-        reported.sessions if reported else None, reported.reason if reported else None, bool(told),
+        gravest["application"], gravest["number"], gravest["request"], gravest["subject"], gravest["kind"],
+        f"evt_{gravest['seq']}_{gravest['tag']}", gravest["user"], gravest["people"], requested, committed, done,
+        outcome, last["sessions"] if last else None, last["reason"] if last else None, bool(told),
     )  # fmt: skip
 
 

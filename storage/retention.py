@@ -11,7 +11,7 @@ from schemas.datetimes import now
 from schemas.errors import Conflict
 from schemas.text import fold, spellings
 from storage import events, history, quirks, receipts, sessions, traffic
-from storage.sql.tables import value
+from storage.sql.tables import first_value
 
 PRUNED_AT_ONCE = 500
 FORGOTTEN = "forgotten"
@@ -52,13 +52,13 @@ def forget(connection: Connection, name: str) -> Erased:
 
     :raises Conflict: while the person exists, under this or another name.
     """
-    if value(connection, "SELECT 1 FROM resources WHERE userName = ?", fold(name)):
+    if first_value(connection, "SELECT 1 FROM resources WHERE userName = ?", fold(name)):
         raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
     sql = "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?"
     ids = [identifier for (identifier,) in connection.execute(sql, (fold(name),))]
     listed = json.dumps(ids)
     sql = f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq"
-    if now_called := value(connection, sql, listed):
+    if now_called := first_value(connection, sql, listed):
         raise Conflict(f"'{name}' is now called '{now_called}' and exists; delete that user first.")
     words = {form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)}
     authors = _authors(connection, {fold(word) for word in words})

@@ -15,7 +15,7 @@ from storage.migrations.scale import WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, ResourceRow
 from storage.sql.fragments import Sql
 from storage.sql.ordering import SEQUENCE, Order, order_by
-from storage.sql.tables import value
+from storage.sql.tables import first_value
 from storage.word_search import MOST_COUNTED, MOST_FOUND, find, matches
 
 CREATION = order_by(None)
@@ -159,7 +159,7 @@ def total(connection: Connection, query: Query) -> int:
     elif len(query.selections) == 1 and chosen.total:
         sql = chosen.total()
     sql = sql or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
-    return int(value(connection, sql.text, *sql.parameters))
+    return int(first_value(connection, sql.text, *sql.parameters))
 
 
 def count_all(connection: Connection, type_name: str) -> int:
@@ -261,7 +261,7 @@ def _total(connection: Connection, listing: Listing, found: Sequence[int] | None
         return MOST_FOUND + 1 if listing.words else count_all(connection, listing.type)
     most = MOST_COUNTED + 1 if listing.words else -1
     sql = Sql("SELECT count(*) FROM (SELECT 1") + listing.rows(found) + Sql(" LIMIT ?)", (most,))
-    return int(value(connection, sql.text, *sql.parameters))
+    return int(first_value(connection, sql.text, *sql.parameters))
 
 
 def _rows(connection: Connection, sql: Sql) -> list[ResourceRow]:

@@ -7,7 +7,7 @@ from sqlite3 import Connection
 
 from storage import search
 from storage.locks import log_path
-from storage.sql.tables import value
+from storage.sql.tables import first_value
 
 # The number of people with a role, and of active ones, from the assignments down to the members: one walk for all.
 HOLDERS = (
@@ -75,7 +75,7 @@ def _bytes(file: Path) -> int:
 
 def counts(connection: Connection) -> Counts:
     """Count the people who may log in (active, with some role), the journal and the traffic."""
-    journal, traffic = (value(connection, f"SELECT count(*) FROM {table}") for table in ("journal", "traffic"))
+    journal, traffic = (first_value(connection, f"SELECT count(*) FROM {table}") for table in ("journal", "traffic"))
     return Counts(figures(connection).may_log_in, journal, traffic)
 
 
@@ -87,7 +87,7 @@ def note_day(connection: Connection, instant: str, number: int) -> None:
 
 def is_noted(connection: Connection, instant: str) -> bool:
     """Tell whether there is a note of the hour of a stored instant."""
-    return value(connection, "SELECT 1 FROM days WHERE hour = ?", instant[:13]) is not None
+    return first_value(connection, "SELECT 1 FROM days WHERE hour = ?", instant[:13]) is not None
 
 
 def may_log_in_per_day(connection: Connection, since: str) -> dict[str, int]:
@@ -99,8 +99,8 @@ def figures(connection: Connection) -> Figures:
     """Count people, groups and roles; people who may log in are active and have some role."""
     people, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
     holders, may_log_in = connection.execute(HOLDERS).fetchone()
-    active = value(connection, "SELECT count(*) FROM resources WHERE type = 'User' AND active = 1")
-    roles = value(connection, "SELECT count(*) FROM roles")
+    active = first_value(connection, "SELECT count(*) FROM resources WHERE type = 'User' AND active = 1")
+    roles = first_value(connection, "SELECT count(*) FROM roles")
     return Figures(people, active, may_log_in, people - holders, groups, roles)
 
 
@@ -139,7 +139,7 @@ def last_write(connection: Connection) -> str | None:
         "SELECT max(at) FROM (SELECT max(lastModified) AS at FROM resources UNION ALL "
         "SELECT (SELECT at FROM journal ORDER BY seq DESC LIMIT 1))"
     )
-    found: str | None = value(connection, sql)
+    found: str | None = first_value(connection, sql)
     return found
 
 

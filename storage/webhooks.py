@@ -12,7 +12,7 @@ from schemas.errors import NotFound
 from storage import events
 from storage.events import Event
 from storage.locks import delivery_lock_path, is_locked
-from storage.sql.tables import fetch, fetch_all, table, update, value
+from storage.sql.tables import fetch, fetch_all, first_value, table, update
 
 MISSING = "missing"
 
@@ -118,8 +118,8 @@ def waiting(connection: Connection, identifier: str) -> int:
 
     Events have numbers without gaps, and only the oldest ones are deleted.
     """
-    queued = value(connection, "SELECT count(*) FROM webhook_queue WHERE webhook = ?", identifier)
-    position = value(connection, "SELECT position FROM webhooks WHERE id = ?", identifier)
+    queued = first_value(connection, "SELECT count(*) FROM webhook_queue WHERE webhook = ?", identifier)
+    position = first_value(connection, "SELECT position FROM webhooks WHERE id = ?", identifier)
     return int(queued) + max(0, events.last(connection) - max(int(position), events.first(connection) - 1))
 
 
@@ -131,13 +131,13 @@ def waits_since(connection: Connection, identifier: str) -> str | None:
         "(SELECT q.event FROM webhook_queue q JOIN events e ON e.seq = q.event WHERE q.webhook = ?1 "
         "ORDER BY q.event LIMIT 1))"
     )
-    found: str | None = value(connection, sql, identifier)
+    found: str | None = first_value(connection, sql, identifier)
     return found
 
 
 def deliverer(connection: Connection, file: Path) -> str:
     """Return "ok" while a process delivers the events, else "missing"; "not needed" while no webhook wants any."""
-    needed = value(connection, "SELECT 1 FROM webhooks WHERE paused IS NULL LIMIT 1")
+    needed = first_value(connection, "SELECT 1 FROM webhooks WHERE paused IS NULL LIMIT 1")
     return "not needed" if not needed else "ok" if is_delivering(file) else MISSING
 
 
@@ -195,7 +195,7 @@ def renew(connection: Connection, identifier: str) -> None:
 
 def since(connection: Connection, instant: str) -> int:
     """Return the number before the first event at or after a stored instant."""
-    first = value(connection, "SELECT min(seq) FROM events WHERE at >= ?", instant)
+    first = first_value(connection, "SELECT min(seq) FROM events WHERE at >= ?", instant)
     return events.last(connection) if first is None else int(first) - 1
 
 

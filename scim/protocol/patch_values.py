@@ -136,9 +136,7 @@ def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, fi
         found = [element for element in elements if evaluate_element(target.filter, element)]
     if op == "remove" or target.bound.leaf.is_cleared_by(value):
         kept = _removed(elements, found, target, field, value if op == "remove" else None)
-    elif target.sub is not None:
-        kept = _set_sub(elements, found, target, field, target.sub, value)
-    elif target.filter is not None:
+    elif target.sub is not None or target.filter is not None:
         kept = _set_found(elements, found, op, target, field, value)
     else:
         kept = _set_all(elements, op, target, field, value)
@@ -167,27 +165,21 @@ def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Compl
     return _with_one_primary(kept, touched, target)
 
 
-def _set_sub(
-    elements: list[Element], found: list[Element], target: PatchTarget, field: Complex, sub: Attribute, value: Any
-) -> list[Element]:
-    """Set a sub-attribute of the matching elements, or of a new one (RFC 7644 section 3.5.2.3)."""
-    parts = read_part(field, sub, _unwrapped(sub, value), target.text)
-    if not found:
-        return _with_created(field, elements, parts, target)
-    for element in found:
-        _update(field, element, parts)
-    return _unique(field, _with_one_primary(elements, found if "primary" in parts else [], target))
-
-
 def _set_found(
     elements: list[Element], found: list[Element], op: str, target: PatchTarget, field: Complex, value: Any
 ) -> list[Element]:
-    """Merge an object into the matching elements (add), or replace each of them by it (RFC 7644 section 3.5.2.3)."""
-    value = _one(value, target)
-    parts = read_parts(field, value, target.text)
+    """Set a sub-attribute of the matching elements, merge an object into them (add), or replace them by it.
+
+    Where none matches, a new one is made (RFC 7644 section 3.5.2.3).
+    """
+    if target.sub is not None:
+        parts = read_part(field, target.sub, _unwrapped(target.sub, value), target.text)
+    else:
+        value = _one(value, target)
+        parts = read_parts(field, value, target.text)
     if not found:
         return _with_created(field, elements, parts, target)
-    if op == "replace" and isinstance(value, dict):
+    if op == "replace" and target.sub is None and isinstance(value, dict):
         parts = read_element(field, value, target.text)
         for element in found:
             element.clear()

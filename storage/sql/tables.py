@@ -40,7 +40,7 @@ def fetch_all(connection: Connection, shape: Callable[..., Shape], rest: str, *v
     return [shape(*row) for row in connection.execute(f"SELECT {columns(shape)} {rest}", values)]
 
 
-def value(connection: Connection, sql: str, *values: Any) -> Any:
+def first_value(connection: Connection, sql: str, *values: Any) -> Any:
     """Return the first column of a SELECT's first row, None if there is none."""
     row = connection.execute(sql, values).fetchone()
     return row[0] if row else None
