@@ -87,12 +87,7 @@ class JournalQuery:
 
 
 def append(
-    connection: Connection,
-    at: str,
-    author: Author,
-    action: str,
-    subject: tuple[str, str, str],
-    changes: dict[str, Any],
+    connection: Connection, at: str, author: Author, action: str, subject: tuple[str, str, str], changes: dict[str, Any]
 ) -> int:
     """Write an entry and return its number; `subject` is the type, id and name of the changed object."""
     done = connection.execute(

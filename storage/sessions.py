@@ -46,12 +46,7 @@ def session_id(digest: bytes) -> str:
 
 
 def open_session(
-    connection: Connection,
-    digest: bytes,
-    fingerprint: bytes,
-    address: str,
-    person: str = "",
-    proved: float = math.inf,
+    connection: Connection, digest: bytes, fingerprint: bytes, address: str, person: str = "", proved: float = math.inf
 ) -> None:
     """Add a session; `fingerprint` is that of the password or of the provider's settings that opened it.
 
