@@ -137,10 +137,7 @@ class ResourceSchema(ScimSchema):
 
     @pre_load
     def name_keys(self, data: Any, **options: Any) -> Any:
-        """Give names in any case their declared form and drop what is unassigned (RFC 7643 sections 2.1 and 2.5).
-
-        Unknown attributes are noted and left to marshmallow's option `unknown`.
-        """
+        """Give names in any case their declared form and drop what is unassigned (RFC 7643 sections 2.1 and 2.5)."""
         if not isinstance(data, dict):
             return data
         if not names_schema(data, self.urn):

@@ -12,10 +12,7 @@ from storage.sql.tables import fetch, fetch_all
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application; `asks` when it is not told but asks Perch at each sign-in.
-
-    `begin` is the number of the last event before it was there.
-    """
+    """An application that is told or `asks` at each sign-in; `begin` is the last event before it was added."""
 
     id: int
     name: str

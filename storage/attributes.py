@@ -82,10 +82,7 @@ def needs_index(earlier: Declaration, declared: Declaration) -> bool:
 
 
 def put(connection: Connection, number: int | None, declared: Declaration) -> None:
-    """Add a declaration (number None), or put it in place of another one and index its values again.
-
-    No two resources may have the same value of one that is unique; see `duplicates`.
-    """
+    """Add a declaration (number None), or put it in place of another one and index its values again."""
     row = (declared.key, to_text(declared.table()))
     if number is None:
         # No document has a value: what no declaration has is not stored.
@@ -128,10 +125,7 @@ def holders(connection: Connection, declared: Declaration) -> int:
 
 
 def duplicates(connection: Connection, declared: Declaration) -> tuple[int, list[tuple[Any, str, str]]]:
-    """Return how many values several resources have, and the first of them, each with the names of two resources.
-
-    Values have the form that is compared. Every document of the type is read.
-    """
+    """Return how many values several resources have, and the first of them, each with the names of two resources."""
     name = "(SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') FROM resources WHERE seq = {})"
     found = connection.execute(
         f"SELECT value, {name.format('first')}, {name.format('last')}, total FROM ("

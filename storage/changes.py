@@ -286,10 +286,7 @@ def _group(identifier: str, document: Document) -> dict[str, Any]:
 
 
 def _of_many(reach: Reach, subject: tuple[str, str, str], why: str) -> NewEvent:
-    """Return the one event of a change that touches many users: each role with the filter that selects its holders.
-
-    With the filter an application finds the users who gained the role and those who lost it.
-    """
+    """Return the one event of a change that touches many users: each role with the filter that selects its holders."""
     kind, identifier, name = subject
     quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in reach.slugs}
     walk = [{"role": slug, "filter": f'{kinds.EFFECTIVE}.value eq "{text}"'} for slug, text in quoted.items()]

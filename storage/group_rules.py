@@ -1,7 +1,7 @@
 """Rules that give roles to every group whose name matches a pattern, also to groups that come later."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from sqlite3 import Connection
 from typing import NamedTuple
 
@@ -78,22 +78,26 @@ def store(connection: Connection, pattern: str, roles: Sequence[str]) -> GroupRu
 
 
 def steps_of(connection: Connection, before: GroupRule, after: GroupRule) -> list[RuleStep]:
-    """Return the changes of groups' roles that a change of a rule brings."""
+    """Return the changes of groups' roles that a change of a rule brings, in the order of the groups' creation."""
     gone, fresh = set(before.roles) - set(after.roles), set(after.roles) - set(before.roles)
-    if not gone and not fresh:
-        return []
     steps = [(before, role, False) for role in sorted(gone)] + [(after, role, True) for role in sorted(fresh)]
-    return [RuleStep(row, *step) for row in _matching(connection, after.pattern) for step in steps]
+    if not steps:
+        return []
+    folded = fold(after.pattern)
+    names = connection.execute("SELECT seq, displayName FROM resources r WHERE r.type = 'Group'")
+    seqs = json.dumps([seq for seq, name in names if matches(folded, name)])
+    sql = f"SELECT {COLUMNS} FROM json_each(?) j JOIN resources r ON r.seq = j.value ORDER BY r.seq"
+    rows = [ResourceRow(*row) for row in connection.execute(sql, (seqs,))]
+    return [RuleStep(row, *step) for row in rows for step in steps]
 
 
 def steps_of_name(connection: Connection, row: ResourceRow) -> list[RuleStep]:
     """Return the changes of a group's roles that its name brings."""
-    found: list[RuleStep] = []
     rules = list_all(connection)
     if not rules:
-        return found
+        return []
     given = connection.execute("SELECT rule, role FROM assignments WHERE resource = ? AND rule <> 0", (row.seq,))
-    had, folded = set(given.fetchall()), fold(row.name)
+    had, folded, found = set(given), fold(row.name), []
     for rule in rules:
         has = matches(fold(rule.pattern), folded)
         found += [RuleStep(row, rule, role, has) for role in rule.roles if has != ((rule.seq, role) in had)]
@@ -103,12 +107,3 @@ def steps_of_name(connection: Connection, row: ResourceRow) -> list[RuleStep]:
 def of_role(connection: Connection, slug: str) -> list[GroupRule]:
     """Return the rules that give a role."""
     return [rule for rule in list_all(connection) if slug in rule.roles]
-
-
-def _matching(connection: Connection, pattern: str) -> Iterable[ResourceRow]:
-    """Return the groups whose name matches a pattern, in the order of their creation."""
-    folded = fold(pattern)
-    names = connection.execute("SELECT seq, displayName FROM resources r WHERE r.type = 'Group'")
-    seqs = [seq for seq, name in names if matches(folded, name)]
-    sql = f"SELECT {COLUMNS} FROM json_each(?) j JOIN resources r ON r.seq = j.value ORDER BY r.seq"
-    return [ResourceRow(*row) for row in connection.execute(sql, (json.dumps(seqs),)).fetchall()]

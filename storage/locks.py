@@ -89,10 +89,7 @@ def open_lock(path: Path) -> int:
 
 
 def make_file(path: Path) -> int:
-    """Return a descriptor of a file that only its owner may read; root makes it for the owner of the folder.
-
-    Otherwise a `flask` command run by root would shut the server out.
-    """
+    """Return a descriptor of a file that only its owner may read; root makes it for the owner of the folder."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     folder = os.stat(path.parent)
     if os.geteuid() == 0 and folder.st_uid != 0 and os.fstat(handle).st_uid == 0:

@@ -9,10 +9,7 @@ LIFETIME_S, MOST = 600, 10_000
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A sign-in that waits for the provider's answer; of the state and the browser's secret the digests are kept.
-
-    `session` is the digest of the session whose person proves who they are again, None for a new session.
-    """
+    """A sign-in under way, with digests of state, of the browser's secret and of the session that is proved, if any."""
 
     state: bytes
     browser: bytes

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Connection
 from typing import Any, NamedTuple
@@ -49,8 +49,6 @@ class Membership(NamedTuple):
 
 def edit(connection: Connection, group: int, edits: Iterable[Edit]) -> MemberChange:
     """Make edits of a group's members, each before the next one is asked for; return the whole change.
-
-    Only the difference is written.
 
     :raises InvalidValue: naming ids that no user or group has.
     """
@@ -156,72 +154,38 @@ def texts(connection: Connection, group: int, base: str) -> Iterator[str]:
 
 
 def groups_above(connection: Connection, seqs: Sequence[int], most: float = math.inf) -> dict[int, list[Membership]]:
-    """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2).
+    """Return, for each resource in a group, all groups above it, direct ones first; circles end (RFC 7643 4.1.2).
 
     :raises TooMany: when there are more than `most` in all.
     """
     listed = in_list(seqs)
-    pairs = connection.execute(
-        f'SELECT member, "group" FROM members WHERE member IN {listed.text} ORDER BY member, "group"', listed.parameters
-    ).fetchall()
-    direct: dict[int, list[int]] = {}
-    for below, group in pairs:
-        direct.setdefault(below, []).append(group)
-    groups = _named(connection, {group for _, group in pairs})
+    sql = f'SELECT member, "group" FROM members WHERE member IN {listed.text} ORDER BY member, "group"'
+    direct: list[tuple[int, int]] = connection.execute(sql, listed.parameters).fetchall()
+    groups, indirect = _named(connection, {group for _, group in direct}), list[tuple[int, int]]()
     # Few groups are nested; without one, no recursion with its temporary tables is needed.
-    around = _groups_around(connection, list(groups)) if any(nested for _, nested in groups.values()) else {}
-    groups |= _named(connection, {group for found in around.values() for group in found} - groups.keys())
-    return _memberships(direct, around, {seq: membership for seq, (membership, _) in groups.items()}, most)
-
-
-def _groups_around(connection: Connection, groups: Sequence[int]) -> dict[int, list[int]]:
-    """Return the groups directly around each of some groups, and around each of those."""
-    rows = connection.execute(
-        """
-        WITH RECURSIVE above (grp) AS (
-            SELECT value FROM json_each(?)
-            UNION
-            SELECT m."group" FROM above a JOIN members m ON m.member = a.grp
-        )
-        SELECT m.member, m."group" FROM above a JOIN members m ON m.member = a.grp
-        """,
-        (json.dumps(groups),),
-    )
-    around: dict[int, list[int]] = {}
-    for below, group in rows:
-        around.setdefault(below, []).append(group)
-    return around
-
-
-def _memberships(
-    direct: Mapping[int, Sequence[int]],
-    around: Mapping[int, Sequence[int]],
-    groups: Mapping[int, Membership],
-    most: float,
-) -> dict[int, list[Membership]]:
-    """Return the memberships of each resource: direct ones first, then those through other groups."""
-    indirect = {seq: membership._replace(direct=0) for seq, membership in groups.items()} if around else {}
-    above: dict[int, set[int]] = {}
+    if any(nested for _, nested in groups.values()):
+        limit = -1 if most == math.inf else int(most) + 1
+        rows = connection.execute(_ABOVE.format(listed.text), (*listed.parameters, limit))
+        indirect = sorted(set(rows).difference(direct))
+        groups |= _named(connection, {group for _, group in indirect} - groups.keys())
+    if len(direct) + len(indirect) > most:
+        raise TooMany("The resources have too many memberships for one answer; ask for fewer at once with count.")
     found: dict[int, list[Membership]] = {}
-    for below, own in direct.items():
-        for group in own:
-            if group not in above:
-                above[group] = _reached(around, group)
-        through = set[int]().union(*(above[group] for group in own)) - {below, *own}
-        found[below] = [groups[group] for group in own if group != below] + [indirect[one] for one in sorted(through)]
-        most -= len(found[below])
-        if most < 0:
-            raise TooMany("The resources have too many memberships for one answer; ask for fewer at once with count.")
-    return found
+    for below, group in direct:
+        found.setdefault(below, []).append(groups[group][0])
+    through = {group: groups[group][0]._replace(direct=0) for _, group in indirect}
+    for below, group in indirect:
+        found[below].append(through[group])
+    return {below: [each for each in above if each.group != below] for below, above in found.items()}
 
 
-def _reached(around: Mapping[int, Sequence[int]], group: int) -> set[int]:
-    """Return all groups around a group."""
-    reached, waiting = set[int](), set(around.get(group, ()))
-    while waiting:
-        reached |= waiting
-        waiting = {outer for one in waiting for outer in around.get(one, ())} - reached
-    return reached
+_ABOVE = """
+    WITH RECURSIVE above (below, grp) AS (
+        SELECT member, "group" FROM members WHERE member IN {}
+        UNION
+        SELECT a.below, m."group" FROM above a JOIN members m ON m.member = a.grp
+    )
+    SELECT below, grp FROM above LIMIT ?"""
 
 
 def _named(connection: Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:

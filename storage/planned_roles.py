@@ -31,10 +31,7 @@ WITHOUT = f"""SELECT r.seq FROM json_each(:users) u JOIN resources r ON r.seq = 
 
 
 class RoleChange(NamedTuple):
-    """A planned change of one assignment: of a user or group, by sequence number, made or withdrawn.
-
-    `rule` is the number of the rule that makes the assignment, 0 for one by hand.
-    """
+    """A planned change of one assignment, made or withdrawn, by hand (`rule` is 0) or by the rule with a number."""
 
     resource: int
     source: str

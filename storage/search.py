@@ -195,10 +195,7 @@ def _block_of(connection: Connection, type_name: str, offset: int) -> tuple[int,
 def after(
     connection: Connection, query: Query, place: Place | None, count: int
 ) -> tuple[list[ResourceRow], Place | None]:
-    """Return `count` resources beyond a place in the query's order, and the place of the last if more follow.
-
-    A cursor holds a place (RFC 9865 section 2).
-    """
+    """Return `count` resources beyond a place (RFC 9865 section 2), and the place of the last if more follow."""
     order, beyond = query.order, query.order.after(*place) if place else Sql("1")
     keyed = order.key != SEQUENCE
     sql = Sql(f"SELECT {query.columns}{f', {order.key}' if keyed else ''} FROM {query.source} r WHERE (") + query.where

@@ -48,10 +48,7 @@ def session_id(digest: bytes) -> str:
 def open_session(
     connection: Connection, digest: bytes, fingerprint: bytes, address: str, person: str = "", proved: float = math.inf
 ) -> None:
-    """Add a session; `fingerprint` is that of the password or of the provider's settings that opened it.
-
-    `proved` is when the person signed in at the provider, at the latest now.
-    """
+    """Add a session; `fingerprint` is that of the password or of the provider's settings that opened it."""
     now = int(time.time())
     prune(connection)
     values = (digest, fingerprint, address, now, now, now + LIFETIME_S, person, int(min(now, proved)))

@@ -15,7 +15,7 @@ from schemas.json import to_text
 from storage import workspace
 from storage.mentions import Mentions
 from storage.sql.fragments import Sql, where
-from storage.sql.tables import columns
+from storage.sql.tables import columns, first_value
 
 FAILED = "(status >= 400 OR status = 0 OR reason IS NOT NULL)"
 PRUNED_AT_ONCE = 1000
@@ -86,10 +86,7 @@ SELECT = f"SELECT {columns(TrafficEntry)} FROM traffic"
 
 @dataclass(frozen=True, slots=True)
 class TrafficQuery:
-    """Which entries: failed ones, of a key, of a method, with a text in path or name, about a subject, replays of one.
-
-    `before` and `after` are sequence numbers.
-    """
+    """Which entries; `before` and `after` are sequence numbers, `text` is a part of path or name."""
 
     errors: bool = False
     key: str = ""
@@ -157,13 +154,14 @@ def _name(connection: Connection, before: int) -> None:
 
 def count(connection: Connection, hours: Mapping[tuple[str, str, str], int]) -> None:
     """Add to the numbers of requests by key, hour and kind: PUSHED, REFUSED or any other."""
+    rows = [
+        (key, hour, number, number * (kind == PUSHED), number * (kind == REFUSED))
+        for (key, hour, kind), number in hours.items()
+    ]
     connection.executemany(
         "INSERT INTO traffic_hours VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, "
         "pushes = pushes + excluded.pushes, refused = refused + excluded.refused",
-        [
-            (key, hour, number, number * (kind == PUSHED), number * (kind == REFUSED))
-            for (key, hour, kind), number in hours.items()
-        ],
+        rows,
     )
 
 
@@ -193,8 +191,7 @@ def get(connection: Connection, seq: int) -> TrafficEntry:
 
 def last(connection: Connection) -> int:
     """Return the newest entry's sequence number, 0 when there is none."""
-    (seq,) = connection.execute("SELECT ifnull(max(seq), 0) FROM traffic").fetchone()
-    return int(seq)
+    return int(first_value(connection, "SELECT max(seq) FROM traffic") or 0)
 
 
 def count_per_key(connection: Connection, since: str) -> dict[str, int]:
@@ -217,10 +214,8 @@ def prune(connection: Connection, keep: int, days: float) -> None:
     Entries without a key have a number of their own, so that strangers cannot push out the requests of clients; so do
     successes. Nothing stays when `keep` is 0.
     """
-    found = connection.execute(
-        "SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1", (now(-timedelta(days=days)),)
-    ).fetchone()
-    young = found[0] if found else last(connection) + 1
+    sql = "SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1"
+    young = first_value(connection, sql, now(-timedelta(days=days))) or last(connection) + 1
     surplus = int(workspace.get(connection, OF_KEYS) or 0) - keep
     for chosen, values in (
         ("seq < ? ORDER BY seq LIMIT ?", (young, PRUNED_AT_ONCE)),
@@ -236,24 +231,19 @@ def prune(connection: Connection, keep: int, days: float) -> None:
 
 def forget(connection: Connection, names: Sequence[str]) -> int:
     """Delete every entry that mentions one of the names as a whole value, in any case; return how many."""
-    mentions = Mentions(names)
-    rows = connection.execute("SELECT seq, path, name, requestId, request, response, reason, tolerances FROM traffic")
-    found = [(seq,) for seq, *texts in rows if _mentioned(mentions, *texts)]
+    mentions, found = Mentions(names), []
+    rows = connection.execute("SELECT seq, path, name, request, response, requestId, reason, tolerances FROM traffic")
+    for seq, path, name, request, response, request_id, reason, tolerances in rows:
+        texts = (request_id, reason, *(json.loads(tolerances).values() if tolerances else ()))
+        if (
+            mentions.in_path(path)
+            or mentions.is_name(name)
+            or any(map(mentions.in_body, (request, response)))
+            or any(map(mentions.in_text, texts))
+        ):
+            found.append((seq,))
     connection.executemany("DELETE FROM traffic WHERE seq = ?", found)
     return len(found)
-
-
-def _mentioned(
-    mentions: Mentions, path: str, name: str, request_id: str, request: str, response: str, reason: str, tolerances: str
-) -> bool:
-    examples = json.loads(tolerances).values() if tolerances else ()
-    return (
-        mentions.in_path(path)
-        or mentions.in_body(request)
-        or mentions.in_body(response)
-        or mentions.is_name(name)
-        or any(mentions.in_text(text) for text in (request_id, reason, *examples))
-    )
 
 
 def _entry(found: Sequence[Any]) -> TrafficEntry:

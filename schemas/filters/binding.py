@@ -46,8 +46,6 @@ def bind(node: FilterNode, schema: ResourceSchema, others: Iterable[ResourceSche
 def bind_value_filter(node: FilterNode, schema: ResourceSchema, bound: Bound) -> BoundNode:
     """Return the filter in the brackets of a value path, bound to the sub-attributes of a complex attribute.
 
-    Of plain values, `value` is the element itself.
-
     :raises InvalidFilter: as `bind` does.
     """
     binder = _ElementBinder if isinstance(bound.attribute, Complex) else _PlainBinder

@@ -146,10 +146,7 @@ def _rewrite(key: str, value: Any, identifier: Callable[[str], str]) -> Any:
 
 
 def without(data: Any, withheld: Collection[str]) -> Any:
-    """Return data without the elements and attributes that refer to the withheld bulkIds (RFC 7644 section 3.7.1).
-
-    An element whose `value` is such a reference is left out as a whole.
-    """
+    """Return data without the elements and attributes that refer to the withheld bulkIds (RFC 7644 section 3.7.1)."""
     if isinstance(data, dict):
         gone = {name for name, item in data.items() if _names_one(name, item, withheld)}
         if any(name.lower() == "value" for name in gone):

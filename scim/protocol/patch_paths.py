@@ -104,10 +104,7 @@ def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None
 
 
 def element_of(target: PatchTarget, node: FilterNode | None = None) -> dict[str, Any] | None:
-    """Return the element that a filter of `eq` terms joined by `and` describes; None for any other filter.
-
-    `node` is a term of the target's filter, by default all of it.
-    """
+    """Return the element that a filter (or its `node`) of `eq` terms joined by `and` describes; None for any other."""
     node = node or target.written
     if node is None:
         return {}

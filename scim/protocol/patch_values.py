@@ -168,10 +168,7 @@ def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Compl
 def _set_found(
     elements: list[Element], found: list[Element], op: str, target: PatchTarget, field: Complex, value: Any
 ) -> list[Element]:
-    """Set a sub-attribute of the matching elements, merge an object into them (add), or replace them by it.
-
-    Where none matches, a new one is made (RFC 7644 section 3.5.2.3).
-    """
+    """Set parts of the matching elements, or replace them; where none matches, make one (RFC 7644 3.5.2.3)."""
     if target.sub is not None:
         parts = read_part(field, target.sub, _unwrapped(target.sub, value), target.text)
     else:

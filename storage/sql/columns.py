@@ -14,10 +14,7 @@ CONDITION = "{}"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An expression in the form that filters compare; `indexed` if an index serves equality and ranges.
-
-    `stored` is the expression before folding, which is enough to test whether there is a value.
-    """
+    """An expression in the form that filters compare, and `stored` before folding; `indexed` if an index serves it."""
 
     sql: Sql
     indexed: bool = False
