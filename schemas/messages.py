@@ -69,7 +69,7 @@ class Message(Complex):
         :raises InvalidValue: that names the key and what is wrong.
         """
         sent = raw.get(name)
-        return None if is_unassigned(sent) else read_value(self.subAttributes[name], sent, name)
+        return None if is_unassigned(sent) else read_value(self.subAttributes[name].read, sent, name)
 
 
 PATCH_OP = Message(

@@ -92,7 +92,7 @@ def put(connection: Connection, number: int | None, declared: Declaration) -> No
         connection.execute("UPDATE attributes SET key = ?, declaration = ? WHERE number = ?", (*row, number))
         if _indexing(earlier) != _indexing(declared):
             _index(connection, number, declared)
-    _move_version(connection)
+    workspace.put(connection, VERSION, version(connection) + 1)
 
 
 def remove(connection: Connection, number: int, declared: Declaration) -> int:
@@ -113,7 +113,7 @@ def remove(connection: Connection, number: int, declared: Declaration) -> int:
                 f"WHERE {within} AND json_extract(document, '{extension}') = '{{}}'",
                 batch,
             )
-    _move_version(connection)
+    workspace.put(connection, VERSION, version(connection) + 1)
     return lost
 
 
@@ -133,10 +133,6 @@ def duplicates(connection: Connection, declared: Declaration) -> tuple[int, list
         f"FROM ({_values_sql(declared)}) GROUP BY value HAVING count(*) > 1 ORDER BY first LIMIT {NAMED})"
     ).fetchall()
     return (found[0][-1] if found else 0), [row[:-1] for row in found]
-
-
-def _move_version(connection: Connection) -> None:
-    workspace.put(connection, VERSION, version(connection) + 1)
 
 
 def _indexing(declared: Declaration) -> tuple[bool, bool, bool]:

@@ -99,7 +99,7 @@ def append(
 
 
 def count_again(connection: Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
-    """Add 1 to the `times` of an object's newest entry if it has this author, action and minute; tell whether it has."""
+    """Add 1 to the `times` of an object's newest entry if it has this author, action and minute; tell whether so."""
     done = connection.execute(
         "UPDATE journal SET changes = json_set(changes, '$.times.after', (changes ->> '$.times.after') + 1) "
         "WHERE seq = (SELECT max(seq) FROM journal WHERE resource = ?) AND type = ? AND actor = ? AND action = ? "

@@ -170,7 +170,7 @@ def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> Non
         refuse_in_profile(f"path: {target.text} is no attribute of /Schemas")
         # A password is validated like any text and then dropped.
         if op != "remove" and not is_unassigned(value):
-            read_value(attribute, value, target.text)
+            read_value(attribute.read, value, target.text)
     else:
         container = draft.document.setdefault(extension, {}) if extension else draft.document
         if (complete := draft.completions.get(target.bound.path[0])) is not None:

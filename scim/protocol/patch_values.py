@@ -10,7 +10,7 @@ from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import LABELS, Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
 from schemas.tolerances import Tolerance, follows_profile, note
-from schemas.values import read_element, read_part, read_parts, read_structure, read_value
+from schemas.values import read_part, read_parts, read_structure, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
 
@@ -50,7 +50,7 @@ def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) 
     elif op == "remove" or is_unassigned(value):
         _unassign(container, field, op, target)
     else:
-        container[field.name] = read_value(field, _unwrapped(field, value), target.text)
+        container[field.name] = read_value(field.read, _unwrapped(field, value), target.text)
 
 
 def _changed_values(held: list[Any], op: str, target: PatchTarget, value: Any) -> list[Any]:
@@ -59,11 +59,11 @@ def _changed_values(held: list[Any], op: str, target: PatchTarget, value: Any) -
     found = held if target.filter is None else [item for item in held if evaluate_element(target.filter, item)]
     if op == "remove" and target.filter is None and not is_unassigned(value):
         note(Tolerance.REMOVE_WITH_VALUE, target.text)
-        listed = {field.folded(item) for item in read_value(field, value, target.text)}
+        listed = {field.folded(item) for item in read_value(field.read, value, target.text)}
         return [item for item in held if field.folded(item) not in listed]
     if op == "remove" or is_unassigned(value):
         return [item for item in held if item not in found]
-    sent = read_value(field, value, target.text)
+    sent = read_value(field.read, value, target.text)
     if target.filter is None:
         return [*held, *sent] if op == "add" else list(sent)
     if not found:
@@ -112,7 +112,7 @@ def _change_object(container: dict[str, Any], op: str, target: PatchTarget, fiel
 
 def _merged(held: Element, op: str, target: PatchTarget, field: Complex, value: Any) -> tuple[Element, set[str]]:
     """Return the object with the sent sub-attributes merged in, and the names of those."""
-    parts = read_value(field, value, target.text)
+    parts = read_value(field.read, value, target.text)
     sent = field.named(value) if isinstance(value, dict) else parts
     if not parts and sent.get("value") == "":
         return Element(), set(sent)
@@ -145,7 +145,7 @@ def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, fi
 
 def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Complex, value: Any) -> list[Element]:
     """Add elements, none twice, or replace all of them (RFC 7644 sections 3.5.2.1 and 3.5.2.3)."""
-    sent = read_value(field, value, target.text)
+    sent = read_value(field.read, value, target.text)
     held = {field.identity(element): element for element in reversed(elements)}
     if op == "replace":
         plain = not isinstance(value, list) or all(isinstance(item, str) for item in value)
@@ -177,7 +177,7 @@ def _set_found(
     if not found:
         return _with_created(field, elements, parts, target)
     if op == "replace" and target.sub is None and isinstance(value, dict):
-        parts = read_element(field, value, target.text)
+        parts = read_value(field.read_one, value, target.text)
         for element in found:
             element.clear()
             element.explicit.clear()
