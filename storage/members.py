@@ -203,20 +203,17 @@ def _named(connection: Connection, groups: Collection[int]) -> dict[int, tuple[M
 
 def paths_above(connection: Connection, seq: int) -> dict[int, tuple[str, ...]]:
     """Return, for each group above a resource, a shortest path of displayNames up to it."""
+    sql = (
+        "SELECT m.\"group\", g.document ->> '$.displayName' FROM members m "
+        'JOIN resources g ON g.seq = m."group" WHERE m.member = ? ORDER BY g.seq'
+    )
     found: dict[int, tuple[str, ...]] = {}
-    level: dict[int, tuple[str, ...]] = {seq: ()}
-    while level:
-        above: dict[int, tuple[str, ...]] = {}
-        for below, path in level.items():
-            for group, name in connection.execute(
-                "SELECT m.\"group\", g.document ->> '$.displayName' FROM members m "
-                'JOIN resources g ON g.seq = m."group" WHERE m.member = ? ORDER BY g.seq',
-                (below,),
-            ):
-                if group not in found and group != seq:
-                    above.setdefault(group, (*path, name))
-        found |= above
-        level = above
+    waiting: list[tuple[int, tuple[str, ...]]] = [(seq, ())]
+    for below, path in waiting:
+        for group, name in connection.execute(sql, (below,)).fetchall():
+            if group not in found and group != seq:
+                found[group] = (*path, name)
+                waiting.append((group, found[group]))
     return found
 
 

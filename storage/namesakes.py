@@ -38,11 +38,11 @@ def list_all(connection: Connection) -> list[Namesakes]:
     """Return all pairs, users before groups, in the order in which the newer ones were created."""
     found = []
     for type_name, column in NAME_COLUMNS.items():
-        found += connection.execute(
+        sql = (
             f"SELECT n.type, older.document ->> '$.{column}', older.id, newer.document ->> '$.{column}', newer.id "
             "FROM namesakes n JOIN resources newer ON newer.seq = n.resource "
             f"JOIN resources older ON older.type = n.type AND older.{column} = n.name "
-            "WHERE n.type = ? ORDER BY n.resource",
-            (type_name,),
-        ).fetchall()
-    return [Namesakes(*row) for row in found]
+            "WHERE n.type = ? ORDER BY n.resource"
+        )
+        found += [Namesakes(*row) for row in connection.execute(sql, (type_name,))]
+    return found

@@ -17,7 +17,6 @@ from storage.sql.tables import columns, fetch, fetch_all, first_value, table
 
 READ = "scim.read"
 KINDS = {"secret": "digest IS NOT NULL", "trust": "digest IS NULL"}
-KEY_COLUMNS, WIDTH = columns(Key, "k"), len(fields(Key))
 # What a token makes of its key: the digest is the token's, so are end and access where they are narrower.
 OF_TOKEN = {
     '"digest"': "t.digest",
@@ -113,18 +112,19 @@ def delete(connection: Connection, identifier: str) -> None:
 def count_secrets(connection: Connection) -> dict[str, int]:
     """Return the number of secrets of each key that has any, by the key's id; expired ones do not count."""
     sql = "SELECT key, count(*) FROM oauth_credentials WHERE digest IS NOT NULL AND expires > ? GROUP BY key"
-    return dict(connection.execute(sql, (now(),)).fetchall())
+    return dict(connection.execute(sql, (now(),)))
 
 
 def look_up_secret(database: Database, key: str, identifier: str) -> tuple[Key, Credential] | None:
     """Return a key and a secret of it by their ids, or None."""
     sql = (
-        f"SELECT {KEY_COLUMNS}, {columns(Credential, 'c')} FROM oauth_credentials c JOIN keys k ON k.id = c.key "
+        f"SELECT {columns(Key, 'k')}, {columns(Credential, 'c')} FROM oauth_credentials c JOIN keys k ON k.id = c.key "
         "WHERE c.id = ? AND c.key = ? AND c.digest IS NOT NULL"
     )
+    width = len(fields(Key))
     with database.read(once=True) as connection:
         row = connection.execute(sql, (identifier, key)).fetchone()
-    return (Key(*row[:WIDTH]), Credential(*row[WIDTH:])) if row else None
+    return (Key(*row[:width]), Credential(*row[width:])) if row else None
 
 
 def trusts(database: Database, key: str) -> tuple[Key, Sequence[Credential]] | None:

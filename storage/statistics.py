@@ -115,9 +115,9 @@ def state(connection: Connection) -> tuple[object, ...]:
 
 def progress(connection: Connection, now: str) -> Progress:
     """Return how far the deployment has come; `now` is the present instant as stored text."""
+    live = "FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)"
     found = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)), "
-        "EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) "
+        f"SELECT EXISTS (SELECT 1 {live}), EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) "
         "OR EXISTS (SELECT 1 FROM journal WHERE actor LIKE 'key:%'), "
         "EXISTS (SELECT 1 FROM resources WHERE type = 'User'), "
         "EXISTS (SELECT 1 FROM assignments WHERE source IN ('direct', 'group')), "
