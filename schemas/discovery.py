@@ -15,6 +15,9 @@ SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 DEFAULT_RESULTS, MAX_RESULTS = 100, 1000
 MAX_OPERATIONS = 1000
 USUAL_TYPES = ("work", "home", "other")
+CHARACTERISTICS = (
+    "name", "type", "multiValued", "description", "required", "caseExact", "mutability", "returned", "uniqueness"
+)  # fmt: skip
 # Seconds.
 CURSOR_TIMEOUT = 3600
 
@@ -113,25 +116,24 @@ def schema_documents(
 
 
 def _schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
-    found = []
+    shown: list[tuple[str, str, str, list[Document]]] = []
     for schema in (kind.schema for kind in types.values()):
-        shown = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
-        found.append(_schema_document(schema.urn, schema.Meta.name, schema.Meta.description, shown, base))
+        attributes = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
+        shown.append((schema.urn, schema.Meta.name, schema.Meta.description, attributes))
         for urn, extension in schema.extensions.items():
-            shown = [_definition(field) for field in extension.subAttributes.values()]
-            found.append(_schema_document(urn, extension.title, extension.description, shown, base))
-    return found
-
-
-def _schema_document(urn: str, name: str, description: str, attributes: list[Document], base: str) -> Document:
-    return {
-        "schemas": [SCHEMA_URN],
-        "id": urn,
-        "name": name,
-        "description": description,
-        "attributes": attributes,
-        "meta": _meta("Schema", f"{base}/Schemas/{urn}"),
-    }
+            attributes = [_definition(field) for field in extension.subAttributes.values()]
+            shown.append((urn, extension.title, extension.description, attributes))
+    return [
+        {
+            "schemas": [SCHEMA_URN],
+            "id": urn,
+            "name": name,
+            "description": description,
+            "attributes": attributes,
+            "meta": _meta("Schema", f"{base}/Schemas/{urn}"),
+        }
+        for urn, name, description, attributes in shown
+    ]
 
 
 def _for_key(attribute: Attribute, slugs: Sequence[str], roles_as: str) -> Document:
@@ -150,23 +152,12 @@ def _for_key(attribute: Attribute, slugs: Sequence[str], roles_as: str) -> Docum
 
 def _definition(attribute: Attribute) -> Document:
     """Return an attribute's characteristics as a schema states them (RFC 7643 section 7)."""
-    found: Document = {
-        "name": attribute.name,
-        "type": attribute.type,
-        "multiValued": attribute.multiValued,
-        "description": attribute.description,
-        "required": attribute.required,
-        "caseExact": attribute.caseExact,
-        "mutability": attribute.mutability,
-        "returned": attribute.returned,
-        "uniqueness": attribute.uniqueness,
-    }
+    found: Document = {name: getattr(attribute, name) for name in CHARACTERISTICS}
     if attribute.type in ("complex", "boolean", "integer", "dateTime"):
         del found["caseExact"]
-    if attribute.canonicalValues:
-        found["canonicalValues"] = list(attribute.canonicalValues)
-    if attribute.referenceTypes:
-        found["referenceTypes"] = list(attribute.referenceTypes)
+    for name in ("canonicalValues", "referenceTypes"):
+        if values := getattr(attribute, name):
+            found[name] = list(values)
     if isinstance(attribute, Complex):
         found["subAttributes"] = [_definition(sub) for sub in attribute.subAttributes.values()]
     return found

@@ -14,103 +14,82 @@ class ScimError(Exception):
     status = 500
     scimType: str | None = None
 
+    def __init_subclass__(cls, status: int | None = None, scimType: str | None = None) -> None:
+        cls.status, cls.scimType = status or cls.status, scimType or cls.scimType
+
     def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.headers = dict(headers or {})
 
 
-class BadRequest(ScimError):
-    status = 400
+class BadRequest(ScimError, status=400): ...
 
 
-class InvalidFilter(BadRequest):
-    scimType = "invalidFilter"
+class InvalidFilter(BadRequest, scimType="invalidFilter"): ...
 
 
-class InvalidSyntax(BadRequest):
-    scimType = "invalidSyntax"
+class InvalidSyntax(BadRequest, scimType="invalidSyntax"): ...
 
 
-class InvalidPath(BadRequest):
-    scimType = "invalidPath"
+class InvalidPath(BadRequest, scimType="invalidPath"): ...
 
 
-class InvalidValue(BadRequest):
-    scimType = "invalidValue"
+class InvalidValue(BadRequest, scimType="invalidValue"): ...
 
 
-class NoTarget(BadRequest):
-    scimType = "noTarget"
+class NoTarget(BadRequest, scimType="noTarget"): ...
 
 
-class Mutability(BadRequest):
-    scimType = "mutability"
+class Mutability(BadRequest, scimType="mutability"): ...
 
 
-class TooMany(BadRequest):
-    scimType = "tooMany"
+class TooMany(BadRequest, scimType="tooMany"): ...
 
 
-class InvalidCursor(BadRequest):
-    scimType = "invalidCursor"
+class InvalidCursor(BadRequest, scimType="invalidCursor"): ...
 
 
-class ExpiredCursor(BadRequest):
-    scimType = "expiredCursor"
+class ExpiredCursor(BadRequest, scimType="expiredCursor"): ...
 
 
-class InvalidCount(BadRequest):
-    scimType = "invalidCount"
+class InvalidCount(BadRequest, scimType="invalidCount"): ...
 
 
-class Unauthorized(ScimError):
-    status = 401
+class Unauthorized(ScimError, status=401): ...
 
 
-class Forbidden(ScimError):
-    status = 403
+class Forbidden(ScimError, status=403): ...
 
 
-class NotFound(ScimError):
-    status = 404
+class NotFound(ScimError, status=404): ...
 
 
-class MethodNotAllowed(ScimError):
-    status = 405
+class MethodNotAllowed(ScimError, status=405): ...
 
 
-class RequestTimeout(ScimError):
-    status = 408
+class RequestTimeout(ScimError, status=408): ...
 
 
-class Uniqueness(ScimError):
-    status = 409
-    scimType = "uniqueness"
+class Uniqueness(ScimError, status=409, scimType="uniqueness"): ...
 
 
-class Conflict(ScimError):
-    status = 409
+class Conflict(ScimError, status=409): ...
 
 
-class Gone(ScimError):
-    status = 410
+class Gone(ScimError, status=410): ...
 
 
-class PreconditionFailed(ScimError):
-    status = 412
+class PreconditionFailed(ScimError, status=412): ...
 
 
-class PayloadTooLarge(ScimError):
-    status = 413
+class PayloadTooLarge(ScimError, status=413): ...
 
 
-class UnsupportedMediaType(ScimError):
-    status = 415
+class UnsupportedMediaType(ScimError, status=415): ...
 
 
-class NotSupported(ScimError):
-    status = 501
+class NotSupported(ScimError, status=501): ...
 
 
 class RetryLater(ScimError):
@@ -122,16 +101,13 @@ class RetryLater(ScimError):
         super().__init__(detail, {"Retry-After": str(retry_after or self.wait)})
 
 
-class TooManyRequests(RetryLater):
-    status = 429
+class TooManyRequests(RetryLater, status=429): ...
 
 
-class Unavailable(RetryLater):
-    status = 503
+class Unavailable(RetryLater, status=503): ...
 
 
-class InsufficientStorage(ScimError):
-    status = 507
+class InsufficientStorage(ScimError, status=507): ...
 
 
 def did_you_mean(wanted: str, known: Mapping[str, str], most: int = 2, cutoff: float = 0.75) -> str:
