@@ -8,7 +8,7 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,29 +23,17 @@ OPEN_PAUSE, NOTICE = 0.01, 10.0
 log = logging.getLogger("perch")
 
 
-def lock_path(database: Path) -> Path:
-    """Return the path of the file that writers of a database lock."""
-    return database.with_name(database.name + ".lock")
+def _beside(suffix: str) -> Callable[[Path], Path]:
+    """Return a function that gives the path of a file beside a database."""
+    return lambda database: database.with_name(database.name + suffix)
 
 
-def delivery_lock_path(database: Path) -> Path:
-    """Return the path of the file that the process that delivers events locks."""
-    return database.with_name(database.name + ".deliver")
-
-
-def log_path(database: Path) -> Path:
-    """Return the path of a database's write-ahead log."""
-    return database.with_name(database.name + "-wal")
-
-
-def index_path(database: Path) -> Path:
-    """Return the path of the shared memory that is the index of a database's write-ahead log."""
-    return database.with_name(database.name + "-shm")
-
-
-def followed_path(database: Path) -> Path:
-    """Return the path of the file in which `litestream restore -f` notes how far its copy is."""
-    return database.with_name(database.name + "-txid")
+# The files that writers lock, the process that delivers events, and each process that uses the database.
+lock_path, delivery_lock_path, use_path = _beside(".lock"), _beside(".deliver"), _beside(".in-use")
+# The write-ahead log, and the shared memory that is its index.
+log_path, index_path = _beside("-wal"), _beside("-shm")
+# Where `litestream restore -f` notes how far its copy is.
+followed_path = _beside("-txid")
 
 
 def refuse_followed(database: Path) -> None:
@@ -186,7 +174,7 @@ class FileUse:
     def __init__(self, path: Path) -> None:
         """Name the database; nothing is locked yet."""
         self.path = path
-        self._handle = open_lock(path.with_name(path.name + ".in-use"))
+        self._handle = open_lock(use_path(path))
         self._end = weakref.finalize(self, os.close, self._handle)
 
     def join(self) -> None:

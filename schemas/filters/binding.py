@@ -6,6 +6,7 @@ Three decisions where the RFC leaves room: a comparison with a missing attribute
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import cast
 
 from schemas.datetimes import normalise_instant
 from schemas.errors import InvalidFilter, did_you_mean
@@ -83,8 +84,11 @@ class _Binder:
             return Constant(False)
         if node.operator == "pr":
             return self.present(bound)
-        bound = _with_value(bound, node)
-        return self.leaf(bound, node.operator, _literal(bound.leaf, node))
+        valued = bound.valued
+        if valued is None:
+            known = ", ".join(cast(Complex, bound.leaf).subAttributes)
+            raise _invalid(node.path.column, f"compare a sub-attribute of '{node.path.text}', not itself: {known}")
+        return self.leaf(valued, node.operator, _literal(valued.leaf, node))
 
     def find(self, path: AttrPath) -> Bound | None:
         """Return the attribute of a path; None when only another schema has it."""
@@ -170,17 +174,6 @@ class _PlainBinder(_ElementBinder):
 def _takes_brackets(attribute: Attribute) -> bool:
     """Tell whether an attribute takes brackets: a complex one, or plain values that clients change one by one."""
     return isinstance(attribute, Complex) or (attribute.multiValued and not attribute.readOnly)
-
-
-def _with_value(bound: Bound, node: Comparison) -> Bound:
-    """Return what a comparison compares: the `value` of a complex attribute that is named without sub-attribute."""
-    if not isinstance(bound.leaf, Complex):
-        return bound
-    value = bound.leaf.sub("value") if bound.sub is None else None
-    if value is None:
-        known = ", ".join(bound.leaf.subAttributes)
-        raise _invalid(node.path.column, f"compare a sub-attribute of '{node.path.text}', not itself: {known}")
-    return Bound(bound.extension, bound.attribute, value)
 
 
 def _literal(attribute: Attribute, node: Comparison) -> str | bool | int | float:
