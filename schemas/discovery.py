@@ -21,21 +21,18 @@ CHARACTERISTICS = (
 # Seconds.
 CURSOR_TIMEOUT = 3600
 
-AUTHENTICATION = (
-    ("oauthbearertoken", "Access key", "An access key made in Perch, sent as Authorization: Bearer KEY.", 6750),
-    (
-        "oauth2",
-        "OAuth 2.0 client credentials",
-        "An access token from the token endpoint, for a client secret or a signed assertion.",
-        6749,
-    ),
-    (
-        "httpbasic",
-        "Access key as password",
-        "An access key sent as the password of HTTP Basic; the name is free.",
-        7617,
-    ),
-)
+_BEARER = "An access key made in Perch, sent as Authorization: Bearer KEY."
+_TOKEN = "An access token from the token endpoint, for a client secret or a signed assertion."
+_BASIC = "An access key sent as the password of HTTP Basic; the name is free."
+AUTHENTICATION: list[Document] = [
+    {"type": type_, "name": name, "description": text, "specUri": f"https://www.rfc-editor.org/info/{rfc}",
+     "primary": type_ == "oauthbearertoken"}
+    for type_, name, text, rfc in (
+        ("oauthbearertoken", "Access key", _BEARER, "rfc6750"),
+        ("oauth2", "OAuth 2.0 client credentials", _TOKEN, "rfc6749"),
+        ("httpbasic", "Access key as password", _BASIC, "rfc7617"),
+    )
+]  # fmt: skip
 
 
 def service_provider_config(
@@ -65,16 +62,7 @@ def service_provider_config(
         },
         **events,
         **({"interopProfileConformant": True} if conformant else {}),
-        "authenticationSchemes": [
-            {
-                "type": type_,
-                "name": name,
-                "description": description,
-                "specUri": f"https://www.rfc-editor.org/info/rfc{rfc}",
-                "primary": number == 0,
-            }
-            for number, (type_, name, description, rfc) in enumerate(AUTHENTICATION)
-        ],
+        "authenticationSchemes": AUTHENTICATION,
         "meta": _meta("ServiceProviderConfig", f"{base}/ServiceProviderConfig"),
     }
 
