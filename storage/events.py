@@ -104,7 +104,8 @@ def position(connection: Connection, cursor: str) -> int:
     if found is None and cursor != BEGINNING:
         raise InvalidValue("after: must be latest, oldest, or the cursor of an answer, as it was given.")
     seq = int(found[1]) if found else 0
-    if found[2] != _tag(connection, seq) if found else first(connection) > 1:
+    is_gone = found[2] != _tag(connection, seq) if found else first(connection) > 1
+    if is_gone:
         raise Gone(EXPIRED)
     return seq
 
