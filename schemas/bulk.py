@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import InvalidValue, PayloadTooLarge
-from schemas.fields import Anything, Complex, Integer, String, is_unassigned
+from schemas.fields import Anything, Complex, Integer, String
 from schemas.messages import API, Message
-from schemas.values import read_value
 
 BULK_RESPONSE_URN = f"{API}BulkResponse"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -67,23 +66,17 @@ def read_bulk(body: Any, max_operations: int) -> BulkRequest:
         raise PayloadTooLarge(
             f"The request has {len(sent)} operations; send at most {max_operations} (maxOperations) at a time."
         )
-    operations = [_operation(position, item) for position, item in BULK_REQUEST.operations(raw)]
-    return BulkRequest(operations, _fail_on_errors(raw.get("failOnErrors")))
-
-
-def _operation(position: int, item: Mapping[str, Any]) -> BulkOperation:
-    method = item["method"].strip().upper()
-    bulk_id, version = item.get("bulkId") or None, item.get("version") or None
-    return BulkOperation(position, method, item["path"].strip(), bulk_id, version, item.get("data"))
-
-
-def _fail_on_errors(sent: Any) -> int | None:
-    if is_unassigned(sent):
-        return None
-    number = int(read_value(BULK_REQUEST.subAttributes["failOnErrors"], sent, "failOnErrors"))
-    if number < 1:
+    operations = [
+        BulkOperation(
+            position, item["method"].strip().upper(), item["path"].strip(), item.get("bulkId") or None,
+            item.get("version") or None, item.get("data"),
+        )
+        for position, item in BULK_REQUEST.operations(raw)
+    ]  # fmt: skip
+    most = BULK_REQUEST.value(raw, "failOnErrors")
+    if most is not None and most < 1:
         raise InvalidValue("failOnErrors: must be 1 or more; leave it out to run all operations.")
-    return number
+    return BulkRequest(operations, most)
 
 
 def bulk_result(
@@ -95,14 +88,8 @@ def bulk_result(
     response: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return one operation's entry of a BulkResponse; `status` becomes text (RFC 7644 section 3.7.3)."""
-    entry = {
-        "method": operation.method,
-        "bulkId": operation.bulkId,
-        "version": version,
-        "location": location,
-        "status": str(status),
-        "response": dict(response) if response is not None else None,
-    }
+    entry = {"method": operation.method, "bulkId": operation.bulkId, "version": version, "location": location,
+             "status": str(status), "response": response}  # fmt: skip
     return {key: value for key, value in entry.items() if value is not None}
 
 

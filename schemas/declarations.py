@@ -1,9 +1,9 @@
 """Attributes that a workspace declares beside the built-in ones: one `[[attributes]]` table of its file each."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, post_load, validates_schema
 from marshmallow import fields as marshmallow_fields
@@ -16,7 +16,7 @@ from schemas.urns import LONGEST_URN, NAME, RESOURCES, SUB_NAME, URN, default_re
 from schemas.values import invalid_value, sentences
 
 Table = dict[str, Any]
-Made = TypeVar("Made")
+
 
 VERSION = re.compile(r"[0-9.]*")
 MOST_SUBS, MOST_CANONICAL = 100, 1000
@@ -85,10 +85,6 @@ class SubAttribute:
     caseExact: bool = False
     canonicalValues: tuple[str, ...] = ()
     description: str = ""
-
-    def field(self) -> Attribute:
-        """Return the marshmallow field."""
-        return _plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,40 +159,28 @@ class Declaration:
             found = _plain(self, multiValued=self.multiValued, uniqueness=self.uniqueness)
             found.number = number
             return found
-        subs = {sub.name: sub.field() for sub in self.sub}
+        subs = {sub.name: _plain(sub) for sub in self.sub}
         if "value" in subs:
             subs["value"].number = number
         return Complex(subs, self.description, multiValued=self.multiValued, uniqueness=self.uniqueness)
 
 
 def _plain(declared: Declaration | SubAttribute, **characteristics: Any) -> Attribute:
+    """Return the marshmallow field of an attribute without sub-attributes."""
     if declared.type == "reference":
         characteristics["referenceTypes"] = ("external", "uri")
-    return PLAIN[declared.type](
-        declared.description,
-        caseExact=declared.caseExact,
-        canonicalValues=declared.canonicalValues,
-        **characteristics,
-    )
+    exact, values = declared.caseExact, declared.canonicalValues
+    return PLAIN[declared.type](declared.description, caseExact=exact, canonicalValues=values, **characteristics)
 
 
-class _TableSchema(Schema):
-    """A table of the file; unknown keys are faults."""
+class SubAttributeSchema(Schema):
+    """An `[[attributes.sub]]` table; unknown keys are faults."""
 
     class Meta(Schema.Meta):
         unknown = RAISE
 
     error_messages = {"unknown": "is no key of this table.", "type": "must be a table of keys and values."}
 
-    def refuse(self, faults: Mapping[str, str]) -> None:
-        """Raise the faults by key, if there are any."""
-        if faults:
-            raise ValidationError({key: [text] for key, text in faults.items()})
-
-
-class SubAttributeSchema(_TableSchema):
-    """An `[[attributes.sub]]` table."""
-
     name = String(required=True)
     type = String(required=True)
     caseExact = Boolean()
@@ -205,47 +189,44 @@ class SubAttributeSchema(_TableSchema):
 
     @validates_schema(skip_on_field_errors=False)
     def check(self, data: Table, **options: Any) -> None:
-        """Refuse names and types that are none."""
-        self.refuse(_common_faults(data, SUB_NAME, tuple(PLAIN)))
+        """Refuse what is no declaration, with all faults by key."""
+        if faults := self.faults(data):
+            raise ValidationError({key: [text] for key, text in faults.items()})
+
+    def faults(self, data: Table) -> dict[str, str]:
+        """Return the faults of the values, by key."""
+        return _common_faults(data, SUB_NAME, tuple(PLAIN))
 
     @post_load
-    def make(self, data: Table, **options: Any) -> SubAttribute:
+    def make(self, data: Table, **options: Any) -> Any:
         """Return the sub-attribute."""
         return _made(SubAttribute, data)
 
 
-class DeclarationSchema(_TableSchema):
+class DeclarationSchema(SubAttributeSchema):
     """An `[[attributes]]` table; `load` returns a Declaration, and its errors have all faults by key."""
 
     resource = String()
     schema = String(required=True)
-    name = String(required=True)
-    type = String(required=True)
     multiValued = Boolean()
-    caseExact = Boolean()
-    canonicalValues = String(multiValued=True, maxBytes=SHORT_TEXT)
     uniqueness = String()
     indexed = Boolean()
-    description = String(maxBytes=SHORT_TEXT)
     sub = marshmallow_fields.List(
         marshmallow_fields.Nested(SubAttributeSchema),
         error_messages={"invalid": "must be an array of tables: [[attributes.sub]]."},
     )
 
-    @validates_schema(skip_on_field_errors=False)
-    def check(self, data: Table, **options: Any) -> None:
-        """Refuse what is no declaration."""
-        faults = _common_faults(data, NAME, TYPES)
-        self.refuse({**_urn_faults(data), **_sub_faults(data), **_index_faults(data), **faults})
+    def faults(self, data: Table) -> dict[str, str]:
+        return {**_urn_faults(data), **_sub_faults(data), **_index_faults(data), **_common_faults(data, NAME, TYPES)}
 
     @post_load
-    def make(self, data: Table, **options: Any) -> Declaration:
+    def make(self, data: Table, **options: Any) -> Any:
         """Return the declaration."""
         data.setdefault("resource", default_resource(data["schema"]))
         return _made(Declaration, data)
 
 
-def _made(shape: type[Made], data: Table) -> Made:
+def _made(shape: type, data: Table) -> Any:
     return shape(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
 
 

@@ -15,32 +15,24 @@ SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 DEFAULT_RESULTS, MAX_RESULTS = 100, 1000
 MAX_OPERATIONS = 1000
 USUAL_TYPES = ("work", "home", "other")
+CHARACTERISTICS = (
+    "name", "type", "multiValued", "description", "required", "caseExact", "mutability", "returned", "uniqueness"
+)  # fmt: skip
 # Seconds.
 CURSOR_TIMEOUT = 3600
 
-AUTHENTICATION: tuple[Document, ...] = (
-    {
-        "type": "oauthbearertoken",
-        "name": "Access key",
-        "description": "An access key made in Perch, sent as Authorization: Bearer KEY.",
-        "specUri": "https://www.rfc-editor.org/info/rfc6750",
-        "primary": True,
-    },
-    {
-        "type": "oauth2",
-        "name": "OAuth 2.0 client credentials",
-        "description": "An access token from the token endpoint, for a client secret or a signed assertion.",
-        "specUri": "https://www.rfc-editor.org/info/rfc6749",
-        "primary": False,
-    },
-    {
-        "type": "httpbasic",
-        "name": "Access key as password",
-        "description": "An access key sent as the password of HTTP Basic; the name is free.",
-        "specUri": "https://www.rfc-editor.org/info/rfc7617",
-        "primary": False,
-    },
-)
+_BEARER = "An access key made in Perch, sent as Authorization: Bearer KEY."
+_TOKEN = "An access token from the token endpoint, for a client secret or a signed assertion."
+_BASIC = "An access key sent as the password of HTTP Basic; the name is free."
+AUTHENTICATION: list[Document] = [
+    {"type": type_, "name": name, "description": text, "specUri": f"https://www.rfc-editor.org/info/{rfc}",
+     "primary": type_ == "oauthbearertoken"}
+    for type_, name, text, rfc in (
+        ("oauthbearertoken", "Access key", _BEARER, "rfc6750"),
+        ("oauth2", "OAuth 2.0 client credentials", _TOKEN, "rfc6749"),
+        ("httpbasic", "Access key as password", _BASIC, "rfc7617"),
+    )
+]  # fmt: skip
 
 
 def service_provider_config(
@@ -70,7 +62,7 @@ def service_provider_config(
         },
         **events,
         **({"interopProfileConformant": True} if conformant else {}),
-        "authenticationSchemes": [dict(scheme) for scheme in AUTHENTICATION],
+        "authenticationSchemes": AUTHENTICATION,
         "meta": _meta("ServiceProviderConfig", f"{base}/ServiceProviderConfig"),
     }
 
@@ -112,25 +104,24 @@ def schema_documents(
 
 
 def _schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
-    found = []
+    shown: list[tuple[str, str, str, list[Document]]] = []
     for schema in (kind.schema for kind in types.values()):
-        shown = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
-        found.append(_schema_document(schema.urn, schema.Meta.name, schema.Meta.description, shown, base))
+        attributes = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
+        shown.append((schema.urn, schema.Meta.name, schema.Meta.description, attributes))
         for urn, extension in schema.extensions.items():
-            shown = [_definition(field) for field in extension.subAttributes.values()]
-            found.append(_schema_document(urn, extension.title, extension.description, shown, base))
-    return found
-
-
-def _schema_document(urn: str, name: str, description: str, attributes: list[Document], base: str) -> Document:
-    return {
-        "schemas": [SCHEMA_URN],
-        "id": urn,
-        "name": name,
-        "description": description,
-        "attributes": attributes,
-        "meta": _meta("Schema", f"{base}/Schemas/{urn}"),
-    }
+            attributes = [_definition(field) for field in extension.subAttributes.values()]
+            shown.append((urn, extension.title, extension.description, attributes))
+    return [
+        {
+            "schemas": [SCHEMA_URN],
+            "id": urn,
+            "name": name,
+            "description": description,
+            "attributes": attributes,
+            "meta": _meta("Schema", f"{base}/Schemas/{urn}"),
+        }
+        for urn, name, description, attributes in shown
+    ]
 
 
 def _for_key(attribute: Attribute, slugs: Sequence[str], roles_as: str) -> Document:
@@ -149,23 +140,12 @@ def _for_key(attribute: Attribute, slugs: Sequence[str], roles_as: str) -> Docum
 
 def _definition(attribute: Attribute) -> Document:
     """Return an attribute's characteristics as a schema states them (RFC 7643 section 7)."""
-    found: Document = {
-        "name": attribute.name,
-        "type": attribute.type,
-        "multiValued": attribute.multiValued,
-        "description": attribute.description,
-        "required": attribute.required,
-        "caseExact": attribute.caseExact,
-        "mutability": attribute.mutability,
-        "returned": attribute.returned,
-        "uniqueness": attribute.uniqueness,
-    }
+    found: Document = {name: getattr(attribute, name) for name in CHARACTERISTICS}
     if attribute.type in ("complex", "boolean", "integer", "dateTime"):
         del found["caseExact"]
-    if attribute.canonicalValues:
-        found["canonicalValues"] = list(attribute.canonicalValues)
-    if attribute.referenceTypes:
-        found["referenceTypes"] = list(attribute.referenceTypes)
+    for name in ("canonicalValues", "referenceTypes"):
+        if values := getattr(attribute, name):
+            found[name] = list(values)
     if isinstance(attribute, Complex):
         found["subAttributes"] = [_definition(sub) for sub in attribute.subAttributes.values()]
     return found

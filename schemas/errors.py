@@ -14,122 +14,100 @@ class ScimError(Exception):
     status = 500
     scimType: str | None = None
 
+    def __init_subclass__(cls, status: int | None = None, scimType: str | None = None) -> None:
+        cls.status, cls.scimType = status or cls.status, scimType or cls.scimType
+
     def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.headers = dict(headers or {})
 
 
-class BadRequest(ScimError):
-    status = 400
+class BadRequest(ScimError, status=400): ...
 
 
-class InvalidFilter(BadRequest):
-    scimType = "invalidFilter"
+class InvalidFilter(BadRequest, scimType="invalidFilter"): ...
 
 
-class InvalidSyntax(BadRequest):
-    scimType = "invalidSyntax"
+class InvalidSyntax(BadRequest, scimType="invalidSyntax"): ...
 
 
-class InvalidPath(BadRequest):
-    scimType = "invalidPath"
+class InvalidPath(BadRequest, scimType="invalidPath"): ...
 
 
-class InvalidValue(BadRequest):
-    scimType = "invalidValue"
+class InvalidValue(BadRequest, scimType="invalidValue"): ...
 
 
-class NoTarget(BadRequest):
-    scimType = "noTarget"
+class NoTarget(BadRequest, scimType="noTarget"): ...
 
 
-class Mutability(BadRequest):
-    scimType = "mutability"
+class Mutability(BadRequest, scimType="mutability"): ...
 
 
-class TooMany(BadRequest):
-    scimType = "tooMany"
+class TooMany(BadRequest, scimType="tooMany"): ...
 
 
-class InvalidCursor(BadRequest):
-    scimType = "invalidCursor"
+class InvalidCursor(BadRequest, scimType="invalidCursor"): ...
 
 
-class ExpiredCursor(BadRequest):
-    scimType = "expiredCursor"
+class ExpiredCursor(BadRequest, scimType="expiredCursor"): ...
 
 
-class InvalidCount(BadRequest):
-    scimType = "invalidCount"
+class InvalidCount(BadRequest, scimType="invalidCount"): ...
 
 
-class Unauthorized(ScimError):
-    status = 401
+class Unauthorized(ScimError, status=401): ...
 
 
-class Forbidden(ScimError):
-    status = 403
+class Forbidden(ScimError, status=403): ...
 
 
-class NotFound(ScimError):
-    status = 404
+class NotFound(ScimError, status=404): ...
 
 
-class MethodNotAllowed(ScimError):
-    status = 405
+class MethodNotAllowed(ScimError, status=405): ...
 
 
-class RequestTimeout(ScimError):
-    status = 408
+class RequestTimeout(ScimError, status=408): ...
 
 
-class Uniqueness(ScimError):
-    status = 409
-    scimType = "uniqueness"
+class Uniqueness(ScimError, status=409, scimType="uniqueness"): ...
 
 
-class Conflict(ScimError):
-    status = 409
+class Conflict(ScimError, status=409): ...
 
 
-class Gone(ScimError):
-    status = 410
+class Gone(ScimError, status=410): ...
 
 
-class PreconditionFailed(ScimError):
-    status = 412
+class PreconditionFailed(ScimError, status=412): ...
 
 
-class PayloadTooLarge(ScimError):
-    status = 413
+class PayloadTooLarge(ScimError, status=413): ...
 
 
-class UnsupportedMediaType(ScimError):
-    status = 415
+class UnsupportedMediaType(ScimError, status=415): ...
 
 
-class NotSupported(ScimError):
-    status = 501
+class NotSupported(ScimError, status=501): ...
 
 
 class RetryLater(ScimError):
-    """An error that passes; `retry_after` is the number of whole seconds to wait (RFC 9110 section 10.2.3)."""
+    """An error that passes; `retry_after`, else `wait`, is how many whole seconds to wait (RFC 9110 10.2.3)."""
 
-    def __init__(self, detail: str, retry_after: int = 5) -> None:
-        super().__init__(detail, {"Retry-After": str(retry_after)})
+    wait = 5
 
-
-class TooManyRequests(RetryLater):
-    status = 429
+    def __init__(self, detail: str, retry_after: int = 0) -> None:
+        super().__init__(detail, {"Retry-After": str(retry_after or self.wait)})
 
 
-class Unavailable(RetryLater):
-    status = 503
+class TooManyRequests(RetryLater, status=429): ...
 
 
-class InsufficientStorage(ScimError):
-    status = 507
+class Unavailable(RetryLater, status=503): ...
+
+
+class InsufficientStorage(ScimError, status=507): ...
 
 
 def did_you_mean(wanted: str, known: Mapping[str, str], most: int = 2, cutoff: float = 0.75) -> str:

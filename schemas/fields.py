@@ -36,10 +36,7 @@ def json_type(value: object) -> str:
 
 
 class Attribute(fields.Field[Any]):
-    """An attribute with the characteristics of RFC 7643 section 2.2; `maxBytes` limits text, in bytes of UTF-8.
-
-    `name` is the key of the attribute in a document.
-    """
+    """An attribute with the characteristics of RFC 7643 section 2.2; `maxBytes` limits text, in bytes of UTF-8."""
 
     default_error_messages = {"required": "is required."}
     type: ClassVar[str] = "string"
@@ -113,10 +110,7 @@ class Attribute(fields.Field[Any]):
         return found if self.kind == "complex" else self.distinct(found)
 
     def read_elements(self, values: list[Any]) -> list[Any]:
-        """Return the canonical form of the elements; errors are keyed by the element's 0-based index.
-
-        Empty elements are left out, unless elements have required parts.
-        """
+        """Return the canonical form of the elements; errors are keyed by the element's 0-based index."""
         found, errors = [], {}
         for index, item in enumerate(values):
             try:
@@ -260,10 +254,7 @@ class Anything(Attribute):
 
 
 class Complex(Attribute):
-    """An object of sub-attributes (RFC 7643 section 2.3.8); names are case-insensitive, unknown ones are dropped.
-
-    The sub-attributes of a readOnly attribute are readOnly.
-    """
+    """An object of sub-attributes (RFC 7643 section 2.3.8); names are case-insensitive, unknown ones are dropped."""
 
     type = "complex"
     kind = "complex"
@@ -331,10 +322,7 @@ class Complex(Attribute):
         return names, self.comparable(element, names)
 
     def identifying(self, element: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the names of the sub-attributes that tell an element from others (RFC 7643 section 2.4).
-
-        That is a required `value` alone, else `type` and `value`; without a `value`, all but `primary`.
-        """
+        """Return the names of the sub-attributes that tell an element from others (RFC 7643 section 2.4)."""
         if self.named_by_value:
             return ("value",)
         if "value" in element:

@@ -35,10 +35,7 @@ class GroupAccess(ScimSchema):
         description = "The roles that members inherit"
 
     roles = Complex(
-        {
-            "value": String("The role's slug.", caseExact=True),
-            "display": String("The role's name in the catalogue."),
-        },
+        {"value": String("The role's slug.", caseExact=True), "display": String("The role's name in the catalogue.")},
         "The roles that members of the group inherit.",
         multiValued=True,
         mutability="readOnly",

@@ -69,6 +69,16 @@ def to_text(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
+def _number(text: str) -> float:
+    """Return a number with a fraction or exponent; also called for NaN and the infinities."""
+    number = float(text)
+    if text.endswith(("NaN", "Infinity")):
+        raise InvalidSyntax(f"The JSON is not valid: {text} is no JSON value.")
+    if not math.isfinite(number):
+        raise InvalidSyntax(f"The JSON contains a number that is too large: {text[:40]}.")
+    return number
+
+
 class CompactJson:
     """Perch's JSON as marshmallow's `render_module`, for `Schema.dumps` and `Schema.loads`."""
 
@@ -81,17 +91,6 @@ class CompactJson:
     def loads(text: str | bytes | bytearray) -> Any:
         """Return the value of a JSON text; raises InvalidSyntax as `parse_json` does."""
         return parse_json(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text))
-
-
-def _refused_constant(name: str) -> None:
-    raise InvalidSyntax(f"The JSON is not valid: {name} is no JSON value.")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise InvalidSyntax(f"The JSON contains a number that is too large: {text[:40]}.")
-    return number
 
 
 def _unique_into(objects: list[dict[str, Any]]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
@@ -113,9 +112,8 @@ class _Decoder(threading.local):
 
     def __init__(self) -> None:
         self.objects: list[dict[str, Any]] = []
-        self.decode = json.JSONDecoder(
-            parse_constant=_refused_constant, parse_float=_finite, object_pairs_hook=_unique_into(self.objects)
-        ).decode
+        unique = _unique_into(self.objects)
+        self.decode = json.JSONDecoder(parse_constant=_number, parse_float=_number, object_pairs_hook=unique).decode
 
 
 def _decoded(text: str) -> Any:

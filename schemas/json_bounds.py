@@ -33,12 +33,11 @@ def check_bounds(data: bytes, most_values: int) -> None:
         # Some string contains a bracket.
         brackets = b"".join(_outside_strings(data)).replace(b",", b"")
     # The quick test comes first: the full one takes time where there are many values.
-    if TOO_DEEP in brackets:
-        raise _too_deep()
-    if many and sum(piece.count(b",") + piece.count(b"[") for piece in _outside_strings(data)) > most_values:
+    deep = TOO_DEEP in brackets
+    if not deep and many and sum(each.count(b",") + each.count(b"[") for each in _outside_strings(data)) > most_values:
         raise PayloadTooLarge(f"The body has more than {most_values} values; send less at once.")
-    if _is_deep(brackets):
-        raise _too_deep()
+    if deep or _is_deep(brackets):
+        raise InvalidSyntax(f"The JSON in the body is nested too deeply; send at most {MAX_NESTING} levels.")
 
 
 def check_values(tree: Any, most: int) -> None:
@@ -46,17 +45,14 @@ def check_values(tree: Any, most: int) -> None:
 
     :raises PayloadTooLarge: then.
     """
-    if _count(tree) > most:
+    waiting, count = [tree], 0
+    while waiting:
+        one = waiting.pop()
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        waiting += inner
+        count += len(inner)
+    if count > most:
         raise PayloadTooLarge(f"The data has more than {most} values; send less at once.")
-
-
-def _count(tree: Any) -> int:
-    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    return len(inner) + sum(map(_count, inner))
-
-
-def _too_deep() -> InvalidSyntax:
-    return InvalidSyntax(f"The JSON in the body is nested too deeply; send at most {MAX_NESTING} levels.")
 
 
 def _is_deep(brackets: bytes) -> bool:

@@ -63,6 +63,14 @@ class Message(Complex):
             except ValidationError as error:
                 raise InvalidSyntax(sentences({path: error.messages})) from None
 
+    def value(self, raw: Mapping[str, Any], name: str) -> Any:
+        """Return the canonical form of a key's value, None for an unassigned one.
+
+        :raises InvalidValue: that names the key and what is wrong.
+        """
+        sent = raw.get(name)
+        return None if is_unassigned(sent) else read_value(self.subAttributes[name].read, sent, name)
+
 
 PATCH_OP = Message(
     "PatchOp",
@@ -132,19 +140,16 @@ def read_patch(body: Any) -> list[PatchOperation]:
 
     :raises InvalidSyntax: that names the operation by its 0-based position.
     """
-    return [
-        PatchOperation(_read_op(item["op"], at), item.get("path") or None, item.get("value"), at, "value" in item)
-        for at, item in PATCH_OP.operations(PATCH_OP.raw(body))
-    ]
-
-
-def _read_op(sent: str, position: int) -> str:
-    op = sent.strip().lower()
-    if op not in OPERATIONS:
-        raise InvalidSyntax(f"Operations[{position}].op: must be add, remove or replace, not '{sent[:40]}'.")
-    if op != sent:
-        note(Tolerance.OPERATION_CASE, sent)
-    return op
+    found = []
+    for at, item in PATCH_OP.operations(PATCH_OP.raw(body)):
+        sent = item["op"]
+        op = sent.strip().lower()
+        if op not in OPERATIONS:
+            raise InvalidSyntax(f"Operations[{at}].op: must be add, remove or replace, not '{sent[:40]}'.")
+        if op != sent:
+            note(Tolerance.OPERATION_CASE, sent)
+        found.append(PatchOperation(op, item.get("path") or None, item.get("value"), at, "value" in item))
+    return found
 
 
 def read_search(body: Any) -> SearchRequest:
@@ -165,35 +170,21 @@ def read_query(parameters: Mapping[str, str]) -> SearchRequest:
 
 
 def _search(raw: Mapping[str, Any]) -> SearchRequest:
-    order = (_text(raw, "sortOrder") or "ascending").strip().lower()
+    order = (SEARCH_REQUEST.value(raw, "sortOrder") or "ascending").strip().lower()
     if order not in ORDERS:
         raise InvalidValue("sortOrder: must be ascending or descending.")
     return SearchRequest(
-        attributes=_names(raw, "attributes"),
-        excludedAttributes=_names(raw, "excludedAttributes"),
-        filter=_text(raw, "filter"),
-        sortBy=_text(raw, "sortBy"),
-        sortOrder=order,
-        startIndex=raw.get("startIndex"),
-        count=raw.get("count"),
-        cursor=raw.get("cursor"),
-    )
-
-
-def _text(raw: Mapping[str, Any], name: str) -> str | None:
-    value = raw.get(name)
-    return None if is_unassigned(value) else str(read_value(SEARCH_REQUEST.subAttributes[name], value, name))
+        _names(raw, "attributes"), _names(raw, "excludedAttributes"), SEARCH_REQUEST.value(raw, "filter"),
+        SEARCH_REQUEST.value(raw, "sortBy"), order, raw.get("startIndex"), raw.get("count"), raw.get("cursor"),
+    )  # fmt: skip
 
 
 def _names(raw: Mapping[str, Any], name: str) -> list[str] | None:
     """Read names from an array or, as in a URL, from text with commas between; None when there are none."""
     value = raw.get(name)
-    if is_unassigned(value):
-        return None
-    value = value.split(",") if isinstance(value, str) else value
-    sent = read_value(SEARCH_REQUEST.subAttributes[name], value, name)
-    parts = (part.strip() for item in sent for part in item.split(","))
-    names = [part for part in parts if part]
+    listed = value.split(",") if value and isinstance(value, str) else value
+    sent = SEARCH_REQUEST.value({name: listed}, name) or ()
+    names = [part.strip() for item in sent for part in item.split(",") if part.strip()]
     if len(names) > MAX_NAMES:
         raise InvalidValue(f"{name}: has {len(names)} names; send at most {MAX_NAMES}.")
     return names or None

@@ -45,6 +45,14 @@ class Bound:
         name = f"{self.attribute.name}.{self.sub.name}" if self.sub else self.attribute.name
         return f"{self.extension}:{name}" if self.extension else name
 
+    @property
+    def valued(self) -> "Bound | None":
+        """Itself, or the `value` of a complex attribute that is named without a sub-attribute; None if it has none."""
+        if not isinstance(self.leaf, Complex):
+            return self
+        value = self.leaf.sub("value") if self.sub is None else None
+        return Bound(self.extension, self.attribute, value) if value else None
+
 
 class ScimSchema(Schema):
     """A schema with its URN, name and description (RFC 7643 section 7); extensions are such schemas."""
@@ -137,10 +145,7 @@ class ResourceSchema(ScimSchema):
 
     @pre_load
     def name_keys(self, data: Any, **options: Any) -> Any:
-        """Give names in any case their declared form and drop what is unassigned (RFC 7643 sections 2.1 and 2.5).
-
-        Unknown attributes are noted and left to marshmallow's option `unknown`.
-        """
+        """Give names in any case their declared form and drop what is unassigned (RFC 7643 sections 2.1 and 2.5)."""
         if not isinstance(data, dict):
             return data
         if not names_schema(data, self.urn):

@@ -4,16 +4,7 @@ from contextvars import ContextVar, Token
 from enum import Enum
 from typing import Any
 
-from schemas.errors import (
-    InvalidFilter,
-    InvalidPath,
-    InvalidSyntax,
-    InvalidValue,
-    Mutability,
-    NoTarget,
-    ScimError,
-    Uniqueness,
-)
+from schemas import errors
 
 MOST_IGNORED = 100
 LONGEST_NAME = 200
@@ -47,24 +38,22 @@ class Tolerance(Enum):
     REACTIVATED = "a POST for a deactivated user, to re-activate it (RFC 7644 section 3.3)"
 
 
-REFUSALS: dict[Tolerance, type[ScimError]] = {
-    Tolerance.DOTTED_KEYS: InvalidPath,
-    Tolerance.MISPLACED_ATTRIBUTE: InvalidPath,
-    Tolerance.TEXT_BOOLEAN: InvalidValue,
-    Tolerance.TEXT_NUMBER: InvalidValue,
-    Tolerance.BARE_VALUE: InvalidValue,
-    Tolerance.SINGLE_VALUE_ARRAY: InvalidValue,
-    Tolerance.LONE_ELEMENT: InvalidValue,
-    Tolerance.SEVERAL_PRIMARIES: InvalidValue,
-    Tolerance.EMPTY_MANAGER: InvalidValue,
-    Tolerance.JSON_TEXT: InvalidValue,
-    Tolerance.CREATED_FROM_FILTER: NoTarget,
-    Tolerance.TEXT_BOOLEAN_FILTER: InvalidFilter,
-    Tolerance.LITERAL_CASE: InvalidFilter,
-    Tolerance.UNKNOWN_PATH: InvalidPath,
-    Tolerance.REMOVED_REQUIRED: Mutability,
-    Tolerance.REACTIVATED: Uniqueness,
-}
+REFUSALS: dict[Tolerance, type[errors.ScimError]] = {
+    tolerance: error
+    for error, tolerances in (
+        (errors.InvalidPath, (Tolerance.DOTTED_KEYS, Tolerance.MISPLACED_ATTRIBUTE, Tolerance.UNKNOWN_PATH)),
+        (
+            errors.InvalidValue,
+            (Tolerance.TEXT_BOOLEAN, Tolerance.TEXT_NUMBER, Tolerance.BARE_VALUE, Tolerance.SINGLE_VALUE_ARRAY,
+             Tolerance.LONE_ELEMENT, Tolerance.SEVERAL_PRIMARIES, Tolerance.EMPTY_MANAGER, Tolerance.JSON_TEXT),
+        ),
+        (errors.NoTarget, (Tolerance.CREATED_FROM_FILTER,)),
+        (errors.InvalidFilter, (Tolerance.TEXT_BOOLEAN_FILTER, Tolerance.LITERAL_CASE)),
+        (errors.Mutability, (Tolerance.REMOVED_REQUIRED,)),
+        (errors.Uniqueness, (Tolerance.REACTIVATED,)),
+    )
+    for tolerance in tolerances
+}  # fmt: skip
 
 
 class UsedTolerances(dict[Tolerance, str]):
@@ -98,7 +87,7 @@ def note(tolerance: Tolerance, example: str = "") -> None:
     if used.strict:
         shown = f" ({example[:LONGEST_NAME]})" if example else ""
         reason, way = ("follows a profile", "--profile none") if used.profile else ("is strict", "--no-strict")
-        raise REFUSALS.get(tolerance, InvalidSyntax)(
+        raise REFUSALS.get(tolerance, errors.InvalidSyntax)(
             f"This access key {reason} and the request needs a tolerance: {tolerance.value}{shown}. "
             f"Correct the request, or allow it with: flask keys set ID {way}."
         )
@@ -132,7 +121,7 @@ def refuse_in_profile(text: str) -> None:
     :raises InvalidSyntax: with the text.
     """
     if follows_profile():
-        raise InvalidSyntax(
+        raise errors.InvalidSyntax(
             f"{text}, and this access key follows a profile that forbids it (flask keys set --profile)."
         )
 

@@ -195,8 +195,7 @@ class UserSchema(ResourceSchema):
             "$ref": Reference("The group's URI.", referenceTypes=["User", "Group"]),
             "display": String("The group's displayName."),
             "type": String(
-                "direct: a member itself; indirect: through a nested group.",
-                canonicalValues=["direct", "indirect"],
+                "direct: a member itself; indirect: through a nested group.", canonicalValues=["direct", "indirect"]
             ),
         },
         "The groups that the person belongs to; changed through the groups.",

@@ -37,23 +37,11 @@ def invalid_value(error: ValidationError, path: str = "") -> InvalidValue:
     return InvalidValue(sentences({path: error.messages} if path else error.messages))
 
 
-def read_value(field: Attribute, value: Any, path: str) -> Any:
-    """Return the canonical form of a value, all elements of a multi-valued one (RFC 7643 section 2.2).
+def read_value(read: Callable[[Any], Any], value: Any, path: str) -> Any:
+    """Return the canonical form of a value; `read` is a field's, or its `read_one` (RFC 7643 section 2.2).
 
     :raises InvalidValue: that names `path` and what is wrong.
     """
-    return _read(field.read, value, path)
-
-
-def read_element(field: Attribute, value: Any, path: str) -> Any:
-    """Return the canonical form of one element of a multi-valued attribute (RFC 7643 section 2.4).
-
-    :raises InvalidValue: that names `path` and what is wrong.
-    """
-    return _read(field.read_one, value, path)
-
-
-def _read(read: Callable[[Any], Any], value: Any, path: str) -> Any:
     try:
         return read(value)
     except ValidationError as error:
@@ -65,7 +53,7 @@ def read_structure(value: Any, path: str) -> Any:
 
     :raises InvalidValue: that names `path`, for JSON text with an error.
     """
-    return _read(lambda text: read_json_text(text, path), value, path)
+    return read_value(lambda text: read_json_text(text, path), value, path)
 
 
 def read_part(field: Complex, sub: Attribute, value: Any, path: str) -> dict[str, Any]:
@@ -74,9 +62,9 @@ def read_part(field: Complex, sub: Attribute, value: Any, path: str) -> dict[str
     :raises InvalidValue: that names `path` and what is wrong.
     """
     if sub.name == "value" and isinstance(value, str):
-        element = read_element(field, {"value": value}, path.removesuffix(".value"))
+        element = read_value(field.read_one, {"value": value}, path.removesuffix(".value"))
         return dict(element)
-    return {sub.name: read_value(sub, value, path)}
+    return {sub.name: read_value(sub.read, value, path)}
 
 
 def read_parts(field: Complex, value: Any, path: str) -> dict[str, Any]:
@@ -87,10 +75,10 @@ def read_parts(field: Complex, value: Any, path: str) -> dict[str, Any]:
     value = read_structure(value, path)
     parts = field.named(value) if isinstance(value, dict) else {}
     if not parts or "value" in parts:
-        return dict(read_element(field, value, path))
+        return dict(read_value(field.read_one, value, path))
     writable = ((field.subAttributes[name], item) for name, item in parts.items())
     return {
-        sub.name: read_value(sub, item, f"{path}.{sub.name}")
+        sub.name: read_value(sub.read, item, f"{path}.{sub.name}")
         for sub, item in writable
         if not sub.readOnly and not is_unassigned(item)
     }

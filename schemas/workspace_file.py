@@ -99,18 +99,13 @@ def faults(messages: Any, path: str = "") -> Iterator[str]:
     """Yield each message of nested ones after the path of its key, as TOML writes one: `roles."a:b".name`."""
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            yield from faults(inner, path if key == "_schema" else path + _step(key, path))
+            step = f"[{key}]" if isinstance(key, int) else f"{'.' if path else ''}{quoted(str(key))}"
+            yield from faults(inner, path if key == "_schema" else path + step)
     elif isinstance(messages, list):
         for message in messages:
             yield from faults(message, path)
     else:
         yield f"{path}: {messages}"
-
-
-def _step(key: object, path: str) -> str:
-    if isinstance(key, int):
-        return f"[{key}]"
-    return f"{'.' if path else ''}{quoted(str(key))}"
 
 
 def quoted(key: str) -> str:

@@ -1,10 +1,10 @@
 """The attributes that the workspace declares; values stay in the documents, and rows index those that are looked up."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from sqlite3 import Connection, IntegrityError
+from typing import Any
 
 from schemas import ResourceType, ResourceTypes
 from schemas.datetimes import now
@@ -17,6 +17,7 @@ from schemas.resource import Bound
 from storage import workspace
 from storage.resources import CHANGED, OF_TYPE
 from storage.sql.columns import json_path, stored
+from storage.sql.tables import first_value
 
 VERSION = "attributes"
 NAMED = 5
@@ -28,31 +29,23 @@ BATCH, BATCH_SIZE = "r.seq BETWEEN ? AND ?", 20_000
 Document = dict[str, Any]
 
 
-class Duplicate(NamedTuple):
-    """A value that several resources have, in the form that is compared, and the names of two of them."""
-
-    value: Any
-    first: str
-    second: str
-
-
-def version(connection: sqlite3.Connection) -> int:
+def version(connection: Connection) -> int:
     """Return the number of changes of the declarations so far."""
     return int(workspace.get(connection, VERSION) or 0)
 
 
-def list_all(connection: sqlite3.Connection) -> dict[int, Declaration]:
+def list_all(connection: Connection) -> dict[int, Declaration]:
     """Return all declarations by number, the oldest first."""
     rows = connection.execute("SELECT number, declaration FROM attributes ORDER BY number")
     return {number: read_declaration(json.loads(text)) for number, text in rows}
 
 
-def resource_types(connection: sqlite3.Connection) -> ResourceTypes:
+def resource_types(connection: Connection) -> ResourceTypes:
     """Return the resource types with the declared attributes."""
     return ResourceTypes.of(list_all(connection), version(connection))
 
 
-def find(connection: sqlite3.Connection, key: str) -> tuple[int, Declaration]:
+def find(connection: Connection, key: str) -> tuple[int, Declaration]:
     """Return the number and the declaration of a full name in any case.
 
     :raises NotFound: when there is none.
@@ -63,7 +56,7 @@ def find(connection: sqlite3.Connection, key: str) -> tuple[int, Declaration]:
     raise NotFound(f"The workspace declares no attribute '{key[:200]}'; `flask attributes list` shows them.")
 
 
-def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: Declaration) -> list[str]:
+def obstacles(connection: Connection, earlier: Declaration, declared: Declaration) -> list[str]:
     """Return why a declaration cannot take the place of an earlier one: the values that do not fit."""
     found = []
     if not declared.keeps_values_of(earlier) and (count := holders(connection, earlier)):
@@ -74,7 +67,7 @@ def obstacles(connection: sqlite3.Connection, earlier: Declaration, declared: De
     elif declared.is_unique and needs_index(earlier, declared):
         count, twice = duplicates(connection, declared)
         if count:
-            named = "; ".join(f"'{str(one.value)[:100]}' of {one.first} and {one.second}" for one in twice)
+            named = "; ".join(f"'{str(value)[:100]}' of {first} and {second}" for value, first, second in twice)
             found.append(
                 f"{declared.full_name}: cannot be unique, since several {declared.resource.lower()}s have the same "
                 f"value ({count} such {'values' if count > 1 else 'value'}): {named}. Correct them in the provider "
@@ -88,11 +81,8 @@ def needs_index(earlier: Declaration, declared: Declaration) -> bool:
     return declared.has_index and _indexing(earlier) != _indexing(declared)
 
 
-def put(connection: sqlite3.Connection, number: int | None, declared: Declaration) -> None:
-    """Add a declaration (number None), or put it in place of another one and index its values again.
-
-    No two resources may have the same value of one that is unique; see `duplicates`.
-    """
+def put(connection: Connection, number: int | None, declared: Declaration) -> None:
+    """Add a declaration (number None), or put it in place of another one and index its values again."""
     row = (declared.key, to_text(declared.table()))
     if number is None:
         # No document has a value: what no declaration has is not stored.
@@ -102,16 +92,16 @@ def put(connection: sqlite3.Connection, number: int | None, declared: Declaratio
         connection.execute("UPDATE attributes SET key = ?, declaration = ? WHERE number = ?", (*row, number))
         if _indexing(earlier) != _indexing(declared):
             _index(connection, number, declared)
-    _move_version(connection)
+    workspace.put(connection, VERSION, version(connection) + 1)
 
 
-def remove(connection: sqlite3.Connection, number: int, declared: Declaration) -> int:
+def remove(connection: Connection, number: int, declared: Declaration) -> int:
     """Remove a declaration with all values; return how many resources had one."""
     path, extension = json_path((declared.schema, declared.name)), json_path((declared.schema,))
     within, lost, at = f"{_within(declared)} AND {BATCH}", 0, now()
-    with _large_cache(connection):
+    with _batches(connection) as batches:
         connection.execute("DELETE FROM attributes WHERE number = ?", (number,))
-        for batch in _batches(connection):
+        for batch in batches:
             lost += connection.execute(
                 f"UPDATE resources AS r SET document = json_remove(document, '{path}'), version = version + 1, "
                 f"lastModified = ? WHERE {within} AND json_type(document, '{path}') IS NOT NULL",
@@ -123,41 +113,37 @@ def remove(connection: sqlite3.Connection, number: int, declared: Declaration) -
                 f"WHERE {within} AND json_extract(document, '{extension}') = '{{}}'",
                 batch,
             )
-    _move_version(connection)
+    workspace.put(connection, VERSION, version(connection) + 1)
     return lost
 
 
-def holders(connection: sqlite3.Connection, declared: Declaration) -> int:
+def holders(connection: Connection, declared: Declaration) -> int:
     """Return how many resources have a value of a declared attribute; every document of the type is read."""
     path = json_path((declared.schema, declared.name))
     sql = f"SELECT count(*) FROM resources r WHERE {_within(declared)} AND json_type(document, '{path}') IS NOT NULL"
-    return int(connection.execute(sql).fetchone()[0])
+    return int(first_value(connection, sql))
 
 
-def duplicates(connection: sqlite3.Connection, declared: Declaration) -> tuple[int, list[Duplicate]]:
-    """Return how many values several resources have, and the first of them; every document of the type is read."""
+def duplicates(connection: Connection, declared: Declaration) -> tuple[int, list[tuple[Any, str, str]]]:
+    """Return how many values several resources have, and the first of them, each with the names of two resources."""
     name = "(SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') FROM resources WHERE seq = {})"
     found = connection.execute(
         f"SELECT value, {name.format('first')}, {name.format('last')}, total FROM ("
         "SELECT value, min(seq) AS first, max(seq) AS last, count(*) OVER () AS total "
         f"FROM ({_values_sql(declared)}) GROUP BY value HAVING count(*) > 1 ORDER BY first LIMIT {NAMED})"
     ).fetchall()
-    return (found[0][-1] if found else 0), [Duplicate(*row[:-1]) for row in found]
-
-
-def _move_version(connection: sqlite3.Connection) -> None:
-    workspace.put(connection, VERSION, version(connection) + 1)
+    return (found[0][-1] if found else 0), [row[:-1] for row in found]
 
 
 def _indexing(declared: Declaration) -> tuple[bool, bool, bool]:
     return declared.has_index, declared.is_unique, declared.has_index and declared.leaf_is_exact
 
 
-def _index(connection: sqlite3.Connection, number: int, declared: Declaration) -> None:
-    with _large_cache(connection):
+def _index(connection: Connection, number: int, declared: Declaration) -> None:
+    holder = "0" if declared.is_unique else "seq"
+    with _batches(connection) as batches:
         connection.execute("DELETE FROM attribute_values WHERE attribute = ?", (number,))
-        holder = "0" if declared.is_unique else "seq"
-        for batch in _batches(connection) if declared.has_index else ():
+        for batch in batches if declared.has_index else ():
             connection.execute(
                 "INSERT INTO attribute_values (resource, attribute, value, holder) "
                 f"SELECT seq, ?, value, {holder} FROM ({_values_sql(declared)} AND {BATCH})",
@@ -188,23 +174,18 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _batches(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
-    """Yield the first and last numbers of batches of resources."""
-    (last,) = connection.execute("SELECT ifnull(max(seq), 0) FROM resources").fetchone()
-    for first in range(0, last + 1, BATCH_SIZE):
-        yield first, first + BATCH_SIZE - 1
-
-
 @contextmanager
-def _large_cache(connection: sqlite3.Connection) -> Iterator[None]:
+def _batches(connection: Connection) -> Iterator[list[tuple[int, int]]]:
+    """Return the first and last numbers of batches of resources; the block has a large cache."""
+    last = first_value(connection, "SELECT ifnull(max(seq), 0) FROM resources")
     connection.execute(f"PRAGMA cache_size = -{BUILD_CACHE}")
     try:
-        yield
+        yield [(first, first + BATCH_SIZE - 1) for first in range(0, last + 1, BATCH_SIZE)]
     finally:
         connection.execute(f"PRAGMA cache_size = -{USUAL_CACHE}")
 
 
-def refuse_outdated(connection: sqlite3.Connection, kind: ResourceType) -> None:
+def refuse_outdated(connection: Connection, kind: ResourceType) -> None:
     """Refuse a new resource whose document may have values of declarations that have changed meanwhile.
 
     Types without declarations know too few attributes at most, as a request a moment earlier would.
@@ -215,28 +196,25 @@ def refuse_outdated(connection: sqlite3.Connection, kind: ResourceType) -> None:
         raise Unavailable(CHANGED, 1)
 
 
-def write_values(
-    connection: sqlite3.Connection, kind: ResourceType, seq: int, before: Document, after: Document
-) -> None:
+def write_values(connection: Connection, kind: ResourceType, seq: int, before: Document, after: Document) -> None:
     """Write the difference between the looked-up values of two documents of a resource.
 
     :raises Uniqueness: naming the attribute, when another resource has a value that must be unique.
     """
     for bound in kind.indexed:
-        if before.get(bound.extension or "") != after.get(bound.extension or ""):
-            old, new = _values(bound, before), _values(bound, after)
-            number, unique = bound.leaf.number, bound.attribute.uniqueness == "server"
-            for value in old.keys() - new.keys():
-                connection.execute(
-                    "DELETE FROM attribute_values WHERE resource = ? AND attribute = ? AND value = ?",
-                    (seq, number, value),
-                )
-            for value in new.keys() - old.keys():
-                try:
-                    row = (seq, number, value, 0 if unique else seq)
-                    connection.execute("INSERT INTO attribute_values VALUES (?, ?, ?, ?)", row)
-                except sqlite3.IntegrityError:
-                    raise _taken(kind, bound, new[value]) from None
+        if before.get(bound.extension or "") == after.get(bound.extension or ""):
+            continue
+        old, new = _values(bound, before), _values(bound, after)
+        number, holder = bound.leaf.number, 0 if bound.attribute.uniqueness == "server" else seq
+        sql = "DELETE FROM attribute_values WHERE resource = ? AND attribute = ? AND value = ?"
+        connection.executemany(sql, [(seq, number, value) for value in old.keys() - new.keys()])
+        for item in new.keys() - old.keys():
+            try:
+                connection.execute("INSERT INTO attribute_values VALUES (?, ?, ?, ?)", (seq, number, item, holder))
+            except IntegrityError:
+                ignoring = "" if bound.leaf.kind != "text" or bound.leaf.caseExact else ", ignoring case"
+                holder_has = f"another {kind.name.lower()} already has '{str(new[item])[:200]}'{ignoring}"
+                raise Uniqueness(f"{bound.dotted}: {holder_has}.") from None
 
 
 def _values(bound: Bound, document: Document) -> dict[Any, Any]:
@@ -246,8 +224,3 @@ def _values(bound: Bound, document: Document) -> dict[Any, Any]:
     if bound.sub is not None:
         items = [item.get(bound.sub.name) for item in items or () if item]
     return {comparable(bound.leaf, item): item for item in items or () if not is_unassigned(item)}
-
-
-def _taken(kind: ResourceType, bound: Bound, value: Any) -> Uniqueness:
-    ignoring = "" if bound.leaf.kind != "text" or bound.leaf.caseExact else ", ignoring case"
-    return Uniqueness(f"{bound.dotted}: another {kind.name.lower()} already has '{str(value)[:200]}'{ignoring}.")

@@ -16,7 +16,7 @@ from storage import workspace
 from storage.database import STEPS_BETWEEN_CHECKS, Database
 from storage.errors import UnusableFile, no_room, os_errors, sqlite_errors, translate
 from storage.integrity import refuse_damaged, size
-from storage.locks import FileUse, lock_path, log_path, make_file, refuse_followed, turn
+from storage.locks import FileUse, index_path, lock_path, log_path, make_file, refuse_followed, turn
 
 STOP_WAIT_S = 1.0
 # The steps of a backup and of a restore, with the bytes that are done and their number; 0 while that is unknown.
@@ -127,7 +127,7 @@ def _unfinished(target: Path) -> Iterator[Path]:
     try:
         yield new
     finally:
-        for path in (new, log_path(new), new.with_name(new.name + "-shm")):
+        for path in (new, log_path(new), index_path(new)):
             path.unlink(missing_ok=True)
 
 
@@ -171,7 +171,7 @@ def _set_aside(path: Path, keep: bool, foreign_log: bool) -> Path | None:
     if log.exists():
         # A log that could not be merged is kept: nothing else has its changes.
         os.replace(log, log_path(kept)) if keep and not sound else log.unlink()
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    index_path(path).unlink(missing_ok=True)
     if not keep or not path.exists():
         return None
     try:

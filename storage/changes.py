@@ -54,9 +54,10 @@ class Changes:
         self,
         connection: Connection,
         author: Author,
-        announce: Callable[[JournalEntry], None] | None = None,
-        emitted: Callable[[Sequence[NewEvent]], None] | None = None,
+        announce: Callable[[JournalEntry], None],
+        emitted: Callable[[Sequence[NewEvent]], None],
     ) -> None:
+        """Write for an author; `announce` gets each journal entry, `emitted` the events of each change."""
         self.connection = connection
         self.author = author
         self.announce = announce
@@ -66,13 +67,12 @@ class Changes:
         """Write a journal entry and return its number; `subject` is the type, id and name of the changed object."""
         at = now()
         seq = journal.append(self.connection, at, self.author, action, subject, changes)
-        if self.announce is not None:
-            self.announce(JournalEntry(seq, at, self.author.actor, self.author.request, action, *subject, changes))
+        self.announce(JournalEntry(seq, at, self.author.actor, self.author.request, action, *subject, changes))
         return seq
 
     def created(self, row: ResourceRow, document: Document, moved: MemberChange, remarks: Document) -> None:
         """Write that a resource is new; no group has it yet, so its roles are its own."""
-        self._note("create", row, ({}, document), self._members(moved) | remarks, moved)
+        self._note("create", row, ({}, document), members.journalled(self.connection, moved) | remarks, moved)
         attributes = [name for name in document if name not in ("schemas", "active")]
         if row.type == "Group":
             data = {**_group(row.id, document), "attributes": attributes, "members": len(moved.added)}
@@ -87,15 +87,21 @@ class Changes:
         self, action: str, row: ResourceRow, states: tuple[Document, Document], moved: MemberChange, remarks: Document
     ) -> None:
         """Write how a resource changed from one document to another, and the effect on its members' roles."""
-        counted = self._members(moved)
+        counted = members.journalled(self.connection, moved)
         self._note(action, row, states, counted | remarks, moved)
         if row.type == "User":
             self._emit(action, self._user_changes(row, *states))
             return
-        self._emit(action, list(_group_changes(row, *states, counted)))
+        before, after = states
+        named, found = _group(row.id, after), []
+        if before["displayName"] != after["displayName"]:
+            found.append(NewEvent(kinds.GROUP_RENAMED, "Group", row.id, {**named, "before": before["displayName"]}))
+        if moved:
+            found.append(NewEvent(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **counted["members"]}))
+        self._emit(action, found)
         if moved:
             reach = self._reach_of_members(row.seq, moved)
-            self._settle(action, reach, ("Group", row.id, states[1]["displayName"]), "members changed")
+            self._settle(action, reach, ("Group", row.id, after["displayName"]), "members changed")
 
     def before_deletion(self, row: ResourceRow) -> Departure:
         """Read, before the deletion, the data that `deleted` needs."""
@@ -127,30 +133,23 @@ class Changes:
             return self._many(slugs, seqs if losing else ())
         return Reach(slugs, effective_roles.held_roles(self.connection, people))
 
-    def assigned(self, row: ResourceRow, source: str, slug: str, reach: Reach) -> None:
-        """Write that a role was assigned by hand."""
-        self._settle("assign", reach, (row.type, row.id, row.name), "role assigned")
-        self._note_roles("assign", row, source, [], [slug])
-
-    def unassigned(self, row: ResourceRow, source: str, slug: str, reach: Reach) -> None:
-        """Write that a role was withdrawn by hand."""
-        self._settle("unassign", reach, (row.type, row.id, row.name), "role withdrawn")
-        self._note_roles("unassign", row, source, [slug], [])
+    def assigned(self, row: ResourceRow, source: str, slug: str, reach: Reach, *, given: bool = True) -> None:
+        """Write that a role was assigned by hand, or withdrawn."""
+        action, why = ("assign", "role assigned") if given else ("unassign", "role withdrawn")
+        self._settle(action, reach, (row.type, row.id, row.name), why)
+        self._note_roles(row, source, slug, given)
 
     def role_edited(self, before: Role, after: Role) -> None:
         """Write that a role of the catalogue has changed; the catalogue has no events."""
-        states = (
-            {"name": role.name, "description": role.description, "grantedBy": role.grantedBy}
-            for role in (before, after)
-        )
+        names = ("name", "description", "grantedBy")
+        states = ({name: getattr(role, name) for name in names} for role in (before, after))
         self.note("replace", ("Role", after.slug, after.name), journal.difference(*states))
 
     def rules_followed(self, steps: Sequence[RuleStep], reach: Reach, cause: tuple[str, str, str]) -> None:
         """Write that rules gave roles to groups or withdrew them; `cause` is the type, id and name of the change."""
         self._settle("assign", reach, cause, "group rule")
         for row, rule, slug, given in steps:
-            before, after = ([], [slug]) if given else ([slug], [])
-            self._note_roles("assign" if given else "unassign", row, roles.GROUP, before, after, rule.pattern)
+            self._note_roles(row, roles.GROUP, slug, given, rule=rule.pattern)
 
     def rule_set(self, before: GroupRule, after: GroupRule) -> None:
         """Write that a rule is new, changed or ended."""
@@ -161,7 +160,7 @@ class Changes:
     def role_removed(self, role: Role, holders: Iterable[tuple[ResourceRow, str, int]], reach: Reach) -> None:
         """Write that a role was removed from the catalogue and from its holders."""
         for row, source, number in holders:
-            self._note_roles("unassign", row, source, [role.slug] * number, [])
+            self._note_roles(row, source, role.slug, False, number)
         self._settle("unassign", reach, ("Role", role.slug, role.name), "role removed")
         self.note("delete", ("Role", role.slug, role.name), {})
 
@@ -176,20 +175,18 @@ class Changes:
             history.append(self.connection, entry, moved)
 
     def _note_roles(
-        self, action: str, row: ResourceRow, source: str, before: list[str], after: list[str], rule: str = ""
+        self, row: ResourceRow, source: str, slug: str, given: bool, number: int = 1, rule: str | None = None
     ) -> None:
-        changes: Document = {f"roles.{source}": {"before": before, "after": after}}
+        slugs = [slug] * number
+        changes: Document = {f"roles.{source}": _change(([], slugs), given)}
         if rule:
-            changes["rule"] = {"before": rule if before else None, "after": rule if after else None}
-        self.note(action, (row.type, row.id, row.name), changes)
+            changes["rule"] = _change((None, rule), given)
+        self.note("assign" if given else "unassign", (row.type, row.id, row.name), changes)
 
     def _emit(self, action: str, found: Sequence[NewEvent]) -> None:
         events.append(self.connection, self.author, action, found)
-        if found and self.emitted is not None:
+        if found:
             self.emitted(found)
-
-    def _members(self, moved: MemberChange) -> Document:
-        return {"members": members.journalled(self.connection, moved)} if moved else {}
 
     def _withdrawn(self, row: ResourceRow, moved: MemberChange) -> Document:
         """Return the data that is deleted with a resource: roles by hand, members, memberships."""
@@ -197,7 +194,7 @@ class Changes:
         for role in roles.assigned(self.connection, [row.seq]).get(row.seq, ()):
             if role.source != roles.DIRECT:
                 found.setdefault(f"roles.{role.source}", {"before": [], "after": []})["before"].append(role.role)
-        found |= self._members(moved)
+        found |= members.journalled(self.connection, moved)
         above = members.groups_above(self.connection, [row.seq]).get(row.seq, ())
         direct = [group.id for group in above if group.direct]
         return {**found, "groups": {"before": direct, "after": []}} if direct else found
@@ -234,26 +231,14 @@ class Changes:
 
     def _settle(self, action: str, reach: Reach, subject: tuple[str, str, str], why: str) -> None:
         """Write the events of effective roles and logins that changed; `subject` is type, id and name of the cause."""
-        if reach.many:
-            self._emit(action, [_of_many(reach, subject, why)])
-            return
-        if not reach.before:
-            return
+        found = [_of_many(reach, subject, why)] if reach.many else []
         people = list(reach.before)
-        now = effective_roles.held_roles(self.connection, people)
-        found: list[NewEvent] = []
-        for person in effective_roles.named_users(self.connection, people):
-            had, has = (person.active, reach.before[person.seq]), (person.active, now[person.seq])
-            found += _effects(person, had, has, why)
+        if people:
+            now = effective_roles.held_roles(self.connection, people)
+            for person in effective_roles.named_users(self.connection, people):
+                had, has = (person.active, reach.before[person.seq]), (person.active, now[person.seq])
+                found += _effects(person, had, has, why)
         self._emit(action, found)
-
-
-def _group_changes(row: ResourceRow, before: Document, after: Document, moved: Document) -> Iterable[NewEvent]:
-    named = _group(row.id, after)
-    if before["displayName"] != after["displayName"]:
-        yield NewEvent(kinds.GROUP_RENAMED, "Group", row.id, {**named, "before": before["displayName"]})
-    if moved:
-        yield NewEvent(kinds.GROUP_MEMBERS, "Group", row.id, {**named, **moved["members"]})
 
 
 def _effects(person: NamedUser, had: tuple[bool, HeldRoles], has: tuple[bool, HeldRoles], why: str) -> list[NewEvent]:
@@ -264,7 +249,12 @@ def _effects(person: NamedUser, had: tuple[bool, HeldRoles], has: tuple[bool, He
     found = []
     for kind, slugs, reasons in ((kinds.ROLES_LOST, then - now, had[1]), (kinds.ROLES_GAINED, now - then, has[1])):
         if slugs:
-            named = [_reason(reason) for reason in sorted(reasons, key=_order) if reason.role in slugs]
+            # As the access extension writes them.
+            named = [
+                {"value": role, "type": source, **({"source": group} if group else {})}
+                for role, source, group in sorted(reasons, key=lambda reason: tuple(part or "" for part in reason))
+                if role in slugs
+            ]
             found.append(_user(kind, person, {"roles": sorted(slugs), "reasons": named, **state}))
     if could != can:
         kind = kinds.LOGIN_ALLOWED if can else kinds.LOGIN_WITHDRAWN
@@ -272,18 +262,13 @@ def _effects(person: NamedUser, had: tuple[bool, HeldRoles], has: tuple[bool, He
     return found
 
 
-def _order(reason: HeldRole) -> tuple[str, str, str]:
-    return reason.role, reason.source, reason.group or ""
-
-
-def _reason(reason: HeldRole) -> dict[str, str]:
-    """Return a role as the access extension writes one."""
-    found = {"value": reason.role, "type": reason.source}
-    return {**found, "source": reason.group} if reason.group else found
-
-
 def _direct(document: Document) -> HeldRoles:
     return frozenset(HeldRole(role["value"], roles.DIRECT, None) for role in document.get("roles", ()))
+
+
+def _change(states: tuple[Any, Any], forward: bool) -> dict[str, Any]:
+    before, after = states if forward else reversed(states)
+    return {"before": before, "after": after}
 
 
 def _user(kind: str, person: NamedUser, data: dict[str, Any]) -> NewEvent:
@@ -301,16 +286,12 @@ def _group(identifier: str, document: Document) -> dict[str, Any]:
 
 
 def _of_many(reach: Reach, subject: tuple[str, str, str], why: str) -> NewEvent:
-    """Return the one event of a change that touches many users: each role with the filter that selects its holders.
-
-    With the filter an application finds the users who gained the role and those who lost it.
-    """
+    """Return the one event of a change that touches many users: each role with the filter that selects its holders."""
     kind, identifier, name = subject
-    slugs = list(reach.slugs)
-    quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in slugs}
-    walk = [{"role": slug, "filter": f'{kinds.EFFECTIVE}.value eq "{quoted[slug]}"'} for slug in slugs]
+    quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in reach.slugs}
+    walk = [{"role": slug, "filter": f'{kinds.EFFECTIVE}.value eq "{text}"'} for slug, text in quoted.items()]
     about = {"type": kind, "id": identifier, "display": name}
-    data: Document = {"about": about, "because": why, "roles": slugs, "walk": walk}
+    data: Document = {"about": about, "because": why, "roles": list(reach.slugs), "walk": walk}
     if reach.people is not None:
         data["people"] = reach.people
     return NewEvent(kinds.ROLES_OF_MANY, kind, identifier, data)

@@ -12,18 +12,7 @@ from typing import TypeVar
 
 from schemas.errors import InsufficientStorage, ScimError, Unavailable
 from storage import workspace
-from storage.errors import (
-    UnusableFile,
-    gone,
-    log_removed,
-    missing,
-    os_errors,
-    read_only,
-    replaced,
-    sqlite_errors,
-    translate,
-    unusable,
-)
+from storage.errors import NotReady, UnusableFile, gone, log_removed, os_errors, sqlite_errors, translate, unusable
 from storage.integrity import Applied, OnMigration, migrate, refuse_outdated
 from storage.locks import FileUse, holds_data, identities, lock_path, long_turn, refuse_followed
 from storage.sql.filters import register_functions
@@ -59,9 +48,9 @@ Identities = tuple[str | None, ...]
 class _ThreadState(threading.local):
     """The connection of one thread, the process and file that it was opened in, and the thread's write under way."""
 
-    connection: sqlite3.Connection | None = None
+    connection: Connection | None = None
     belongs_to: tuple[int, Identities] | None = None
-    writing: sqlite3.Connection | None = None
+    writing: Connection | None = None
     checked: float = -math.inf
     lost: ScimError | None = None
     deadline: float = math.inf
@@ -104,7 +93,7 @@ class Database:
         self._first: Connection | None = None
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Connection:
         """The connection that this thread reads on; the first one of a process creates and migrates a missing file.
 
         :raises Unavailable: when the file cannot be opened, vanished, or was replaced.
@@ -112,7 +101,7 @@ class Database:
         self._thread.checked = -math.inf
         return self.reading_connection()
 
-    def reading_connection(self) -> sqlite3.Connection:
+    def reading_connection(self) -> Connection:
         """Return `connection`, with the cached check of the file."""
         thread, now = self._thread, time.monotonic()
         if thread.writing is not None:
@@ -147,7 +136,10 @@ class Database:
         if found[0] is None:
             raise gone(self.file)
         if self._opened is None or found[0] != self._opened[1][0]:
-            raise replaced(self.file)
+            raise UnusableFile(
+                f"Another file was put in place of {self.file}; nothing was changed in either. "
+                "Put the old one back, or stop Perch and bring the new one in with flask restore."
+            )
         raise log_removed(self.file)
 
     def _is_open(self) -> bool:
@@ -211,16 +203,23 @@ class Database:
 
     def _refuse_missing(self) -> None:
         with os_errors(self.file):
-            if not holds_data(self.file):
-                raise missing(self.path, self.is_default)
+            if holds_data(self.file):
+                return
+            path = self.path
+            found = "is an empty file" if path.is_file() else "is not a file" if path.exists() else "does not exist"
+        source = "the default, since PERCH_DATABASE is not set" if self.is_default else "the value of PERCH_DATABASE"
+        raise NotReady(
+            f"The database {os.path.abspath(path)} ({source}) {found}. "
+            "Set PERCH_DATABASE to the file of your deployment, or create a new one there with flask init."
+        )
 
     def _new_queue(self) -> WriteQueue:
         return WriteQueue(lock_path(self.file), self._connect, self._check_same_file)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Connection:
         if self.file.exists() and not os.access(self.file, os.W_OK):
             # SQLite would open the file for reading only, and such a connection stays so.
-            raise read_only(self.file)
+            raise UnusableFile(f"Perch may not write to its database file {self.file}; nothing was changed.")
         address = f"{self.file.as_uri()}?mode=rw"
         connection = sqlite3.connect(
             address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -250,7 +249,7 @@ class Database:
         return time.thread_time() > self._thread.deadline
 
     @contextmanager
-    def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[sqlite3.Connection]:
+    def read(self, *, once: bool = False, seconds: float = math.inf) -> Iterator[Connection]:
         """Read one snapshot of the file; inside a transaction, read within it.
 
         `once` promises one statement at most: a statement is a snapshot by itself, and takes a third of the time.
@@ -275,9 +274,7 @@ class Database:
             raise
 
     @contextmanager
-    def write(
-        self, wait: float | None = None, *, alone: bool = False, durable: bool = True
-    ) -> Iterator[sqlite3.Connection]:
+    def write(self, wait: float | None = None, *, alone: bool = False, durable: bool = True) -> Iterator[Connection]:
         """Write in one immediate transaction, all or nothing; inside another one, as a savepoint of it.
 
         A write that may take long goes `alone`: writes that are done must not wait for it to be committed. A write
@@ -320,7 +317,7 @@ class Database:
         """Call a function once this thread's write under way is committed; not if it, or its savepoint, is undone."""
         self._thread.after_commit.append(call)
 
-    def write_progress(self) -> AbstractContextManager[sqlite3.Connection]:
+    def write_progress(self) -> AbstractContextManager[Connection]:
         """Write data that a power cut may lose, such as the progress of a delivery, without waiting for the disk."""
         return self.write(durable=False)
 
@@ -349,7 +346,7 @@ class Database:
         if self.write_error:
             raise Unavailable(self.write_error)
 
-    def _savepoint(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    def _savepoint(self, connection: Connection) -> Iterator[Connection]:
         self._check_not_lost(connection)
         calls, begun = self._thread.after_commit, len(self._thread.after_commit)
         with sqlite_errors(self.file):
@@ -367,7 +364,7 @@ class Database:
                 self._thread.lost = error
             raise
 
-    def _check_not_lost(self, connection: sqlite3.Connection) -> None:
+    def _check_not_lost(self, connection: Connection) -> None:
         """Fail when SQLite rolled back the whole transaction, as it may on a full disk, and the caller went on."""
         if not connection.in_transaction:
             raise self._thread.lost or Unavailable(LOST)

@@ -1,12 +1,13 @@
 """Effective roles: the users below a group, and the roles of users with the reasons, now or before a change."""
 
 import json
-import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from sqlite3 import Connection
+from typing import Any, NamedTuple
 
 from storage.members import MemberChange
 from storage.resources import ResourceRow
+from storage.sql.tables import first_value
 
 HeldRoles = frozenset["HeldRole"]
 NO_CHANGE = MemberChange()
@@ -31,11 +32,10 @@ class NamedUser(NamedTuple):
 
 
 def held_roles(
-    connection: sqlite3.Connection, users: Sequence[int], group: int | None = None, undone: MemberChange = NO_CHANGE
+    connection: Connection, users: Sequence[int], group: int | None = None, undone: MemberChange = NO_CHANGE
 ) -> dict[int, HeldRoles]:
     """Return the roles of users by sequence number, or the roles that they had before a change of a group's members."""
-    rows = connection.execute(
-        """
+    sql = """
         WITH RECURSIVE above (below, grp) AS (
             SELECT value, value FROM json_each(:users)
             UNION
@@ -46,33 +46,25 @@ def held_roles(
         )
         SELECT a.below, s.role, s.source, iif(s.source = 'group', g.id, NULL)
         FROM above a JOIN assignments s ON s.resource = a.grp JOIN resources g ON g.seq = a.grp
-        """,
-        {
-            "users": json.dumps(users),
-            "group": group,
-            "added": _listed(undone.added),
-            "removed": _listed(undone.removed),
-        },
-    )
+        """
+    listed = {"users": users, "added": undone.added, "removed": undone.removed}
+    values = {"group": group, **{name: json.dumps(list(seqs)) for name, seqs in listed.items()}}
     found: dict[int, set[HeldRole]] = {}
-    for below, role, source, identifier in rows:
-        found.setdefault(below, set()).add(HeldRole(role, source, identifier))
+    for below, *role in connection.execute(sql, values):
+        found.setdefault(below, set()).add(HeldRole(*role))
     return {seq: frozenset(found.get(seq, ())) for seq in users}
 
 
-def inherited_from(connection: sqlite3.Connection, group: int) -> list[str]:
+def inherited_from(connection: Connection, group: int) -> list[str]:
     """Return the slugs of the roles that members get through a group: its own, and those of the groups above it."""
-    rows = connection.execute(
-        """
+    sql = """
         WITH RECURSIVE above (grp) AS (
             SELECT ? UNION SELECT m."group" FROM above a JOIN members m ON m.member = a.grp
         )
         SELECT DISTINCT s.role FROM above a JOIN assignments s ON s.resource = a.grp AND s.source = 'group'
         ORDER BY s.role
-        """,
-        (group,),
-    )
-    return [slug for (slug,) in rows]
+        """
+    return [slug for (slug,) in connection.execute(sql, (group,))]
 
 
 # The users in a set of resources, and those below the groups in it.
@@ -85,18 +77,17 @@ _DOWN = """
         SELECT {} FROM down WHERE NOT nested LIMIT ?"""
 
 
-def users_below(connection: sqlite3.Connection, seqs: Collection[int], limit: int) -> list[int]:
+def users_below(connection: Connection, seqs: Collection[int], limit: int) -> list[int]:
     """Return the users in a set of resources, and those below the groups in it, at most `limit`."""
-    return [seq for (seq,) in connection.execute(_DOWN.format("member"), (_listed(seqs), limit))]
+    return [seq for (seq,) in connection.execute(_DOWN.format("member"), (json.dumps(list(seqs)), limit))]
 
 
-def count_below(connection: sqlite3.Connection, seqs: Collection[int]) -> int:
+def count_below(connection: Connection, seqs: Collection[int]) -> int:
     """Return how many users are in a set of resources and below the groups in it."""
-    (count,) = connection.execute(_DOWN.format("count(*)"), (_listed(seqs), 1)).fetchone()
-    return int(count)
+    return int(first_value(connection, _DOWN.format("count(*)"), json.dumps(list(seqs)), 1))
 
 
-def named_users(connection: sqlite3.Connection, users: Sequence[int]) -> list[NamedUser]:
+def named_users(connection: Connection, users: Sequence[int]) -> list[NamedUser]:
     """Return users by sequence number, in the order of the numbers."""
     rows = connection.execute(
         "SELECT r.seq, r.id, r.document ->> '$.userName', r.document ->> '$.externalId', ifnull(r.active, 0) "
@@ -106,14 +97,7 @@ def named_users(connection: sqlite3.Connection, users: Sequence[int]) -> list[Na
     return [NamedUser._make((*row[:-1], bool(row[-1]))) for row in rows]
 
 
-def named_user(row: ResourceRow, document: dict[str, object]) -> NamedUser:
+def named_user(row: ResourceRow, document: dict[str, Any]) -> NamedUser:
     """Return the user of a row, with the names in a document."""
-    external = document.get("externalId")
-    return NamedUser(
-        row.seq, row.id, str(document["userName"]), None if external is None else str(external),
-        document.get("active") is True,
-    )  # fmt: skip
-
-
-def _listed(seqs: Iterable[int]) -> str:
-    return json.dumps(list(seqs))
+    active = document.get("active") is True
+    return NamedUser(row.seq, row.id, document["userName"], document.get("externalId"), active)

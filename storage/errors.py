@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.errors import InsufficientStorage, ScimError, TooMany, Unavailable
+from schemas.errors import InsufficientStorage, TooMany, Unavailable
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-SOON, LATER, MUCH_LATER = 2, 30, 300
+SOON, MUCH_LATER = 2, 300
 
 
 class NewerFile(Unavailable):
@@ -19,6 +19,8 @@ class NewerFile(Unavailable):
 
 class UnusableFile(Unavailable):
     """Perch cannot work on the file; the message says why and what to do."""
+
+    wait = 30
 
 
 class NotReady(UnusableFile):
@@ -29,10 +31,8 @@ class OutdatedFile(NotReady):
     """The file has the schema of an older Perch; `pending` names the migrations that are to be applied."""
 
     def __init__(self, path: Path, pending: list[str]) -> None:
-        names = ", ".join(pending)
-        super().__init__(
-            f"{path} has the schema of an older Perch; start the server or run flask migrate. Pending: {names}.", LATER
-        )
+        advice = "start the server or run flask migrate"
+        super().__init__(f"{path} has the schema of an older Perch; {advice}. Pending: {', '.join(pending)}.")
         self.pending = pending
 
 
@@ -41,59 +41,29 @@ def busy() -> Unavailable:
     return Unavailable("Perch is busy with other writes; nothing was changed, try again.", SOON)
 
 
-def missing(path: Path, is_default: bool) -> NotReady:
-    """Return the error of a database that a command needs and that nobody has created."""
-    found = "is an empty file" if path.is_file() else "is not a file" if path.exists() else "does not exist"
-    source = "the default, since PERCH_DATABASE is not set" if is_default else "the value of PERCH_DATABASE"
-    return NotReady(
-        f"The database {os.path.abspath(path)} ({source}) {found}. "
-        "Set PERCH_DATABASE to the file of your deployment, or create a new one there with flask init.",
-        LATER,
-    )
-
-
-def held(path: Path) -> NotReady:
-    """Return the error of a file that another process has kept for itself too long."""
-    return NotReady(f"Another process creates, migrates or restores {path}; try again when it has ended.", LATER)
-
-
 def log_removed(path: Path) -> UnusableFile:
     """Return the error of a write-ahead log, or its index, that was removed or replaced while Perch runs."""
     return UnusableFile(
         f"{path}-wal or {path}-shm was removed or replaced while Perch runs; nothing was changed. Put both back, or "
-        "stop Perch (not with kill -9, which loses the last changes) and start it again.",
-        LATER,
+        "stop Perch (not with kill -9, which loses the last changes) and start it again."
     )
 
 
 def gone(path: Path) -> UnusableFile:
     """Return the error of a file that was deleted while Perch runs."""
     return UnusableFile(
-        f"The database file {path} is gone; put it back, or stop Perch and restore a backup (flask restore).", LATER
+        f"The database file {path} is gone; put it back, or stop Perch and restore a backup (flask restore)."
     )
 
 
-def replaced(path: Path) -> UnusableFile:
-    """Return the error of a file that was replaced while Perch runs."""
-    return UnusableFile(
-        f"Another file was put in place of {path}; nothing was changed in either. "
-        "Put the old one back, or stop Perch and bring the new one in with flask restore.",
-        LATER,
-    )
+def full(path: Path) -> InsufficientStorage:
+    """Return the error of a write that the disk has no room for."""
+    return InsufficientStorage(f"The disk of {path.parent} is full; nothing was changed. Free some space.")
 
 
-def read_only(path: Path) -> UnusableFile:
-    """Return the error of a file that Perch may not write."""
-    return UnusableFile(f"Perch may not write to its database file {path}; nothing was changed.", LATER)
-
-
-def leftover(path: Path) -> UnusableFile:
-    """Return the error of a database that was replaced, while the write-ahead log of the one before is still there."""
-    return UnusableFile(
-        f"{path} was replaced, but {path}-wal still holds changes of the file before and would damage this one. "
-        f"Move {path}-wal and {path}-shm away; next time use flask restore, which removes both.",
-        LATER,
-    )
+def damaged(path: Path, error: sqlite3.DatabaseError) -> UnusableFile:
+    """Return the error of a file that SQLite cannot read."""
+    return UnusableFile(f"The database file {path} is damaged ({error}); restore a backup.", MUCH_LATER)
 
 
 @contextmanager
@@ -102,21 +72,13 @@ def os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _of_os(error, path) from error
-
-
-def _of_os(error: OSError, path: Path) -> ScimError:
-    if error.errno in FULL:
-        return full(path)
-    if isinstance(error, FileNotFoundError):
-        return UnusableFile(f"The folder {path.parent} does not exist; make it, or correct PERCH_DATABASE.", LATER)
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return UnusableFile(f"Perch cannot write in {path.parent} ({reason}); nothing was changed.", LATER)
-
-
-def full(path: Path) -> InsufficientStorage:
-    """Return the error of a write that the disk has no room for."""
-    return InsufficientStorage(f"The disk of {path.parent} is full; nothing was changed. Free some space.")
+        if error.errno in FULL:
+            raise full(path) from error
+        text = f"The folder {path.parent} does not exist; make it, or correct PERCH_DATABASE."
+        if not isinstance(error, FileNotFoundError):
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            text = f"Perch cannot write in {path.parent} ({reason}); nothing was changed."
+        raise UnusableFile(text) from error
 
 
 @contextmanager
@@ -137,33 +99,24 @@ def unusable(path: Path) -> Iterator[None]:
             yield
         except sqlite3.OperationalError as error:
             translate(error, path)
-            raise UnusableFile(
-                f"The database file {path} is damaged ({error}); restore a backup.", MUCH_LATER
-            ) from error
+            raise damaged(path, error) from error
 
 
 def translate(error: sqlite3.DatabaseError, path: Path) -> None:
     """Raise the SCIM error of an error of SQLite about file and disk; return for any other error."""
-    translated = _of_sqlite(error, path)
-    if translated is not None:
-        raise translated from error
-
-
-def _of_sqlite(error: sqlite3.DatabaseError, path: Path) -> ScimError | None:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return busy()
-    if code == sqlite3.SQLITE_INTERRUPT:
-        return TooMany("The search took too long and was given up; ask for less at once, or filter more narrowly.")
-    if code == sqlite3.SQLITE_FULL:
-        return full(path)
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM):
-        if no_room(path.parent):
-            return full(path)
-        return UnusableFile(f"Perch cannot use its database file {path} ({error}); nothing was changed.", LATER)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return UnusableFile(f"The database file {path} is damaged ({error}); restore a backup.", MUCH_LATER)
-    return None
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            raise busy() from error
+        case sqlite3.SQLITE_INTERRUPT:
+            text = "The search took too long and was given up; ask for less at once, or filter more narrowly."
+            raise TooMany(text) from error
+        case sqlite3.SQLITE_FULL:
+            raise full(path) from error
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PERM:
+            text = f"Perch cannot use its database file {path} ({error}); nothing was changed."
+            raise (full(path) if no_room(path.parent) else UnusableFile(text)) from error
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            raise damaged(path, error) from error
 
 
 def no_room(folder: Path) -> bool:

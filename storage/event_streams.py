@@ -1,9 +1,9 @@
 """How far each poller of security event tokens is: it has acknowledged all up to a position, and some beyond."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 
 @dataclass(slots=True)
@@ -24,13 +24,13 @@ class EventStream:
         return bool(fresh)
 
 
-def get(connection: sqlite3.Connection, key: str) -> EventStream | None:
+def get(connection: Connection, key: str) -> EventStream | None:
     """Return a key's stream, None before its first poll."""
     row = connection.execute("SELECT position, acknowledged FROM event_streams WHERE key = ?", (key,)).fetchone()
     return EventStream(key, row[0], set(json.loads(row[1]))) if row else None
 
 
-def put(connection: sqlite3.Connection, stream: EventStream) -> None:
+def put(connection: Connection, stream: EventStream) -> None:
     """Store a stream."""
     connection.execute(
         "INSERT OR REPLACE INTO event_streams VALUES (?, ?, ?)",

@@ -3,10 +3,10 @@
 import json
 import re
 import secrets
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
@@ -14,7 +14,7 @@ from schemas.errors import Gone, InvalidValue
 from schemas.json import to_text
 from storage import receipts
 from storage.journal import Author
-from storage.sql.tables import columns
+from storage.sql.tables import fetch_all, first_value
 
 PRUNED_AT_ONCE = 500
 BEGINNING = "0"
@@ -64,10 +64,7 @@ class Event:
         return found
 
 
-SELECT = f"SELECT {columns(Event)} FROM events"
-
-
-def append(connection: sqlite3.Connection, author: Author, action: str, events: Iterable[NewEvent]) -> None:
+def append(connection: Connection, author: Author, action: str, events: Iterable[NewEvent]) -> None:
     """Write the events of one change."""
     instant, tag = now(), secrets.token_hex
     connection.executemany(
@@ -81,25 +78,23 @@ def append(connection: sqlite3.Connection, author: Author, action: str, events: 
     )  # fmt: skip
 
 
-def last(connection: sqlite3.Connection) -> int:
+def last(connection: Connection) -> int:
     """Return the number of the newest event ever written, 0 when there was none."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
-    return int(row[0]) if row else 0
+    return int(first_value(connection, "SELECT seq FROM sqlite_sequence WHERE name = 'events'") or 0)
 
 
-def first(connection: sqlite3.Connection) -> int:
+def first(connection: Connection) -> int:
     """Return the number of the oldest event that is kept; of the next event when none is kept."""
-    (seq,) = connection.execute("SELECT min(seq) FROM events").fetchone()
-    return last(connection) + 1 if seq is None else int(seq)
+    return int(first_value(connection, "SELECT min(seq) FROM events") or last(connection) + 1)
 
 
-def cursor_at(connection: sqlite3.Connection, seq: int) -> str:
+def cursor_at(connection: Connection, seq: int) -> str:
     """Return the cursor behind the event with a number."""
-    row = connection.execute("SELECT tag FROM events WHERE seq = ?", (seq,)).fetchone()
-    return f"evt_{seq}_{row[0]}" if row else BEGINNING
+    tag = _tag(connection, seq)
+    return f"evt_{seq}_{tag}" if tag else BEGINNING
 
 
-def position(connection: sqlite3.Connection, cursor: str) -> int:
+def position(connection: Connection, cursor: str) -> int:
     """Return the number of the event before a cursor.
 
     :raises InvalidValue: for a text that is no cursor.
@@ -108,36 +103,36 @@ def position(connection: sqlite3.Connection, cursor: str) -> int:
     found = CURSOR.fullmatch(cursor)
     if found is None and cursor != BEGINNING:
         raise InvalidValue("after: must be latest, oldest, or the cursor of an answer, as it was given.")
-    if found is None:
-        if first(connection) > 1:
-            raise Gone(EXPIRED)
-        return 0
-    seq = int(found[1])
-    row = connection.execute("SELECT tag FROM events WHERE seq = ?", (seq,)).fetchone()
-    if row is None or row[0] != found[2]:
+    seq = int(found[1]) if found else 0
+    is_gone = found[2] != _tag(connection, seq) if found else first(connection) > 1
+    if is_gone:
         raise Gone(EXPIRED)
     return seq
 
 
-def is_ahead(connection: sqlite3.Connection, cursor: str) -> bool:
+def _tag(connection: Connection, seq: int) -> str | None:
+    found: str | None = first_value(connection, "SELECT tag FROM events WHERE seq = ?", seq)
+    return found
+
+
+def is_ahead(connection: Connection, cursor: str) -> bool:
     """Tell whether a cursor is behind an event that the file does not have yet."""
     found = CURSOR.fullmatch(cursor)
     return found is not None and int(found[1]) > last(connection)
 
 
-def after(connection: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
+def after(connection: Connection, seq: int, limit: int) -> list[Event]:
     """Return the oldest events behind a number, in the order in which they were committed."""
-    rows = connection.execute(f"{SELECT} WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
-    return [Event(*row) for row in rows]
+    return fetch_all(connection, Event, "FROM events WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
 
 
-def get(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, Event]:
+def get(connection: Connection, seqs: Sequence[int]) -> dict[int, Event]:
     """Return events by number, without those that are not kept any more."""
-    rows = connection.execute(f"{SELECT} WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(seqs),))
-    return {row[0]: Event(*row) for row in rows}
+    rest = "FROM events WHERE seq IN (SELECT value FROM json_each(?))"
+    return {event.seq: event for event in fetch_all(connection, Event, rest, json.dumps(seqs))}
 
 
-def prune(connection: sqlite3.Connection, days: int) -> bool:
+def prune(connection: Connection, days: int) -> bool:
     """Delete events older than some days, a bounded number, with their receipts; tell whether there may be more.
 
     The newest event always stays, so that the cursor behind it works however long nothing happens.
@@ -153,7 +148,7 @@ def prune(connection: sqlite3.Connection, days: int) -> bool:
     return bool(count == PRUNED_AT_ONCE)
 
 
-def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+def forget(connection: Connection, ids: Iterable[str]) -> None:
     """Remove the names of deleted users from their events; kinds, ids and the order stay."""
     connection.executemany(
         "UPDATE events SET data = json_set(json_remove(data, '$.user.externalId'), '$.user.userName', 'forgotten') "

@@ -47,7 +47,13 @@ class FailedKeys:
     def _locked(self) -> Iterator[None]:
         with self._lock:
             if self._handle is None and self._memory is None:
-                self._open()
+                try:
+                    if self.path is not None:
+                        self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                except OSError:
+                    pass
+                if self._handle is None:
+                    self._memory = bytearray(SIZE)
             handle = self._handle
             if handle is None:
                 yield
@@ -57,15 +63,6 @@ class FailedKeys:
                 yield
             finally:
                 fcntl.flock(handle, fcntl.LOCK_UN)
-
-    def _open(self) -> None:
-        if self.path is None:
-            self._memory = bytearray(SIZE)
-            return
-        try:
-            self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError:
-            self._memory = bytearray(SIZE)
 
     def _salt(self) -> bytes:
         """Return the salt of the hash; without it a caller could choose addresses that displace a certain other one."""

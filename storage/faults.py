@@ -1,16 +1,14 @@
 """Planned faults: which requests fail on purpose, how, and how often."""
 
-import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from sqlite3 import Connection
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
-from storage.sql.tables import columns, table
+from storage.sql.tables import fetch_all, table
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fault:
     """A fault: the requests that it hits (`*` for any) and what happens then; `delay` and `retryAfter` in seconds."""
 
@@ -26,17 +24,17 @@ class Fault:
     used: int
     created: str
 
+    def __post_init__(self) -> None:
+        self.drop = bool(self.drop)
+
     @property
     def left(self) -> int | None:
         """How many more requests it will hit; None for all."""
         return None if self.times is None else max(self.times - self.used, 0)
 
 
-SELECT = f"SELECT {columns(Fault)} FROM faults"
-
-
 def insert(
-    connection: sqlite3.Connection,
+    connection: Connection,
     method: str,
     path: str,
     *,
@@ -51,27 +49,22 @@ def insert(
     values = {"method": method, "path": path, "key": key, "status": status, "retryAfter": retry_after, "delay": delay,
               "drop": int(drop), "times": times, "created": now()}  # fmt: skip
     identifier = table(connection, "faults").insert(values).last_pk
-    (found,) = _faults(connection.execute(f"{SELECT} WHERE id = ?", (identifier,)))
+    (found,) = fetch_all(connection, Fault, "FROM faults WHERE id = ?", identifier)
     return found
 
 
-def list_all(connection: sqlite3.Connection) -> list[Fault]:
+def list_all(connection: Connection) -> list[Fault]:
     """Return all faults, used-up ones too, the oldest first."""
-    return _faults(connection.execute(f"{SELECT} ORDER BY id"))
+    return fetch_all(connection, Fault, "FROM faults ORDER BY id")
 
 
-def candidates(connection: sqlite3.Connection, method: str, key: str | None) -> list[Fault]:
+def candidates(connection: Connection, method: str, key: str | None) -> list[Fault]:
     """Return the faults, not used up, for a method and a key, the oldest first; the caller compares the path."""
-    return _faults(
-        connection.execute(
-            f"{SELECT} WHERE method IN ('*', ?) AND (key IS NULL OR key = ?) "
-            "AND (times IS NULL OR used < times) ORDER BY id",
-            (method, key),
-        )
-    )
+    chosen = "method IN ('*', ?) AND (key IS NULL OR key = ?) AND (times IS NULL OR used < times)"
+    return fetch_all(connection, Fault, f"FROM faults WHERE {chosen} ORDER BY id", method, key)
 
 
-def use(connection: sqlite3.Connection, identifier: int) -> bool:
+def use(connection: Connection, identifier: int) -> bool:
     """Count one use of a fault inside a write; False when another request took the last one."""
     used = connection.execute(
         "UPDATE faults SET used = used + 1 WHERE id = ? AND (times IS NULL OR used < times) RETURNING id", (identifier,)
@@ -79,7 +72,7 @@ def use(connection: sqlite3.Connection, identifier: int) -> bool:
     return used.fetchone() is not None
 
 
-def clear(connection: sqlite3.Connection, identifier: int | None = None) -> int:
+def clear(connection: Connection, identifier: int | None = None) -> int:
     """Delete one fault or all; return how many.
 
     :raises NotFound: when there is no fault with that id.
@@ -90,7 +83,3 @@ def clear(connection: sqlite3.Connection, identifier: int | None = None) -> int:
     if not count:
         raise NotFound(f"There is no fault {identifier}; flask faults list shows them.")
     return count
-
-
-def _faults(rows: Iterable[tuple[Any, ...]]) -> list[Fault]:
-    return [replace(fault, drop=bool(fault.drop)) for fault in (Fault(*row) for row in rows)]

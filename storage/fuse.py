@@ -1,12 +1,13 @@
 """The state of the safety fuse: how many users were lost lately, and whether it is blown or released."""
 
 import json
-import sqlite3
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from schemas.datetimes import from_seconds
 from storage import workspace
+from storage.sql.tables import fetch_all
 
 BLOWN, RELEASED = "fuse_blown", "fuse_released"
 
@@ -26,7 +27,7 @@ class FuseState:
     released_until: int
 
 
-def read(connection: sqlite3.Connection, since: int) -> FuseState:
+def read(connection: Connection, since: int) -> FuseState:
     """Return the state over the time since an instant, or since the end of a release after it.
 
     `active` is the largest number of active users in that time.
@@ -53,24 +54,21 @@ class Loss(NamedTuple):
     at: str
 
 
-def losses(connection: sqlite3.Connection, start: int) -> list[Loss]:
+def losses(connection: Connection, start: int) -> list[Loss]:
     """Return the users who were lost since an instant, in seconds since 1970, the last one first."""
-    rows = connection.execute(
-        """
-        SELECT resource, name, actor, action, at FROM (
-            SELECT resource, name, actor, action, at, max(seq) AS seq, changes ->> '$.active.after' AS active,
+    rest = """
+        FROM (
+            SELECT resource AS id, name, actor, action, at, max(seq) AS seq, changes ->> '$.active.after' AS active,
                 sum(changes ->> '$.active.before' = 1) AS was_active
             FROM journal WHERE type = 'User' AND changes -> '$.active' IS NOT NULL AND seq >
                 ifnull((SELECT seq FROM journal WHERE at < ? ORDER BY seq DESC LIMIT 1), 0)
             GROUP BY resource
         ) WHERE was_active AND active IS NOT 1 ORDER BY seq DESC
-        """,
-        (from_seconds(start + 1),),
-    )
-    return [Loss(*row) for row in rows]
+        """
+    return fetch_all(connection, Loss, rest, from_seconds(start + 1))
 
 
-def count_refusal(connection: sqlite3.Connection, key: str) -> None:
+def count_refusal(connection: Connection, key: str) -> None:
     """Count a write of a key that the blown fuse refused."""
     connection.execute(
         "UPDATE workspace SET value = json_patch(value, json_object('refused', "
@@ -79,7 +77,7 @@ def count_refusal(connection: sqlite3.Connection, key: str) -> None:
     )
 
 
-def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
+def blow(connection: Connection, facts: dict[str, Any]) -> bool:
     """Record that the fuse is blown; return False when it was blown already."""
     if workspace.get(connection, BLOWN):
         return False
@@ -87,7 +85,7 @@ def blow(connection: sqlite3.Connection, facts: dict[str, Any]) -> bool:
     return True
 
 
-def release(connection: sqlite3.Connection, until: int) -> None:
+def release(connection: Connection, until: int) -> None:
     """Reset the fuse, and accept every loss until an instant."""
     workspace.put(connection, BLOWN, "")
     workspace.put(connection, RELEASED, until)

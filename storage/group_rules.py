@@ -1,8 +1,8 @@
 """Rules that give roles to every group whose name matches a pattern, also to groups that come later."""
 
 import json
-import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from sqlite3 import Connection
 from typing import NamedTuple
 
 from schemas.text import fold
@@ -48,12 +48,12 @@ def matches(pattern: str, name: str) -> bool:
     return len(name) - at >= len(tail) and name.endswith(tail)
 
 
-def list_all(connection: sqlite3.Connection) -> list[GroupRule]:
+def list_all(connection: Connection) -> list[GroupRule]:
     """Return all rules in the order of their patterns."""
     return [_rule(*row) for row in connection.execute(f"{SELECT} ORDER BY g.folded")]
 
 
-def find(connection: sqlite3.Connection, pattern: str) -> GroupRule:
+def find(connection: Connection, pattern: str) -> GroupRule:
     """Return the rule with a pattern, in any case; a rule with the number 0 and no roles where there is none."""
     row = connection.execute(f"{SELECT} WHERE g.folded = ?", (fold(pattern),)).fetchone()
     return _rule(*row) if row else GroupRule(0, pattern, ())
@@ -63,7 +63,7 @@ def _rule(seq: int, pattern: str, roles: str) -> GroupRule:
     return GroupRule(seq, pattern, tuple(json.loads(roles)))
 
 
-def store(connection: sqlite3.Connection, pattern: str, roles: Sequence[str]) -> GroupRule:
+def store(connection: Connection, pattern: str, roles: Sequence[str]) -> GroupRule:
     """Keep a rule in place of the one with the same pattern, or end it, where there are no roles."""
     connection.execute(
         "INSERT INTO group_rules (pattern, folded) VALUES (?, ?) ON CONFLICT DO UPDATE SET pattern = excluded.pattern",
@@ -77,38 +77,33 @@ def store(connection: sqlite3.Connection, pattern: str, roles: Sequence[str]) ->
     return rule._replace(roles=tuple(sorted(roles)))
 
 
-def steps_of(connection: sqlite3.Connection, before: GroupRule, after: GroupRule) -> list[RuleStep]:
-    """Return the changes of groups' roles that a change of a rule brings."""
+def steps_of(connection: Connection, before: GroupRule, after: GroupRule) -> list[RuleStep]:
+    """Return the changes of groups' roles that a change of a rule brings, in the order of the groups' creation."""
     gone, fresh = set(before.roles) - set(after.roles), set(after.roles) - set(before.roles)
-    if not gone and not fresh:
-        return []
     steps = [(before, role, False) for role in sorted(gone)] + [(after, role, True) for role in sorted(fresh)]
-    return [RuleStep(row, *step) for row in _matching(connection, after.pattern) for step in steps]
+    if not steps:
+        return []
+    folded = fold(after.pattern)
+    names = connection.execute("SELECT seq, displayName FROM resources r WHERE r.type = 'Group'")
+    seqs = json.dumps([seq for seq, name in names if matches(folded, name)])
+    sql = f"SELECT {COLUMNS} FROM json_each(?) j JOIN resources r ON r.seq = j.value ORDER BY r.seq"
+    rows = [ResourceRow(*row) for row in connection.execute(sql, (seqs,))]
+    return [RuleStep(row, *step) for row in rows for step in steps]
 
 
-def steps_of_name(connection: sqlite3.Connection, row: ResourceRow) -> list[RuleStep]:
+def steps_of_name(connection: Connection, row: ResourceRow) -> list[RuleStep]:
     """Return the changes of a group's roles that its name brings."""
-    found: list[RuleStep] = []
     rules = list_all(connection)
     if not rules:
-        return found
+        return []
     given = connection.execute("SELECT rule, role FROM assignments WHERE resource = ? AND rule <> 0", (row.seq,))
-    had, folded = set(given.fetchall()), fold(row.name)
+    had, folded, found = set(given), fold(row.name), []
     for rule in rules:
         has = matches(fold(rule.pattern), folded)
         found += [RuleStep(row, rule, role, has) for role in rule.roles if has != ((rule.seq, role) in had)]
     return found
 
 
-def of_role(connection: sqlite3.Connection, slug: str) -> list[GroupRule]:
+def of_role(connection: Connection, slug: str) -> list[GroupRule]:
     """Return the rules that give a role."""
     return [rule for rule in list_all(connection) if slug in rule.roles]
-
-
-def _matching(connection: sqlite3.Connection, pattern: str) -> Iterable[ResourceRow]:
-    """Return the groups whose name matches a pattern, in the order of their creation."""
-    folded = fold(pattern)
-    names = connection.execute("SELECT seq, displayName FROM resources r WHERE r.type = 'Group'")
-    seqs = [seq for seq, name in names if matches(folded, name)]
-    sql = f"SELECT {COLUMNS} FROM json_each(?) j JOIN resources r ON r.seq = j.value ORDER BY r.seq"
-    return [ResourceRow(*row) for row in connection.execute(sql, (json.dumps(seqs),)).fetchall()]

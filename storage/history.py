@@ -1,9 +1,9 @@
 """The journal entries that concern one person or group: their own, memberships, and roles of the groups above them."""
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from sqlite3 import Connection
 from struct import iter_unpack
 from typing import NamedTuple
 
@@ -13,14 +13,26 @@ from storage.journal import JournalEntry, JournalQuery, entry_of
 from storage.members import MemberChange
 from storage.migrations.history import FEW, ID
 from storage.resources import ResourceRow
-from storage.sql.tables import columns
+from storage.sql.tables import columns, fetch_all, first_value
 
 FOUND_AT_MOST, ID_BYTES = 50, 16
 ENTRY = ", ".join(f"j.{name}" for name in columns(JournalEntry).replace('"', "").split(", ") if name != "changes")
 EVERY = JournalQuery()
 TURNS = "j.action IN ('assign', 'unassign', 'delete')"
-# A deletion's entry has roles and outer groups beside the members.
-CHANGES = "iif(j.action = 'delete', json_remove(j.changes, '$.members'), '{}')"
+# SELECTs of entries; a deletion's entry has roles and outer groups beside the members.
+BY_NUMBER = (
+    f"SELECT {ENTRY}, iif(j.action = 'delete', json_remove(j.changes, '$.members'), '{{}}') "
+    "FROM json_each(?) i CROSS JOIN journal j ON j.seq = i.value"
+)
+TURNS_OF_GROUPS = (
+    f"SELECT {ENTRY}, json_remove(j.changes, '$.members') FROM json_each(?) i "
+    f"CROSS JOIN journal j ON j.resource = i.value AND j.type = 'Group' WHERE {TURNS}"
+)
+# Those that may have changed a person's own roles or activity.
+OF_PEOPLE = (
+    f"SELECT {ENTRY}, j.changes FROM json_each(?) i CROSS JOIN journal j ON j.resource = i.value AND j.type = 'User' "
+    """WHERE instr(j.changes, '"active"') OR instr(j.changes, '"roles')"""
+)
 
 
 @dataclass(slots=True)
@@ -67,11 +79,11 @@ class Named(NamedTuple):
     exists: int
 
 
-def append(connection: sqlite3.Connection, entry: int, change: MemberChange) -> None:
+def append(connection: Connection, entry: int, change: MemberChange) -> None:
     """Store whom a change of members concerns: a row each for a few, one row for many, of 16 bytes a member."""
     if len(change.added) + len(change.removed) > FEW:
-        added, removed = (_packed_ids(connection, seqs) for seqs in (change.added, change.removed))
-        values = (entry, added[1] or removed[1], added[0], removed[0])
+        (added, nested), (removed, inner) = (_packed_ids(connection, seqs) for seqs in (change.added, change.removed))
+        values = (entry, nested or inner, added, removed)
         connection.execute("INSERT INTO journal_crowds VALUES (?, ?, 0, ?, ?)", values)
         return
     connection.execute(
@@ -81,7 +93,7 @@ def append(connection: sqlite3.Connection, entry: int, change: MemberChange) -> 
     )
 
 
-def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+def forget(connection: Connection, ids: Iterable[str]) -> None:
     """Erase people from the members of entries."""
     for identifier in ids:
         connection.execute("DELETE FROM journal_members WHERE member = ?", (identifier,))
@@ -92,30 +104,31 @@ def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
             connection.execute("UPDATE journal_crowds SET added = ?, removed = ? WHERE entry = ?", (*kept, entry))
 
 
-def trail(connection: sqlite3.Connection, subject: ResourceRow) -> Trail:
+def trail(connection: Connection, subject: ResourceRow) -> Trail:
     """Return everything that the roles of a person or group depend on, and depended on."""
-    created = _creation(connection, subject.id)
+    first = "SELECT iif(action = 'create', seq, 0) FROM journal WHERE resource = ? ORDER BY seq LIMIT 1"
+    created = first_value(connection, first, subject.id) or 0
     moves: dict[int, dict[str, bool]] = {}
     above: dict[str, set[str]] = {}
     level = {subject.id}
     while level:
-        found = list(_moves(connection, level, created))
+        found = _moves(connection, level, created)
         for seq, member, joined in found:
             moves.setdefault(seq, {})[member] = bool(joined)
-        above |= _groups_of(connection, level)
-        left = {entry.resource for entry in _entries(connection, {seq for seq, *_ in found})}
-        level = (left | {group for member in level for group in above[member]}) - above.keys()
-    entries = [*_entries(connection, moves.keys()), *_turns(connection, above.keys())]
-    entries += _of_person(connection, subject.id) if subject.type == "User" else []
+        around = _lists(connection, GROUPS_AROUND, level)
+        above |= {member: set(around.get(member, ())) for member in level}
+        left = {entry.resource for entry in _entries(connection, BY_NUMBER, {seq for seq, *_ in found})}
+        level = left.union(*around.values()) - above.keys()
+    entries = _entries(connection, BY_NUMBER, moves) + _entries(connection, TURNS_OF_GROUPS, above)
+    entries += _entries(connection, OF_PEOPLE, [subject.id])
     steps = {entry.seq: Step(entry, moves.get(entry.seq, {})) for entry in entries}
     known_from, begins = _reach(connection, subject.id, created)
-    return Trail(
-        [steps[seq] for seq in sorted(steps, reverse=True)],
-        above, _roles_given(connection, above.keys()), known_from, begins, known_from == created > 0,
-    )  # fmt: skip
+    newest_first = [steps[seq] for seq in sorted(steps, reverse=True)]
+    given = _lists(connection, ROLES_GIVEN, above)
+    return Trail(newest_first, above, given, known_from, begins, known_from == created > 0)
 
 
-def names(connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, Named]:
+def names(connection: Connection, ids: Collection[str]) -> dict[str, Named]:
     """Return the names of people and groups by id, as far as the tables or the journal have them."""
     rows = connection.execute(
         "SELECT i.value, r.type, coalesce(r.document ->> '$.displayName', r.document ->> '$.userName'), 1 "
@@ -128,7 +141,7 @@ def names(connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, Nam
     return {identifier: Named(*named) for identifier, *named in rows}
 
 
-def removed_roles(connection: sqlite3.Connection, slugs: Collection[str]) -> dict[tuple[str, str], str]:
+def removed_roles(connection: Connection, slugs: Collection[str]) -> dict[tuple[str, str], str]:
     """Return the name of each of some roles that was removed from the catalogue, by slug and request."""
     rows = connection.execute(
         "SELECT j.resource, j.request, j.name FROM json_each(?) i CROSS JOIN journal j ON j.resource = i.value "
@@ -138,7 +151,7 @@ def removed_roles(connection: sqlite3.Connection, slugs: Collection[str]) -> dic
     return {(slug, request): name for slug, request, name in rows}
 
 
-def named_people(connection: sqlite3.Connection, user_name: str) -> list[str]:
+def named_people(connection: Connection, user_name: str) -> list[str]:
     """Return the ids of the users that have a userName, or had it, in any case."""
     sql = (
         "SELECT resource FROM journal WHERE folded = ?1 AND type = 'User' "
@@ -147,7 +160,7 @@ def named_people(connection: sqlite3.Connection, user_name: str) -> list[str]:
     return [identifier for (identifier,) in connection.execute(sql, (fold(user_name),))]
 
 
-def found_by_name(connection: sqlite3.Connection, part: str) -> list[str]:
+def found_by_name(connection: Connection, part: str) -> list[str]:
     """Return the ids of people and groups with a part of a name, deleted ones too, a bounded number."""
     rows = connection.execute(
         "SELECT id FROM (SELECT id FROM resources WHERE instr(userName, ?1) OR instr(displayName, ?1) LIMIT ?2) UNION "
@@ -158,12 +171,12 @@ def found_by_name(connection: sqlite3.Connection, part: str) -> list[str]:
     return [identifier for (identifier,) in rows]
 
 
-def about(connection: sqlite3.Connection, ids: Sequence[str], query: JournalQuery = EVERY) -> JournalQuery:
+def about(connection: Connection, ids: Sequence[str], query: JournalQuery = EVERY) -> JournalQuery:
     """Return a query that selects the entries about some people or groups, those of members too."""
     return replace(query, people=ids, crowds=[move.entry for move in crowds_with(connection, ids)] if ids else ())
 
 
-def crowds_with(connection: sqlite3.Connection, ids: Collection[str], condition: str = "1") -> list[Move]:
+def crowds_with(connection: Connection, ids: Collection[str], condition: str = "1") -> list[Move]:
     """Return the moves of some people or groups in the changes of many members."""
     wanted = {_packed(identifier): identifier for identifier in ids}
     if len(wanted) == 1:
@@ -184,85 +197,48 @@ def crowds_with(connection: sqlite3.Connection, ids: Collection[str], condition:
     ]
 
 
-def moves_in(connection: sqlite3.Connection, entries: Sequence[int], ids: Sequence[str]) -> list[Move]:
+def moves_in(connection: Connection, entries: Sequence[int], ids: Sequence[str]) -> list[Move]:
     """Return the moves of some people or groups in some entries."""
     listed = json.dumps(entries)
-    rows = connection.execute(
-        "SELECT m.entry, m.member, m.joined FROM json_each(?) e CROSS JOIN journal_members m ON m.entry = e.value "
-        "WHERE m.member IN (SELECT value FROM json_each(?))",
-        (listed, json.dumps(ids)),
+    rest = (
+        "FROM json_each(?) e CROSS JOIN journal_members m ON m.entry = e.value "
+        "WHERE m.member IN (SELECT value FROM json_each(?))"
     )
-    few = [Move(entry, member, bool(joined)) for entry, member, joined in rows]
+    few = fetch_all(connection, Move, rest, listed, json.dumps(ids))
     return few + crowds_with(connection, ids, f"entry IN (SELECT value FROM json_each('{listed}'))")
 
 
-def _moves(connection: sqlite3.Connection, ids: Collection[str], created: int) -> list[Move]:
+def _moves(connection: Connection, ids: Collection[str], created: int) -> list[Move]:
     """Return all moves of some members, of more than one if they are groups."""
-    rows = connection.execute(
-        "SELECT m.entry, m.member, m.joined FROM json_each(?) i CROSS JOIN journal_members m ON m.member = i.value",
-        (json.dumps(list(ids)),),
-    )
-    few = [Move(entry, member, bool(joined)) for entry, member, joined in rows]
+    rest = "FROM json_each(?) i CROSS JOIN journal_members m ON m.member = i.value"
+    few = fetch_all(connection, Move, rest, json.dumps(list(ids)))
     nested = "AND nested" if len(ids) > 1 else ""
     return few + crowds_with(connection, ids, f"entry >= {created:d} {nested}")
 
 
-def _entries(connection: sqlite3.Connection, seqs: Collection[int]) -> list[JournalEntry]:
-    sql = f"SELECT {ENTRY}, {CHANGES} FROM json_each(?) i CROSS JOIN journal j ON j.seq = i.value"
-    return [entry_of(row) for row in connection.execute(sql, (json.dumps(list(seqs)),))]
+def _entries(connection: Connection, sql: str, chosen: Iterable[int | str]) -> list[JournalEntry]:
+    return [entry_of(row) for row in connection.execute(sql, (json.dumps(list(chosen)),))]
 
 
-def _turns(connection: sqlite3.Connection, groups: Collection[str]) -> list[JournalEntry]:
-    """Return the entries that gave roles to some groups or took them, and those of their deletion."""
-    sql = (
-        f"SELECT {ENTRY}, json_remove(j.changes, '$.members') FROM json_each(?) i "
-        f"CROSS JOIN journal j ON j.resource = i.value AND j.type = 'Group' WHERE {TURNS}"
-    )
-    return [entry_of(row) for row in connection.execute(sql, (json.dumps(list(groups)),))]
+# The groups that members are in directly, and the roles that groups give, by id.
+GROUPS_AROUND = (
+    "SELECT r.id, g.id FROM json_each(?) i CROSS JOIN resources r ON r.id = i.value "
+    'CROSS JOIN members m ON m.member = r.seq CROSS JOIN resources g ON g.seq = m."group"'
+)
+ROLES_GIVEN = (
+    "SELECT g.id, a.role FROM json_each(?) i CROSS JOIN resources g ON g.id = i.value "
+    "CROSS JOIN assignments a ON a.resource = g.seq AND a.source = 'group'"
+)
 
 
-def _of_person(connection: sqlite3.Connection, identifier: str) -> list[JournalEntry]:
-    """Return a person's own entries that may have changed roles or activity."""
-    sql = (
-        f"SELECT {ENTRY}, j.changes FROM journal j WHERE j.resource = ? AND j.type = 'User' "
-        """AND (instr(j.changes, '"active"') OR instr(j.changes, '"roles'))"""
-    )
-    return [entry_of(row) for row in connection.execute(sql, (identifier,))]
-
-
-def _groups_of(connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, set[str]]:
-    """Return the groups that some people or groups are in directly, by id."""
-    found: dict[str, set[str]] = {identifier: set() for identifier in ids}
-    rows = connection.execute(
-        "SELECT r.id, g.id FROM json_each(?) i CROSS JOIN resources r ON r.id = i.value "
-        'CROSS JOIN members m ON m.member = r.seq CROSS JOIN resources g ON g.seq = m."group"',
-        (json.dumps(list(ids)),),
-    )
-    for member, group in rows:
-        found[member].add(group)
-    return found
-
-
-def _roles_given(connection: sqlite3.Connection, groups: Collection[str]) -> dict[str, list[str]]:
+def _lists(connection: Connection, sql: str, ids: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    rows = connection.execute(
-        "SELECT g.id, a.role FROM json_each(?) i CROSS JOIN resources g ON g.id = i.value "
-        "CROSS JOIN assignments a ON a.resource = g.seq AND a.source = 'group'",
-        (json.dumps(list(groups)),),
-    )
-    for group, slug in rows:
-        found.setdefault(group, []).append(slug)
+    for identifier, other in connection.execute(sql, (json.dumps(list(ids)),)):
+        found.setdefault(identifier, []).append(other)
     return found
 
 
-def _creation(connection: sqlite3.Connection, identifier: str) -> int:
-    """Return the number of the entry about a resource's creation; 0 if the journal no longer has it."""
-    sql = "SELECT seq, action FROM journal WHERE resource = ? ORDER BY seq LIMIT 1"
-    seq, action = connection.execute(sql, (identifier,)).fetchone() or (0, "")
-    return seq if action == "create" else 0
-
-
-def _reach(connection: sqlite3.Connection, identifier: str, created: int) -> tuple[int, str]:
+def _reach(connection: Connection, identifier: str, created: int) -> tuple[int, str]:
     """Return from which entry on everything about a person is known, and the time of that entry.
 
     An older version did not name everybody in a change of more than a thousand members.
@@ -277,7 +253,7 @@ def _reach(connection: sqlite3.Connection, identifier: str, created: int) -> tup
     return seq, at
 
 
-def _packed_ids(connection: sqlite3.Connection, seqs: Collection[int]) -> tuple[bytes, bool]:
+def _packed_ids(connection: Connection, seqs: Collection[int]) -> tuple[bytes, bool]:
     """Return the ids of resources as bytes, and whether a group is among them."""
     sql = "SELECT r.id, r.type = 'Group' FROM json_each(?) i CROSS JOIN resources r ON r.seq = i.value"
     rows = connection.execute(sql, (json.dumps(list(seqs)),)).fetchall()

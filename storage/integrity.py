@@ -1,11 +1,11 @@
 """Whether an SQLite file is Perch's and sound, and how it is opened."""
 
 import logging
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection, sqlite_version
 
 from storage.errors import MUCH_LATER, NewerFile, OutdatedFile, UnusableFile
 from storage.migrations import MIGRATIONS, known
@@ -31,25 +31,23 @@ class Applied:
     seconds: float
 
 
-def pending(connection: sqlite3.Connection, path: Path) -> list[str]:
+def pending(connection: Connection, path: Path) -> list[str]:
     """Return the names of the pending migrations; raise as `refuse_foreign` does."""
     refuse_foreign(connection, path)
     return [migration.name for migration in MIGRATIONS.pending(utilities(connection))]
 
 
-def migrate(connection: sqlite3.Connection, path: Path, on_migration: OnMigration | None = None) -> list[Applied]:
+def migrate(connection: Connection, path: Path, on_migration: OnMigration | None = None) -> list[Applied]:
     """Apply pending migrations, all or none, and return them; raise as `refuse_foreign` does."""
-    names = pending(connection, path)
+    names, applied = pending(connection, path), list[Applied]()
     if not names:
-        return []
-    applied = []
-    database = utilities(connection)
+        return applied
     connection.execute("BEGIN IMMEDIATE")
     for number, (name, following) in enumerate(zip(names, [*names[1:], None], strict=True)):
         if on_migration:
             on_migration(name, number, len(names))
         begun = time.monotonic()
-        MIGRATIONS.apply(database, stop_before=following)
+        MIGRATIONS.apply(utilities(connection), stop_before=following)
         applied.append(Applied(name, time.monotonic() - begun))
     connection.execute("COMMIT")
     log.info("Applied %d migrations to %s in %.1f s", len(applied), path, sum(each.seconds for each in applied))
@@ -58,10 +56,10 @@ def migrate(connection: sqlite3.Connection, path: Path, on_migration: OnMigratio
 
 def versions() -> dict[str, str]:
     """Return the version of SQLite and the name of the newest migration."""
-    return {"sqlite": sqlite3.sqlite_version, "schema": max(known())}
+    return {"sqlite": sqlite_version, "schema": max(known())}
 
 
-def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+def check_schema(connection: Connection, path: Path) -> None:
     """Refuse a file with another schema than this Perch's; raise as `refuse_foreign` does.
 
     :raises RuntimeError: when the file has an older schema.
@@ -70,17 +68,16 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise RuntimeError("migrations are pending; restart Perch")
 
 
-def refuse_outdated(connection: sqlite3.Connection, path: Path) -> None:
+def refuse_outdated(connection: Connection, path: Path) -> None:
     """Refuse a file with pending migrations; raise as `refuse_foreign` does.
 
     :raises OutdatedFile: naming the migrations.
     """
-    names = pending(connection, path)
-    if names:
+    if names := pending(connection, path):
         raise OutdatedFile(path, names)
 
 
-def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+def refuse_foreign(connection: Connection, path: Path) -> None:
     """Refuse a file of another program or of a newer Perch; an empty file is neither.
 
     :raises UnusableFile: when the tables are not Perch's.
@@ -96,7 +93,7 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
         raise UnusableFile(f"{path} is a database of another program, not of Perch.", MUCH_LATER)
 
 
-def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
+def refuse_damaged(connection: Connection, path: Path) -> None:
     """Read the whole file and refuse it unless all of it is sound and it holds a workspace.
 
     :raises UnusableFile: naming the first damage.
@@ -111,13 +108,13 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
         raise UnusableFile(f"{path} is empty.", MUCH_LATER)
 
 
-def _tables(connection: sqlite3.Connection) -> list[str]:
+def _tables(connection: Connection) -> list[str]:
     """Return the names of the tables, without those of SQLite and Litestream."""
     rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     return [name for (name,) in rows if not name.startswith(("sqlite_", "_litestream_"))]
 
 
-def size(connection: sqlite3.Connection) -> int:
+def size(connection: Connection) -> int:
     """Return the bytes of the pages that are in use."""
     pages, unused, page = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
@@ -125,13 +122,13 @@ def size(connection: sqlite3.Connection) -> int:
     return int((pages - unused) * page)
 
 
-def unsafe_pragmas(connection: sqlite3.Connection) -> list[str]:
+def unsafe_pragmas(connection: Connection) -> list[str]:
     """Return the pragmas with which an acknowledged write could be lost, each with its value."""
     found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in SAFE}
     return [f"{name} is {value}" for name, value in found.items() if value != SAFE[name]]
 
 
-def damages(connection: sqlite3.Connection) -> list[str]:
+def damages(connection: Connection) -> list[str]:
     """Return the first damages of the file in words; every page is read."""
     found = [text for (text,) in connection.execute(f"PRAGMA quick_check({MOST_DAMAGES})") if text != "ok"]
     dangling = connection.execute("PRAGMA foreign_key_check").fetchmany(MOST_DAMAGES)

@@ -1,9 +1,9 @@
 """The journal: one append-only row per change, written in the transaction of the change."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Any
 
 from schemas.datetimes import now
@@ -87,12 +87,7 @@ class JournalQuery:
 
 
 def append(
-    connection: sqlite3.Connection,
-    at: str,
-    author: Author,
-    action: str,
-    subject: tuple[str, str, str],
-    changes: dict[str, Any],
+    connection: Connection, at: str, author: Author, action: str, subject: tuple[str, str, str], changes: dict[str, Any]
 ) -> int:
     """Write an entry and return its number; `subject` is the type, id and name of the changed object."""
     done = connection.execute(
@@ -103,11 +98,8 @@ def append(
     return done.lastrowid or 0
 
 
-def count_again(connection: sqlite3.Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
-    """Add 1 to the `times` of the newest entry about an object, if it has this author and action and is of this minute.
-
-    Return whether there was such an entry.
-    """
+def count_again(connection: Connection, author: Author, action: str, subject: tuple[str, str, str]) -> bool:
+    """Add 1 to the `times` of an object's newest entry if it has this author, action and minute; tell whether so."""
     done = connection.execute(
         "UPDATE journal SET changes = json_set(changes, '$.times.after', (changes ->> '$.times.after') + 1) "
         "WHERE seq = (SELECT max(seq) FROM journal WHERE resource = ?) AND type = ? AND actor = ? AND action = ? "
@@ -117,7 +109,7 @@ def count_again(connection: sqlite3.Connection, author: Author, action: str, sub
     return bool(done.rowcount)
 
 
-def entries(connection: sqlite3.Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:
+def entries(connection: Connection, query: JournalQuery, limit: int) -> list[JournalEntry]:
     """Return the newest entries that match, the newest first."""
     sql = query.statement + Sql(" LIMIT ?", (limit,))
     return [entry_of(row) for row in connection.execute(sql.text, sql.parameters)]

@@ -1,14 +1,14 @@
 """Access keys: only a SHA-256 digest of each secret is kept."""
 
-import sqlite3
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from storage.database import Database
-from storage.sql.tables import columns, table, update
+from storage.sql.tables import columns, fetch, fetch_all, table, update
 
 NO_PROFILE, INTEROP, IPSIE = "none", "interop", "ipsie"
 PROFILES = (NO_PROFILE, INTEROP, IPSIE)
@@ -56,7 +56,6 @@ class Caller(NamedTuple):
     attributes: int
 
 
-SELECT = f"SELECT {columns(Key)} FROM keys"
 LOOK_UP = f"SELECT {columns(Key)}, (SELECT value FROM workspace WHERE name = 'attributes') FROM keys WHERE id = ?"
 
 
@@ -65,20 +64,20 @@ def expiry(days: float | None) -> str | None:
     return None if days is None else now(timedelta(days=days))
 
 
-def insert(connection: sqlite3.Connection, key: Key) -> None:
+def insert(connection: Connection, key: Key) -> None:
     """Add a key."""
     table(connection, "keys").insert(asdict(key))
 
 
-def get(connection: sqlite3.Connection, identifier: str) -> Key:
+def get(connection: Connection, identifier: str) -> Key:
     """Return a key by its id, revoked and expired ones too.
 
     :raises NotFound: when there is none.
     """
-    row = connection.execute(f"{SELECT} WHERE id = ?", (identifier,)).fetchone()
-    if row is None:
+    key = fetch(connection, Key, "FROM keys WHERE id = ?", identifier)
+    if key is None:
         raise NotFound(f"There is no access key with the id '{identifier[:40]}'; `flask keys list` shows them.")
-    return Key(*row)
+    return key
 
 
 def look_up(database: Database, identifier: str, sql: str = LOOK_UP) -> Caller | None:
@@ -97,12 +96,12 @@ def note_use(database: Database, identifier: str) -> None:
         change(connection, identifier, lastUsed=now())
 
 
-def list_all(connection: sqlite3.Connection) -> list[Key]:
+def list_all(connection: Connection) -> list[Key]:
     """Return all keys, the oldest first."""
-    return [Key(*row) for row in connection.execute(f"{SELECT} ORDER BY created, id")]
+    return fetch_all(connection, Key, "FROM keys ORDER BY created, id")
 
 
-def names(connection: sqlite3.Connection) -> dict[str, str]:
+def names(connection: Connection) -> dict[str, str]:
     """Return the name of each key, revoked ones too, by the actor that the journal has for it."""
     return {f"key:{key.id}": key.name for key in list_all(connection)}
 
@@ -112,8 +111,10 @@ def label(actor: str, key_names: dict[str, str]) -> str:
     kind, _, identifier = actor.partition(":")
     if kind == "console" and identifier:
         return f"console session {identifier}"
-    if kind in ("address", "person"):
-        return f"address {identifier}" if kind == "address" else identifier
+    if kind == "person":
+        return identifier
+    if kind == "address":
+        return f"address {identifier}"
     return f"key {key_names[actor]} ({identifier})" if actor in key_names else actor
 
 
@@ -131,7 +132,7 @@ def spoken(actor: str, key_names: dict[str, str]) -> str:
     return sentences.get(kind, actor)
 
 
-def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Key:
+def change(connection: Connection, identifier: str, **values: Any) -> Key:
     """Set columns of a key and return it.
 
     :raises NotFound: when there is none.
@@ -140,7 +141,7 @@ def change(connection: sqlite3.Connection, identifier: str, **values: Any) -> Ke
     return get(connection, identifier)
 
 
-def revoke(connection: sqlite3.Connection, identifier: str) -> Key:
+def revoke(connection: Connection, identifier: str) -> Key:
     """Revoke a key, which stops at once; a key that is revoked already keeps the instant.
 
     :raises NotFound: when there is none.
@@ -149,6 +150,6 @@ def revoke(connection: sqlite3.Connection, identifier: str) -> Key:
     return key if key.revoked else change(connection, identifier, revoked=now())
 
 
-def discard(connection: sqlite3.Connection, identifier: str) -> None:
+def discard(connection: Connection, identifier: str) -> None:
     """Delete a key that no client ever had; others stay, since the journal names keys by id."""
     table(connection, "keys").delete(identifier)

@@ -8,11 +8,11 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.errors import UnusableFile, busy, gone, held, leftover, log_removed, os_errors
+from storage.errors import NotReady, UnusableFile, busy, gone, log_removed, os_errors
 
 # Longer pauses cost the slowest writers most; only one thread of a process asks at a time.
 FIRST_PAUSE, LONGEST_PAUSE = 0.0001, 0.0005
@@ -23,29 +23,17 @@ OPEN_PAUSE, NOTICE = 0.01, 10.0
 log = logging.getLogger("perch")
 
 
-def lock_path(database: Path) -> Path:
-    """Return the path of the file that writers of a database lock."""
-    return database.with_name(database.name + ".lock")
+def _beside(suffix: str) -> Callable[[Path], Path]:
+    """Return a function that gives the path of a file beside a database."""
+    return lambda database: database.with_name(database.name + suffix)
 
 
-def delivery_lock_path(database: Path) -> Path:
-    """Return the path of the file that the process that delivers events locks."""
-    return database.with_name(database.name + ".deliver")
-
-
-def log_path(database: Path) -> Path:
-    """Return the path of a database's write-ahead log."""
-    return database.with_name(database.name + "-wal")
-
-
-def index_path(database: Path) -> Path:
-    """Return the path of the shared memory that is the index of a database's write-ahead log."""
-    return database.with_name(database.name + "-shm")
-
-
-def followed_path(database: Path) -> Path:
-    """Return the path of the file in which `litestream restore -f` notes how far its copy is."""
-    return database.with_name(database.name + "-txid")
+# The files that writers lock, the process that delivers events, and each process that uses the database.
+lock_path, delivery_lock_path, use_path = _beside(".lock"), _beside(".deliver"), _beside(".in-use")
+# The write-ahead log, and the shared memory that is its index.
+log_path, index_path = _beside("-wal"), _beside("-shm")
+# Where `litestream restore -f` notes how far its copy is.
+followed_path = _beside("-txid")
 
 
 def refuse_followed(database: Path) -> None:
@@ -89,10 +77,7 @@ def open_lock(path: Path) -> int:
 
 
 def make_file(path: Path) -> int:
-    """Return a descriptor of a file that only its owner may read; root makes it for the owner of the folder.
-
-    Otherwise a `flask` command run by root would shut the server out.
-    """
+    """Return a descriptor of a file that only its owner may read; root makes it for the owner of the folder."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     folder = os.stat(path.parent)
     if os.geteuid() == 0 and folder.st_uid != 0 and os.fstat(handle).st_uid == 0:
@@ -121,16 +106,6 @@ def is_locked(path: Path) -> bool:
         os.close(handle)
 
 
-def _wait_for(handle: int, deadline: float) -> None:
-    """Take a lock alone; polling keeps the wait bounded, which a blocking call could not."""
-    pause = FIRST_PAUSE
-    while not try_lock(handle, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            raise busy()
-        time.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
-
-
 def locked(path: Path, deadline: float) -> int:
     """Return the descriptor of a file that is locked alone; closing it frees the lock.
 
@@ -138,8 +113,14 @@ def locked(path: Path, deadline: float) -> int:
     """
     with os_errors(path):
         handle = open_lock(path)
+    pause = FIRST_PAUSE
     try:
-        _wait_for(handle, deadline)
+        # Polling keeps the wait bounded, which a blocking call could not.
+        while not try_lock(handle, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise busy()
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
     except BaseException:
         os.close(handle)
         raise
@@ -171,12 +152,11 @@ def long_turn(path: Path, database: Path, most: float) -> Iterator[None]:
         while not try_lock(handle, fcntl.LOCK_EX):
             waited = time.monotonic() - begun
             if waited > most:
-                raise held(database)
+                text = f"Another process creates, migrates or restores {database}; try again when it has ended."
+                raise NotReady(text)
             if waited > notice:
-                log.warning(
-                    "Waiting for %s for %.0f s: another process creates, migrates or restores it, or writes to it.",
-                    database, waited,
-                )  # fmt: skip
+                reason = "another process creates, migrates or restores it, or writes to it"
+                log.warning("Waiting for %s for %.0f s: %s.", database, waited, reason)
                 notice += NOTICE
             time.sleep(LONGEST_PAUSE if waited < 1 else OPEN_PAUSE)
         yield
@@ -194,7 +174,7 @@ class FileUse:
     def __init__(self, path: Path) -> None:
         """Name the database; nothing is locked yet."""
         self.path = path
-        self._handle = open_lock(path.with_name(path.name + ".in-use"))
+        self._handle = open_lock(use_path(path))
         self._end = weakref.finalize(self, os.close, self._handle)
 
     def join(self) -> None:
@@ -208,7 +188,11 @@ class FileUse:
                 raise gone(self.path)
             os.close(make_file(self.path))
         if self.has_foreign_log():
-            raise leftover(self.path)
+            raise UnusableFile(
+                f"{self.path} was replaced, but {self.path}-wal still holds changes of the file before and would "
+                f"damage this one. Move {self.path}-wal and {self.path}-shm away; next time use flask restore, which "
+                "removes both."
+            )
         noted, now = self._noted(), identities(self.path)
         if others and noted[:1] == now[:1] and noted != now[: len(noted)]:
             # A connection that is opened now would make a second log beside the one that the others still write.

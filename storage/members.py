@@ -2,15 +2,16 @@
 
 import json
 import math
-import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from sqlite3 import Connection
+from typing import Any, NamedTuple
 
 from schemas.errors import InvalidValue, TooMany
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
+from storage.sql.tables import first_value
 
 NAMED_IN_JOURNAL = 1000
 AT_ONCE = 5000
@@ -46,64 +47,28 @@ class Membership(NamedTuple):
     direct: int
 
 
-def edit(connection: sqlite3.Connection, group: int, edits: Iterable[Edit]) -> MemberChange:
+def edit(connection: Connection, group: int, edits: Iterable[Edit]) -> MemberChange:
     """Make edits of a group's members, each before the next one is asked for; return the whole change.
 
     :raises InvalidValue: naming ids that no user or group has.
     """
     change = MemberChange()
     for kind, ids in edits:
-        if kind == "add":
+        if kind != "add":
+            remove(connection, group, ids, change, others=kind != "remove")
+        if kind != "remove":
             add(connection, group, ids, change)
-        elif kind == "remove":
-            remove(connection, group, ids, change)
-        else:
-            replace(connection, group, ids, change)
     if change:
         workspace.move_epoch(connection)
     return change
 
 
-def add(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
+def add(connection: Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
     """Add members by id; ids that are members already stay.
 
     :raises InvalidValue: naming ids that no user or group has; nothing is added then.
     """
     listed = json.dumps(ids)
-    _refuse_unknown(connection, listed)
-    rows = connection.execute(
-        "INSERT OR IGNORE INTO members SELECT ?, r.seq, r.type = 'Group' FROM json_each(?) j "
-        "JOIN resources r ON r.id = j.value RETURNING member",
-        (group, listed),
-    )
-    change.note(added=[seq for (seq,) in rows.fetchall()])
-
-
-def remove(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
-    """Remove members by id; other ids are ignored."""
-    rows = connection.execute(
-        'DELETE FROM members WHERE "group" = ? AND member IN '
-        "(SELECT r.seq FROM json_each(?) j JOIN resources r ON r.id = j.value) RETURNING member",
-        (group, json.dumps(ids)),
-    )
-    change.note(removed=[seq for (seq,) in rows.fetchall()])
-
-
-def replace(connection: sqlite3.Connection, group: int, ids: Sequence[str], change: MemberChange) -> None:
-    """Make these ids the only members; only the difference is written.
-
-    :raises InvalidValue: naming ids that no user or group has.
-    """
-    rows = connection.execute(
-        'DELETE FROM members WHERE "group" = ? AND member NOT IN '
-        "(SELECT r.seq FROM json_each(?) j JOIN resources r ON r.id = j.value) RETURNING member",
-        (group, json.dumps(ids)),
-    )
-    change.note(removed=[seq for (seq,) in rows.fetchall()])
-    add(connection, group, ids, change)
-
-
-def _refuse_unknown(connection: sqlite3.Connection, listed: str) -> None:
     unknown = connection.execute(
         "SELECT j.value FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM resources r WHERE r.id = j.value) LIMIT 4",
         (listed,),
@@ -112,9 +77,27 @@ def _refuse_unknown(connection: sqlite3.Connection, listed: str) -> None:
         names = ", ".join(f"'{str(value)[:100]}'" for (value,) in unknown[:3])
         more = " and more" if len(unknown) > 3 else ""
         raise InvalidValue(f"members: no user or group has the id {names}{more}; push these people first.")
+    rows = connection.execute(
+        "INSERT OR IGNORE INTO members SELECT ?, r.seq, r.type = 'Group' FROM json_each(?) j "
+        "JOIN resources r ON r.id = j.value RETURNING member",
+        (group, listed),
+    )
+    change.note(added=[seq for (seq,) in rows.fetchall()])
 
 
-def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[str, str, str | None]]:
+def remove(
+    connection: Connection, group: int, ids: Sequence[str], change: MemberChange, *, others: bool = False
+) -> None:
+    """Remove members by id, or all `others`; ids of no member are ignored."""
+    rows = connection.execute(
+        f'DELETE FROM members WHERE "group" = ? AND member {"NOT IN" if others else "IN"} '
+        "(SELECT r.seq FROM json_each(?) j JOIN resources r ON r.id = j.value) RETURNING member",
+        (group, json.dumps(ids)),
+    )
+    change.note(removed=[seq for (seq,) in rows.fetchall()])
+
+
+def elements(connection: Connection, group: int) -> Iterable[tuple[str, str, str | None]]:
     """Yield each member's id, type and displayName, without building the whole list."""
     yield from connection.execute(
         "SELECT r.id, r.type, r.document ->> '$.displayName' "
@@ -123,20 +106,19 @@ def elements(connection: sqlite3.Connection, group: int) -> Iterable[tuple[str, 
     )
 
 
-def everyone(connection: sqlite3.Connection, group: int) -> MemberChange:
+def everyone(connection: Connection, group: int) -> MemberChange:
     """Return the change that removes all members of a group."""
     rows = connection.execute('SELECT member FROM members WHERE "group" = ?', (group,))
     return MemberChange(removed={member for (member,) in rows})
 
 
-def count(connection: sqlite3.Connection, group: int, limit: int) -> int:
+def count(connection: Connection, group: int, limit: int) -> int:
     """Return how many members a group has, counting to `limit` at most."""
     sql = 'SELECT count(*) FROM (SELECT 1 FROM members WHERE "group" = ? LIMIT ?)'
-    found: int = connection.execute(sql, (group, limit)).fetchone()[0]
-    return found
+    return int(first_value(connection, sql, group, limit))
 
 
-def page(connection: sqlite3.Connection, group: int, offset: int, count: int) -> list[ResourceRow]:
+def page(connection: Connection, group: int, offset: int, count: int) -> list[ResourceRow]:
     """Return `count` members of a group after the first `offset`, in the order of their creation."""
     rows = connection.execute(
         f'SELECT {COLUMNS} FROM (SELECT member FROM members WHERE "group" = ? ORDER BY member LIMIT ? OFFSET ?) m '
@@ -146,7 +128,7 @@ def page(connection: sqlite3.Connection, group: int, offset: int, count: int) ->
     return [ResourceRow(*row) for row in rows]
 
 
-def counts(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, int]:
+def counts(connection: Connection, groups: Sequence[int]) -> dict[int, int]:
     """Return how many direct members each of some groups has."""
     rows = connection.execute(
         'SELECT s.value, (SELECT count(*) FROM members m WHERE m."group" = s.value) FROM json_each(?) s',
@@ -155,7 +137,7 @@ def counts(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, i
     return dict(rows.fetchall())
 
 
-def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str]:
+def texts(connection: Connection, group: int, base: str) -> Iterator[str]:
     """Yield the elements of a group's `members` as JSON text, 5,000 at a time to bound the memory."""
     sql = (
         "SELECT json_group_array(json(iif(name IS NULL, json_object('value', id, '$ref', ref, 'type', type), "
@@ -171,120 +153,77 @@ def texts(connection: sqlite3.Connection, group: int, base: str) -> Iterator[str
             yield text[1:-1]
 
 
-def groups_above(
-    connection: sqlite3.Connection, seqs: Sequence[int], most: float = math.inf
-) -> dict[int, list[Membership]]:
-    """Return, for each resource, all groups above it, nested ones included; circles end (RFC 7643 section 4.1.2).
+def groups_above(connection: Connection, seqs: Sequence[int], most: float = math.inf) -> dict[int, list[Membership]]:
+    """Return, for each resource in a group, all groups above it, direct ones first; circles end (RFC 7643 4.1.2).
 
     :raises TooMany: when there are more than `most` in all.
     """
     listed = in_list(seqs)
-    pairs = connection.execute(
-        f'SELECT member, "group" FROM members WHERE member IN {listed.text} ORDER BY member, "group"', listed.parameters
-    ).fetchall()
-    direct: dict[int, list[int]] = {}
-    for below, group in pairs:
-        direct.setdefault(below, []).append(group)
-    groups = _named(connection, {group for _, group in pairs})
+    sql = f'SELECT member, "group" FROM members WHERE member IN {listed.text} ORDER BY member, "group"'
+    direct: list[tuple[int, int]] = connection.execute(sql, listed.parameters).fetchall()
+    groups, indirect = _named(connection, {group for _, group in direct}), list[tuple[int, int]]()
     # Few groups are nested; without one, no recursion with its temporary tables is needed.
-    around = _groups_around(connection, list(groups)) if any(nested for _, nested in groups.values()) else {}
-    groups |= _named(connection, {group for found in around.values() for group in found} - groups.keys())
-    return _memberships(direct, around, {seq: membership for seq, (membership, _) in groups.items()}, most)
-
-
-def _groups_around(connection: sqlite3.Connection, groups: Sequence[int]) -> dict[int, list[int]]:
-    """Return the groups directly around each of some groups, and around each of those."""
-    rows = connection.execute(
-        """
-        WITH RECURSIVE above (grp) AS (
-            SELECT value FROM json_each(?)
-            UNION
-            SELECT m."group" FROM above a JOIN members m ON m.member = a.grp
-        )
-        SELECT m.member, m."group" FROM above a JOIN members m ON m.member = a.grp
-        """,
-        (json.dumps(groups),),
-    )
-    around: dict[int, list[int]] = {}
-    for below, group in rows:
-        around.setdefault(below, []).append(group)
-    return around
-
-
-def _memberships(
-    direct: Mapping[int, Sequence[int]],
-    around: Mapping[int, Sequence[int]],
-    groups: Mapping[int, Membership],
-    most: float,
-) -> dict[int, list[Membership]]:
-    """Return the memberships of each resource: direct ones first, then those through other groups."""
-    indirect = {seq: membership._replace(direct=0) for seq, membership in groups.items()} if around else {}
-    above: dict[int, set[int]] = {}
+    if any(nested for _, nested in groups.values()):
+        limit = -1 if most == math.inf else int(most) + 1
+        rows = connection.execute(_ABOVE.format(listed.text), (*listed.parameters, limit))
+        indirect = sorted(set(rows).difference(direct))
+        groups |= _named(connection, {group for _, group in indirect} - groups.keys())
+    if len(direct) + len(indirect) > most:
+        raise TooMany("The resources have too many memberships for one answer; ask for fewer at once with count.")
     found: dict[int, list[Membership]] = {}
-    for below, own in direct.items():
-        for group in own:
-            if group not in above:
-                above[group] = _reached(around, group)
-        through = set[int]().union(*(above[group] for group in own)) - {below, *own}
-        found[below] = [groups[group] for group in own if group != below] + [indirect[one] for one in sorted(through)]
-        most -= len(found[below])
-        if most < 0:
-            raise TooMany("The resources have too many memberships for one answer; ask for fewer at once with count.")
-    return found
+    for below, group in direct:
+        found.setdefault(below, []).append(groups[group][0])
+    through = {group: groups[group][0]._replace(direct=0) for _, group in indirect}
+    for below, group in indirect:
+        found[below].append(through[group])
+    return {below: [each for each in above if each.group != below] for below, above in found.items()}
 
 
-def _reached(around: Mapping[int, Sequence[int]], group: int) -> set[int]:
-    """Return all groups around a group."""
-    reached, waiting = set[int](), set(around.get(group, ()))
-    while waiting:
-        reached |= waiting
-        waiting = {outer for one in waiting for outer in around.get(one, ())} - reached
-    return reached
+_ABOVE = """
+    WITH RECURSIVE above (below, grp) AS (
+        SELECT member, "group" FROM members WHERE member IN {}
+        UNION
+        SELECT a.below, m."group" FROM above a JOIN members m ON m.member = a.grp
+    )
+    SELECT below, grp FROM above LIMIT ?"""
 
 
-def _named(connection: sqlite3.Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:
+def _named(connection: Connection, groups: Collection[int]) -> dict[int, tuple[Membership, bool]]:
     """Return, for each group, a direct membership of it, and whether the group is inside another one."""
     if not groups:
         return {}
     listed = in_list(sorted(groups))
     rows = connection.execute(
-        "SELECT g.seq, g.id, g.document ->> '$.displayName', EXISTS (SELECT 1 FROM members m WHERE m.member = g.seq) "
-        f"FROM resources g WHERE g.seq IN {listed.text}",
+        "SELECT g.seq, g.id, g.document ->> '$.displayName', 1, EXISTS (SELECT 1 FROM members m "
+        f"WHERE m.member = g.seq) FROM resources g WHERE g.seq IN {listed.text}",
         listed.parameters,
     )
-    return {seq: (Membership(seq, identifier, display, 1), bool(nested)) for seq, identifier, display, nested in rows}
+    return {seq: (Membership(seq, *named), bool(nested)) for seq, *named, nested in rows}
 
 
-def paths_above(connection: sqlite3.Connection, seq: int) -> dict[int, tuple[str, ...]]:
+def paths_above(connection: Connection, seq: int) -> dict[int, tuple[str, ...]]:
     """Return, for each group above a resource, a shortest path of displayNames up to it."""
+    sql = (
+        "SELECT m.\"group\", g.document ->> '$.displayName' FROM members m "
+        'JOIN resources g ON g.seq = m."group" WHERE m.member = ? ORDER BY g.seq'
+    )
     found: dict[int, tuple[str, ...]] = {}
-    level: dict[int, tuple[str, ...]] = {seq: ()}
-    while level:
-        above: dict[int, tuple[str, ...]] = {}
-        for below, path in level.items():
-            for group, name in connection.execute(
-                "SELECT m.\"group\", g.document ->> '$.displayName' FROM members m "
-                'JOIN resources g ON g.seq = m."group" WHERE m.member = ? ORDER BY g.seq',
-                (below,),
-            ):
-                if group not in found and group != seq:
-                    above.setdefault(group, (*path, name))
-        found |= above
-        level = above
+    waiting: list[tuple[int, tuple[str, ...]]] = [(seq, ())]
+    for below, path in waiting:
+        for group, name in connection.execute(sql, (below,)).fetchall():
+            if group not in found and group != seq:
+                found[group] = (*path, name)
+                waiting.append((group, found[group]))
     return found
 
 
-def journalled(connection: sqlite3.Connection, change: MemberChange) -> dict[str, object]:
-    """Return a change as the journal has it: how many were added and removed, and the first thousand ids of each."""
-    return {
-        "added": len(change.added),
-        "removed": len(change.removed),
-        "addedIds": _ids(connection, change.added),
-        "removedIds": _ids(connection, change.removed),
-    }
-
-
-def _ids(connection: sqlite3.Connection, seqs: Iterable[int]) -> list[str]:
-    few = sorted(seqs)[:NAMED_IN_JOURNAL]
+def journalled(connection: Connection, change: MemberChange) -> dict[str, Any]:
+    """Return a change, if any, as the journal has it: how many joined and left, and the first thousand ids of each."""
+    if not change:
+        return {}
+    found: dict[str, Any] = {"added": len(change.added), "removed": len(change.removed)}
     sql = "SELECT r.id FROM json_each(?) j JOIN resources r ON r.seq = j.value"
-    return [identifier for (identifier,) in connection.execute(sql, (json.dumps(few),))]
+    for name, seqs in (("addedIds", change.added), ("removedIds", change.removed)):
+        few = json.dumps(sorted(seqs)[:NAMED_IN_JOURNAL])
+        found[name] = [identifier for (identifier,) in connection.execute(sql, (few,))]
+    return {"members": found}

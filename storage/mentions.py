@@ -36,7 +36,10 @@ class Mentions:
 
     def in_body(self, text: str | None) -> bool:
         """Tell whether a body has a name as a value: of JSON, whole or cut off, or as a word of any other text."""
-        if not text or not (ESCAPES.search(text) or self._somewhere(text)):
+        if not text:
+            return False
+        seen = fold(text)
+        if not (ESCAPES.search(text) or any(name in seen for name in self._names)):
             return False
         try:
             return any(self._in_member(name, value) for name, value in _strings(json.loads(text)))
@@ -63,12 +66,14 @@ class Mentions:
         """Tell whether a sentence or filter has a name: in quotes, as a word of its own, or in a path."""
         if not text:
             return False
-        return self._is_value(text) or any(
-            self._is_word(word)
+        words = (
+            word.rstrip(AFTER_WORD)
             for part in BETWEEN_PARTS.split(text)
             for plain in {part, unquote(part)}
             for word in (plain, *BETWEEN_WORDS.split(plain))
         )
+        # A number in a sentence is a count.
+        return self._is_value(text) or any(not word.isdecimal() and self._is_value(word) for word in words)
 
     def _in_member(self, name: str, value: str) -> bool:
         if fold(name) in PROTOCOL:
@@ -81,15 +86,6 @@ class Mentions:
         if seen in self._names or any(form in seen for form in self._quoted):
             return True
         return "\\" in text and any(fold(literal) in self._names for literal in _literals(text))
-
-    def _is_word(self, word: str) -> bool:
-        word = word.rstrip(AFTER_WORD)
-        # A number in a sentence is a count.
-        return not word.isdecimal() and self._is_value(word)
-
-    def _somewhere(self, text: str) -> bool:
-        seen = fold(text)
-        return any(name in seen for name in self._names)
 
 
 def _strings(document: Any) -> Iterator[tuple[str, str]]:

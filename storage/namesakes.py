@@ -3,7 +3,7 @@
 Only migration m015_normalised makes such pairs, of names that earlier versions took for different ones.
 """
 
-import sqlite3
+from sqlite3 import Connection
 from typing import NamedTuple
 
 # The column of the name by which a resource of a type is found; no two resources have the same in it.
@@ -20,7 +20,7 @@ class Namesakes(NamedTuple):
     newer_id: str
 
 
-def release(connection: sqlite3.Connection, type_name: str, seq: int, name: str) -> None:
+def release(connection: Connection, type_name: str, seq: int, name: str) -> None:
     """Pass on a folded name that a resource no longer has to the oldest of those that wait for it, if there is one."""
     connection.execute("DELETE FROM namesakes WHERE resource = ?", (seq,))
     column = NAME_COLUMNS[type_name]
@@ -34,15 +34,15 @@ def release(connection: sqlite3.Connection, type_name: str, seq: int, name: str)
         connection.execute("DELETE FROM namesakes WHERE resource = ?", heir)
 
 
-def list_all(connection: sqlite3.Connection) -> list[Namesakes]:
+def list_all(connection: Connection) -> list[Namesakes]:
     """Return all pairs, users before groups, in the order in which the newer ones were created."""
     found = []
     for type_name, column in NAME_COLUMNS.items():
-        found += connection.execute(
+        sql = (
             f"SELECT n.type, older.document ->> '$.{column}', older.id, newer.document ->> '$.{column}', newer.id "
             "FROM namesakes n JOIN resources newer ON newer.seq = n.resource "
             f"JOIN resources older ON older.type = n.type AND older.{column} = n.name "
-            "WHERE n.type = ? ORDER BY n.resource",
-            (type_name,),
-        ).fetchall()
-    return [Namesakes(*row) for row in found]
+            "WHERE n.type = ? ORDER BY n.resource"
+        )
+        found += [Namesakes(*row) for row in connection.execute(sql, (type_name,))]
+    return found

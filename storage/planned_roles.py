@@ -1,8 +1,8 @@
 """The users whose roles planned changes of assignments would change, worked out without writing anything."""
 
 import json
-import sqlite3
 from collections.abc import Sequence
+from sqlite3 import Connection
 from typing import NamedTuple
 
 KEPT = """a.role NOT IN (SELECT value FROM json_each(:gone)) AND (a.resource, a.source, a.role, a.rule)
@@ -31,10 +31,7 @@ WITHOUT = f"""SELECT r.seq FROM json_each(:users) u JOIN resources r ON r.seq = 
 
 
 class RoleChange(NamedTuple):
-    """A planned change of one assignment: of a user or group, by sequence number, made or withdrawn.
-
-    `rule` is the number of the rule that makes the assignment, 0 for one by hand.
-    """
+    """A planned change of one assignment, made or withdrawn, by hand (`rule` is 0) or by the rule with a number."""
 
     resource: int
     source: str
@@ -52,9 +49,7 @@ class PlannedRoles(NamedTuple):
     lose_login: set[int]
 
 
-def planned_roles(
-    connection: sqlite3.Connection, changes: Sequence[RoleChange], gone: Sequence[str] = ()
-) -> PlannedRoles:
+def planned_roles(connection: Connection, changes: Sequence[RoleChange], gone: Sequence[str] = ()) -> PlannedRoles:
     """Return the users whom changes of assignments, and the removal of roles by slug, would touch; nothing is written.
 
     The holders of a touched role are walked over once: with 100,000 of them that takes about half a second.
@@ -67,7 +62,7 @@ def planned_roles(
     return PlannedRoles(gained, lost, allowed, withdrawn)
 
 
-def _without_a_role(connection: sqlite3.Connection, users: set[int], values: dict[str, object]) -> set[int]:
+def _without_a_role(connection: Connection, users: set[int], values: dict[str, object]) -> set[int]:
     """Return those active users who have no role at all before or after the changes."""
     sql = f"WITH RECURSIVE {PLANNED}, {CONFERRING} {WITHOUT}"
     return {seq for (seq,) in connection.execute(sql, {**values, "users": json.dumps(list(users))})} if users else set()

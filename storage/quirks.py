@@ -1,12 +1,12 @@
 """The quirk report: per key, which tolerances its requests needed and which attributes Perch ignored."""
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
+from sqlite3 import Connection
 
 from storage.mentions import Mentions
 from storage.sql.fragments import where
-from storage.sql.tables import columns
+from storage.sql.tables import columns, fetch_all
 
 # Clients choose the names, so each kind has a limit per key.
 NAMES_PER_KEY = 500
@@ -31,7 +31,7 @@ class Quirk:
     last: str
 
 
-def add(connection: sqlite3.Connection, seen: Iterable[Quirk]) -> None:
+def add(connection: Connection, seen: Iterable[Quirk]) -> None:
     """Add new sightings to the counts, with the newest example, up to the limit of a key."""
     for quirk in seen:
         connection.execute(
@@ -44,23 +44,21 @@ def add(connection: sqlite3.Connection, seen: Iterable[Quirk]) -> None:
         )
 
 
-def report(connection: sqlite3.Connection, key: str | None = None) -> list[Quirk]:
+def report(connection: Connection, key: str | None = None) -> list[Quirk]:
     """Return the habits of one key or of all, tolerances before ignored attributes, the most frequent first."""
     chosen = where(("key = ?", key))
-    sql = f"SELECT {columns(Quirk)} FROM quirks WHERE {chosen.text} ORDER BY key, kind DESC, count DESC, name"
-    return [Quirk(*row) for row in connection.execute(sql, chosen.parameters)]
+    rest = f"FROM quirks WHERE {chosen.text} ORDER BY key, kind DESC, count DESC, name"
+    return fetch_all(connection, Quirk, rest, *chosen.parameters)
 
 
-def dropped(connection: sqlite3.Connection) -> list[Quirk]:
+def dropped(connection: Connection) -> list[Quirk]:
     """Return the attributes that Perch dropped and that could be declared, the most frequent first."""
-    sql = f"SELECT {columns(Quirk)} FROM quirks WHERE kind = ? ORDER BY count DESC, name, key"
-    return [Quirk(*row) for row in connection.execute(sql, (DROPPED,))]
+    return fetch_all(connection, Quirk, "FROM quirks WHERE kind = ? ORDER BY count DESC, name, key", DROPPED)
 
 
-def forget(connection: sqlite3.Connection, names: Iterable[str]) -> None:
+def forget(connection: Connection, names: Iterable[str]) -> None:
     """Remove every example that mentions one of the names as a whole value."""
     mentions = Mentions(names)
-    sql = "SELECT key, kind, name, example FROM quirks WHERE kind != ?"
-    rows = connection.execute(sql, (DROPPED,)).fetchall()
-    found = [(key, kind, name) for key, kind, name, example in rows if mentions.in_text(example)]
+    rows = connection.execute("SELECT key, kind, name, example FROM quirks WHERE kind != ?", (DROPPED,))
+    found = [place for *place, example in rows if mentions.in_text(example)]
     connection.executemany("UPDATE quirks SET example = '' WHERE key = ? AND kind = ? AND name = ?", found)

@@ -4,9 +4,9 @@ A change writes no row for them: they are computed from the events, the acknowle
 """
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from sqlite3 import Connection, Row
 from typing import Any, NamedTuple
 
 from schemas.datetimes import now, to_seconds
@@ -26,9 +26,10 @@ _ACKNOWLEDGED = (
     "WHERE a.application = x.id AND a.last >= e.seq ORDER BY a.last LIMIT 1)"
 )
 _ROWS = (
-    "SELECT x.name, x.id, x.asks, e.request, e.subject, e.seq, e.tag, e.kind, e.at, e.received, "
-    f"e.data ->> '$.user.userName', e.data ->> '$.people', {_TOLD}, {_ACKNOWLEDGED}, r.outcome, r.sessions, "
-    "r.reason, r.at FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
+    "SELECT x.name AS application, x.id AS number, x.asks, e.request, e.subject, e.seq, e.tag, e.kind, e.at, "
+    "e.received, e.data ->> '$.user.userName' AS user, e.data ->> '$.people' AS people, "
+    f"{_TOLD} AS told, {_ACKNOWLEDGED} AS acknowledged, r.outcome, r.sessions, r.reason, r.at AS reported "
+    "FROM events e CROSS JOIN applications x LEFT JOIN webhooks w ON w.id = x.webhook "
     f"LEFT JOIN receipts r ON r.application = x.id AND r.event = e.seq WHERE {_IS} AND e.seq > x.begin"
 )
 # The oldest open withdrawal of each application, without a look at those that are done. A webhook has handled every
@@ -52,27 +53,6 @@ _FAILED = (
     "JOIN events o ON o.seq = l.event WHERE l.application = r.application AND o.request = e.request "
     "AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
 )
-
-
-class _Row(NamedTuple):
-    application: str
-    number: int
-    asks: int
-    request: str
-    subject: str
-    seq: int
-    tag: str
-    kind: str
-    at: str
-    received: str
-    user: str | None
-    people: int | None
-    told: int
-    acknowledged: str | None
-    outcome: str | None
-    sessions: int | None
-    reason: str | None
-    reported: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,38 +95,38 @@ def seconds_between(first: str, last: str) -> float:
     return max(0.0, round(to_seconds(last) - to_seconds(first), 3))
 
 
-def list_all(
-    connection: sqlite3.Connection, subject: str = "", since: str = "", last: int | None = None
-) -> list[Receipt]:
+def list_all(connection: Connection, subject: str = "", since: str = "", last: int | None = None) -> list[Receipt]:
     """Return the receipts in the order of their requests: of a person, since an instant, or up to an event."""
     sql, values = _ROWS, list[Any]()
     for condition, value in (("e.subject = ?", subject), ("e.at >= ?", since), ("e.seq <= ?", last)):
         if value not in ("", None):
             sql, values = f"{sql} AND {condition}", [*values, value]
-    groups: dict[tuple[str, str, int], list[_Row]] = {}
-    for row in connection.execute(f"{sql} ORDER BY e.seq, x.folded", values):
-        found = _Row(*row)
-        groups.setdefault((found.request, found.subject, found.number), []).append(found)
+    cursor = connection.cursor()
+    cursor.row_factory = Row
+    groups: dict[tuple[str, str, int], list[Row]] = {}
+    for row in cursor.execute(f"{sql} ORDER BY e.seq, x.folded", values):
+        groups.setdefault((row["request"], row["subject"], row["number"]), []).append(row)
     return [_receipt(rows) for rows in groups.values()]
 
 
-def _receipt(rows: Sequence[_Row]) -> Receipt:
-    gravest = min(rows, key=lambda row: WITHDRAWALS.index(row.kind))
-    told = [row for row in rows if row.told and not row.asks]
-    instants = [row.acknowledged for row in told]
-    requested = min(row.received or row.at for row in rows)
-    committed = max(requested, *(row.at for row in rows))
-    done = None if not told or None in instants else max(committed, *filter(None, instants))
-    reported = max((row for row in rows if row.outcome), key=lambda row: (row.reported or "", row.seq), default=None)
-    outcome = reported.outcome if reported else ASKS if gravest.asks else None if told else NOT_TOLD
+def _receipt(rows: Sequence[Row]) -> Receipt:
+    gravest = min(rows, key=lambda row: WITHDRAWALS.index(row["kind"]))
+    told = [row for row in rows if row["told"] and not row["asks"]]
+    instants = [row["acknowledged"] for row in told]
+    requested = min(row["received"] or row["at"] for row in rows)
+    committed = max(requested, *(row["at"] for row in rows))
+    done = None if not told or None in instants else max(committed, *instants)
+    reports = [row for row in rows if row["outcome"]]
+    last = max(reports, key=lambda row: (row["reported"], row["seq"]), default=None)
+    outcome = last["outcome"] if last else ASKS if gravest["asks"] else None if told else NOT_TOLD
     return Receipt(
-        gravest.application, gravest.number, gravest.request, gravest.subject, gravest.kind,
-        f"evt_{gravest.seq}_{gravest.tag}", gravest.user, gravest.people, requested, committed, done, outcome,
-        reported.sessions if reported else None, reported.reason if reported else None, bool(told),
+        gravest["application"], gravest["number"], gravest["request"], gravest["subject"], gravest["kind"],
+        f"evt_{gravest['seq']}_{gravest['tag']}", gravest["user"], gravest["people"], requested, committed, done,
+        outcome, last["sessions"] if last else None, last["reason"] if last else None, bool(told),
     )  # fmt: skip
 
 
-def delivered(connection: sqlite3.Connection, webhook: str, seq: int, kind: str) -> None:
+def delivered(connection: Connection, webhook: str, seq: int, kind: str) -> None:
     """Note that a webhook's application acknowledged an event."""
     if kind in WITHDRAWALS:
         connection.execute(
@@ -156,7 +136,7 @@ def delivered(connection: sqlite3.Connection, webhook: str, seq: int, kind: str)
         )
 
 
-def acknowledged(connection: sqlite3.Connection, key: str, seqs: Iterable[int]) -> None:
+def acknowledged(connection: Connection, key: str, seqs: Iterable[int]) -> None:
     """Note that the application of an access key acknowledged single events."""
     connection.execute(
         "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x JOIN events e ON "
@@ -165,11 +145,8 @@ def acknowledged(connection: sqlite3.Connection, key: str, seqs: Iterable[int]) 
     )
 
 
-def pulled(connection: sqlite3.Connection, key: str, last: int) -> tuple[int, int] | None:
-    """Return application and first event of the acknowledgement that a pull behind an event is, if it is one.
-
-    It is none where nothing was withdrawn since the last one.
-    """
+def pulled(connection: Connection, key: str, last: int) -> tuple[int, int] | None:
+    """Return application and first event of the acknowledgement that a pull behind an event is, if it is one."""
     row: tuple[int, int] | None = connection.execute(
         "SELECT x.id, first FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
         "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = ?) x "
@@ -179,20 +156,20 @@ def pulled(connection: sqlite3.Connection, key: str, last: int) -> tuple[int, in
     return row
 
 
-def note_pull(connection: sqlite3.Connection, key: str, last: int, at: str) -> None:
+def note_pull(connection: Connection, key: str, last: int, at: str) -> None:
     """Note that the application of an access key asked, at an instant, for the events behind one."""
     found = pulled(connection, key, last)
     if found:
         connection.execute("INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?)", (found[0], last, found[1], at))
 
 
-def is_withdrawal(connection: sqlite3.Connection, seq: int) -> bool:
+def is_withdrawal(connection: Connection, seq: int) -> bool:
     """Tell whether an event ends or reduces somebody's access."""
     return connection.execute(f"SELECT 1 FROM events e WHERE {_IS} AND e.seq = ?", (seq,)).fetchone() is not None
 
 
 def report(
-    connection: sqlite3.Connection, application: int, seq: int, outcome: str, sessions: int | None, reason: str | None
+    connection: Connection, application: int, seq: int, outcome: str, sessions: int | None, reason: str | None
 ) -> None:
     """Keep what an application reports about an event, in place of an earlier report."""
     connection.execute(
@@ -201,7 +178,7 @@ def report(
     )
 
 
-def longest_open(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def longest_open(connection: Connection) -> list[tuple[str, str]]:
     """Return each application with an open withdrawal, and the stored instant of the oldest one's request."""
     return connection.execute(
         f"SELECT f.name, min(iif(e.received = '', e.at, e.received)) FROM ({_FIRST_OPEN} UNION ALL {_FAILED}) f "
@@ -227,7 +204,7 @@ class Totals(NamedTuple):
         return self._replace(seconds=self.seconds + seconds)
 
 
-def totals(connection: sqlite3.Connection) -> dict[int, Totals]:
+def totals(connection: Connection) -> dict[int, Totals]:
     """Return the totals of the withdrawals whose events were pruned, by application."""
     rows = connection.execute("SELECT application, buckets, seconds FROM withdrawal_totals")
     return {number: Totals(json.loads(buckets), seconds) for number, buckets, seconds in rows}
@@ -242,7 +219,7 @@ def counted(found: dict[int, Totals], receipts: Iterable[Receipt]) -> dict[int, 
     return found
 
 
-def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
+def forget(connection: Connection, ids: Iterable[str]) -> None:
     """Erase the reasons that applications reported about some deleted users: they are free text and may name them."""
     connection.executemany(
         "UPDATE receipts SET reason = NULL WHERE event IN (SELECT seq FROM events WHERE type = 'User' AND subject = ?)",
@@ -250,7 +227,7 @@ def forget(connection: sqlite3.Connection, ids: Iterable[str]) -> None:
     )
 
 
-def prune(connection: sqlite3.Connection, last: int) -> None:
+def prune(connection: Connection, last: int) -> None:
     """Count the acknowledged withdrawals up to an event, which will be deleted, and delete their rows.
 
     A withdrawal with later events is counted when the last of them goes.

@@ -71,8 +71,7 @@ class Repository:
         :raises Unavailable: when other writers are busy for too long; :raises InsufficientStorage: on a full disk.
         """
         with self.database.write(alone=type_name != "User") as connection:
-            announce, emitted = self._announce if self.on_entry else None, self._emitted if self.on_events else None
-            yield Transaction(connection, author, announce, emitted)
+            yield Transaction(connection, author, Changes(connection, author, self._announce, self._emitted))
 
     def _announce(self, entry: JournalEntry) -> None:
         if self.on_entry is not None:
@@ -148,16 +147,10 @@ class Transaction(Snapshot):
     A method that raises may have written a part: the error must leave the block of `writing`, which undoes it.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        author: Author,
-        announce: Callable[[JournalEntry], None] | None = None,
-        emitted: Callable[[Sequence[NewEvent]], None] | None = None,
-    ) -> None:
+    def __init__(self, connection: Connection, author: Author, changes: Changes) -> None:
         super().__init__(connection)
         self.author = author
-        self._changes = Changes(connection, author, announce, emitted)
+        self._changes = changes
 
     def insert(
         self, kind: ResourceType, document: Document, member_ids: Sequence[str] = (), remarks: Document | None = None
@@ -240,7 +233,7 @@ class Transaction(Snapshot):
         source, reach = _source(row), self._changes.reach([row.seq], [slug])
         done = roles.unassign(self.connection, row.seq, source, slug)
         if done:
-            self._changes.unassigned(row, source, slug, reach)
+            self._changes.assigned(row, source, slug, reach, given=False)
         return done
 
     def set_rule(self, pattern: str, slugs: Sequence[str]) -> None:
@@ -387,5 +380,7 @@ def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str, int]], rules: S
     users = [f"rule {rule.pattern}" for rule in rules]
     users += [f"{row.type.lower()} {row.name} ({source})" for row, source, _ in holders]
     more = f" and {len(users) - SHOWN_HOLDERS} more" if len(users) > SHOWN_HOLDERS else ""
-    named = ", ".join(users[:SHOWN_HOLDERS])
-    return f"The role '{slug}' is in use: {named}{more}. Withdraw it first, or force its removal."
+    return (
+        f"The role '{slug}' is in use: {', '.join(users[:SHOWN_HOLDERS])}{more}. "
+        "Withdraw it first, or force its removal."
+    )

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from schemas import ResourceType
 from schemas.datetimes import now
 from schemas.errors import NotFound, Unavailable, Uniqueness
+from schemas.json import to_text
+from schemas.resource import Document
 from schemas.text import compose, fold
 from storage import namesakes, words, workspace
 
@@ -56,9 +58,9 @@ class ResourceRow(NamedTuple):
         return self[6:]
 
     @property
-    def document_with_roles(self) -> dict[str, Any]:
+    def document_with_roles(self) -> Document:
         """The document with a user's direct roles as they were sent: all that clients can write."""
-        document: dict[str, Any] = json.loads(self.document)
+        document: Document = json.loads(self.document)
         direct = [_sent(role) for source, *role in json.loads(f"[{self.held or ''}]") if source == "direct"]
         return {**document, "roles": direct} if direct else document
 
@@ -68,12 +70,12 @@ class ResourceRow(NamedTuple):
         return name_of(json.loads(self.document))
 
 
-def name_of(document: dict[str, Any]) -> str:
+def name_of(document: Document) -> str:
     """Return the userName of a user's document, the displayName of a group's."""
     return str(document.get("userName") or document["displayName"])
 
 
-def _sent(role: list[Any]) -> dict[str, Any]:
+def _sent(role: list[Any]) -> Document:
     named = zip(("value", "display", "type", "primary"), role, strict=True)
     sent = {name: value for name, value in named if value is not None}
     return sent if "primary" not in sent else {**sent, "primary": bool(sent["primary"])}
@@ -112,25 +114,18 @@ def existing(connection: sqlite3.Connection, ids: Sequence[str]) -> set[str]:
     return {identifier for (identifier,) in connection.execute(sql, (json.dumps(ids),))}
 
 
-def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[str, Any]) -> tuple[int, str]:
+def insert(connection: sqlite3.Connection, kind: ResourceType, document: Document) -> tuple[int, str]:
     """Add the row of a resource, with its emails, words and copy of its roles; return its number and its new id.
 
     :raises Uniqueness: when its userName or group displayName is taken, in any case.
     """
     instant, identifier = now(), new_id()
+    looked_up, text, held = _looked_up(document).values(), _stored(kind, document), _held(document.get("roles", ()))
     try:
         done = connection.execute(
             "INSERT INTO resources (id, type, version, created, lastModified, userName, displayName, externalId, "
             "active, document, held) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                identifier,
-                kind.name,
-                instant,
-                instant,
-                *_looked_up(document).values(),
-                _stored(kind, document),
-                _held(document.get("roles", ())),
-            ),
+            (identifier, kind.name, instant, instant, *looked_up, text, held),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None
@@ -141,11 +136,7 @@ def insert(connection: sqlite3.Connection, kind: ResourceType, document: dict[st
 
 
 def update(
-    connection: sqlite3.Connection,
-    kind: ResourceType,
-    row: ResourceRow,
-    before: dict[str, Any],
-    document: dict[str, Any],
+    connection: sqlite3.Connection, kind: ResourceType, row: ResourceRow, before: Document, document: Document
 ) -> None:
     """Give a resource read in the same transaction its next version, with a document in place of the one `before`.
 
@@ -203,20 +194,18 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _stored(kind: ResourceType, document: dict[str, Any]) -> str:
+def _stored(kind: ResourceType, document: Document) -> str:
     """Return the text to store of a document, without a user's roles, which are rows of their own."""
-    text: str = kind.schema.dumps({name: value for name, value in document.items() if name != "roles"})
-    return text
+    return str(kind.schema.dumps({name: value for name, value in document.items() if name != "roles"}))
 
 
-def _held(roles: Sequence[dict[str, Any]]) -> str | None:
+def _held(roles: Sequence[Document]) -> str | None:
     """Return direct roles as the row has them: the text that storage.roles makes of the assignments."""
     held = [["direct", role["value"], role.get("display"), role.get("type"), role.get("primary")] for role in roles]
-    numbers = [[int(item) if isinstance(item, bool) else item for item in role] for role in held]
-    return json.dumps(numbers, ensure_ascii=False, separators=(",", ":"))[1:-1] or None
+    return to_text([[int(item) if isinstance(item, bool) else item for item in role] for role in held])[1:-1] or None
 
 
-def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:
+def _looked_up(document: Document) -> dict[str, str | int | None]:
     """Return the values of the columns that clients look up."""
     external, active = document.get("externalId"), document.get("active")
     return {
@@ -227,7 +216,7 @@ def _looked_up(document: dict[str, Any]) -> dict[str, str | int | None]:
     }
 
 
-def _insert_emails(connection: sqlite3.Connection, seq: int, document: dict[str, Any]) -> None:
+def _insert_emails(connection: sqlite3.Connection, seq: int, document: Document) -> None:
     rows = [
         (seq, position, _folded(email.get("value")), _folded(email.get("type")), email.get("primary"))
         for position, email in enumerate(document.get("emails", ()))
@@ -240,7 +229,7 @@ def _folded(text: str | None) -> str | None:
     return None if text is None else fold(text)
 
 
-def _taken(error: sqlite3.IntegrityError, document: dict[str, Any]) -> Exception:
+def _taken(error: sqlite3.IntegrityError, document: Document) -> Exception:
     for name, kind in (("userName", "user"), ("displayName", "group")):
         if f"resources.{name}" in str(error):
             return Uniqueness(f"{name}: another {kind} already has '{document[name][:200]}', ignoring case.")

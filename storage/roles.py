@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from sqlite3 import Connection, Cursor
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,12 +13,12 @@ from schemas.text import compose, fold
 from storage import workspace
 from storage.resources import COLUMNS, ResourceRow
 from storage.sql.fragments import in_list
+from storage.sql.tables import columns, fetch, fetch_all
 
 DIRECT, MANUAL, GROUP = "direct", "manual", "group"
 # By whom a role may be given: by anybody, only over SCIM and through groups, or only by hand to people.
 ANY, SCIM, HAND = "any", "scim", "hand"
 MOST_COMPARED = 5000
-ROLE = "slug, name, description, created, grantedBy"
 
 
 class Role(NamedTuple):
@@ -48,23 +49,23 @@ class Assignment(NamedTuple):
     rule: str | None
 
 
-def add(
-    connection: sqlite3.Connection, slug: str, name: str, description: str | None = None, granted_by: str = ANY
-) -> Role:
+def add(connection: Connection, slug: str, name: str, description: str | None = None, granted_by: str = ANY) -> Role:
     """Add a role to the catalogue.
 
     :raises Uniqueness: when the slug exists.
     """
     role = Role(compose(slug), name, description or None, now(), granted_by)
     try:
-        connection.execute(f"INSERT INTO roles ({ROLE}, lastModified) VALUES (?, ?, ?, ?, ?, ?)", (*role, role.created))
+        connection.execute(
+            f"INSERT INTO roles ({columns(Role)}, lastModified) VALUES (?, ?, ?, ?, ?, ?)", (*role, role.created)
+        )
     except sqlite3.IntegrityError:
         raise Uniqueness(f"The role '{slug}' exists already.") from None
     workspace.move_epoch(connection)
     return role
 
 
-def edit(connection: sqlite3.Connection, role: Role) -> None:
+def edit(connection: Connection, role: Role) -> None:
     """Keep a role of the catalogue in place of the one with its slug."""
     connection.execute(
         "UPDATE roles SET name = ?, description = ?, grantedBy = ?, version = version + 1, lastModified = ? "
@@ -74,21 +75,20 @@ def edit(connection: sqlite3.Connection, role: Role) -> None:
     workspace.move_epoch(connection)
 
 
-def get(connection: sqlite3.Connection, slug: str) -> Role:
+def get(connection: Connection, slug: str) -> Role:
     """Return a role by its slug, as written or composed.
 
     :raises NotFound: when the catalogue has none.
     """
-    row = connection.execute(
-        f"SELECT {ROLE} FROM roles WHERE slug IN (?1, ?2) ORDER BY slug <> ?1 LIMIT 1", (slug, compose(slug))
-    ).fetchone()
-    if row is None:
+    rest = "FROM roles WHERE slug IN (?1, ?2) ORDER BY slug <> ?1 LIMIT 1"
+    role = fetch(connection, Role, rest, slug, compose(slug))
+    if role is None:
         hint = suggestion(connection, slug)
         raise NotFound(f"There is no role '{slug}' in the catalogue; `flask roles list` shows it.{hint}")
-    return Role(*row)
+    return role
 
 
-def assignable(connection: sqlite3.Connection, slug: str, source: str) -> Role:
+def assignable(connection: Connection, slug: str, source: str) -> Role:
     """Return a role that people (`manual`) or groups (`group`) may be given.
 
     :raises NotFound: when the catalogue has none; :raises Conflict: when it may not be given this way.
@@ -103,18 +103,18 @@ def assignable(connection: sqlite3.Connection, slug: str, source: str) -> Role:
     return role
 
 
-def catalogue(connection: sqlite3.Connection) -> list[Role]:
+def catalogue(connection: Connection) -> list[Role]:
     """Return all roles in the order of their slugs."""
-    return [Role(*row) for row in connection.execute(f"SELECT {ROLE} FROM roles ORDER BY slug")]
+    return fetch_all(connection, Role, "FROM roles ORDER BY slug")
 
 
-def suggestion(connection: sqlite3.Connection, slug: str) -> str:
+def suggestion(connection: Connection, slug: str) -> str:
     """Return a sentence that names the slugs most like an unknown one; "" where none is, or too many to compare."""
     slugs = {fold(role.slug): role.slug for role in catalogue(connection)}
     return did_you_mean(slug, slugs if len(slugs) < MOST_COMPARED else {}, most=3, cutoff=0.5)
 
 
-def remove(connection: sqlite3.Connection, slug: str, holders: Iterable[int]) -> None:
+def remove(connection: Connection, slug: str, holders: Iterable[int]) -> None:
     """Remove a role with its assignments, and from the rules; a rule without roles ends."""
     connection.execute("DELETE FROM assignments WHERE role = ?", (slug,))
     for resource in holders:
@@ -125,7 +125,7 @@ def remove(connection: sqlite3.Connection, slug: str, holders: Iterable[int]) ->
     workspace.move_epoch(connection)
 
 
-def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow, str, int]]:
+def holders(connection: Connection, slug: str) -> list[tuple[ResourceRow, str, int]]:
     """Return the users and groups with assignments of a role, each with the source and the number of assignments."""
     rows = connection.execute(
         f"SELECT {COLUMNS}, a.source, a.number FROM (SELECT resource, source, count(*) AS number FROM assignments "
@@ -135,7 +135,7 @@ def holders(connection: sqlite3.Connection, slug: str) -> list[tuple[ResourceRow
     return [(ResourceRow(*row[:-2]), *row[-2:]) for row in rows]
 
 
-def holder_numbers(connection: sqlite3.Connection, slug: str, *, manual: bool) -> list[int]:
+def holder_numbers(connection: Connection, slug: str, *, manual: bool) -> list[int]:
     """Return the numbers of the users and groups that have a role by hand, or of those that have it another way."""
     rows = connection.execute(
         "SELECT resource FROM assignments WHERE role = ? AND (source = 'manual') = ?", (slug, manual)
@@ -143,9 +143,7 @@ def holder_numbers(connection: sqlite3.Connection, slug: str, *, manual: bool) -
     return [seq for (seq,) in rows]
 
 
-def holders_page(
-    connection: sqlite3.Connection, slug: str, offset: int, count: int
-) -> list[tuple[ResourceRow, str, str, str]]:
+def holders_page(connection: Connection, slug: str, offset: int, count: int) -> list[tuple[ResourceRow, str, str, str]]:
     """Return a page of the holders of a role, groups first: who, source, since when and by whom."""
     rows = connection.execute(
         f"SELECT {COLUMNS}, h.source, h.since, h.actor FROM ("
@@ -157,7 +155,7 @@ def holders_page(
     return [(ResourceRow(*row[:-3]), *row[-3:]) for row in rows]
 
 
-def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+def assignment_counts(connection: Connection) -> dict[str, dict[str, int]]:
     """Return, for each role that is assigned, how many users or groups have it from each source."""
     found: dict[str, dict[str, int]] = {}
     sql = "SELECT role, source, count(DISTINCT resource) FROM assignments GROUP BY role, source"
@@ -166,13 +164,13 @@ def assignment_counts(connection: sqlite3.Connection) -> dict[str, dict[str, int
     return found
 
 
-def known(connection: sqlite3.Connection, slugs: Iterable[str]) -> dict[str, Role]:
+def known(connection: Connection, slugs: Iterable[str]) -> dict[str, Role]:
     """Return the roles with those slugs that the catalogue has."""
-    sql = f"SELECT {ROLE} FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
-    return {row[0]: Role(*row) for row in connection.execute(sql, (json.dumps(list(slugs)),))}
+    rest = "FROM json_each(?) j CROSS JOIN roles ON slug = j.value"
+    return {role.slug: role for role in fetch_all(connection, Role, rest, json.dumps(list(slugs)))}
 
 
-def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
+def assigned(connection: Connection, seqs: Sequence[int]) -> dict[int, list[Assignment]]:
     """Return the assignments to each of some users and groups, without inherited ones."""
     listed = in_list(seqs)
     rows = connection.execute(
@@ -189,27 +187,19 @@ def assigned(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, l
 
 
 def set_direct(
-    connection: sqlite3.Connection,
-    user: int,
-    held: Sequence[dict[str, Any]],
-    sent: Sequence[dict[str, Any]],
-    actor: str,
+    connection: Connection, user: int, held: Sequence[dict[str, Any]], sent: Sequence[dict[str, Any]], actor: str
 ) -> None:
     """Make the roles sent a user's only direct roles, in that order; those already held keep date and actor."""
     if not held and not sent:
         return
-    kept: dict[str, tuple[str, str]] = {}
-    if held:
-        rows = connection.execute(
-            "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor", (user,)
-        )
-        kept = {role: (since, by) for role, since, by in rows}
+    sql = "DELETE FROM assignments WHERE resource = ? AND source = 'direct' RETURNING role, since, actor"
+    kept = {role: (since, by) for role, since, by in connection.execute(sql, (user,))} if held else {}
     insert_direct(connection, user, sent, actor, kept)
     hold(connection, user)
 
 
 def insert_direct(
-    connection: sqlite3.Connection,
+    connection: Connection,
     user: int,
     sent: Sequence[dict[str, Any]],
     actor: str,
@@ -217,17 +207,15 @@ def insert_direct(
 ) -> None:
     """Add the direct roles of a user who has none, whose row has them already; those of `kept` with date and actor."""
     fresh = (now(), actor)
-    connection.executemany(
-        "INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?, 0)",
-        [
-            (user, place, role["value"], role.get("display"), role.get("type"), role.get("primary"),
-             *kept.get(role["value"], fresh))
-            for place, role in enumerate(sent)
-        ],
-    )  # fmt: skip
+    rows = [
+        (user, place, role["value"], role.get("display"), role.get("type"), role.get("primary"),
+         *kept.get(role["value"], fresh))
+        for place, role in enumerate(sent)
+    ]  # fmt: skip
+    connection.executemany("INSERT INTO assignments VALUES (?, 'direct', ?, ?, ?, ?, ?, ?, ?, 0)", rows)
 
 
-def hold(connection: sqlite3.Connection, resource: int) -> None:
+def hold(connection: Connection, resource: int) -> None:
     """Copy a resource's own roles into its row, for answers; call it after each change of the assignments."""
     connection.execute(
         'UPDATE resources SET held = (SELECT group_concat(json_array(source, role, display, type, "primary")) '
@@ -236,25 +224,26 @@ def hold(connection: sqlite3.Connection, resource: int) -> None:
     )
 
 
-def assign(connection: sqlite3.Connection, resource: int, source: str, slug: str, actor: str, rule: int = 0) -> bool:
+def assign(connection: Connection, resource: int, source: str, slug: str, actor: str, rule: int = 0) -> bool:
     """Assign a role of the catalogue to a user or group, by hand or by a rule; False when it was there already."""
     done = connection.execute(
         "INSERT OR IGNORE INTO assignments SELECT ?1, ?2, ifnull(max(position), -1) + 1, ?3, NULL, NULL, NULL, ?4, ?5, "
         "?6 FROM assignments WHERE resource = ?1 AND source = ?2",
         (resource, source, slug, now(), actor, rule),
     )
-    if done.rowcount:
-        hold(connection, resource)
-        workspace.move_epoch(connection)
-    return bool(done.rowcount)
+    return _held(connection, resource, done)
 
 
-def unassign(connection: sqlite3.Connection, resource: int, source: str, slug: str, rule: int = 0) -> bool:
+def unassign(connection: Connection, resource: int, source: str, slug: str, rule: int = 0) -> bool:
     """Withdraw a role that was assigned by hand or by a rule; False when it was not there."""
     done = connection.execute(
         "DELETE FROM assignments WHERE resource = ? AND source = ? AND role = ? AND rule = ?",
         (resource, source, slug, rule),
     )
+    return _held(connection, resource, done)
+
+
+def _held(connection: Connection, resource: int, done: Cursor) -> bool:
     if done.rowcount:
         hold(connection, resource)
         workspace.move_epoch(connection)

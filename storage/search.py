@@ -1,10 +1,10 @@
 """Pages of resources: by offset, with deep pages as quick as the first, by key for cursors, and the console's lists."""
 
 import json
-import sqlite3
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Any
 
 from schemas import role
@@ -15,6 +15,7 @@ from storage.migrations.scale import WIDE_BLOCK_SHIFT
 from storage.resources import COLUMNS, OF_TYPE, OTHER_COLUMNS, ResourceRow
 from storage.sql.fragments import Sql
 from storage.sql.ordering import SEQUENCE, Order, order_by
+from storage.sql.tables import first_value
 from storage.word_search import MOST_COUNTED, MOST_FOUND, find, matches
 
 CREATION = order_by(None)
@@ -95,12 +96,6 @@ class Query:
         plain = len(self.selections) == 1 and chosen.condition is None and chosen.type != "Role"
         return chosen.type if plain else None
 
-    @property
-    def cheaper_total(self) -> Sql | None:
-        """A SELECT that counts without looking at `r`, if there is one."""
-        chosen = self.selections[0]
-        return chosen.total() if len(self.selections) == 1 and chosen.total else None
-
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -131,7 +126,7 @@ class Listing:
         return whole
 
 
-def get_role(connection: sqlite3.Connection, slug: str) -> ResourceRow:
+def get_role(connection: Connection, slug: str) -> ResourceRow:
     """Return a role of the catalogue as a resource, by its slug.
 
     :raises NotFound: when there is none.
@@ -142,7 +137,7 @@ def get_role(connection: sqlite3.Connection, slug: str) -> ResourceRow:
     return ResourceRow(*row)
 
 
-def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) -> tuple[list[ResourceRow], int]:
+def page(connection: Connection, query: Query, offset: int, count: int) -> tuple[list[ResourceRow], int]:
     """Return `count` resources after the first `offset`, and how many there are in all (RFC 7644 section 3.4.2.4)."""
     if query.whole_type and query.order == CREATION:
         return _unfiltered(connection, query.whole_type, offset, count), total(connection, query)
@@ -156,21 +151,23 @@ def page(connection: sqlite3.Connection, query: Query, offset: int, count: int) 
     return rows, total(connection, query)
 
 
-def total(connection: sqlite3.Connection, query: Query) -> int:
+def total(connection: Connection, query: Query) -> int:
     """Return how many resources match; without a condition, the sum of the blocks."""
+    chosen, sql = query.selections[0], None
     if query.whole_type:
         sql = Sql("SELECT ifnull(sum(count), 0) FROM wide_blocks WHERE type = ?", (query.whole_type,))
-    else:
-        sql = query.cheaper_total or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
-    return _number(connection, sql)
+    elif len(query.selections) == 1 and chosen.total:
+        sql = chosen.total()
+    sql = sql or Sql(f"SELECT count(*) FROM {query.source} r WHERE ") + query.where
+    return int(first_value(connection, sql.text, *sql.parameters))
 
 
-def count_all(connection: sqlite3.Connection, type_name: str) -> int:
+def count_all(connection: Connection, type_name: str) -> int:
     """Return how many resources of a stored type there are."""
     return total(connection, Query((Selection(type_name),)))
 
 
-def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, count: int) -> list[ResourceRow]:
+def _unfiltered(connection: Connection, type_name: str, offset: int, count: int) -> list[ResourceRow]:
     """Skip whole blocks by their counts, so that a deep page skips the rows of at most one block."""
     place = _block_of(connection, type_name, offset) if offset else (0, 0)
     if not count or place is None:
@@ -180,7 +177,7 @@ def _unfiltered(connection: sqlite3.Connection, type_name: str, offset: int, cou
     return _rows(connection, Sql(sql, (block << BLOCK_SHIFT, count, offset - skipped)))
 
 
-def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tuple[int, int] | None:
+def _block_of(connection: Connection, type_name: str, offset: int) -> tuple[int, int] | None:
     """Return the block with the row at an offset, and how many rows are before the block; None beyond the end."""
     first, before = 0, 0
     for table, wider in (("wide_blocks", WIDE_BLOCK_SHIFT - BLOCK_SHIFT), ("blocks", 0)):
@@ -196,12 +193,9 @@ def _block_of(connection: sqlite3.Connection, type_name: str, offset: int) -> tu
 
 
 def after(
-    connection: sqlite3.Connection, query: Query, place: Place | None, count: int
+    connection: Connection, query: Query, place: Place | None, count: int
 ) -> tuple[list[ResourceRow], Place | None]:
-    """Return `count` resources beyond a place in the query's order, and the place of the last if more follow.
-
-    A cursor holds a place (RFC 9865 section 2).
-    """
+    """Return `count` resources beyond a place (RFC 9865 section 2), and the place of the last if more follow."""
     order, beyond = query.order, query.order.after(*place) if place else Sql("1")
     keyed = order.key != SEQUENCE
     sql = Sql(f"SELECT {query.columns}{f', {order.key}' if keyed else ''} FROM {query.source} r WHERE (") + query.where
@@ -215,14 +209,12 @@ def after(
     return rows, (page[-1][-1] if keyed else last, last)
 
 
-def list_page(
-    connection: sqlite3.Connection, listing: Listing, offset: int, count: int
-) -> tuple[list[ResourceRow], int]:
+def list_page(connection: Connection, listing: Listing, offset: int, count: int) -> tuple[list[ResourceRow], int]:
     """Return `count` resources of a listing after the first `offset`, and how many there are in all.
 
     In a search the total is exact up to MOST_COUNTED; a larger one says at least whether there is a further page.
     """
-    found = _found(connection, listing)
+    found = find(connection, listing.type, listing.words)
     sql = listing.statement(found) + Sql(" LIMIT ? OFFSET ?", (count + 1, offset))
     seqs = [seq for (seq,) in connection.execute(sql.text, sql.parameters)]
     rows = by_numbers(connection, seqs[:count])
@@ -231,18 +223,18 @@ def list_page(
     return rows, max(_total(connection, listing, found), offset + len(seqs) if seqs else 0)
 
 
-def list_total(connection: sqlite3.Connection, listing: Listing) -> int:
+def list_total(connection: Connection, listing: Listing) -> int:
     """Return how many resources a listing has, as `list_page` does."""
-    return _total(connection, listing, _found(connection, listing))
+    return _total(connection, listing, find(connection, listing.type, listing.words))
 
 
-def list_numbers(connection: sqlite3.Connection, listing: Listing) -> "array[int]":
+def list_numbers(connection: Connection, listing: Listing) -> "array[int]":
     """Return the numbers of all resources of a listing in its order, in eight bytes each."""
-    sql = listing.statement(_found(connection, listing))
+    sql = listing.statement(find(connection, listing.type, listing.words))
     return array("q", (seq for (seq,) in connection.execute(sql.text, sql.parameters)))
 
 
-def by_numbers(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[ResourceRow]:
+def by_numbers(connection: Connection, seqs: Sequence[int]) -> list[ResourceRow]:
     """Return the resources with some numbers, in the order of the numbers; those that are gone are left out.
 
     :raises TooMany: when their documents are too large together.
@@ -253,30 +245,27 @@ def by_numbers(connection: sqlite3.Connection, seqs: Sequence[int]) -> list[Reso
     return [found[seq] for seq in seqs if seq in found]
 
 
-def group_names(connection: sqlite3.Connection, most: int) -> list[str]:
+def group_names(connection: Connection, most: int) -> list[str]:
     """Return the names of the first groups in the order of names."""
     sql = f"SELECT document ->> '$.displayName' FROM resources r WHERE {OF_TYPE['Group']} ORDER BY displayName LIMIT ?"
     return [name for (name,) in connection.execute(sql, (most,))]
 
 
-def _found(connection: sqlite3.Connection, listing: Listing) -> list[int] | None:
-    return find(connection, listing.type, listing.words) if listing.words else None
-
-
-def _total(connection: sqlite3.Connection, listing: Listing, found: Sequence[int] | None) -> int:
+def _total(connection: Connection, listing: Listing, found: Sequence[int] | None) -> int:
     if not listing.conditions and found is not None:
         return len(found)
     if not listing.conditions:
         return MOST_FOUND + 1 if listing.words else count_all(connection, listing.type)
     most = MOST_COUNTED + 1 if listing.words else -1
-    return _number(connection, Sql("SELECT count(*) FROM (SELECT 1") + listing.rows(found) + Sql(" LIMIT ?)", (most,)))
+    sql = Sql("SELECT count(*) FROM (SELECT 1") + listing.rows(found) + Sql(" LIMIT ?)", (most,))
+    return int(first_value(connection, sql.text, *sql.parameters))
 
 
-def _rows(connection: sqlite3.Connection, sql: Sql) -> list[ResourceRow]:
+def _rows(connection: Connection, sql: Sql) -> list[ResourceRow]:
     return list(map(ResourceRow._make, _fetched(connection, sql)))
 
 
-def _fetched(connection: sqlite3.Connection, sql: Sql) -> list[Any]:
+def _fetched(connection: Connection, sql: Sql) -> list[Any]:
     """Return the rows of a page.
 
     :raises TooMany: when their documents are too large together.
@@ -287,9 +276,4 @@ def _fetched(connection: sqlite3.Connection, sql: Sql) -> list[Any]:
         size += sum([len(row[DOCUMENT]) for row in rows])
         if size > MOST_DOCUMENTS and len(found) > 1:
             raise TooMany("The resources are too large for one answer; ask for fewer at once with count.")
-    return found
-
-
-def _number(connection: sqlite3.Connection, sql: Sql) -> int:
-    found: int = connection.execute(sql.text, sql.parameters).fetchone()[0]
     return found

@@ -1,12 +1,12 @@
 """Console sessions, attempts to sign in per address, and forms that were sent already."""
 
 import math
-import sqlite3
 import time
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from storage.database import Database
-from storage.sql.tables import columns
+from storage.sql.tables import fetch, fetch_all
 
 KEPT_FORMS_S = 2 * 24 * 3600
 # A session ends 12 hours after the sign-in, and after two hours without use; its use is written once a minute.
@@ -40,42 +40,31 @@ class Session:
         return session_id(self.digest)
 
 
-SELECT = f"SELECT {columns(Session)} FROM console_sessions"
-
-
 def session_id(digest: bytes) -> str:
     """Return the id of the session with a digest."""
     return digest.hex()[:12]
 
 
 def open_session(
-    connection: sqlite3.Connection,
-    digest: bytes,
-    fingerprint: bytes,
-    address: str,
-    person: str = "",
-    proved: float = math.inf,
+    connection: Connection, digest: bytes, fingerprint: bytes, address: str, person: str = "", proved: float = math.inf
 ) -> None:
-    """Add a session; `fingerprint` is that of the password or of the provider's settings that opened it.
-
-    `proved` is when the person signed in at the provider, at the latest now.
-    """
+    """Add a session that a password or the provider's settings, by `fingerprint`, opened; `proved` is at most now."""
     now = int(time.time())
     prune(connection)
     values = (digest, fingerprint, address, now, now, now + LIFETIME_S, person, int(min(now, proved)))
     connection.execute("INSERT INTO console_sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
-def get(connection: sqlite3.Connection, digest: bytes, fingerprints: Fingerprints) -> Session | None:
+def get(connection: Connection, digest: bytes, fingerprints: Fingerprints) -> Session | None:
     """Return a session that is valid: not ended, expired or idle, and opened with the present password or settings."""
-    row = connection.execute(f"{SELECT} WHERE digest = ? AND {OPEN}", (digest, *_now(fingerprints))).fetchone()
-    return Session(*row) if row else None
+    rest = f"FROM console_sessions WHERE digest = ? AND {OPEN}"
+    return fetch(connection, Session, rest, digest, *_now(fingerprints))
 
 
-def list_open(connection: sqlite3.Connection, fingerprints: Fingerprints) -> list[Session]:
+def list_open(connection: Connection, fingerprints: Fingerprints) -> list[Session]:
     """Return all valid sessions, the last used first."""
-    rows = connection.execute(f"{SELECT} WHERE {OPEN} ORDER BY used DESC, digest", _now(fingerprints))
-    return [Session(*row) for row in rows]
+    rest = f"FROM console_sessions WHERE {OPEN} ORDER BY used DESC, digest"
+    return fetch_all(connection, Session, rest, *_now(fingerprints))
 
 
 def _now(fingerprints: Fingerprints) -> tuple[bytes, bytes, int, int]:
@@ -83,16 +72,16 @@ def _now(fingerprints: Fingerprints) -> tuple[bytes, bytes, int, int]:
     return *fingerprints, now, now - IDLE_S
 
 
-def note_proof(connection: sqlite3.Connection, digest: bytes) -> None:
+def note_proof(connection: Connection, digest: bytes) -> None:
     """Set when the person of a session last signed in to now."""
     connection.execute("UPDATE console_sessions SET proved = ? WHERE digest = ?", (int(time.time()), digest))
 
 
-def close_person(connection: sqlite3.Connection, person: str) -> list[Session]:
+def close_person(connection: Connection, person: str) -> list[Session]:
     """End all sessions of a person, and return them."""
-    rows = connection.execute(f"{SELECT} WHERE person = ?", (person,)).fetchall()
+    found = fetch_all(connection, Session, "FROM console_sessions WHERE person = ?", person)
     connection.execute("DELETE FROM console_sessions WHERE person = ?", (person,))
-    return [Session(*row) for row in rows]
+    return found
 
 
 def note_use(database: Database, session: Session) -> None:
@@ -106,24 +95,24 @@ def note_use(database: Database, session: Session) -> None:
             connection.execute("UPDATE console_sessions SET used = ? WHERE digest = ?", (now, session.digest))
 
 
-def close_session(connection: sqlite3.Connection, digest: bytes) -> bool:
+def close_session(connection: Connection, digest: bytes) -> bool:
     """End a session; False when it had ended."""
     return bool(connection.execute("DELETE FROM console_sessions WHERE digest = ?", (digest,)).rowcount)
 
 
-def close_all(connection: sqlite3.Connection) -> None:
+def close_all(connection: Connection) -> None:
     """End all sessions."""
     connection.execute("DELETE FROM console_sessions")
 
 
-def prune(connection: sqlite3.Connection) -> None:
+def prune(connection: Connection) -> None:
     """Delete sessions that have ended, and attempts that no longer count: both hold addresses."""
     now = int(time.time())
     connection.execute("DELETE FROM console_sessions WHERE expires <= ? OR used <= ?", (now, now - IDLE_S))
     connection.execute("DELETE FROM console_attempts WHERE at <= ?", (now - WINDOW_S,))
 
 
-def seconds_to_wait(connection: sqlite3.Connection, address: str) -> int:
+def seconds_to_wait(connection: Connection, address: str) -> int:
     """Return 0, or in how many seconds an address may try to sign in again."""
     now = time.time()
     spent, last = connection.execute(
@@ -133,7 +122,7 @@ def seconds_to_wait(connection: sqlite3.Connection, address: str) -> int:
     return min(max(0, math.ceil(last + PAUSE_S - now)), PAUSE_S) if spent >= ATTEMPTS else 0
 
 
-def take_attempt(connection: sqlite3.Connection, address: str) -> int:
+def take_attempt(connection: Connection, address: str) -> int:
     """Count an attempt to sign in and return 0, or return the seconds to wait before the next one."""
     connection.execute("DELETE FROM console_attempts WHERE at <= ?", (time.time() - WINDOW_S,))
     wait = seconds_to_wait(connection, address)
@@ -142,18 +131,18 @@ def take_attempt(connection: sqlite3.Connection, address: str) -> int:
     return wait
 
 
-def forget_attempts(connection: sqlite3.Connection, address: str) -> None:
+def forget_attempts(connection: Connection, address: str) -> None:
     """Forget the attempts of an address, such as after a right password."""
     connection.execute("DELETE FROM console_attempts WHERE address = ?", (address,))
 
 
-def forget_address(connection: sqlite3.Connection, address: str, instead: str) -> None:
+def forget_address(connection: Connection, address: str, instead: str) -> None:
     """Erase an address from open sessions and from the attempts."""
     connection.execute("UPDATE console_sessions SET address = ? WHERE address = ?", (instead, address))
     forget_attempts(connection, address)
 
 
-def spend_form(connection: sqlite3.Connection, token: str) -> bool:
+def spend_form(connection: Connection, token: str) -> bool:
     """Note that a form was sent; False when it was sent before, so that a reload does nothing twice."""
     now = int(time.time())
     connection.execute("DELETE FROM console_forms WHERE at <= ?", (now - KEPT_FORMS_S,))

@@ -1,20 +1,21 @@
 """Figures of the deployment for monitoring, the console's overview and `flask doctor`."""
 
 import os
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 
 from storage import search
 from storage.locks import log_path
+from storage.sql.tables import first_value
 
-# Everybody with a role, found from the assignments down to the members: one walk for all of the directory.
+# The number of people with a role, and of active ones, from the assignments down to the members: one walk for all.
 HOLDERS = (
     "WITH RECURSIVE holding (seq) AS (SELECT a.resource FROM assignments a "
     'UNION SELECT m.member FROM holding JOIN members m ON m."group" = holding.seq) '
+    "SELECT count(*), count(nullif(r.active, 0)) FROM holding JOIN resources r ON r.seq = holding.seq "
+    "WHERE r.type = 'User'"
 )
-ACTIVE_USERS = "(SELECT count(*) FROM resources WHERE type = 'User' AND active = 1)"
-HOLDING_USER = "holding JOIN resources r ON r.seq = holding.seq WHERE r.type = 'User'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,7 @@ class Progress:
     group_pushed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Unused:
-    """Roles that no user and no group has, how many active people there are, and how many of them have no role."""
-
-    roles: list[str]
-    people: int
-    without_role: int
-
-
-def sizes(connection: sqlite3.Connection, file: Path) -> Sizes:
+def sizes(connection: Connection, file: Path) -> Sizes:
     """Return the figures that take no walk."""
     users, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
     return Sizes(users, groups, _bytes(file), _bytes(log_path(file)))
@@ -81,43 +73,38 @@ def _bytes(file: Path) -> int:
         return 0
 
 
-def counts(connection: sqlite3.Connection) -> Counts:
+def counts(connection: Connection) -> Counts:
     """Count the people who may log in (active, with some role), the journal and the traffic."""
-    row = connection.execute(
-        f"{HOLDERS} SELECT (SELECT count(nullif(r.active, 0)) FROM {HOLDING_USER}), "
-        "(SELECT count(*) FROM journal), (SELECT count(*) FROM traffic)"
-    ).fetchone()
-    return Counts(*row)
+    journal, traffic = (first_value(connection, f"SELECT count(*) FROM {table}") for table in ("journal", "traffic"))
+    return Counts(figures(connection).may_log_in, journal, traffic)
 
 
-def note_day(connection: sqlite3.Connection, instant: str, number: int) -> None:
+def note_day(connection: Connection, instant: str, number: int) -> None:
     """Note how many people may log in at a stored instant; the last note of a day counts, for a month."""
     connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?, ?)", (instant[:10], instant[:13], number))
     connection.execute("DELETE FROM days WHERE day NOT IN (SELECT day FROM days ORDER BY day DESC LIMIT 31)")
 
 
-def is_noted(connection: sqlite3.Connection, instant: str) -> bool:
+def is_noted(connection: Connection, instant: str) -> bool:
     """Tell whether there is a note of the hour of a stored instant."""
-    return connection.execute("SELECT 1 FROM days WHERE hour = ?", (instant[:13],)).fetchone() is not None
+    return first_value(connection, "SELECT 1 FROM days WHERE hour = ?", instant[:13]) is not None
 
 
-def may_log_in_per_day(connection: sqlite3.Connection, since: str) -> dict[str, int]:
+def may_log_in_per_day(connection: Connection, since: str) -> dict[str, int]:
     """Return how many people could log in at the end of each day since one, where it was noted."""
     return dict(connection.execute("SELECT day, mayLogIn FROM days WHERE day >= ?", (since,)).fetchall())
 
 
-def figures(connection: sqlite3.Connection) -> Figures:
+def figures(connection: Connection) -> Figures:
     """Count people, groups and roles; people who may log in are active and have some role."""
     people, groups = (search.count_all(connection, type_name) for type_name in ("User", "Group"))
-    holders, may_log_in, active, roles = connection.execute(
-        f"{HOLDERS} SELECT count(*), count(nullif(r.active, 0)), "
-        f"{ACTIVE_USERS}, (SELECT count(*) FROM roles) "
-        f"FROM {HOLDING_USER}"
-    ).fetchone()
+    holders, may_log_in = connection.execute(HOLDERS).fetchone()
+    active = first_value(connection, "SELECT count(*) FROM resources WHERE type = 'User' AND active = 1")
+    roles = first_value(connection, "SELECT count(*) FROM roles")
     return Figures(people, active, may_log_in, people - holders, groups, roles)
 
 
-def state(connection: sqlite3.Connection) -> tuple[object, ...]:
+def state(connection: Connection) -> tuple[object, ...]:
     """Return a value that differs after every change that figures could show: each moves the journal or the epoch."""
     found: tuple[object, ...] = connection.execute(
         "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'journal'), "
@@ -126,11 +113,11 @@ def state(connection: sqlite3.Connection) -> tuple[object, ...]:
     return found
 
 
-def progress(connection: sqlite3.Connection, now: str) -> Progress:
+def progress(connection: Connection, now: str) -> Progress:
     """Return how far the deployment has come; `now` is the present instant as stored text."""
+    live = "FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)"
     found = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM keys WHERE revoked IS NULL AND (expires IS NULL OR expires > ?)), "
-        "EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) "
+        f"SELECT EXISTS (SELECT 1 {live}), EXISTS (SELECT 1 FROM keys WHERE lastUsed IS NOT NULL) "
         "OR EXISTS (SELECT 1 FROM journal WHERE actor LIKE 'key:%'), "
         "EXISTS (SELECT 1 FROM resources WHERE type = 'User'), "
         "EXISTS (SELECT 1 FROM assignments WHERE source IN ('direct', 'group')), "
@@ -140,23 +127,19 @@ def progress(connection: sqlite3.Connection, now: str) -> Progress:
     return Progress(*map(bool, found))
 
 
-def unused(connection: sqlite3.Connection) -> Unused:
-    """Return roles without holders and people without roles."""
-    roles = connection.execute(
-        "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
-    ).fetchall()
-    people, holders = connection.execute(
-        f"{HOLDERS} SELECT {ACTIVE_USERS}, (SELECT count(*) FROM {HOLDING_USER} AND r.active = 1)"
-    ).fetchone()
-    return Unused([slug for (slug,) in roles], people, people - holders)
+def unused_roles(connection: Connection) -> list[str]:
+    """Return the slugs of the roles that no user and no group has."""
+    sql = "SELECT slug FROM roles WHERE NOT EXISTS (SELECT 1 FROM assignments WHERE role = slug) ORDER BY slug"
+    return [slug for (slug,) in connection.execute(sql)]
 
 
-def last_write(connection: sqlite3.Connection) -> str | None:
+def last_write(connection: Connection) -> str | None:
     """Return the latest instant at which a resource or the journal was written, as stored text."""
-    found: str | None = connection.execute(
+    sql = (
         "SELECT max(at) FROM (SELECT max(lastModified) AS at FROM resources UNION ALL "
         "SELECT (SELECT at FROM journal ORDER BY seq DESC LIMIT 1))"
-    ).fetchone()[0]
+    )
+    found: str | None = first_value(connection, sql)
     return found
 
 

@@ -1,12 +1,12 @@
 """The traffic: requests and answers kept for people to look at, redacted before they come here."""
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from functools import cache
 from itertools import chain
+from sqlite3 import Connection
 from typing import Any
 
 from schemas.datetimes import now, to_json
@@ -15,7 +15,7 @@ from schemas.json import to_text
 from storage import workspace
 from storage.mentions import Mentions
 from storage.sql.fragments import Sql, where
-from storage.sql.tables import columns
+from storage.sql.tables import columns, first_value
 
 FAILED = "(status >= 400 OR status = 0 OR reason IS NOT NULL)"
 PRUNED_AT_ONCE = 1000
@@ -86,10 +86,7 @@ SELECT = f"SELECT {columns(TrafficEntry)} FROM traffic"
 
 @dataclass(frozen=True, slots=True)
 class TrafficQuery:
-    """Which entries: failed ones, of a key, of a method, with a text in path or name, about a subject, replays of one.
-
-    `before` and `after` are sequence numbers.
-    """
+    """Which entries; `before` and `after` are sequence numbers, `text` is a part of path or name."""
 
     errors: bool = False
     key: str = ""
@@ -134,7 +131,7 @@ def _text(value: Any) -> str:
     return to_text(value) if value else ""
 
 
-def append(connection: sqlite3.Connection, rows: Sequence[TrafficRow]) -> None:
+def append(connection: Connection, rows: Sequence[TrafficRow]) -> None:
     """Write entries, the oldest first; many per statement, since another thread may run between two statements."""
     at = 0
     for size in ROWS_AT_ONCE:
@@ -145,7 +142,7 @@ def append(connection: sqlite3.Connection, rows: Sequence[TrafficRow]) -> None:
         _name(connection, last(connection) - len(rows))
 
 
-def _name(connection: sqlite3.Connection, before: int) -> None:
+def _name(connection: Connection, before: int) -> None:
     """Give the entries behind a number the names of their subjects, those of deleted ones from the journal."""
     connection.execute(
         "UPDATE traffic SET name = coalesce((SELECT coalesce(document ->> '$.userName', document ->> '$.displayName') "
@@ -155,15 +152,16 @@ def _name(connection: sqlite3.Connection, before: int) -> None:
     )
 
 
-def count(connection: sqlite3.Connection, hours: Mapping[tuple[str, str, str], int]) -> None:
+def count(connection: Connection, hours: Mapping[tuple[str, str, str], int]) -> None:
     """Add to the numbers of requests by key, hour and kind: PUSHED, REFUSED or any other."""
+    rows = [
+        (key, hour, number, number * (kind == PUSHED), number * (kind == REFUSED))
+        for (key, hour, kind), number in hours.items()
+    ]
     connection.executemany(
         "INSERT INTO traffic_hours VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, "
         "pushes = pushes + excluded.pushes, refused = refused + excluded.refused",
-        [
-            (key, hour, number, number * (kind == PUSHED), number * (kind == REFUSED))
-            for (key, hour, kind), number in hours.items()
-        ],
+        rows,
     )
 
 
@@ -174,13 +172,13 @@ def _insertion(size: int) -> str:
     return f"INSERT INTO traffic ({names}) VALUES {', '.join([f'({places})'] * size)}"
 
 
-def entries(connection: sqlite3.Connection, query: TrafficQuery = EVERYTHING, limit: int = 100) -> list[TrafficEntry]:
+def entries(connection: Connection, query: TrafficQuery = EVERYTHING, limit: int = 100) -> list[TrafficEntry]:
     """Return the newest entries that match, the newest first; with only `after` the oldest ones, the oldest first."""
     sql = query.statement + Sql(" LIMIT ?", (limit,))
     return [_entry(row) for row in connection.execute(sql.text, sql.parameters)]
 
 
-def get(connection: sqlite3.Connection, seq: int) -> TrafficEntry:
+def get(connection: Connection, seq: int) -> TrafficEntry:
     """Return one entry.
 
     :raises NotFound: when there is none, or it was pruned.
@@ -191,19 +189,18 @@ def get(connection: sqlite3.Connection, seq: int) -> TrafficEntry:
     return _entry(found)
 
 
-def last(connection: sqlite3.Connection) -> int:
+def last(connection: Connection) -> int:
     """Return the newest entry's sequence number, 0 when there is none."""
-    (seq,) = connection.execute("SELECT ifnull(max(seq), 0) FROM traffic").fetchone()
-    return int(seq)
+    return int(first_value(connection, "SELECT max(seq) FROM traffic") or 0)
 
 
-def count_per_key(connection: sqlite3.Connection, since: str) -> dict[str, int]:
+def count_per_key(connection: Connection, since: str) -> dict[str, int]:
     """Return how many requests each key has sent since the beginning of an hour."""
     rows = connection.execute("SELECT key, sum(count) FROM traffic_hours WHERE hour >= ? GROUP BY key", (since,))
     return dict(rows.fetchall())
 
 
-def count_per_day(connection: sqlite3.Connection, since: str) -> dict[str, tuple[int, int]]:
+def count_per_day(connection: Connection, since: str) -> dict[str, tuple[int, int]]:
     """Return for each day since one how many requests changed something, and how many were refused."""
     rows = connection.execute(
         "SELECT substr(hour, 1, 10), sum(pushes), sum(refused) FROM traffic_hours WHERE hour >= ? GROUP BY 1", (since,)
@@ -211,16 +208,14 @@ def count_per_day(connection: sqlite3.Connection, since: str) -> dict[str, tuple
     return {day: (pushes, refused) for day, pushes, refused in rows}
 
 
-def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
+def prune(connection: Connection, keep: int, days: float) -> None:
     """Delete the oldest entries beyond a number and those older than some days, a bounded share at once.
 
     Entries without a key have a number of their own, so that strangers cannot push out the requests of clients; so do
     successes. Nothing stays when `keep` is 0.
     """
-    found = connection.execute(
-        "SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1", (now(-timedelta(days=days)),)
-    ).fetchone()
-    young = found[0] if found else last(connection) + 1
+    sql = "SELECT seq FROM traffic WHERE at >= ? ORDER BY seq LIMIT 1"
+    young = first_value(connection, sql, now(-timedelta(days=days))) or last(connection) + 1
     surplus = int(workspace.get(connection, OF_KEYS) or 0) - keep
     for chosen, values in (
         ("seq < ? ORDER BY seq LIMIT ?", (young, PRUNED_AT_ONCE)),
@@ -234,26 +229,21 @@ def prune(connection: sqlite3.Connection, keep: int, days: float) -> None:
     connection.execute("DELETE FROM traffic_hours WHERE hour < ?", (oldest,))
 
 
-def forget(connection: sqlite3.Connection, names: Sequence[str]) -> int:
+def forget(connection: Connection, names: Sequence[str]) -> int:
     """Delete every entry that mentions one of the names as a whole value, in any case; return how many."""
-    mentions = Mentions(names)
-    rows = connection.execute("SELECT seq, path, name, requestId, request, response, reason, tolerances FROM traffic")
-    found = [(seq,) for seq, *texts in rows if _mentioned(mentions, *texts)]
+    mentions, found = Mentions(names), []
+    rows = connection.execute("SELECT seq, path, name, request, response, requestId, reason, tolerances FROM traffic")
+    for seq, path, name, request, response, request_id, reason, tolerances in rows:
+        texts = (request_id, reason, *(json.loads(tolerances).values() if tolerances else ()))
+        if (
+            mentions.in_path(path)
+            or mentions.is_name(name)
+            or any(map(mentions.in_body, (request, response)))
+            or any(map(mentions.in_text, texts))
+        ):
+            found.append((seq,))
     connection.executemany("DELETE FROM traffic WHERE seq = ?", found)
     return len(found)
-
-
-def _mentioned(
-    mentions: Mentions, path: str, name: str, request_id: str, request: str, response: str, reason: str, tolerances: str
-) -> bool:
-    examples = json.loads(tolerances).values() if tolerances else ()
-    return (
-        mentions.in_path(path)
-        or mentions.in_body(request)
-        or mentions.in_body(response)
-        or mentions.is_name(name)
-        or any(mentions.in_text(text) for text in (request_id, reason, *examples))
-    )
 
 
 def _entry(found: Sequence[Any]) -> TrafficEntry:

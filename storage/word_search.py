@@ -1,9 +1,9 @@
 """Finds users and groups by the beginnings of their words: in the table of words, and in columns with an index."""
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from sqlite3 import Connection
 
 from storage.resources import OF_TYPE
 from storage.sql.fragments import Sql
@@ -61,11 +61,13 @@ def matches(type_name: str, words: Iterable[str]) -> Sql:
     return found
 
 
-def find(connection: sqlite3.Connection, type_name: str, words: Sequence[str]) -> list[int] | None:
-    """Return the resources of which each of some words begins a word; None if there are more than MOST_FOUND.
+def find(connection: Connection, type_name: str, words: Sequence[str]) -> list[int] | None:
+    """Return the resources of which each of some words begins a word; None if more than MOST_FOUND, or without words.
 
     Rare words are looked up, common ones only for the resources that have the rare ones.
     """
+    if not words:
+        return None
     rows = {word: _rows(connection, type_name, word) for word in words} if len(words) > 1 else {}
     rare = [word for word in words if rows.get(word, MOST_ROWS) < MOST_ROWS]
     if rare:
@@ -77,7 +79,7 @@ def find(connection: sqlite3.Connection, type_name: str, words: Sequence[str]) -
     return sorted(found) if len(found) <= MOST_FOUND else None
 
 
-def _rows(connection: sqlite3.Connection, type_name: str, word: str) -> int:
+def _rows(connection: Connection, type_name: str, word: str) -> int:
     """Return how many rows of all sources begin with a word, MOST_ROWS of each at most."""
     sources = SOURCES[type_name]
     counts = [f"(SELECT count(*) FROM (SELECT 1 FROM {source.rows} LIMIT {MOST_ROWS}))" for source in sources]
@@ -85,7 +87,7 @@ def _rows(connection: sqlite3.Connection, type_name: str, word: str) -> int:
 
 
 def _look_up(
-    connection: sqlite3.Connection, type_name: str, word: str, others: Sequence[str] = (), limit: int = -1
+    connection: Connection, type_name: str, word: str, others: Sequence[str] = (), limit: int = -1
 ) -> set[int]:
     """Return resources with a word that begins so, and with others; `limit` of each source at most."""
     found, condition = set[int](), matches(type_name, others)
@@ -98,7 +100,7 @@ def _look_up(
     return found
 
 
-def _tested(connection: sqlite3.Connection, type_name: str, found: set[int], words: Sequence[str]) -> set[int]:
+def _tested(connection: Connection, type_name: str, found: set[int], words: Sequence[str]) -> set[int]:
     """Return those resources that have other words, too."""
     if not words or not found:
         return found

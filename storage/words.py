@@ -5,9 +5,9 @@ the other words. Words that are cut in another way need a migration that writes 
 """
 
 import re
-import sqlite3
 from collections.abc import Iterable
 from itertools import islice
+from sqlite3 import Connection
 from typing import Any
 
 from schemas.text import compose, fold, plain
@@ -71,15 +71,13 @@ def _longest(words: Iterable[str]) -> list[str]:
     return found
 
 
-def insert(connection: sqlite3.Connection, type_name: str, seq: int, words: Iterable[str]) -> None:
+def insert(connection: Connection, type_name: str, seq: int, words: Iterable[str]) -> None:
     """Add words of a resource."""
     rows = [(word, type_name, seq) for word in words]
     connection.executemany("INSERT INTO words (word, type, id) VALUES (?, ?, ?)", rows)
 
 
-def replace(
-    connection: sqlite3.Connection, type_name: str, seq: int, before: dict[str, Any], after: dict[str, Any]
-) -> None:
+def replace(connection: Connection, type_name: str, seq: int, before: dict[str, Any], after: dict[str, Any]) -> None:
     """Write the difference between the words of two documents of a resource."""
     if all(before.get(name) == after.get(name) for name in ATTRIBUTES):
         return
@@ -88,6 +86,6 @@ def replace(
     insert(connection, type_name, seq, new - old)
 
 
-def delete(connection: sqlite3.Connection, seq: int) -> None:
+def delete(connection: Connection, seq: int) -> None:
     """Delete the words of a resource."""
     connection.execute("DELETE FROM words WHERE id = ?", (seq,))

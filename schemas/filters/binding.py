@@ -5,6 +5,8 @@ Three decisions where the RFC leaves room: a comparison with a missing attribute
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import cast
 
 from schemas.datetimes import normalise_instant
 from schemas.errors import InvalidFilter, did_you_mean
@@ -45,8 +47,6 @@ def bind(node: FilterNode, schema: ResourceSchema, others: Iterable[ResourceSche
 def bind_value_filter(node: FilterNode, schema: ResourceSchema, bound: Bound) -> BoundNode:
     """Return the filter in the brackets of a value path, bound to the sub-attributes of a complex attribute.
 
-    Of plain values, `value` is the element itself.
-
     :raises InvalidFilter: as `bind` does.
     """
     binder = _ElementBinder if isinstance(bound.attribute, Complex) else _PlainBinder
@@ -76,15 +76,19 @@ class _Binder:
     def comparison(self, node: Comparison) -> BoundNode:
         """Bind a comparison; `ne` and comparisons with null become negations."""
         if node.operator == "ne":
-            return Not(self.comparison(Comparison(node.path, "eq", node.value, node.column)))
+            return Not(self.comparison(replace(node, operator="eq")))
         if node.operator == "eq" and node.value is None:
-            return Not(self.comparison(Comparison(node.path, "pr", None, node.column)))
+            return Not(self.comparison(replace(node, operator="pr")))
         bound = self.find(node.path)
         if bound is None:
             return Constant(False)
         if node.operator == "pr":
             return self.present(bound)
-        return self.compared(_with_value(bound, node), node)
+        valued = bound.valued
+        if valued is None:
+            known = ", ".join(cast(Complex, bound.leaf).subAttributes)
+            raise _invalid(node.path.column, f"compare a sub-attribute of '{node.path.text}', not itself: {known}")
+        return self.leaf(valued, node.operator, _literal(valued.leaf, node))
 
     def find(self, path: AttrPath) -> Bound | None:
         """Return the attribute of a path; None when only another schema has it."""
@@ -103,21 +107,10 @@ class _Binder:
 
     def present(self, bound: Bound) -> BoundNode:
         """Bind `pr`: some value that is not empty."""
-        if isinstance(bound.attribute, Extension):
-            inner = bound.attribute.subAttributes.values()
-            return Or(tuple(self.present(Bound(bound.attribute.name, field)) for field in inner))
-        if not bound.attribute.multiValued:
-            return Leaf(bound.path, bound.leaf, "pr")
-        owner = Bound(bound.extension, bound.attribute)
-        return Elements(owner, Leaf((bound.sub.name,), bound.sub, "pr") if bound.sub else Constant(True))
-
-    def compared(self, bound: Bound, node: Comparison) -> BoundNode:
-        """Bind a comparison with a value; some element of a multi-valued attribute must match."""
-        value = _literal(bound.leaf, node)
-        if not bound.attribute.multiValued:
-            return Leaf(bound.path, bound.leaf, node.operator, value)
-        key = bound.sub.name if bound.sub else ""
-        return Elements(Bound(bound.extension, bound.attribute), Leaf((key,), bound.leaf, node.operator, value))
+        if not isinstance(bound.attribute, Extension):
+            return self.leaf(bound, "pr")
+        inner = bound.attribute.subAttributes.values()
+        return Or(tuple(self.present(Bound(bound.attribute.name, field)) for field in inner))
 
     def value_path(self, node: ValuePath) -> BoundNode:
         """Bind a value path: some element must match, or the value of a single-valued attribute."""
@@ -130,6 +123,15 @@ class _Binder:
             return Elements(bound, bind_value_filter(node.filter, self.schema, bound))
         inner = _ElementBinder(self.schema, bound, bound.path).bind(node.filter)
         return And((Leaf(bound.path, bound.attribute, "pr"), inner))
+
+    def leaf(self, bound: Bound, operator: str, value: LiteralValue = None) -> BoundNode:
+        """Return the comparison of a value; some element of a multi-valued attribute must match."""
+        if not bound.attribute.multiValued:
+            return Leaf(bound.path, bound.leaf, operator, value)
+        owner = Bound(bound.extension, bound.attribute)
+        if operator == "pr" and bound.sub is None:
+            return Elements(owner, Constant(True))
+        return Elements(owner, Leaf((bound.sub.name if bound.sub else "",), bound.leaf, operator, value))
 
 
 class _ElementBinder(_Binder):
@@ -151,11 +153,8 @@ class _ElementBinder(_Binder):
             raise _invalid(path.column, message, f" It has: {known}.")
         return Bound(None, field)
 
-    def present(self, bound: Bound) -> BoundNode:
-        return Leaf((*self.prefix, *bound.path), bound.leaf, "pr")
-
-    def compared(self, bound: Bound, node: Comparison) -> BoundNode:
-        return Leaf((*self.prefix, *bound.path), bound.leaf, node.operator, _literal(bound.leaf, node))
+    def leaf(self, bound: Bound, operator: str, value: LiteralValue = None) -> BoundNode:
+        return Leaf((*self.prefix, *bound.path), bound.leaf, operator, value)
 
 
 class _PlainBinder(_ElementBinder):
@@ -166,29 +165,15 @@ class _PlainBinder(_ElementBinder):
         if path.text.lower() != "value":
             name = self.outer.attribute.name
             raise _invalid(path.column, f"the values of '{name}' are plain; in brackets compare 'value'")
-        return Bound(None, self.outer.attribute)
+        return self.outer
 
-    def present(self, bound: Bound) -> BoundNode:
-        return Leaf(("",), bound.leaf, "pr")
-
-    def compared(self, bound: Bound, node: Comparison) -> BoundNode:
-        return Leaf(("",), bound.leaf, node.operator, _literal(bound.leaf, node))
+    def leaf(self, bound: Bound, operator: str, value: LiteralValue = None) -> BoundNode:
+        return Leaf(("",), bound.leaf, operator, value)
 
 
 def _takes_brackets(attribute: Attribute) -> bool:
     """Tell whether an attribute takes brackets: a complex one, or plain values that clients change one by one."""
     return isinstance(attribute, Complex) or (attribute.multiValued and not attribute.readOnly)
-
-
-def _with_value(bound: Bound, node: Comparison) -> Bound:
-    """Return what a comparison compares: the `value` of a complex attribute that is named without sub-attribute."""
-    if not isinstance(bound.leaf, Complex):
-        return bound
-    value = bound.leaf.sub("value") if bound.sub is None else None
-    if value is None:
-        known = ", ".join(bound.leaf.subAttributes)
-        raise _invalid(node.path.column, f"compare a sub-attribute of '{node.path.text}', not itself: {known}")
-    return Bound(bound.extension, bound.attribute, value)
 
 
 def _literal(attribute: Attribute, node: Comparison) -> str | bool | int | float:

@@ -6,6 +6,7 @@ Beyond the ABNF a comparison may follow a value path, as Microsoft Entra writes 
 
 import json
 import re
+from dataclasses import replace
 
 from schemas.errors import InvalidFilter, InvalidPath, ScimError
 from schemas.filters.nodes import And, AttrPath, Comparison, FilterNode, LiteralValue, Not, Or, PatchPath, ValuePath
@@ -31,15 +32,24 @@ def parse_filter(text: str) -> FilterNode:
     :raises InvalidFilter: with the 1-based column and what was expected there; also for text of more than
         `MAX_LENGTH` characters or nested more than `MAX_NESTING` deep.
     """
-    return _Parser(text, "filter", InvalidFilter).whole_filter()
+    parser = _Parser(text, "filter", InvalidFilter)
+    found = parser.filter(inside=False)
+    parser.end("'and', 'or' or the end of the filter")
+    return found
 
 
 def parse_path(text: str) -> PatchPath:
-    """Return the parts of a PATCH path (RFC 7644 section 3.5.2).
+    """Return the parts of a PATCH path, PATH = attrPath / valuePath [subAttr] (RFC 7644 section 3.5.2).
 
     :raises InvalidPath: with the 1-based column and what was expected there.
     """
-    return _Parser(text, "path", InvalidPath).whole_path()
+    parser = _Parser(text, "path", InvalidPath)
+    parser.spaces()
+    path = parser.attr_path()
+    inner = parser.value_filter(path) if parser.at("[") else None
+    sub = parser.sub_attr() if inner is not None and parser.at(".") else path.sub
+    parser.end("the end of the path")
+    return PatchPath(path, inner, sub)
 
 
 class _Parser:
@@ -53,21 +63,6 @@ class _Parser:
         self.nesting = 0
         if len(text) > MAX_LENGTH:
             raise error(f"The {subject} has {len(text)} characters; at most {MAX_LENGTH} are allowed.")
-
-    def whole_filter(self) -> FilterNode:
-        """FILTER, and nothing after it."""
-        found = self.filter(inside=False)
-        self.end("'and', 'or' or the end of the filter")
-        return found
-
-    def whole_path(self) -> PatchPath:
-        """PATH = attrPath / valuePath [subAttr]"""
-        self.spaces()
-        path = self.attr_path()
-        inner = self.value_filter(path) if self.at("[") else None
-        sub = self.sub_attr() if inner is not None and self.at(".") else path.sub
-        self.end("the end of the path")
-        return PatchPath(path, inner, sub)
 
     def filter(self, inside: bool) -> FilterNode:
         """FILTER = attrExp / logExp / valuePath / *1"not" "(" FILTER ")", and valFilter where `inside` brackets."""
@@ -268,11 +263,9 @@ class _Parser:
 def _of_same_element(path: AttrPath, inner: FilterNode, comparison: Comparison) -> FilterNode:
     """Join an element's filter with a comparison of the same element; `ne` negates both together."""
     if comparison.operator == "ne":
-        equal = Comparison(comparison.path, "eq", comparison.value, comparison.column)
-        return Not(_of_same_element(path, inner, equal))
+        return Not(_of_same_element(path, inner, replace(comparison, operator="eq")))
     if comparison.operator == "eq" and comparison.value is None:
-        present = Comparison(comparison.path, "pr", None, comparison.column)
-        return Not(_of_same_element(path, inner, present))
+        return Not(_of_same_element(path, inner, replace(comparison, operator="pr")))
     return ValuePath(path, And((inner, comparison)))
 
 

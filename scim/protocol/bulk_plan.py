@@ -41,7 +41,7 @@ class _PlanDraft:
     """A plan while it is made: the creator of each bulkId, the references of each operation, the placed operations."""
 
     creators: dict[str, int]
-    references: dict[int, tuple[str, ...]]
+    references: dict[int, list[str]] = field(default_factory=dict)
     steps: list[BulkStep] = field(default_factory=list)
     placed: set[int] = field(default_factory=set)
     waiting: list[BulkStep] = field(default_factory=list)
@@ -58,9 +58,15 @@ def plan(request: BulkRequest, endpoints: Collection[str]) -> BulkPlan:
     errors = _errors(request, endpoints)
     valid = [operation for operation in request.operations if operation.position not in errors]
     creators = {op.bulkId: op.position for op in valid if op.method == "POST" and op.bulkId}
-    found = {op.position: tuple(dict.fromkeys(references([op.path, op.data]))) for op in valid}
-    errors |= _unresolvable(request, found, creators)
-    draft = _PlanDraft(creators, {index: names for index, names in found.items() if index not in errors})
+    draft = _PlanDraft(creators)
+    for op in valid:
+        names = list(dict.fromkeys(references([op.path, op.data])))
+        unknown = [name for name in names if name not in creators]
+        if unknown:
+            text = f"{op.name}: bulkId:{unknown[0]} refers to no valid POST of this request."
+            errors[op.position] = InvalidValue(text)
+        else:
+            draft.references[op.position] = names
     for index in draft.references:
         _place(draft, index)
     return BulkPlan(draft.steps, errors)
@@ -101,29 +107,16 @@ def _run(draft: _PlanDraft, index: int) -> None:
     draft.steps += [BulkStep(step.index, completes=True) for step in ready]
 
 
-def references(value: Any) -> Iterator[str]:
-    """Yield the bulkIds that a JSON value or a path refers to, in their order (RFC 7644 section 3.7.2)."""
-    stack: list[tuple[str, Any]] = [("path", value)]
-    while stack:
-        key, item = stack.pop()
-        if isinstance(item, str):
-            yield from _named(key, item)
-        elif isinstance(item, dict):
-            stack += [(str(inner), item[inner]) for inner in reversed(item)]
-        elif isinstance(item, list):
-            stack += [(key, inner) for inner in reversed(item)]
+def references(value: Any, key: str = "path") -> list[str]:
+    """Return the bulkIds that a path, or the JSON value of a key, refers to, in their order (RFC 7644 3.7.2)."""
+    found: list[str] = []
 
+    def note(name: str) -> str:
+        found.append(name)
+        return name
 
-def _named(key: str, text: str) -> list[str]:
-    if PREFIX not in text:
-        return []
-    if _embeds(key):
-        return EMBEDDED.findall(text)
-    return [text[len(PREFIX) :]] if text.startswith(PREFIX) else []
-
-
-def _embeds(key: str) -> bool:
-    return key.lower() in EMBEDDING_KEYS
+    _rewrite(key, value, note)
+    return found
 
 
 def resolve(data: Any, ids: Mapping[str, str]) -> Any:
@@ -142,9 +135,7 @@ def resolve(data: Any, ids: Mapping[str, str]) -> Any:
 
 def _rewrite(key: str, value: Any, identifier: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        if PREFIX not in value:
-            return value
-        if _embeds(key):
+        if key.lower() in EMBEDDING_KEYS:
             return EMBEDDED.sub(lambda match: identifier(match[1]), value)
         return identifier(value[len(PREFIX) :]) if value.startswith(PREFIX) else value
     if isinstance(value, dict):
@@ -157,9 +148,10 @@ def _rewrite(key: str, value: Any, identifier: Callable[[str], str]) -> Any:
 def without(data: Any, withheld: Collection[str]) -> Any:
     """Return data without the elements and attributes that refer to the withheld bulkIds (RFC 7644 section 3.7.1)."""
     if isinstance(data, dict):
-        if _refers(data, withheld):
+        gone = {name for name, item in data.items() if _names_one(name, item, withheld)}
+        if any(name.lower() == "value" for name in gone):
             return None
-        inner = {name: without(item, withheld) for name, item in data.items() if not _names_one(name, item, withheld)}
+        inner = {name: without(item, withheld) for name, item in data.items() if name not in gone}
         return {name: item for name, item in inner.items() if item is not None or data[name] is None}
     if isinstance(data, list):
         kept = ((item, without(item, withheld)) for item in data if not _names_one("", item, withheld))
@@ -167,13 +159,8 @@ def without(data: Any, withheld: Collection[str]) -> Any:
     return data
 
 
-def _refers(element: Mapping[str, Any], withheld: Collection[str]) -> bool:
-    """Tell whether an element's `value` is a withheld reference: then the whole element is left out."""
-    return any(key.lower() == "value" and _names_one(key, item, withheld) for key, item in element.items())
-
-
 def _names_one(key: str, item: Any, withheld: Collection[str]) -> bool:
-    return isinstance(item, str) and any(name in withheld for name in _named(key, item))
+    return isinstance(item, str) and any(name in withheld for name in references(item, key))
 
 
 def should_stop(errors: int, fail_on_errors: int | None) -> bool:
@@ -185,12 +172,16 @@ def _errors(request: BulkRequest, endpoints: Collection[str]) -> dict[int, ScimE
     """Return the errors of single operations, and of bulkIds used twice, by position."""
     errors: dict[int, ScimError] = {}
     seen: dict[str, int] = {}
-    for operation in request.operations:
+    for op in request.operations:
         try:
-            _check(operation, endpoints)
-            _check_unique(operation, seen)
+            _check(op, endpoints)
         except ScimError as error:
-            errors[operation.position] = error
+            errors[op.position] = error
+            continue
+        first = seen.setdefault(op.bulkId, op.position) if op.method == "POST" and op.bulkId else op.position
+        if first != op.position:
+            text = f"{op.name}.bulkId: '{op.bulkId}' is taken by Operations[{first}]; use another one."
+            errors[op.position] = InvalidValue(text)
     return errors
 
 
@@ -219,25 +210,3 @@ def split_path(operation: BulkOperation, endpoints: Collection[str]) -> tuple[st
         known = " or ".join(sorted(endpoints))
         raise InvalidPath(f"{operation.name}.path: '{operation.path[:80]}' must begin with {known}; an id may follow.")
     return f"/{endpoint}", identifier or None
-
-
-def _check_unique(operation: BulkOperation, seen: dict[str, int]) -> None:
-    if operation.method != "POST" or operation.bulkId is None:
-        return
-    first = seen.setdefault(operation.bulkId, operation.position)
-    if first != operation.position:
-        raise InvalidValue(
-            f"{operation.name}.bulkId: '{operation.bulkId}' is taken by Operations[{first}]; use another one."
-        )
-
-
-def _unresolvable(
-    request: BulkRequest, found: Mapping[int, Collection[str]], creators: Mapping[str, int]
-) -> dict[int, ScimError]:
-    errors: dict[int, ScimError] = {}
-    for index, names in found.items():
-        unknown = [name for name in names if name not in creators]
-        if unknown:
-            name = request.operations[index].name
-            errors[index] = InvalidValue(f"{name}: bulkId:{unknown[0]} refers to no valid POST of this request.")
-    return errors

@@ -1,7 +1,6 @@
 """Entity tags and conditional requests (RFC 7644 section 3.14, RFC 9110 section 13)."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.errors import PreconditionFailed
@@ -57,13 +56,5 @@ def _tags(header: str | None) -> set[str] | None:
     """Return the opaque tags of the header, a bare `*` among them, or None when there is no condition."""
     if header is None or not header.strip():
         return None
-    return set(_opaque(header))
-
-
-def _opaque(header: str) -> Iterator[str]:
-    for match in TAG.finditer(header):
-        quoted, bare = match.groups()
-        if quoted is None:
-            yield bare
-        elif quoted != "*":
-            yield quoted
+    found = (match.groups() for match in TAG.finditer(header))
+    return {bare if quoted is None else quoted for quoted, bare in found if quoted != "*"}

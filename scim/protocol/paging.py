@@ -44,8 +44,6 @@ class Position:
 def read_page(search: SearchRequest) -> IndexPage | CursorPage:
     """Read which page a query asks for (RFC 7644 section 3.4.2.4, RFC 9865 section 2).
 
-    A `count` above the maximum gets pages of the maximum, by either method.
-
     :raises InvalidValue: for a `startIndex` or `count` that is no whole number, or `startIndex` beside `cursor`.
     :raises InvalidCount: for a `count` beside `cursor` that is no whole number from 1.
     """
@@ -86,7 +84,7 @@ def encode_cursor(secret: bytes, position: Position, now: float, digest: str, er
     """Return a signed cursor of unreserved characters only (RFC 9865 section 2); `now` in seconds since 1970."""
     content = [CURSOR_VERSION, int(now), digest, int(position.key is None), position.key, position.seq, era]
     body = _to_text(json.dumps(content, separators=(",", ":")).encode())
-    return f"{body}.{_to_text(_mac(secret, body))}"
+    return f"{body}.{_signature(secret, body)}"
 
 
 def decode_cursor(secret: bytes, text: str, now: float, digest: str, era: int = 0) -> Position:
@@ -96,12 +94,12 @@ def decode_cursor(secret: bytes, text: str, now: float, digest: str, era: int = 
     :raises ExpiredCursor: when it is older than CURSOR_TIMEOUT seconds.
     :raises Gone: when the file was restored since; the row that it names may be another one now.
     """
-    body, _, mac = text.partition(".")
-    expected = _to_text(_mac(secret, body))
-    if not hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()):
+    body, _, signature = text.partition(".")
+    if not hmac.compare_digest(signature.encode("utf-8", "replace"), _signature(secret, body).encode()):
         raise InvalidCursor("cursor: was not made by this server; begin again with an empty cursor.")
     # Cursors of older versions have no era.
-    version, issued, belongs_to, _, key, seq, *eras = json.loads(_from_text(body))
+    content = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    version, issued, belongs_to, _, key, seq, *eras = json.loads(content)
     if version != CURSOR_VERSION or belongs_to != digest:
         raise InvalidCursor("cursor: belongs to another query; repeat its filter and sorting, or begin again.")
     if (eras or [0]) != [era]:
@@ -111,13 +109,9 @@ def decode_cursor(secret: bytes, text: str, now: float, digest: str, era: int = 
     return Position(key, seq)
 
 
-def _mac(secret: bytes, body: str) -> bytes:
-    return hmac.digest(secret, b"perch cursor " + body.encode("utf-8", "replace"), "sha256")[:MAC_BYTES]
-
-
 def _to_text(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def _from_text(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+def _signature(secret: bytes, body: str) -> str:
+    return _to_text(hmac.digest(secret, b"perch cursor " + body.encode("utf-8", "replace"), "sha256")[:MAC_BYTES])

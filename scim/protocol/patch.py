@@ -119,14 +119,17 @@ def _change_keys(draft: _PatchDraft, op: str, urn: str | None, value: Any) -> No
     for key, item in _attributes(value).items():
         if urn is None and (whole := draft.schema.declared_urn(key)):
             _change_schema(draft, op, whole, item)
-        elif urn is not None or not _is_ignored(key):
-            target = read_key(draft.schema, urn, key)
-            if target is None:
-                name = without_filter(f"{urn}:{key}" if urn else key)
-                ignore(name)
-                note_dropped(draft.schema.urn, name, item)
-            elif not target.readOnly:
+        elif urn is None and key.lower() in ("id", "schemas"):
+            # Okta and Entra send the id with each change.
+            if key.lower() == "id":
+                note(Tolerance.IGNORED_ID)
+        elif target := read_key(draft.schema, urn, key):
+            if not target.readOnly:
                 _change(draft, op, target, item)
+        else:
+            name = without_filter(f"{urn}:{key}" if urn else key)
+            ignore(name)
+            note_dropped(draft.schema.urn, name, item)
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -138,13 +141,6 @@ def _attributes(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidValue(f"value: must be an object of attributes, not {json_type(value)}, unless path names one.")
     return value
-
-
-def _is_ignored(key: str) -> bool:
-    """Tell whether the key is `schemas`, or the `id` that Okta and Entra send with each change."""
-    if key.lower() == "id":
-        note(Tolerance.IGNORED_ID)
-    return key.lower() in ("id", "schemas")
 
 
 def _change_schema(draft: _PatchDraft, op: str, urn: str, value: Any) -> None:
@@ -174,17 +170,14 @@ def _change(draft: _PatchDraft, op: str, target: PatchTarget, value: Any) -> Non
         refuse_in_profile(f"path: {target.text} is no attribute of /Schemas")
         # A password is validated like any text and then dropped.
         if op != "remove" and not is_unassigned(value):
-            read_value(attribute, value, target.text)
+            read_value(attribute.read, value, target.text)
     else:
         container = draft.document.setdefault(extension, {}) if extension else draft.document
         if (complete := draft.completions.get(target.bound.path[0])) is not None:
             complete(container.get(attribute.name, []))
         if attribute.multiValued:
-            _count(draft, len(container.get(attribute.name, ())), leaf_count(target.filter) if target.filter else 1)
+            values = len(container.get(attribute.name, ()))
+            draft.visited += values * (leaf_count(target.filter) if target.filter else 1)
+            if draft.visited - values > MOST_VISITED:
+                raise PayloadTooLarge("The operations visit too many values; send fewer operations, or one PUT.")
         change(container, op, target, value)
-
-
-def _count(draft: _PatchDraft, values: int, comparisons: int) -> None:
-    draft.visited += values * comparisons
-    if draft.visited - values > MOST_VISITED:
-        raise PayloadTooLarge("The operations visit too many values; send fewer operations, or one PUT.")

@@ -1,6 +1,7 @@
 """Changes of a group's members, recorded without reading the members (RFC 7644 section 3.5.2)."""
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from schemas.errors import Mutability
@@ -28,23 +29,18 @@ def member_edits(op: str, target: PatchTarget, value: Any) -> list[MemberEdit]:
     """
     if target.sub is not None:
         raise Mutability(f"{target.text}: parts of a member cannot change; remove the member and add another.")
-    if target.filter is not None and target.written is not None:
-        return _filtered(op, target, target.filter, target.written, value)
+    cleared = target.attribute.is_cleared_by(value)
+    if target.written is not None:
+        if op == "add" or (op == "replace" and not cleared):
+            raise Mutability(f"{target.text}: a member cannot change; use the path members to add or replace members.")
+        named = _named(target.written)
+        return [MemberEdit("remove-where", filter=target.filter) if named is None else MemberEdit("remove", named)]
     if op == "remove":
         return _removed(target, value)
-    if target.attribute.is_cleared_by(value):
-        return [MemberEdit("clear")] if op == "replace" else []
-    ids = _ids(target, value)
+    ids = () if cleared else _ids(target, value)
     if op == "add":
         return [MemberEdit("add", ids)] if ids else []
-    return [MemberEdit("replace", ids)] if ids else [MemberEdit("clear")]
-
-
-def _filtered(op: str, target: PatchTarget, bound: BoundNode, written: FilterNode, value: Any) -> list[MemberEdit]:
-    if op == "add" or (op == "replace" and not target.attribute.is_cleared_by(value)):
-        raise Mutability(f"{target.text}: a member cannot change; use the path members to add or replace members.")
-    ids = _named(written)
-    return [MemberEdit("remove-where", filter=bound)] if ids is None else [MemberEdit("remove", ids)]
+    return [MemberEdit("replace" if ids else "clear", ids)]
 
 
 def _removed(target: PatchTarget, value: Any) -> list[MemberEdit]:
@@ -60,16 +56,15 @@ def _removed(target: PatchTarget, value: Any) -> list[MemberEdit]:
 
 
 def _ids(target: PatchTarget, value: Any) -> tuple[str, ...]:
-    members = read_value(target.attribute, value, target.text)
+    members = read_value(target.attribute.read, value, target.text)
     return tuple(dict.fromkeys(member["value"] for member in members))
 
 
 def _named(node: FilterNode) -> tuple[str, ...] | None:
     """Return the ids of a filter that only names ids, None for any other filter."""
     if isinstance(node, Or):
-        terms = [_named(term) for term in node.terms]
-        named = [ids for ids in terms if ids is not None]
-        return tuple(dict.fromkeys(one for ids in named for one in ids)) if len(named) == len(terms) else None
+        named = [ids for ids in map(_named, node.terms) if ids is not None]
+        return tuple(dict.fromkeys(chain(*named))) if len(named) == len(node.terms) else None
     if isinstance(node, Comparison) and node.operator == "eq" and node.path.name.lower() == "value":
         return (node.value,) if isinstance(node.value, str) else None
     return None

@@ -50,7 +50,10 @@ def read_target(schema: ResourceSchema, text: str) -> PatchTarget:
     if plain is not None:
         return PatchTarget(text, Bound(None, plain))
     if begins_with_uri(text):
-        known = _with_urn(schema, without_filter(text))
+        # It is looked up before it is parsed: unknown schemas need not keep to the names of SCIM.
+        urn, _, attribute = without_filter(text).rpartition(":")
+        name, _, sub = attribute.partition(".")
+        known = schema.resolve(urn, name, sub or None)
         if "[" not in text:
             return PatchTarget(text, known)
     path = parse_path(text)
@@ -88,16 +91,6 @@ def without_filter(text: str) -> str:
     return before + (rest.rpartition("]")[2] if "]" in rest else "")
 
 
-def _with_urn(schema: ResourceSchema, text: str) -> Bound:
-    """Look a path with a URN up before it is parsed: unknown schemas need not keep to the names of SCIM.
-
-    :raises UnknownAttribute: as `read_target` does.
-    """
-    urn, _, attribute = text.rpartition(":")
-    name, _, sub = attribute.partition(".")
-    return schema.resolve(urn, name, sub or None)
-
-
 def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None) -> Bound:
     """Return an attribute; a name without URN that is not in the core may be an extension's, such as `manager`."""
     try:
@@ -110,24 +103,23 @@ def _resolve(schema: ResourceSchema, urn: str | None, name: str, sub: str | None
         return schema.resolve(extension.name, name, sub)
 
 
-def element_of(target: PatchTarget) -> dict[str, Any] | None:
-    """Return the element that a filter of `eq` terms joined by `and` describes; None for any other filter."""
-    return _described(target.written, target) if target.written is not None else {}
-
-
-def _described(node: FilterNode, target: PatchTarget) -> dict[str, Any] | None:
+def element_of(target: PatchTarget, node: FilterNode | None = None) -> dict[str, Any] | None:
+    """Return the element that a filter (or its `node`) of `eq` terms joined by `and` describes; None for any other."""
+    node = node or target.written
+    if node is None:
+        return {}
     if isinstance(node, And):
         element: dict[str, Any] = {}
         for term in node.terms:
-            part = _described(term, target)
+            part = element_of(target, term)
             if part is None or any(element.get(name, value) != value for name, value in part.items()):
                 return None
             element |= part
         return element
-    if not isinstance(node, Comparison) or node.operator != "eq" or node.value is None:
-        return None
     field = target.attribute
-    sub = field.sub(node.path.name) if isinstance(field, Complex) else None
-    if sub is None or sub.readOnly or not isinstance(field, Complex):
+    if not isinstance(field, Complex) or not isinstance(node, Comparison) or node.operator != "eq":
+        return None
+    sub = field.sub(node.path.name)
+    if sub is None or sub.readOnly or node.value is None:
         return None
     return read_part(field, sub, node.value, f"{target.text}: {sub.name}")

@@ -10,7 +10,7 @@ from schemas.errors import InvalidValue, Mutability, NoTarget
 from schemas.fields import LABELS, Attribute, Complex, is_unassigned
 from schemas.filters.evaluation import evaluate_element
 from schemas.tolerances import Tolerance, follows_profile, note
-from schemas.values import read_element, read_part, read_parts, read_structure, read_value
+from schemas.values import read_part, read_parts, read_structure, read_value
 from scim.protocol.patch_paths import PatchTarget, element_of
 
 
@@ -24,10 +24,11 @@ class Element(dict[str, Any]):
         super().__init__(found)
         self.explicit: set[str] = set(found.explicit) if isinstance(found, Element) else set()
 
-    def assign(self, parts: Mapping[str, Any]) -> None:
-        """Set sub-attributes as an operation says."""
+    def assign(self, parts: Mapping[str, Any]) -> "Element":
+        """Set sub-attributes as an operation says; return the element."""
         self.update(parts)
         self.explicit.update(parts)
+        return self
 
 
 def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) -> None:
@@ -49,7 +50,7 @@ def change(container: dict[str, Any], op: str, target: PatchTarget, value: Any) 
     elif op == "remove" or is_unassigned(value):
         _unassign(container, field, op, target)
     else:
-        container[field.name] = read_value(field, _unwrapped(field, value), target.text)
+        container[field.name] = read_value(field.read, _unwrapped(field, value), target.text)
 
 
 def _changed_values(held: list[Any], op: str, target: PatchTarget, value: Any) -> list[Any]:
@@ -58,11 +59,11 @@ def _changed_values(held: list[Any], op: str, target: PatchTarget, value: Any) -
     found = held if target.filter is None else [item for item in held if evaluate_element(target.filter, item)]
     if op == "remove" and target.filter is None and not is_unassigned(value):
         note(Tolerance.REMOVE_WITH_VALUE, target.text)
-        listed = {field.folded(item) for item in read_value(field, value, target.text)}
+        listed = {field.folded(item) for item in read_value(field.read, value, target.text)}
         return [item for item in held if field.folded(item) not in listed]
     if op == "remove" or is_unassigned(value):
         return [item for item in held if item not in found]
-    sent = read_value(field, value, target.text)
+    sent = read_value(field.read, value, target.text)
     if target.filter is None:
         return [*held, *sent] if op == "add" else list(sent)
     if not found:
@@ -111,7 +112,7 @@ def _change_object(container: dict[str, Any], op: str, target: PatchTarget, fiel
 
 def _merged(held: Element, op: str, target: PatchTarget, field: Complex, value: Any) -> tuple[Element, set[str]]:
     """Return the object with the sent sub-attributes merged in, and the names of those."""
-    parts = read_value(field, value, target.text)
+    parts = read_value(field.read, value, target.text)
     sent = field.named(value) if isinstance(value, dict) else parts
     if not parts and sent.get("value") == "":
         return Element(), set(sent)
@@ -135,9 +136,7 @@ def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, fi
         found = [element for element in elements if evaluate_element(target.filter, element)]
     if op == "remove" or target.bound.leaf.is_cleared_by(value):
         kept = _removed(elements, found, target, field, value if op == "remove" else None)
-    elif target.sub is not None:
-        kept = _set_sub(elements, found, target, field, target.sub, value)
-    elif target.filter is not None:
+    elif target.sub is not None or target.filter is not None:
         kept = _set_found(elements, found, op, target, field, value)
     else:
         kept = _set_all(elements, op, target, field, value)
@@ -146,11 +145,12 @@ def _change_elements(container: dict[str, Any], op: str, target: PatchTarget, fi
 
 def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Complex, value: Any) -> list[Element]:
     """Add elements, none twice, or replace all of them (RFC 7644 sections 3.5.2.1 and 3.5.2.3)."""
-    sent = read_value(field, value, target.text)
+    sent = read_value(field.read, value, target.text)
     held = {field.identity(element): element for element in reversed(elements)}
     if op == "replace":
         plain = not isinstance(value, list) or all(isinstance(item, str) for item in value)
-        return [_made(held.get(field.identity(element)) if plain else None, element) for element in sent]
+        kept_parts = held if plain else {}
+        return [Element(kept_parts.get(field.identity(element), ())).assign(element) for element in sent]
     kept, touched = list(elements), []
     for element in sent:
         same, parts = held.get(field.identity(element)), element
@@ -165,36 +165,19 @@ def _set_all(elements: list[Element], op: str, target: PatchTarget, field: Compl
     return _with_one_primary(kept, touched, target)
 
 
-def _made(held: Element | None, *parts: Mapping[str, Any]) -> Element:
-    """Return a new element: a copy of the held one, if any, with the parts assigned."""
-    element = Element(held or ())
-    for part in parts:
-        element.assign(part)
-    return element
-
-
-def _set_sub(
-    elements: list[Element], found: list[Element], target: PatchTarget, field: Complex, sub: Attribute, value: Any
-) -> list[Element]:
-    """Set a sub-attribute of the matching elements, or of a new one (RFC 7644 section 3.5.2.3)."""
-    parts = read_part(field, sub, _unwrapped(sub, value), target.text)
-    if not found:
-        return _with_created(field, elements, parts, target)
-    for element in found:
-        _update(field, element, parts)
-    return _unique(field, _with_one_primary(elements, found if "primary" in parts else [], target))
-
-
 def _set_found(
     elements: list[Element], found: list[Element], op: str, target: PatchTarget, field: Complex, value: Any
 ) -> list[Element]:
-    """Merge an object into the matching elements (add), or replace each of them by it (RFC 7644 section 3.5.2.3)."""
-    value = _one(value, target)
-    parts = read_parts(field, value, target.text)
+    """Set parts of the matching elements, or replace them; where none matches, make one (RFC 7644 3.5.2.3)."""
+    if target.sub is not None:
+        parts = read_part(field, target.sub, _unwrapped(target.sub, value), target.text)
+    else:
+        value = _one(value, target)
+        parts = read_parts(field, value, target.text)
     if not found:
         return _with_created(field, elements, parts, target)
-    if op == "replace" and isinstance(value, dict):
-        parts = read_element(field, value, target.text)
+    if op == "replace" and target.sub is None and isinstance(value, dict):
+        parts = read_value(field.read_one, value, target.text)
         for element in found:
             element.clear()
             element.explicit.clear()
@@ -230,7 +213,7 @@ def _with_created(
     :raises NoTarget: when the filter describes no element, or one that it would not match.
     """
     described = element_of(target)
-    element = _made(None, described or {}, parts)
+    element = Element().assign({**(described or {}), **parts})
     if described is None or (target.filter is not None and not evaluate_element(target.filter, element)):
         raise NoTarget(f"{target.text}: no value matches the filter; correct the filter, or add the value first.")
     if target.filter is not None:
@@ -267,22 +250,19 @@ def _removed(
 def _without_listed(elements: list[Element], target: PatchTarget, field: Complex, value: Any) -> list[Element]:
     listed = value if isinstance(value, list) else [value]
     parts = [read_parts(field, item, target.text) for item in listed if not is_unassigned(item)]
+    # The listed values, by the sub-attributes that tell which elements to remove.
     wanted: dict[tuple[str, ...], set[tuple[Any, ...]]] = {}
     for part in parts:
-        if names := _telling(field, part):
+        names = tuple(name for name in sorted(part) if name not in ("primary", "display", "$ref")) or tuple(part)
+        if field.named_by_value and "value" in part:
+            names = field.identifying(part)
+        if names:
             wanted.setdefault(names, set()).add(field.comparable(part, names))
     return [
         element
         for element in elements
         if not any(field.comparable(element, names) in values for names, values in wanted.items())
     ]
-
-
-def _telling(field: Complex, part: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the sub-attributes by which a listed part tells which elements to remove."""
-    if field.named_by_value and "value" in part:
-        return field.identifying(part)
-    return tuple(name for name in sorted(part) if name not in ("primary", "display", "$ref")) or tuple(part)
 
 
 def _unique(field: Complex, elements: list[Element]) -> list[Element]:

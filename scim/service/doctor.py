@@ -170,20 +170,21 @@ def _sign_in(settings: Settings) -> Iterator[Finding]:
 
 
 def _unused(connection: Connection) -> Iterator[Finding]:
-    found = statistics.unused(connection)
-    if found.roles:
-        named = ", ".join(found.roles[:MOST_NAMED]) + (" and more" if len(found.roles) > MOST_NAMED else "")
+    slugs, figures = statistics.unused_roles(connection), statistics.figures(connection)
+    without_role = figures.active - figures.may_log_in
+    if slugs:
+        named = ", ".join(slugs[:MOST_NAMED]) + (" and more" if len(slugs) > MOST_NAMED else "")
         yield Finding(
-            "roles", LOOK, f"{len(found.roles)} roles are assigned to no user and no group: {named}.",
+            "roles", LOOK, f"{len(slugs)} roles are assigned to no user and no group: {named}.",
             "Assign them (flask roles assign), or flask roles remove SLUG.",
         )  # fmt: skip
-    if found.without_role:
+    if without_role:
         yield Finding(
-            "people", LOOK, f"{found.without_role} of {found.people} active people have no role and may not log in.",
+            "people", LOOK, f"{without_role} of {figures.active} active people have no role and may not log in.",
             "Assign roles in the provider or by flask roles assign; the console lists them under People.",
         )  # fmt: skip
     else:
-        yield Finding("people", OK, f"All {found.people} active people have a role.")
+        yield Finding("people", OK, f"All {figures.active} active people have a role.")
 
 
 def _names(connection: Connection) -> Iterator[Finding]:

@@ -14,10 +14,7 @@ CONDITION = "{}"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """An expression in the form that filters compare; `indexed` if an index serves equality and ranges.
-
-    `stored` is the expression before folding, which is enough to test whether there is a value.
-    """
+    """An expression in the form that filters compare, and `stored` before folding; `indexed` if an index serves it."""
 
     sql: Sql
     indexed: bool = False
@@ -128,38 +125,33 @@ def rows(bound: Bound, base: str, used: frozenset[str]) -> ElementRows:
 
 
 EMAILS = ElementRows(
-    {
-        "value": column("e.value", indexed=True),
-        "type": column("e.type"),
-        "primary": column('e."primary"'),
-    },
+    {"value": column("e.value", indexed=True), "type": column("e.type"), "primary": column('e."primary"')},
     each="EXISTS (SELECT 1 FROM emails e WHERE e.resource = r.seq AND {})",
     first='(SELECT {} FROM emails e WHERE e.resource = r.seq ORDER BY e."primary" IS 1 DESC, e.position LIMIT 1)',
     owners="SELECT e.resource FROM emails e WHERE {}",
     few=True,
 )
-ROLES = ElementRows(
-    {
-        "value": column("a.role", indexed=True),
-        "display": column(f"fold(ifnull(a.display, {ROLE_NAME}))"),
-        "type": column("fold(a.type)"),
-        "primary": column('a."primary"'),
-    },
-    each="EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq AND a.source = 'direct' AND {})",
-    first=(
-        "(SELECT {} FROM assignments a WHERE a.resource = r.seq AND a.source = 'direct' "
-        'ORDER BY a."primary" IS 1 DESC, a.position LIMIT 1)'
-    ),
-    owners="SELECT a.resource FROM assignments a WHERE a.source = 'direct' AND {}",
+
+
+def _assigned(source: str, order: str, **columns: Column) -> ElementRows:
+    """Return the rows of roles that a resource has from one source."""
+    of_resource = f"FROM assignments a WHERE a.resource = r.seq AND a.source = '{source}'"
+    return ElementRows(
+        {"value": column("a.role", indexed=True), **columns},
+        each=f"EXISTS (SELECT 1 {of_resource} AND {CONDITION})",
+        first=f"(SELECT {CONDITION} {of_resource} ORDER BY {order}a.position LIMIT 1)",
+        owners=f"SELECT a.resource FROM assignments a WHERE a.source = '{source}' AND {CONDITION}",
+    )
+
+
+ROLES = _assigned(
+    "direct",
+    'a."primary" IS 1 DESC, ',
+    display=column(f"fold(ifnull(a.display, {ROLE_NAME}))"),
+    type=column("fold(a.type)"),
+    primary=column('a."primary"'),
 )
-GROUP_ROLES = ElementRows(
-    {"value": column("a.role", indexed=True), "display": column(f"fold({ROLE_NAME})")},
-    each="EXISTS (SELECT 1 FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' AND {})",
-    first=(
-        "(SELECT {} FROM assignments a WHERE a.resource = r.seq AND a.source = 'group' ORDER BY a.position LIMIT 1)"
-    ),
-    owners="SELECT a.resource FROM assignments a WHERE a.source = 'group' AND {}",
-)
+GROUP_ROLES = _assigned("group", "", display=column(f"fold({ROLE_NAME})"))
 EFFECTIVE_ROLES = ElementRows(
     {
         "value": column("a.role", indexed=True),

@@ -1,9 +1,10 @@
 """Filters as SQL over `resources r`; every literal of the filter is a bound value (RFC 7644 section 3.4.2.2)."""
 
-import sqlite3
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from sqlite3 import Connection
+from typing import TypeGuard
 from urllib.parse import quote
 
 from schemas.datetimes import normalise_instant
@@ -49,12 +50,16 @@ def compile_total(bound: BoundNode, base: str) -> Sql | None:
     return _filled(owners, _element(node.filter, kept))
 
 
-def register_functions(connection: sqlite3.Connection) -> None:
+def register_functions(connection: Connection) -> None:
     """Add the functions that conditions use to a connection; the schema of the file uses none."""
-    connection.create_function("fold", 1, _of_text(fold), deterministic=True)
-    connection.create_function("compose", 1, _of_text(compose), deterministic=True)
-    connection.create_function("instant", 1, _instant, deterministic=True)
-    connection.create_function("quoted", 1, _quoted, deterministic=True)
+    functions = {
+        "fold": _of_text(fold),
+        "compose": _of_text(compose),
+        "instant": _instant,
+        "quoted": lambda identifier: quote(str(identifier), safe=":"),
+    }
+    for name, function in functions.items():
+        connection.create_function(name, 1, function, deterministic=True)
 
 
 def _of_text(form: Callable[[str], str]) -> Callable[[object], str | None]:
@@ -66,10 +71,6 @@ def _instant(text: object) -> str | None:
         return normalise_instant(text) if isinstance(text, str) else None
     except ValueError:
         return None
-
-
-def _quoted(identifier: object) -> str:
-    return quote(str(identifier), safe=":")
 
 
 def _normal(node: BoundNode, positive: bool) -> BoundNode:
@@ -142,7 +143,12 @@ class _Compiler:
             return Sql(f"{of_type} AND (") + self.condition(node, False) + ")"
         # With `=`, SQLite takes the type out of two alternatives as a condition of its own, and walks its index again.
         of_type = of_type.replace(" = ", " IS ")
-        each = [Sql(f"({of_type} AND ") + self.condition(term, False) + ")" for term in _by_column(chosen)]
+        # Terms that ask for equality with one attribute are one, which SQLite makes an IN.
+        alternatives: dict[object, list[BoundNode]] = {}
+        for term in chosen.terms:
+            alternatives.setdefault(term.path if _is_equality(term) else term, []).append(term)
+        merged = (Or(tuple(same)) if len(same) > 1 else same[0] for same in alternatives.values())
+        each = [Sql(f"({of_type} AND ") + self.condition(term, False) + ")" for term in merged]
         rest = [self.condition(term, False) for term in terms if term is not chosen]
         return _joined([_joined(each, " OR "), *rest], " AND ")
 
@@ -166,7 +172,7 @@ class _Compiler:
         """Compile a node over `r`."""
         match node:
             case And():
-                narrowed = narrowed or any(_is_narrow(term) for term in node.terms)
+                narrowed = narrowed or any(_is_equality(term) and term.path in NARROW for term in node.terms)
                 return _joined([self.condition(term, narrowed) for term in node.terms], " AND ")
             case Or():
                 numbers = {leaf.attribute.number for leaf in _leaves(node)}
@@ -189,24 +195,23 @@ class _Compiler:
             return looked_up if part == node.filter else _joined([looked_up, self.elements(node, True)], " AND ")
         used = _names(node.filter)
         kept = rows(node.bound, self.base, used)
-        condition = _element(node.filter, kept)
-        found = _drives(node.filter, kept)
+        condition, found = _element(node.filter, kept), _drives(node.filter, kept)
+        each, in_owners = _filled(kept.each, condition), f"r.seq IN ({kept.owners})"
         if kept.only_each & used:
-            first = _terms_without(node.filter, kept.only_each) if found and not narrowed else None
-            each = _filled(kept.each, condition)
-            return each if first is None else _joined([_in_owners(kept, _element(first, kept)), each], " AND ")
-        if kept.owners and not narrowed and (found or kept.everyone):
-            return _in_owners(kept, condition)
-        return _filled(kept.each, condition)
+            terms = node.filter.terms if isinstance(node.filter, And) else (node.filter,)
+            weaker = [term for term in terms if not kept.only_each & _names(term)] if found and not narrowed else []
+            return (
+                _joined([_filled(in_owners, _element(_merged(weaker, True), kept)), each], " AND ") if weaker else each
+            )
+        by_owners = kept.owners and not narrowed and (found or kept.everyone)
+        return _filled(in_owners, condition) if by_owners else each
 
 
 def _element(node: BoundNode, kept: ElementRows) -> Sql:
     """Compile a node over the row of an element."""
-    match node:
-        case And():
-            return _joined([_element(term, kept) for term in node.terms], " AND ")
-        case Or():
-            return _joined([_element(term, kept) for term in node.terms], " OR ")
+    if isinstance(node, And | Or):
+        connective = " AND " if isinstance(node, And) else " OR "
+        return _joined([_element(term, kept) for term in node.terms], connective)
     return _plain(node, lambda leaf: kept.columns[leaf.path[0]])
 
 
@@ -290,10 +295,6 @@ def _halved(terms: Sequence[Sql], connective: str) -> Sql:
     return Sql("(") + first + connective + second + ")"
 
 
-def _in_owners(kept: ElementRows, condition: Sql) -> Sql:
-    return _filled(f"r.seq IN ({kept.owners})", condition)
-
-
 def _filled(template: str, condition: Sql) -> Sql:
     return Sql(template.replace(CONDITION, condition.text), condition.parameters * template.count(CONDITION))
 
@@ -301,6 +302,10 @@ def _filled(template: str, condition: Sql) -> Sql:
 def _names(node: BoundNode) -> frozenset[str]:
     """Return the sub-attributes that the filter of elements uses."""
     return frozenset(leaf.path[0] for leaf in _leaves(node))
+
+
+def _is_equality(node: BoundNode) -> TypeGuard[Leaf]:
+    return isinstance(node, Leaf) and node.operator == "eq"
 
 
 def _leaves(node: BoundNode) -> Iterator[Leaf]:
@@ -312,10 +317,6 @@ def _leaves(node: BoundNode) -> Iterator[Leaf]:
         case And() | Or():
             for term in node.terms:
                 yield from _leaves(term)
-
-
-def _is_narrow(node: BoundNode) -> bool:
-    return isinstance(node, Leaf) and node.operator == "eq" and node.path in NARROW
 
 
 def _drives(node: BoundNode, kept: ElementRows) -> bool:
@@ -354,20 +355,3 @@ def _by_index(node: BoundNode) -> Sql:
     terms = node.terms if isinstance(node, Or) else (node,)
     condition = _joined([_plain(term, lambda _: INDEXED) for term in terms], " OR ")
     return Sql(f"{INDEXED_OWNERS}{next(_leaves(node)).attribute.number} AND ") + condition + ")"
-
-
-def _by_column(node: Or[BoundNode]) -> list[BoundNode]:
-    """Return the terms of an `or`; those that ask for equality with one attribute are one, which SQLite makes an IN."""
-    equal: dict[tuple[str, ...], list[BoundNode]] = {}
-    others: list[BoundNode] = []
-    for term in node.terms:
-        is_equality = isinstance(term, Leaf) and term.operator == "eq"
-        (equal.setdefault(term.path, []) if is_equality else others).append(term)  # type: ignore[union-attr]
-    return [*(Or(tuple(terms)) if len(terms) > 1 else terms[0] for terms in equal.values()), *others]
-
-
-def _terms_without(node: BoundNode, names: frozenset[str]) -> BoundNode | None:
-    """Return a weaker filter that does not use some sub-attributes, or None."""
-    terms = node.terms if isinstance(node, And) else (node,)
-    kept = [term for term in terms if not names & {leaf.path[0] for leaf in _leaves(term)}]
-    return _merged(kept, True) if kept else None

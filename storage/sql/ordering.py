@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.fields import Attribute, Complex
 from schemas.resource import Bound
 from storage.sql.columns import CONDITION, rows, scalar
 from storage.sql.fragments import Sql
@@ -63,30 +62,21 @@ def order_by(bound: Bound | None, descending: bool = False) -> Order:
     """
     if bound is None:
         return Order(SEQUENCE, descending, False)
-    bound = _leaf(bound)
-    may_miss = bound.path not in NEVER_MISSING
-    if not bound.attribute.multiValued:
-        kept_alone = scalar(bound.path, bound.leaf, "")
-        key = _without_base(kept_alone.sql)
-        # Indexed values are short enough, and a bounded key could not use the index.
-        return Order(key if kept_alone.indexed else _bounded(key, bound.leaf), descending, may_miss)
-    name = bound.sub.name if bound.sub else ""
-    kept = rows(Bound(bound.extension, bound.attribute), "", frozenset({name}))
-    key = kept.first.replace(CONDITION, _without_base(kept.columns[name].sql))
-    return Order(_bounded(key, bound.leaf), descending, may_miss)
-
-
-def _bounded(key: str, attribute: Attribute) -> str:
-    return f"substr({key}, 1, {LONGEST_KEY})" if attribute.kind == "text" else key
-
-
-def _leaf(bound: Bound) -> Bound:
-    if not isinstance(bound.leaf, Complex):
-        return bound
-    value = bound.leaf.sub("value") if bound.sub is None else None
-    if value is None:
+    valued = bound.valued
+    if valued is None:
         raise ValueError(f"'{bound.dotted}' has no value to sort by; name a sub-attribute")
-    return Bound(bound.extension, bound.attribute, value)
+    may_miss, indexed = valued.path not in NEVER_MISSING, False
+    if valued.attribute.multiValued:
+        name = valued.sub.name if valued.sub else ""
+        kept = rows(Bound(valued.extension, valued.attribute), "", frozenset({name}))
+        key = kept.first.replace(CONDITION, _without_base(kept.columns[name].sql))
+    else:
+        kept_alone = scalar(valued.path, valued.leaf, "")
+        key, indexed = _without_base(kept_alone.sql), kept_alone.indexed
+    # Indexed values are short enough, and a bounded key could not use the index.
+    if valued.leaf.kind == "text" and not indexed:
+        key = f"substr({key}, 1, {LONGEST_KEY})"
+    return Order(key, descending, may_miss)
 
 
 def _without_base(sql: Sql) -> str:
