@@ -35,8 +35,8 @@ def _remembered_builder(rule: Rule, append_unknown: bool = True) -> Callable[...
     return _builders[key]
 
 
-# An app has 95 URL rules, and werkzeug generates and compiles two functions for each: nine tenths of `create_app`, which
-# thousands of tests call. What is compiled depends on the rule's parts alone.
+# An app has 95 URL rules, and werkzeug generates and compiles two functions for each. That is nine tenths of the time
+# of `create_app`, which thousands of tests call. What is compiled depends on the rule's parts alone.
 Rule._compile_builder = _remembered_builder  # type: ignore[method-assign]
 
 MakeApp = Callable[..., Flask]
