@@ -53,8 +53,8 @@ def overflow(page: Page) -> list[str]:
 
 def test_no_page_has_serious_findings(visitors: Visitors, server: PerchServer) -> None:
     seen = populate(server, people=12)
-    seen["key"] = server.flask_json("keys", "list")[0]["id"]
-    seen["client"] = server.flask_json("keys", "create", "Gallery", "--oauth")["id"]
+    seen["key"] = server.prepare_json("keys", "list")[0]["id"]
+    seen["client"] = server.prepare_json("keys", "create", "Gallery", "--oauth")["id"]
     found: list[str] = []
     for look in LOOKS:
         page = visitors.open(**look)

@@ -192,7 +192,7 @@ def test_once_is_one_process_and_waits_for_nobody_but_those_who_look(deliverer: 
     file, looking = deliverer.perch.database.file, threading.Event()
 
     def look() -> None:
-        while not looking.is_set():
+        while not looking.wait(0.001):
             webhooks.is_delivering(file)
 
     thread = threading.Thread(target=look)

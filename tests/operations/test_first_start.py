@@ -24,7 +24,7 @@ KEY = re.compile(r"\bperch_[A-Za-z0-9]+_[A-Za-z0-9_-]{40,}")
 PASSWORD = re.compile(r"password\W+(\S+)", re.I)
 
 
-@pytest.mark.parametrize("workers", [1, 4, 8])
+@pytest.mark.parametrize("workers", [1, 4, pytest.param(8, marks=pytest.mark.long)])
 def test_workers_race_on_a_new_file(workers: int, make_server: MakeServer) -> None:
     server = make_server(workers=workers)
     server.start(wait=False)
