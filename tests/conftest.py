@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: the app, clients that speak like a provider, and a real server."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def _remembered_builder(rule: Rule, append_unknown: bool = True) -> Callable[...
 
 # An app has 95 URL rules, and werkzeug generates and compiles two functions for each. That is nine tenths of the time
 # of `create_app`, which thousands of tests call. What is compiled depends on the rule's parts alone.
-Rule._compile_builder = _remembered_builder  # type: ignore[method-assign]
+Rule._compile_builder = _remembered_builder  # type: ignore[assignment,method-assign]
 
 MakeApp = Callable[..., Flask]
 MakeClient = Callable[..., ScimClient]
@@ -59,18 +60,18 @@ def drill(record_property: Callable[[str, object], None]) -> drills.RecordDrill:
 
 
 @pytest.fixture(scope="session")
-def first_start(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that a first start leaves, which is copied, since each of the migrations takes a millisecond."""
     from storage.database import Database
 
     database = Database(tmp_path_factory.mktemp("first") / "perch.db")
     database.open()
     database.leave()
-    return database.path.read_bytes()
+    return database.path
 
 
 @pytest.fixture
-def make_app(tmp_path: Path, first_start: bytes) -> MakeApp:
+def make_app(tmp_path: Path, first_start: Path) -> MakeApp:
     """Make an app on a fresh file: `make_app(PERCH_UNKNOWN_ROLES="create")`; called again, it opens the same file.
 
     With `opened=False` the file is neither created nor opened, as commands find it. The thread that writes traffic does
@@ -83,7 +84,7 @@ def make_app(tmp_path: Path, first_start: bytes) -> MakeApp:
 
     def make(opened: bool = True, **settings: str) -> Flask:
         if opened and not file.exists() and "PERCH_DATABASE" not in settings:
-            file.write_bytes(first_start)
+            shutil.copy(first_start, file)
         # Tests delete and deactivate far more people than a deployment ever does.
         app = create_app({"PERCH_DATABASE": str(file), "PERCH_FUSE": "off", **settings})
         app.extensions["perch.traffic"].writer.start = lambda: None
