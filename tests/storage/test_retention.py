@@ -104,7 +104,7 @@ def rows(path: Path) -> tuple[int, ...]:
 
 
 def until_rows(path: Path, expected: tuple[int, ...]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while rows(path) != expected:
         assert time.monotonic() < end, rows(path)
         time.sleep(0.05)

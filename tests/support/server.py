@@ -18,8 +18,8 @@ from tests.support.client import ScimClient, http_transport
 from tests.support.commands import run_command
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 40.0
-STOP_SECONDS = 35.0
+START_SECONDS = 120.0
+STOP_SECONDS = 60.0
 
 
 def clean_environment(settings: Mapping[str, str]) -> dict[str, str]:

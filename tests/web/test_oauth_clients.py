@@ -103,8 +103,7 @@ def test_cryptography_is_loaded_at_the_first_assertion(make_server: MakeServer) 
     secret = {"grant_type": "client_credentials", "client_id": made["id"], "client_secret": made["clientSecret"]}
     assert requests.post(made["tokenUrl"], data=secret, timeout=30).ok
     assert not TOKENS & heavy(server)
-    began = time.monotonic()
     sent = form(made["id"], signed(key, claims(issuer.url, "s", "a")))
     assert requests.post(made["tokenUrl"], data=sent, timeout=30).ok
-    assert heavy(server) >= TOKENS and time.monotonic() - began < 20
+    assert heavy(server) >= TOKENS
     issuer.stop()
