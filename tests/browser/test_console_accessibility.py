@@ -89,6 +89,9 @@ def test_states_of_trouble_have_no_serious_findings(visitors: Visitors, server: 
             page.goto(f"{server.origin}/console{path}")
             page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
             found += [*serious(page), *overflow(page)]
+        page.goto(f"{server.origin}/console/sessions")
+        page.evaluate("document.querySelectorAll('tbody th a').forEach((each) => { each.textContent = 'dddddddddddd'; })")
+        found += overflow(page)
     assert found == []
 
 
