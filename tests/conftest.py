@@ -1,12 +1,14 @@
 """Fixtures shared by all tests: the app, clients that speak like a provider, and a real server."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
+from werkzeug.routing import Rule
 
 from tests.support import drills
 from tests.support.client import ScimClient, wsgi_transport
@@ -20,6 +22,23 @@ for _name in [name for name in os.environ if name.startswith("PERCH_")]:
 # No deadline: the time of an example means nothing on a loaded machine.
 settings.register_profile("perch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("perch")
+
+_compile_builder = Rule._compile_builder
+_builders: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
+
+
+def _remembered_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+    if rule.defaults:
+        return _compile_builder(rule, append_unknown)
+    key = tuple(rule._trace), append_unknown
+    if key not in _builders:
+        _builders[key] = _compile_builder(rule, append_unknown)
+    return _builders[key]
+
+
+# An app has 95 URL rules, and werkzeug generates and compiles two functions for each. That is nine tenths of the time
+# of `create_app`, which thousands of tests call. What is compiled depends on the rule's parts alone.
+Rule._compile_builder = _remembered_builder  # type: ignore[assignment,method-assign]
 
 MakeApp = Callable[..., Flask]
 MakeClient = Callable[..., ScimClient]
@@ -40,17 +59,35 @@ def drill(record_property: Callable[[str, object], None]) -> drills.RecordDrill:
     return lambda name, kills, lost, seconds: record_property("drill", (name, kills, lost, seconds))
 
 
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that a first start leaves, which is copied, since each of the migrations takes a millisecond."""
+    from storage.database import Database
+
+    database = Database(tmp_path_factory.mktemp("first") / "perch.db")
+    database.open()
+    database.leave()
+    return database.path
+
+
 @pytest.fixture
-def make_app(tmp_path: Path) -> MakeApp:
+def make_app(tmp_path: Path, first_start: Path) -> MakeApp:
     """Make an app on a fresh file: `make_app(PERCH_UNKNOWN_ROLES="create")`; called again, it opens the same file.
 
-    With `opened=False` the file is neither created nor opened, as commands find it.
+    With `opened=False` the file is neither created nor opened, as commands find it. The thread that writes traffic does
+    not start, so that nothing is written while a test reads or counts; `app.extensions["perch.traffic"].writer.flush()`
+    does its work.
     """
     from app import create_app  # not at the top: tests that need no app must not wait for one
 
+    file = tmp_path / "perch.db"
+
     def make(opened: bool = True, **settings: str) -> Flask:
+        if opened and not file.exists() and "PERCH_DATABASE" not in settings:
+            shutil.copy(first_start, file)
         # Tests delete and deactivate far more people than a deployment ever does.
-        app = create_app({"PERCH_DATABASE": str(tmp_path / "perch.db"), "PERCH_FUSE": "off", **settings})
+        app = create_app({"PERCH_DATABASE": str(file), "PERCH_FUSE": "off", **settings})
+        app.extensions["perch.traffic"].writer.start = lambda: None
         if opened:
             app.extensions["perch"].open()
         return app

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +60,23 @@ def modules() -> list[Path]:
 
 
 MODULES = modules()
-every_module = pytest.mark.parametrize("file", MODULES, ids=lambda file: str(file.relative_to(ROOT)))
+
+
+def every_module(test: Callable[[Path], None]) -> Callable[[], None]:
+    """Call a test with every module; as one test, since a test of its own for each of 270 modules takes much longer."""
+
+    def call() -> None:
+        failures = []
+        for file in MODULES:
+            try:
+                test(file)
+            except AssertionError as error:
+                failures.append(f"{file.relative_to(ROOT)}: {error}")
+        assert not failures, "\n".join(failures)
+
+    # Not `wraps`, from which pytest would take the parameter for a fixture.
+    call.__name__, call.__doc__ = test.__name__, test.__doc__
+    return call
 
 
 @cache

@@ -13,6 +13,7 @@ from tests.conftest import MakeServer
 from tests.support.server import PerchServer
 
 PASSWORD = "a password for the browser"
+SETTINGS = {"PERCH_ADMIN_PASSWORD": PASSWORD, "PERCH_TRAFFIC": "all", "PERCH_FUSE": "on"}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def server(make_server: MakeServer) -> PerchServer:
     """Start a gunicorn with two workers, as `make run` does."""
-    made = make_server(settings={"PERCH_ADMIN_PASSWORD": PASSWORD, "PERCH_TRAFFIC": "all", "PERCH_FUSE": "on"})
+    made = make_server(settings=SETTINGS)
     made.start()
     return made
 

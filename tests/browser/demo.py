@@ -34,7 +34,7 @@ def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
     okta = server.client("okta", server.create_key("Okta production"))
     server.create_key("Reporting application", "--idp", "generic", "--access", "read")
     server.create_key("Entra pilot", "--idp", "entra", "--expires-in", "30")
-    server.flask("roles", "add", "billing:reader", "Billing reader", "--description", "Sees invoices, pays nothing.")
+    server.prepare("roles", "add", "billing:reader", "Billing reader", "--description", "Sees invoices, pays nothing.")
     chance = random.Random(7)
     ids = [_push(okta, person(number, chance)) for number in range(people)]
     groups = [
@@ -43,9 +43,9 @@ def populate(server: PerchServer, people: int = 64) -> dict[str, Any]:
     ]
     everybody = _push_group(okta, "Everybody", ids)
     okta.put(f"/Groups/{groups[2]}", {"schemas": [GROUP], "displayName": "Partners", "members": _members(ids[3:8])})
-    server.flask("roles", "assign", "--group", "Support team", "managed:inbox_agent")
-    server.flask("roles", "assign", "--group", "Finance", "billing:reader")
-    server.flask("roles", "assign", "--user", "ada.lovelace.0@example.com", "managed:admin")
+    server.prepare("roles", "assign", "--group", "Support team", "managed:inbox_agent")
+    server.prepare("roles", "assign", "--group", "Finance", "billing:reader")
+    server.prepare("roles", "assign", "--user", "ada.lovelace.0@example.com", "managed:admin")
     _change(okta, ids)
     _fail(okta)
     return {
@@ -58,10 +58,10 @@ def _webhooks(server: PerchServer) -> list[str]:
     """Add a live and a paused webhook; nothing is sent, because no delivery process runs."""
     login = "login.allowed,login.withdrawn"
     hooks = [
-        server.flask_json("webhooks", "add", "https://inbox.example.com/hooks/perch", "--events", login)["id"],
-        server.flask_json("webhooks", "add", "https://reports.example.com/perch?team=analytics")["id"],
+        server.prepare_json("webhooks", "add", "https://inbox.example.com/hooks/perch", "--events", login)["id"],
+        server.prepare_json("webhooks", "add", "https://reports.example.com/perch?team=analytics")["id"],
     ]
-    server.flask("webhooks", "pause", hooks[1])
+    server.prepare("webhooks", "pause", hooks[1])
     return hooks
 
 

@@ -2,18 +2,39 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Visitors
+from tests.browser.conftest import SETTINGS, Visitors, Watched
 from tests.browser.demo import populate
 from tests.browser.test_console_guide import go
+from tests.support.resources import patch_op
 from tests.support.server import PerchServer
 
 LONG = "Wolfeschlegelsteinhausenbergerdorff-" * 4 + "Hansen"
-PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def organisation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerchServer]:
+    """One server with 40 people for the tests that only look."""
+    made = PerchServer(tmp_path_factory.mktemp("organisation"), 1, SETTINGS)
+    made.start()
+    populate(made, people=40)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def looking(browser: Browser, organisation: PerchServer) -> Iterator[Page]:
+    """A page that is signed in to the organisation."""
+    watched = Watched(organisation.origin)
+    page = Visitors(browser, organisation, watched).signed_in()
+    yield page
+    page.context.close()
+    assert watched.faults == []
 
 
 def test_hansen_is_found_filtered_and_exported(visitors: Visitors, server: PerchServer, tmp_path: Path) -> None:
@@ -61,36 +82,36 @@ def test_hansen_is_found_filtered_and_exported(visitors: Visitors, server: Perch
 
 
 @pytest.mark.parametrize("name", ["Groups", "Roles", "Users"])
-def test_a_slash_puts_the_cursor_into_the_search(visitors: Visitors, server: PerchServer, name: str) -> None:
-    page = visitors.signed_in()
-    go(page, name)
-    page.keyboard.press("Control+/")
-    expect(page.get_by_label("Search")).not_to_be_focused()
-    page.keyboard.press("/")
-    expect(page.get_by_label("Search")).to_be_focused()
-    expect(page.get_by_label("Search")).to_have_value("")
+def test_a_slash_puts_the_cursor_into_the_search(looking: Page, name: str) -> None:
+    go(looking, name)
+    looking.keyboard.press("Control+/")
+    expect(looking.get_by_label("Search")).not_to_be_focused()
+    looking.keyboard.press("/")
+    expect(looking.get_by_label("Search")).to_be_focused()
+    expect(looking.get_by_label("Search")).to_have_value("")
 
 
-@pytest.mark.parametrize("width", [1280, 700, 390])
-@pytest.mark.parametrize("name", [LONG, "word " * 60, "株" * 120])
-def test_a_long_name_leaves_the_status_in_view(visitors: Visitors, server: PerchServer, name: str, width: int) -> None:
-    okta = server.client("okta", server.create_key("Okta"))
+def test_a_long_name_leaves_the_status_in_view(visitors: Visitors, server: PerchServer) -> None:
+    okta, page = server.client("okta", server.key), visitors.signed_in()
     mail = re.sub(r"\W+", "", LONG.lower()) + "@" + "example" * 12 + ".com"
-    made = okta.post("/Users", {"userName": mail, "displayName": name, "roles": ["managed:admin"]}).body["id"]
+    made = okta.post("/Users", {"userName": mail, "roles": ["managed:admin"]}).body["id"]
     okta.post("/Groups", {"displayName": LONG * 2, "members": [{"value": made}]})
-    page = visitors.signed_in(viewport={"width": width, "height": 844})
-    for path, seen in (("/users", "May log in"), ("/groups", "none")):
-        page.goto(f"{server.origin}/console{path}")
-        box = page.locator("#results").get_by_text(seen, exact=True).bounding_box()
-        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width, (path, box)
-        inner = page.locator(".scroll").evaluate("each => each.scrollWidth - each.clientWidth")
-        assert inner <= 0, path
+    for name in (LONG, "word " * 60, "株" * 120):
+        okta.patch(f"/Users/{made}", patch_op({"op": "replace", "value": {"displayName": name}}))
+        for path, seen in (("/users", "May log in"), ("/groups", "none")):
+            page.goto(f"{server.origin}/console{path}")
+            for width in (1280, 700, 390):
+                page.set_viewport_size({"width": width, "height": 844})
+                where = (name, path, width)
+                box = page.locator("#results").get_by_text(seen, exact=True).bounding_box()
+                assert box and box["x"] >= 0 and box["x"] + box["width"] <= width, (where, box)
+                inner = page.locator(".scroll").evaluate("each => each.scrollWidth - each.clientWidth")
+                assert inner <= 0, where
 
 
-def test_the_focus_is_visible_on_everything_that_takes_it(visitors: Visitors, server: PerchServer) -> None:
-    populate(server, people=3)
-    page = visitors.signed_in()
-    page.goto(f"{server.origin}/console/users")
+def test_the_focus_is_visible_on_everything_that_takes_it(looking: Page, organisation: PerchServer) -> None:
+    page = looking
+    page.goto(f"{organisation.origin}/console/users")
     seen: list[str] = []
     for _ in range(40):
         page.keyboard.press("Tab")
@@ -119,10 +140,9 @@ BROKEN = """() => [...document.querySelectorAll('tbody a, .login, .slim, .plain 
     }).map(node => node.data.trim()))"""
 
 
-@pytest.mark.parametrize("width", [1280, 1024, 390])
-def test_no_ordinary_name_is_broken_within_a_word(visitors: Visitors, server: PerchServer, width: int) -> None:
-    populate(server, people=40)
-    page = visitors.signed_in(viewport={"width": width, "height": 860})
+def test_no_ordinary_name_is_broken_within_a_word(looking: Page, organisation: PerchServer) -> None:
     for path in ("/", "/users", "/groups", "/keys", "/sessions"):
-        page.goto(f"{server.origin}/console{path}")
-        assert page.evaluate(BROKEN) == [], path
+        looking.goto(f"{organisation.origin}/console{path}")
+        for width in (1280, 1024, 390):
+            looking.set_viewport_size({"width": width, "height": 860})
+            assert looking.evaluate(BROKEN) == [], (path, width)

@@ -110,7 +110,7 @@ def test_a_real_server_passes(make_server: MakeServer, app: Flask, settings: dic
 
 
 def test_a_base_url_that_lacks_a_part_gets_one_that_answers(make_server: MakeServer, app: Flask) -> None:
-    server = make_server()
+    server = make_server(workers=1)
     server.start()
     key = server.create_key("Entra", "--idp", "entra")
     for url in (server.base_url.removesuffix("/scim/v2"), server.base_url + "/Users"):
@@ -120,9 +120,9 @@ def test_a_base_url_that_lacks_a_part_gets_one_that_answers(make_server: MakeSer
 
 
 def test_tokens_by_secret_and_by_workload_identity(make_server: MakeServer, app: Flask, tmp_path: Path) -> None:
-    server = make_server(settings={"PERCH_FUSE": "off"})
+    server = make_server(workers=1)
     server.start()
-    made = json.loads(server.flask("keys", "create", "Entra", "--idp", "entra", "--oauth", "--json"))
+    made = server.prepare_json("keys", "create", "Entra", "--idp", "entra", "--oauth")
     key, keys, token = new_key(kind="RSA"), tmp_path / "keys.json", tmp_path / "token.txt"
     keys.write_text(json.dumps(key_set(key)))
     trusted = (
@@ -135,7 +135,7 @@ def test_tokens_by_secret_and_by_workload_identity(make_server: MakeServer, app:
         "--jwks",
         str(keys),
     )
-    server.flask("keys", "trust", made["id"], *trusted)
+    server.prepare("keys", "trust", made["id"], *trusted)
     token.write_text(signed(key, claims("https://login.example/v2.0", "object", "app"), "RS256"))
     token_url = f"{server.base_url.removesuffix('/scim/v2')}/oauth/token"
     words = ["--url", server.base_url, "--token-url", token_url, "--client-id", made["clientId"]]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from app import create_app
 from tests.make_fixture import FOLDER
 from tests.support.server import ROOT, clean_environment, run_flask
 
@@ -28,10 +29,12 @@ def old(tmp_path: Path) -> Path:
 
 
 def pending(database: Path) -> tuple[int, list[str]]:
-    result = run_flask(database, "migrate", "--check", "--json")
+    app = create_app({"PERCH_DATABASE": str(database)})
+    result = app.test_cli_runner().invoke(args=["migrate", "--check", "--json"])
+    app.extensions["perch"].database.leave()
     found = json.loads(result.stdout)
     assert found["applied"] == []
-    return result.returncode, found["pending"]
+    return result.exit_code, found["pending"]
 
 
 def test_check_changes_nothing_and_migrate_says_what_it_did(old: Path) -> None:

@@ -26,7 +26,7 @@ def test_each_clause_has_a_row_and_the_draft_is_named(app: Flask, profile: str, 
 def test_without_a_profile_the_clauses_fail_that_perch_is_more_lenient_about(
     make_server: MakeServer, app: Flask
 ) -> None:
-    server = make_server(settings={"PERCH_FUSE": "off"})
+    server = make_server(workers=1)
     server.start()
     key = server.create_key("Plain", "--idp", "generic")
     arguments = ["profile", "test", "interop", "--url", server.base_url, "--key", key, "--json"]
@@ -37,15 +37,13 @@ def test_without_a_profile_the_clauses_fail_that_perch_is_more_lenient_about(
 
 
 def test_ipsie_with_a_client_of_its_own(make_server: MakeServer, app: Flask, tmp_path: Path) -> None:
-    server = make_server(settings={"PERCH_FUSE": "off"})
+    server = make_server(workers=1)
     server.start()
-    made = json.loads(
-        server.flask("keys", "create", "IPSIE", "--idp", "generic", "--profile", "ipsie", "--oauth", "--json")
-    )
+    made = server.prepare_json("keys", "create", "IPSIE", "--idp", "generic", "--profile", "ipsie", "--oauth")
     key, token_url = new_key(), f"{server.base_url.removesuffix('/scim/v2')}/oauth/token"
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps(key_set(key)))
-    server.flask("keys", "trust", made["id"], "--jwks", str(keys))
+    server.prepare("keys", "trust", made["id"], "--jwks", str(keys))
     assertion = tmp_path / "assertion.txt"
     assertion.write_text(signed(key, claims(made["clientId"], made["clientId"], token_url, jti="once")))
     arguments = [

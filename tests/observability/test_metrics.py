@@ -200,7 +200,7 @@ def workers(server: PerchServer) -> list[int]:
 
 
 def wait_for_workers(server: PerchServer, number: int) -> None:
-    end = time.monotonic() + 40
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         if len(workers(server)) == number and len(re.findall("Booting worker", server.log())) >= number + 2:
             return

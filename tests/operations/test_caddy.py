@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from tests.conftest import MakeServer
-from tests.operations.test_monitoring import free_port
 from tests.support.debian import program
 from tests.support.guide import wait_for
+from tests.support.ports import unused_port
 from tests.support.resources import create_users
 from tests.support.server import ROOT, PerchServer
 
@@ -29,7 +29,7 @@ def server(make_server: MakeServer) -> PerchServer:
 @pytest.fixture
 def caddy(server: PerchServer, tmp_path: Path) -> Iterator[str]:
     """Caddy in front of the server; returns its origin."""
-    path, origin = program("caddy"), f"http://127.0.0.1:{free_port()}"
+    path, origin = program("caddy"), f"http://127.0.0.1:{unused_port()}"
     text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
     text = re.sub(r"^http://.*?^\}\n", "", text, flags=re.MULTILINE | re.DOTALL)
     text = text.replace("{$DOMAIN}", origin).replace("perch:8000", f"127.0.0.1:{server.port}")

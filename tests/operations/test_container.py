@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import yaml
 
 from scim.settings import SETTINGS
 from tests.support.dockerfile import Image, instructions, reaches_the_builder
+from tests.support.ports import unused_port
 from tests.support.server import ROOT
 
 START_SECONDS = 60.0
@@ -64,10 +64,7 @@ def image() -> Iterator[Image]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        found: int = free.getsockname()[1]
-    return found
+    return unused_port()
 
 
 def run(image: Image, command: list[str], port: int, log: Path) -> tuple[int, str]:

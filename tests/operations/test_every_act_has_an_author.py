@@ -152,6 +152,7 @@ COMMANDS: list[tuple[str, list[tuple[str, str]]]] = [
     ("backup FOLDER/copy.db", [("Workspace", "backup")]),
     ("okta import", [("AccessKey", "create"), ("AccessKey", "revoke")]),
     ("okta sample 2", []),
+    ("version", []),
     ("quirks", []), ("traffic", []), ("traffic show 1", []), ("settings", []), ("workspace", []), ("journal", []),
     ("migrate", []),
     ("forget gone", [("Workspace", "forget")]),

@@ -19,6 +19,7 @@ from scim.events.webhooks import WebhookService
 from storage.journal import Author
 from tests.conftest import MakeServer
 from tests.support.pages import blocks
+from tests.support.ports import unused_port
 from tests.support.server import ROOT, PerchServer, clean_environment
 
 EXAMPLE = ROOT / "examples" / "app.py"
@@ -57,7 +58,7 @@ class ExampleApplication:
 
 def until(ask: Any, status: int) -> requests.Response:
     """Ask until the answer has a status."""
-    end = time.monotonic() + 40
+    end = time.monotonic() + 60
     while True:
         try:
             answer: requests.Response = ask()
@@ -77,21 +78,12 @@ def server(make_server: MakeServer) -> PerchServer:
 
 
 @pytest.fixture
-def application(server: PerchServer, unused_port: int) -> Iterator[ExampleApplication]:
+def application(server: PerchServer) -> Iterator[ExampleApplication]:
     client = server.client("okta", server.key)
     assert client.post("/Users", {"userName": "Before@example.com", "roles": ["a"], "active": True}).status == 201
-    found = ExampleApplication(server, unused_port)
+    found = ExampleApplication(server, unused_port())
     yield found
     found.end()
-
-
-@pytest.fixture
-def unused_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_people_come_and_go_as_perch_says(server: PerchServer, application: ExampleApplication) -> None:
@@ -127,19 +119,20 @@ def settings_of_make_run() -> dict[str, str]:
     return dict(re.findall(r'(PERCH_\w+)="\$\$\{PERCH_\w+-(\w+)\}"', text))
 
 
-def test_the_lines_of_the_page_end_a_session(make_server: MakeServer, unused_port: int, tmp_path: Path) -> None:
+def test_the_lines_of_the_page_end_a_session(make_server: MakeServer, tmp_path: Path) -> None:
+    port = unused_port()
     settings = settings_of_make_run()
     assert settings["PERCH_WEBHOOKS_ALLOW_PRIVATE"] == "on"
     server = make_server(settings=settings)
     server.start()
-    client, site = server.client("okta", server.key), f"http://127.0.0.1:{unused_port}"
+    client, site = server.client("okta", server.key), f"http://127.0.0.1:{port}"
     ada = {"userName": "ada@example.com", "roles": ["managed:editor"], "active": True}
     identifier = client.post("/Users", ada).body["id"]
     # The terminal of the lines has only what `. .venv/bin/activate` gives, and the folder's database.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     terminal = clean_environment({"PERCH_DATABASE": str(server.database), "PATH": path})
     commands = [
-        (["sh", "-e", "-c", page_lines(server, unused_port)], terminal),
+        (["sh", "-e", "-c", page_lines(server, port)], terminal),
         ([sys.executable, "-m", "flask", "deliver"], clean_environment(server.settings)),
     ]
     log = (tmp_path / "log").open("wb")

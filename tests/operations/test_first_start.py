@@ -17,6 +17,7 @@ import requests
 
 from tests.conftest import MakeServer
 from tests.support.client import ScimClient, http_transport
+from tests.support.ports import unused_port
 from tests.support.server import ROOT, PerchServer, clean_environment, run_flask
 
 TROUBLE = re.compile(r"Traceback|database is locked|already exists|failed to boot|Worker exiting|was sent SIG", re.I)
@@ -24,7 +25,7 @@ KEY = re.compile(r"\bperch_[A-Za-z0-9]+_[A-Za-z0-9_-]{40,}")
 PASSWORD = re.compile(r"password\W+(\S+)", re.I)
 
 
-@pytest.mark.parametrize("workers", [1, 4, 8])
+@pytest.mark.parametrize("workers", [1, 4, pytest.param(8, marks=pytest.mark.long)])
 def test_workers_race_on_a_new_file(workers: int, make_server: MakeServer) -> None:
     server = make_server(workers=workers)
     server.start(wait=False)
@@ -162,9 +163,7 @@ def port_of(text: str) -> int:
 
 def make_run(folder: Path, output: Path) -> str:
     """Start `make run`, wait until it serves, stop it, return all that it printed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = unused_port()
     environment = clean_environment({"PERCH_DATABASE": str(folder / "perch.db")})
     with output.open("wb") as log:
         process = subprocess.Popen(
@@ -180,7 +179,7 @@ def make_run(folder: Path, output: Path) -> str:
 
 def wait_for_health(port: int) -> None:
     send = http_transport(f"http://127.0.0.1:{port}")
-    end = time.monotonic() + 40
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
             if send("GET", "/healthz", {}, None)[0] == 200:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import time
@@ -21,6 +20,7 @@ from storage.locks import followed_path
 from tests.conftest import MakeServer
 from tests.support.debian import program
 from tests.support.guide import wait_for
+from tests.support.ports import unused_port
 from tests.support.server import ROOT, PerchServer
 
 DEPLOY = ROOT / "deploy"
@@ -128,7 +128,7 @@ def test_a_real_prometheus_reads_the_metrics_with_a_key(make_server: MakeServer,
     shutil.copy(DEPLOY / "prometheus-alerts.yml", tmp_path)
     text = CONFIGURATION.replace("perch:8000", f"127.0.0.1:{server.port}").replace("30s", "1s")
     (tmp_path / "prometheus.yml").write_text(text.replace("/run/secrets/metrics_key", str(key)))
-    port = free_port()
+    port = unused_port()
     command = [program_path, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
                f"--web.listen-address=127.0.0.1:{port}"]  # fmt: skip
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
@@ -140,12 +140,6 @@ def test_a_real_prometheus_reads_the_metrics_with_a_key(make_server: MakeServer,
             assert {rule["health"] for rule in rules["rules"]} <= {"ok", "unknown"}
         finally:
             process.terminate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_up(prometheus: str) -> str:

@@ -79,10 +79,10 @@ def test_a_wrong_filter_is_refused(case):
     ids=lambda text: f"{text[:12]}… {len(text)}",
 )
 def test_too_long_or_too_deep_filters_are_refused_quickly(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(InvalidFilter) as caught:
         bind(parse_filter(text), USER.schema)
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
     assert len(caught.value.detail) < 600
 
 

@@ -373,7 +373,7 @@ def streaming(server: PerchServer, **options: Any) -> subprocess.Popen[bytes]:
 
 
 def wait_until(condition: Any) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)

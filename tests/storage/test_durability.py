@@ -22,7 +22,7 @@ def test_acknowledged_writes_survive_kill_9(rounds: int, make_server: MakeServer
     writers = make_writers(server.client(key=server.key), WRITERS, rounds)
     slowest = 0.0
     for _ in range(rounds):
-        write_until_killed(server, writers, moments.uniform(0.3, 1.5))
+        write_until_killed(server, writers, moments.randint(21, 200))
         begun = time.monotonic()
         server.start()
         slowest = max(slowest, time.monotonic() - begun)
@@ -36,11 +36,14 @@ def test_acknowledged_writes_survive_kill_9(rounds: int, make_server: MakeServer
     drill("kill -9 of all processes under load", rounds, 0, slowest)
 
 
-def write_until_killed(server: PerchServer, writers: list[Writer], seconds: float) -> None:
-    """Let all writers write, then kill every process of the server at once."""
+def write_until_killed(server: PerchServer, writers: list[Writer], answers: int) -> None:
+    """Let all writers write until they have some answers, then kill every process of the server at once."""
+    enough = sum(writer.acknowledged for writer in writers) + answers
     stop = threading.Event()
     threads = in_threads(server, writers, stop)
-    time.sleep(seconds)
+    end = time.monotonic() + 60
+    while sum(writer.acknowledged for writer in writers) < enough and time.monotonic() < end:
+        time.sleep(0.001)
     server.kill()
     stop.set()
     for thread in threads:

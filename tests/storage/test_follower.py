@@ -242,7 +242,7 @@ def test_a_statement_that_takes_longer_than_a_follower_may_read_is_given_up(file
         Follower(file, "https://primary").read() as connection,
     ):
         connection.execute(endless)
-    assert LONGEST <= time.monotonic() - begun < 5
+    assert LONGEST <= time.monotonic() - begun < 60
 
 
 @pytest.mark.parametrize(

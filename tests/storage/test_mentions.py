@@ -98,7 +98,7 @@ def test_bodies(person: Mentions, found: bool, body: str | None) -> None:
     "text", ["/?=" * 2700, '{"a":' * 3000 + '"\\"' + "}" * 3000, '["' + "\\" * 16_000, "'" * 16_000, "%27" * 2700]
 )
 def test_hostile_texts_take_linear_time(person: Mentions, text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for look in (person.in_body, person.in_path, person.in_text):
         assert not look(text)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1

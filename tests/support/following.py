@@ -1,7 +1,6 @@
 """A primary with Litestream, and `flask follow` on another folder, for tests and measurements."""
 
 import contextlib
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import requests
 
 from tests.bench.servers import children
 from tests.support.client import ScimClient, http_transport
+from tests.support.ports import unused_port
 from tests.support.server import ROOT, PerchServer, clean_environment
 
 SECONDS = 60.0
@@ -35,8 +35,7 @@ class Following:
         self.log = folder / "follow.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.copier: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = unused_port()
         self.origin = f"http://127.0.0.1:{self.port}"
 
     def begin(self, **settings: str) -> None:

@@ -39,7 +39,7 @@ def run_block(script: str, folder: Path, programs: dict[str, str], **environment
     return done.stdout
 
 
-def wait_for(url: str, seconds: float = 30) -> None:
+def wait_for(url: str, seconds: float = 60) -> None:
     """Wait until a URL answers 200."""
     end = time.monotonic() + seconds
     while True:

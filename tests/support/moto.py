@@ -1,7 +1,6 @@
 """An S3-compatible server for long tests: moto, in the environment that `make test-long` makes."""
 
 import contextlib
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.ports import unused_port
 from tests.support.server import ROOT
 
 PYTHON = ROOT / ".venv-s3" / "bin" / "python"
@@ -27,8 +27,7 @@ def bucket(folder: Path) -> Iterator[str]:
     """Serve S3 with one bucket and yield its URL for Litestream; skip the test without moto."""
     if not PYTHON.exists():
         pytest.skip("moto is not installed; make test-long installs it")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = unused_port()
     with (folder / "moto.log").open("wb") as log:
         server = subprocess.Popen([PYTHON, "-m", "moto.server", "-p", str(port)], stdout=log, stderr=log)
     try:

@@ -86,7 +86,7 @@ class Receiver:
                 self.raw.append((headers, body))
         return status
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until a condition holds."""
         end = time.monotonic() + seconds
         while not condition():

@@ -19,9 +19,9 @@ LONG = 60_000
 
 @pytest.mark.parametrize("begun", ["passw" * LONG, "token:" * LONG, "api-key" * LONG, "passw" + " " * LONG])
 def test_redaction_takes_linear_time(begun: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     redacted_text(begun + " x")
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -40,15 +40,15 @@ def test_compared_secrets_are_redacted(text: str, kept: str) -> None:
 
 @pytest.mark.parametrize("text", ["a" * 4000 + " " * 4000 + "x", "urn:" + "a:" * 4000, "userName" + " " * 8000 + "x"])
 def test_summaries_take_linear_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     for idp in ("okta", "entra", None):
         in_words("GET", f"/w/scim/v2/Users?filter={quote(text)}", None, idp)
         in_words("GET", f"/w/scim/v2/Groups?filter={quote(text)}", None, idp)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_an_unquoted_value_is_refused_in_linear_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(InvalidFilter, match="double quotes"):
         parse_filter("title eq x" + " " * 16_000 + "y")
     assert time.perf_counter() - began < 1

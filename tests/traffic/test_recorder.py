@@ -289,7 +289,7 @@ class TestWriter:
     def test_the_thread_writes_by_itself(self, tmp_path: Path) -> None:
         writer = self.writer(tmp_path)
         writer.put("x", 1)
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while self.count(writer) == 0 and time.monotonic() < end:
             time.sleep(0.02)
         assert self.count(writer) == 1

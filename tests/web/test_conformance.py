@@ -73,7 +73,7 @@ def describe(result: CheckResult) -> str:
 
 def test_scim_sanity_finds_no_errors(make_server: MakeServer) -> None:
     """Run scim-sanity's strict probe over HTTP."""
-    server = make_server(settings=UNFUSED)
+    server = make_server(workers=1)
     server.start()
     report = run_probe_api(server.base_url, token=server.key, strict=True)
     wrong = [result for result in report["results"] if result["status"] in ("fail", "error")]

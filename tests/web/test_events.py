@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 
+from scim.events.waiting import EventWaiter
 from tests.conftest import MakeApp, MakeClient
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, scim_path
@@ -207,15 +208,25 @@ def test_a_third_waiting_request_is_answered_at_once(app: Flask, follower: Follo
     def wait() -> None:
         app.test_client().get(path, headers=headers)
 
-    path = f"{follower.client.base_path}/events?after={follower.cursor}&wait=3"
+    def alive() -> bool:
+        """Called by each waiting thread again and again."""
+        seen.add(threading.get_ident())
+        return not over.is_set()
+
+    seen: set[int] = set()
+    over = threading.Event()
+    app.extensions["perch.waiting"] = EventWaiter(app.extensions["perch"].database, alive)
+    path = f"{follower.client.base_path}/events?after={follower.cursor}&wait=30"
     headers = {"Authorization": f"Bearer {follower.client.key}"}
     waiting = [threading.Thread(target=wait) for _ in range(2)]
     for thread in waiting:
         thread.start()
-    time.sleep(1)
+    end = time.monotonic() + 25
+    while len(seen) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
     answer = follower.client.get(f"/events?after={follower.cursor}&wait=30")
+    over.set()
     assert answer.body["events"] == [] and answer.headers["Retry-After"] == "2"
-    assert any(thread.is_alive() for thread in waiting)
     for thread in waiting:
         thread.join()
 

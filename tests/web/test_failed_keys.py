@@ -61,10 +61,10 @@ def test_many_addresses_need_no_more_memory_and_displace_no_loud_one(tmp_path: P
     failures = FailedKeys(tmp_path / "failures", 5)
     for _ in range(6):
         failures.add("loud")
-    begin = time.monotonic()
+    begin = time.thread_time()
     for number in range(20_000):
         failures.add(f"address {number}")
-    assert (time.monotonic() - begin) / 20_000 < 0.001
+    assert (time.thread_time() - begin) / 20_000 < 0.001
     assert (tmp_path / "failures").stat().st_size <= SIZE
     assert failures.add("loud") > 0
 
