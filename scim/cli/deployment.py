@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from scim.cli.common import Command, author, command, command_without_database, echo, json_option, print_json
+from scim.cli.common import Command, author, command_without_database, echo, json_option, print_json
 from scim.service import keys as key_service
 from scim.service import passwords
 from scim.web.requests import base_url, origin, perch
@@ -55,7 +55,6 @@ def _is_public(address: str) -> bool:
 
 @click.command("workspace", cls=Command)
 @json_option
-@command
 def show_workspace(as_json: bool) -> None:
     """Show the workspace's id, the path of its base URL and its database file."""
     found = {"id": perch().workspace, "scimPath": perch().base_path, "database": os.path.abspath(perch().database.path)}
@@ -67,7 +66,6 @@ def show_workspace(as_json: bool) -> None:
 
 
 @click.command("admin-password", cls=Command)
-@command
 def admin_password() -> None:
     """Set a new random console password and print it once."""
     with perch().repository.writing(author()) as write:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
+from scim.cli.common import Group, author, echo, json_option, print_json, print_list
 from scim.cli.oauth import secrets_group, trust
 from scim.service import keys as key_service
 from scim.service import oauth as oauth_service
@@ -41,7 +41,6 @@ profile_option = click.option(
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now; default: never.")
 @click.option("--oauth", is_flag=True, help="Make an OAuth 2.0 client with a first secret instead of a bearer key.")
 @json_option
-@command
 def create(
     name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, profile: str | None,
     expires_in: float | None, oauth: bool, as_json: bool,
@@ -51,35 +50,25 @@ def create(
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
     if profile == keys.IPSIE and not oauth:
         raise click.UsageError("IPSIE's profile takes signed assertions only; give --oauth, too.")
-    policy = _own_policy(unknown_roles)
+    policy = None if unknown_roles == "default" else unknown_roles
     key, bearer = key_service.make_key(
         name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE, oauth=oauth
-    )  # fmt: skip
-    text: str | None = bearer
+    )
     with perch().repository.writing(author()) as write:
-        key_service.add(write, key)
-        if oauth:
-            ipsie = profile == keys.IPSIE
-            text = None if ipsie else oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)[1]
-    document = {"id": key.id, "name": key.name, "key": text}
-    if oauth:
-        document = {
-            "id": key.id, "name": key.name, "clientId": key.id, "clientSecret": text, "tokenUrl": token_url()
-        }  # fmt: skip
+        text = oauth_service.add_client(write, key, bearer)
+    client = {"clientId": key.id, "clientSecret": text, "tokenUrl": token_url()}
     if as_json:
-        print_json(document)
+        print_json({"id": key.id, "name": key.name, **(client if oauth else {"key": text})})
         return
+    echo(*(f"{label}: {value}" for label, value in client.items() if value) if oauth else (bearer,))
     if text is None:
-        echo(f"clientId: {key.id}", f"tokenUrl: {token_url()}")
         echo(f"It has no secret: flask keys trust {key.id} names the signer of its assertions.", err=True)
-        return
-    echo(*(f"{name}: {document[name]}" for name in ("clientId", "clientSecret", "tokenUrl")) if oauth else (text,))
-    echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)
+    else:
+        echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)
 
 
 @group.command("list")
 @json_option
-@command
 def show(as_json: bool) -> None:
     """List the keys without their secrets."""
     with perch().database.read() as connection:
@@ -97,7 +86,6 @@ def show(as_json: bool) -> None:
 @unknown_option
 @profile_option
 @click.option("--strict/--no-strict", default=None, help="Refuse or tolerate deviations (see flask quirks).")
-@command
 def change(
     identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, unknown_roles: str | None,
     profile: str | None, strict: bool | None,
@@ -107,7 +95,7 @@ def change(
               "strict": strict}  # fmt: skip
     given: dict[str, Any] = {column: value for column, value in values.items() if value is not None}
     if unknown_roles is not None:
-        given["unknownRoles"] = _own_policy(unknown_roles)
+        given["unknownRoles"] = None if unknown_roles == "default" else unknown_roles
     if not given:
         raise click.UsageError(
             "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --profile, --strict or "
@@ -120,7 +108,6 @@ def change(
 
 @group.command("revoke")
 @click.argument("identifier", metavar="ID")
-@command
 def revoke(identifier: str) -> None:
     """Revoke a key; Perch refuses it at once."""
     with perch().repository.writing(author()) as write:
@@ -128,26 +115,12 @@ def revoke(identifier: str) -> None:
     echo(f"{key.id} {key.name}: revoked.")
 
 
-def _own_policy(unknown_roles: str | None) -> str | None:
-    """Return the policy to store with a key; None for that of the setting."""
-    return None if unknown_roles == "default" else unknown_roles
-
-
 def described(key: Key) -> dict[str, Any]:
     """Return a key without its secret's digest as a JSON document."""
+    state = "live" if key.live else "revoked" if key.revoked else "expired"
+    instants = {name: getattr(key, name) for name in ("created", "expires", "revoked", "lastUsed")}
     return {
-        "id": key.id,
-        "name": key.name,
-        "idp": key.idp,
-        "access": key.access,
-        "rolesAs": key.rolesAs,
-        "unknownRoles": key.unknownRoles,
-        "strict": bool(key.strict),
-        "profile": key.profile,
-        "oauth": key.oauth,
-        "state": "live" if key.live else "revoked" if key.revoked else "expired",
-        "created": to_json(key.created),
-        "expires": key.expires and to_json(key.expires),
-        "revoked": key.revoked and to_json(key.revoked),
-        "lastUsed": key.lastUsed and to_json(key.lastUsed),
-    }
+        "id": key.id, "name": key.name, "idp": key.idp, "access": key.access, "rolesAs": key.rolesAs,
+        "unknownRoles": key.unknownRoles, "strict": bool(key.strict), "profile": key.profile, "oauth": key.oauth,
+        "state": state, **{name: instant and to_json(instant) for name, instant in instants.items()},
+    }  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Command, Group, author, command, echo, json_option, print_json, print_list
+from scim.cli.common import Command, Group, author, echo, json_option, print_json, print_list
 from scim.service import oauth as service
 from scim.web.requests import perch
 from storage import keys, oauth
@@ -22,7 +22,6 @@ secrets_group = Group("secrets", help="Secrets of OAuth 2.0 clients; several may
     default=service.SECRET_DAYS, show_default=True, help="Days from now, at most 1095.",
 )  # fmt: skip
 @json_option
-@command
 def add(identifier: str, expires_in: float, as_json: bool) -> None:
     """Add a secret to a client and print it once."""
     with perch().repository.writing(author()) as write:
@@ -39,7 +38,6 @@ def add(identifier: str, expires_in: float, as_json: bool) -> None:
 @secrets_group.command("list")
 @click.argument("identifier", metavar="ID")
 @json_option
-@command
 def show(identifier: str, as_json: bool) -> None:
     """List the secrets of a client, without the secrets themselves."""
     found = [
@@ -47,14 +45,12 @@ def show(identifier: str, as_json: bool) -> None:
          "state": "live" if each.live else "expired"}
         for each in _listed(identifier, "secret")
     ]  # fmt: skip
-    heads = ("ID", "CREATED", "EXPIRES", "STATE")
-    print_list(as_json, found, heads, [list(each.values()) for each in found])
+    print_list(as_json, found, ("ID", "CREATED", "EXPIRES", "STATE"))
 
 
 @secrets_group.command("revoke")
 @click.argument("identifier", metavar="ID")
 @click.argument("secret")
-@command
 def revoke(identifier: str, secret: str) -> None:
     """Revoke a secret by its id; it and its tokens stop at once."""
     _revoke(identifier, "secret", secret)
@@ -69,7 +65,6 @@ def revoke(identifier: str, secret: str) -> None:
 @click.option("--audience", "audiences", multiple=True, help="An audience (aud) to accept; may be repeated.")
 @click.option("--revoke", "revoked", metavar="TRUST", help="End a trust by its id; its tokens stop at once.")
 @json_option
-@command
 def trust(
     identifier: str, jwks: Path | None, issuer: str | None, subject: str | None, audiences: tuple[str, ...],
     revoked: str | None, as_json: bool,
@@ -83,8 +78,7 @@ def trust(
         return
     if not given:
         found = [described(each) for each in _listed(identifier, "trust")]
-        heads = ("ID", "CREATED", "ISSUER", "SUBJECT", "AUDIENCES", "JWKS")
-        print_list(as_json, found, heads, [list(each.values()) for each in found])
+        print_list(as_json, found, ("ID", "CREATED", "ISSUER", "SUBJECT", "AUDIENCES", "JWKS"))
         return
     text = None if jwks is None else jwks.read_text(encoding="utf-8", errors="replace")
     with perch().repository.writing(author()) as write:
@@ -111,10 +105,6 @@ def _revoke(identifier: str, kind: str, credential: str) -> None:
 def described(trust: Credential) -> dict[str, Any]:
     """Return a trust as a JSON document."""
     return {
-        "id": trust.id,
-        "created": to_json(trust.created),
-        "issuer": trust.issuer,
-        "subject": trust.subject,
-        "audiences": trust.accepted,
-        "jwks": trust.jwks is not None,
-    }
+        "id": trust.id, "created": to_json(trust.created), "issuer": trust.issuer, "subject": trust.subject,
+        "audiences": trust.accepted, "jwks": trust.jwks is not None,
+    }  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Command, command, echo, json_option, print_json, print_table
+from scim.cli.common import Command, echo, json_option, print_json, print_table
 from scim.traffic.quirks import KeyReport, meaning, report
 from scim.web.requests import perch
 from storage.quirks import Quirk
@@ -14,13 +14,12 @@ from storage.quirks import Quirk
 @click.command("quirks", cls=Command)
 @click.option("--key", metavar="ID", help="Only this key.")
 @json_option
-@command
 def show(key: str | None, as_json: bool) -> None:
     """Show the tolerances that each key needed and the attributes that Perch ignored, with counts and examples."""
     with perch().database.read() as connection:
         found = report(connection, key)
     if as_json:
-        print_json([described(key_report) for key_report in found])
+        print_json([_document(key_report) for key_report in found])
         return
     for key_report in found:
         echo(f"{key_report.name} ({key_report.key}){', strict' if key_report.strict else ''}")
@@ -32,15 +31,11 @@ def show(key: str | None, as_json: bool) -> None:
         echo("No key has needed a tolerance, and no attribute was ignored.", err=True)
 
 
-def described(key_report: KeyReport) -> dict[str, Any]:
-    """Return the report of one key as a JSON document."""
-    return {
-        "key": key_report.key,
-        "name": key_report.name,
-        "strict": key_report.strict,
-        "tolerances": [{**_counted(quirk), "meaning": meaning(quirk.name)} for quirk in key_report.tolerances],
-        "ignored": [_counted(quirk) for quirk in key_report.ignored],
-    }
+def _document(key_report: KeyReport) -> dict[str, Any]:
+    tolerances = [{**_counted(quirk), "meaning": meaning(quirk.name)} for quirk in key_report.tolerances]
+    ignored = [_counted(quirk) for quirk in key_report.ignored]
+    named = {"key": key_report.key, "name": key_report.name, "strict": key_report.strict}
+    return {**named, "tolerances": tolerances, "ignored": ignored}
 
 
 def _counted(quirk: Quirk) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 
 from schemas.datetimes import now, to_json, typed
 from schemas.text import fold
-from scim.cli.common import Group, command, echo, json_option, print_json, print_list
+from scim.cli.common import Group, echo, json_option, print_json, print_list
 from scim.web.requests import perch
 from storage import applications, receipts, resources
 from storage.receipts import Receipt, seconds_between
@@ -30,16 +30,10 @@ HEADS = ("WHO", "APPLICATION", "REQUESTED", "ACKNOWLEDGED", "OUTCOME", "SECONDS"
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with the percentiles of the seconds at the end.")
 @json_option
 @click.pass_context
-@command
 def group(
-    context: click.Context,
-    user: str | None,
-    application: str | None,
-    since: str,
-    only_open: bool,
-    as_csv: bool,
+    context: click.Context, user: str | None, application: str | None, since: str, only_open: bool, as_csv: bool,
     as_json: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Show when each application acknowledged that somebody lost access, the oldest first."""
     if context.invoked_subcommand is not None:
         return
@@ -56,7 +50,6 @@ def group(
 @click.option("--older-than", type=click.FloatRange(min=0), required=True, metavar="SECONDS")
 @json_option
 @click.pass_context
-@command
 def check(context: click.Context, older_than: float, as_json: bool) -> None:
     """Exit with 1 if a withdrawal has been open for longer, and name who is still in where; for cron."""
     instant = now()
@@ -66,7 +59,8 @@ def check(context: click.Context, older_than: float, as_json: bool) -> None:
     if as_json:
         print_json([described(each) for each in late])
     for each in () if as_json else late:
-        echo(f"{_who(each)} may still be in {each.application}: open for {_age(each, instant):.0f} s{_reason(each)}.")
+        age, reason = seconds_between(each.requested, instant), f" (failed: {each.reason})" if each.reason else ""
+        echo(f"{_who(each)} may still be in {each.application}: open for {age:.0f} s{reason}.")
     context.exit(FOUND if late else 0)
 
 
@@ -105,14 +99,6 @@ def _row(receipt: Receipt) -> Sequence[object]:
 
 def _who(receipt: Receipt) -> str:
     return receipt.user or f"{receipt.people} people"
-
-
-def _age(receipt: Receipt, instant: str) -> float:
-    return seconds_between(receipt.requested, instant)
-
-
-def _reason(receipt: Receipt) -> str:
-    return f" (failed: {receipt.reason})" if receipt.reason else ""
 
 
 def _csv(found: Sequence[Receipt]) -> list[str]:

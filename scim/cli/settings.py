@@ -1,6 +1,5 @@
 """`flask settings`: every setting with its value, source, default and help."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -20,7 +19,10 @@ def settings(as_json: bool, markdown: bool) -> None:
     if as_json:
         print_json({"version": VERSION, "settings": found})
     elif markdown:
-        echo(*_table(found))
+        echo("| variable | default | what it does |", "|---|---|---|")
+        for each in found:
+            default = f"`{each['default']}`" if each["default"] else ""
+            echo(f"| `{each['name']}` | {default} | {each['help']} Takes {each['takes']}. |")
     else:
         echo(f"Perch {VERSION}; settings are environment variables.")
         for setting in found:
@@ -33,14 +35,3 @@ def _paragraph(setting: dict[str, Any]) -> tuple[str, str]:
     source = "the default" if default else f"default {setting['default'] or '(empty)'}"
     place = "" if default else f"from the {setting['source']}, "
     return f"{setting['name']}={value}  ({place}{source})", f"    {setting['help']} Takes {setting['takes']}."
-
-
-def _table(found: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the table in docs/settings.md."""
-    yield from ("| variable | default | what it does |", "|---|---|---|")
-    for each in found:
-        yield f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |"
-
-
-def _cell(text: str) -> str:
-    return f"`{text}`" if text else ""

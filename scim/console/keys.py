@@ -31,17 +31,12 @@ def create_key() -> Response:
         wanted = _read_form()
     except InvalidValue as error:
         return _list_page(400, error.detail)
-    oauth = bool(field("oauth"))
-    key, text = key_service.make_key(*wanted, oauth=oauth)
+    key, bearer = key_service.make_key(*wanted, oauth=bool(field("oauth")))
     with perch().repository.writing(author()) as write:
         if not once.is_first(write.connection):
             return redirect_to("keys", "This form was already sent; no second key was made.", "calm")
-        key_service.add(write, key)
-        if oauth:
-            _, text = oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)
-    if oauth:
-        return secret_page(key, text)
-    return page("key_made.html", 201, key=key, text=text)
+        text = oauth_service.add_client(write, key, bearer) or ""
+    return secret_page(key, text) if key.oauth else page("key_made.html", 201, key=key, text=text)
 
 
 @console.get("/keys/<identifier>/revoke")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from schemas.datetimes import from_seconds, now, to_seconds
 from schemas.errors import BadRequest, InvalidValue, Unauthorized
 from scim.service import issuers, jose
-from scim.service.keys import PREFIX, digest, make_secret
+from scim.service.keys import PREFIX, add, digest, make_secret
 from storage import journal, keys, oauth
 from storage.database import Database
 from storage.journal import Author
@@ -53,6 +53,17 @@ class Issued(NamedTuple):
     token: str
     seconds: int
     scope: str
+
+
+def add_client(write: Transaction, key: Key, bearer: str) -> str | None:
+    """Store a new key and return the text that its client sends: `bearer`, or the first secret of an OAuth client.
+
+    None for a client of IPSIE's profile, which has no secret.
+    """
+    add(write, key)
+    if not key.oauth:
+        return bearer
+    return None if key.profile == keys.IPSIE else add_secret(write, key, SECRET_DAYS)[1]
 
 
 def add_secret(write: Transaction, key: Key, days: float) -> tuple[Credential, str]:
