@@ -12,6 +12,8 @@ from storage.keys import Key
 from storage.repository import Transaction
 
 PREFIX = "perch"
+# Compared instead of the digest of an unknown key, so that the time of an answer does not tell which keys exist.
+DUMMY_DIGEST = bytes(32)
 # The journal has every other column of a key.
 UNNAMED = {"id", "digest", "created", "lastUsed"}
 

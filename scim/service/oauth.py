@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from schemas.datetimes import from_seconds, now, to_seconds
 from schemas.errors import BadRequest, InvalidValue, Unauthorized
 from scim.service import issuers, jose
-from scim.service.keys import PREFIX, add, digest, make_secret
+from scim.service.keys import DUMMY_DIGEST, PREFIX, add, digest, make_secret
 from storage import journal, keys, oauth
 from storage.database import Database
 from storage.journal import Author
@@ -19,8 +19,6 @@ from storage.repository import Repository, Transaction
 
 SCIM = "scim"
 SECRET_DAYS, MOST_SECRET_DAYS = 365, 1095
-# Not to be guessed by the time that a comparison takes.
-DUMMY_DIGEST = bytes(32)
 MOST_AUDIENCES, LONGEST = 20, 1000
 
 
@@ -148,8 +146,7 @@ def by_secret(database: Database, client: str, secret: str) -> tuple[Key, Creden
 
     :raises InvalidClient: when one of them is wrong, revoked or expired.
     """
-    prefix, _, rest = secret.partition("_")
-    identifier, _, random = rest.partition("_")
+    prefix, identifier, random = (*secret.split("_", 2), "", "")[:3]
     found, sent = oauth.look_up_secret(database, client, identifier), digest(random)
     same = hmac.compare_digest((found[1].digest if found else None) or DUMMY_DIGEST, sent)
     if found is None or not same or prefix != PREFIX or not (found[0].live and found[1].live):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 from flask import Blueprint, Response, current_app, g
 
@@ -23,8 +23,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 NO_PLACE = {"Retry-After": "2"}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Events in the order of commits, the cursor after them, and whether more follow."""
 
     events: Sequence[Event]
@@ -41,7 +40,9 @@ def follow() -> Response:
     page = _page(database, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting().wait(_seq(database, page.cursor), wait) else NO_PLACE
+        with database.read() as connection:
+            last = events.position(connection, page.cursor)
+        headers = {} if waiting().wait(last, wait) else NO_PLACE
         page = _page(database, page.cursor, limit)
     document = {
         "events": [documents.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
@@ -81,11 +82,6 @@ def jwks() -> Response:
     return Response(body, headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
 
 
-def _recorder() -> Recorder:
-    found: Recorder = current_app.extensions["perch.traffic"]
-    return found
-
-
 def waiting() -> EventWaiter:
     """Return the event waiter of this process, made at its first use."""
     extensions = current_app.extensions
@@ -122,17 +118,12 @@ def _position(database: Database, connection: Connection, cursor: str) -> int:
     :raises Unavailable: when the primary gave a cursor that a follower has not reached.
     """
     if not database.follows:
-        start = events.position(connection, cursor)
-        _recorder().writer.pulled(g.context.key.id, start)
+        start, recorder = events.position(connection, cursor), cast(Recorder, current_app.extensions["perch.traffic"])
+        recorder.writer.pulled(g.context.key.id, start)
         return start
     if events.is_ahead(connection, cursor):
         raise not_here_yet()
     return events.position(connection, cursor)
-
-
-def _seq(database: Database, cursor: str) -> int:
-    with database.read() as connection:
-        return events.position(connection, cursor)
 
 
 def _number(asked: dict[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -58,7 +59,9 @@ class Health:
         }
         if self.database.follows:
             return {**found, "age": _result(self._check_age, "beyond PERCH_FOLLOW_MAX_AGE; see the log")}
-        return {**found, "file": _result(self._check_file, "cannot be written; see the log")}
+        wait = min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"])
+        check = partial(self.database.check_writable, wait, UNPROVEN_SECONDS)
+        return {**found, "file": _result(check, "cannot be written; see the log")}
 
     def failed(self) -> list[str]:
         """Return the names of the checks that failed when somebody last asked, within a minute; checks nothing."""
@@ -77,9 +80,6 @@ class Health:
     def _check_schema(self) -> None:
         with self.database.read() as connection:
             integrity.check_schema(connection, self.database.file)
-
-    def _check_file(self) -> None:
-        self.database.check_writable(min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]), UNPROVEN_SECONDS)
 
     def _check_age(self) -> None:
         age, most = self.database.age(), self.settings["PERCH_FOLLOW_MAX_AGE"]

@@ -22,7 +22,7 @@ from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
 from storage.follower import Follower
 from storage.journal import Author
-from storage.keys import Caller, Key
+from storage.keys import Caller
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
@@ -94,7 +94,10 @@ class RequestHooks:
         if recording is not None:
             recording.admit(key, sent.path, identifier_in(sent))
         if replay is None and self.key_rates.rate(key):
-            self._take_request(key, noted)
+            admitted, noted.quota = self.key_rates.take(key)
+            if not admitted:
+                metrics.limited(key.id)
+                raise self.key_rates.refusal(key, noted.quota)
         authorise(key, sent.method, route_of(sent))
         if recording is not None:
             recording.admitted = True
@@ -108,12 +111,6 @@ class RequestHooks:
             if recording is not None:
                 recording.dead_key = error.key
             raise
-
-    def _take_request(self, key: Key, noted: Any) -> None:
-        admitted, noted.quota = self.key_rates.take(key)
-        if not admitted:
-            metrics.limited(key.id)
-            raise self.key_rates.refusal(key, noted.quota)
 
     def finish(self, response: Response) -> Response:
         """Log, count and record the request (after_request); a failure here is logged and does not break the answer."""

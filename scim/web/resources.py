@@ -59,8 +59,8 @@ def delete(type_name: str, identifier: str) -> Response:
 
 
 # Path below the endpoint, method and view.
-SEARCHES: Sequence[Route] = (("", "GET", search), ("/.search", "POST", search_by_post))
-OPERATIONS: Sequence[Route] = (
+SEARCHES: tuple[Route, ...] = (("", "GET", search), ("/.search", "POST", search_by_post))
+OPERATIONS: tuple[Route, ...] = (
     ("", "POST", create), ("/<identifier>", "GET", retrieve), ("/<identifier>", "PUT", replace),
     ("/<identifier>", "PATCH", patch), ("/<identifier>", "DELETE", delete),
 )  # fmt: skip
