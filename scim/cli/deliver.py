@@ -11,11 +11,13 @@ import click
 
 from scim.cli.common import Command, command_without_database
 from scim.events.supervisor import become_child
+from scim.events.webhooks import WebhookService
 from scim.events.worker import DeliveryWorker, take_turn
 from scim.observability import logs
 from scim.web.requests import issuer, perch
 from storage.database import Database
 from storage.errors import NotReady
+from storage.journal import Author
 
 # Seconds between two looks for the database, between two notices that it is not there yet, and for _for_a_moment.
 LOOK, NOTICE, MOMENT = 0.5, 10.0, 1.0
@@ -41,20 +43,24 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
     def alive() -> bool:
         return not stopping.is_set() and (not with_parent or os.getppid() == parent)
 
+    def worker() -> DeliveryWorker:
+        service = WebhookService(deployment.repository, settings, issuer(), Author("delivery", ""))
+        return DeliveryWorker(service, interval, stopping)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     if once:
         database.open(may_create=False, may_migrate=False)
         if take_turn(database.file, _for_a_moment()) is None:
             raise click.ClickException("Another `flask deliver` uses this database; stop it first.")
-        DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping).run_once()
+        worker().run_once()
         return
     logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
     if become_child(alive, stopping) and _opened(database, stopping):
-        worker = DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping)
-        if take_turn(database.file, worker.going) is not None:
+        delivering = worker()
+        if take_turn(database.file, delivering.going) is not None:
             log.info("Delivering events to webhooks.")
-            worker.run()
+            delivering.run()
 
 
 def _for_a_moment() -> Callable[[], bool]:

@@ -5,7 +5,7 @@ It is imported only when the button is pressed, so that workers do not load the 
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from flask import current_app
 
@@ -59,8 +59,7 @@ def no_key(run: TestRun) -> None:
     expect.error(run.send("GET", "/Users", headers={"Authorization": None}), 401)
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorTest:
+class ConnectorTest(NamedTuple):
     """What Perch answers to Okta's requests inside this process, and what came over its public URL."""
 
     answers: list[Result]

@@ -1,7 +1,7 @@
 """The timeline on the pages of people and groups, and the people and groups that journal entries name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from schemas.numbers import LARGEST_INTEGER
@@ -30,8 +30,7 @@ class NamedList(NamedTuple):
 Lists = Mapping[int, Sequence[NamedList]]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A page of a timeline: its moments, whether older ones follow, and the members that they name."""
 
     told: Timeline

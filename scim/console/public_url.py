@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -37,8 +38,7 @@ class Network:
     connect: Callable[[tuple[str, int], float], socket.socket] = socket.create_connection
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a request over the public URL proved about a provider on the internet: PASSED, FAILED or UNKNOWN."""
 
     state: str

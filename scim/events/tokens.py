@@ -5,7 +5,7 @@ joserfc is imported in the functions that use it: with cryptography it takes 4 M
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.datetimes import now
 from scim.events.documents import scim_events
@@ -26,32 +26,24 @@ MINUTES_BEFORE = signing_keys.PUBLISHED_FIRST // timedelta(minutes=1)
 SUBJECT = ("Workspace", "signing key", "signing key")
 
 
-class TokenSigner:
+class TokenSigner(NamedTuple):
     """Signs events for one receiver; `issuer` is the workspace's URL, `audience` names the receiver."""
 
-    def __init__(self, key: "ECKey", issuer: str, audience: str) -> None:
-        self.key = key
-        self.issuer = issuer
-        self.audience = audience
+    key: "ECKey"
+    issuer: str
+    audience: str
 
     def sign(self, event: Event) -> str:
         """Return an event as a signed token; every token of an event has the same `jti`."""
         from joserfc import jwt
 
         header = {"alg": ALGORITHM, "typ": "secevent+jwt", "kid": self.key.kid}
-        return jwt.encode(header, self._claims(event), self.key, algorithms=[ALGORITHM])
-
-    def _claims(self, event: Event) -> dict[str, Any]:
-        return {
-            "iss": self.issuer,
-            "aud": [self.audience],
-            "iat": int(time.time()),
-            "jti": event.id,
-            "txn": event.request,
+        claims = {
+            "iss": self.issuer, "aud": [self.audience], "iat": int(time.time()), "jti": event.id, "txn": event.request,
             "toe": int(datetime.fromisoformat(event.at).replace(tzinfo=UTC).timestamp()),
-            "sub_id": _subject(event),
-            "events": scim_events(event),
-        }
+            "sub_id": _subject(event), "events": scim_events(event),
+        }  # fmt: skip
+        return jwt.encode(header, claims, self.key, algorithms=[ALGORITHM])
 
 
 def _subject(event: Event) -> dict[str, str]:

@@ -3,8 +3,8 @@
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 import requests
 
@@ -29,8 +29,7 @@ TIMEOUT = 5.0
 Result = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedDeployment:
+class CheckedDeployment(NamedTuple):
     """The deployment that is checked."""
 
     settings: Settings

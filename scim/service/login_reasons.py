@@ -24,8 +24,7 @@ class Phrase(NamedTuple):
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(NamedTuple):
     """A sentence that says why a person may log in or not, and the number of the entry behind it, 0 for none."""
 
     sentence: str
@@ -97,8 +96,7 @@ def _slugs(entry: JournalEntry, name: str) -> list[str]:
     return [*change["before"], *change["after"]]
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(NamedTuple):
     """The moments of a person or group, the newest first; words for them; for a person, why they may log in or not."""
 
     moments: Sequence[Moment]

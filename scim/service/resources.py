@@ -1,8 +1,7 @@
 """The operations on users, groups and roles, each in three steps: validate, one transaction, answer."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import ResourceType
 from schemas.errors import PayloadTooLarge, Uniqueness
@@ -30,12 +29,11 @@ MOST_VISITED, MOST_COMPARED = 250_000, 2_000_000
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class NewState:
+class NewState(NamedTuple):
     """The state that a client wants for a resource: its document, roles included, and the edits of its members."""
 
     document: Document
-    edits: Sequence[MemberEdit] = field(default=())
+    edits: Sequence[MemberEdit] = ()
 
 
 def create(context: Context, kind: ResourceType, body: Any, projection: Projection) -> Answer:

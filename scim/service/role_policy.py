@@ -1,8 +1,7 @@
 """Direct roles as clients send them: checked against the catalogue, completed from the roles that the user has."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import InvalidValue
 from scim.service.context import Context
@@ -15,8 +14,7 @@ from storage.roles import Role
 Roles = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The sent roles that a user gets, and the slugs that the policy `ignore` left out: unknown, or given by hand."""
 
     roles: Roles

@@ -35,6 +35,8 @@ def prepared(recording: Recording) -> Prepared:
 
 def _entry(recording: Recording, at: str) -> TrafficEntry:
     key, shown = recording.key, recording.key or recording.dead_key
+    # The user or group that the request is about, or that it made.
+    subject = SUBJECT.search(recording.path) or SUBJECT.search(recording.location)
     dead = f" ({'revoked' if shown.revoked else 'expired'})" if shown and not key else ""
     return TrafficEntry(
         at=at,
@@ -57,16 +59,10 @@ def _entry(recording: Recording, at: str) -> TrafficEntry:
         fault=recording.fault,
         replayOf=recording.replay.seq if recording.replay else None,
         admitted=recording.admitted,
-        subject=_subject(recording),
+        subject=subject[1] if subject else "",
         name=_asked_name(recording),
         brief=recording.brief,
     )
-
-
-def _subject(recording: Recording) -> str:
-    """Return the id of the user or group that a request is about, or that it made."""
-    found = SUBJECT.search(recording.path) or SUBJECT.search(recording.location)
-    return found[1] if found else ""
 
 
 def _asked_name(recording: Recording) -> str:

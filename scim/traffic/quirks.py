@@ -1,6 +1,6 @@
 """The quirk report: the deviations that each key sends, how often, and the rule of the RFC that each bends."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.tolerances import Tolerance
 from storage import keys, quirks
@@ -8,8 +8,7 @@ from storage.database import Connection
 from storage.quirks import Quirk
 
 
-@dataclass(frozen=True, slots=True)
-class KeyReport:
+class KeyReport(NamedTuple):
     """The quirks of one key, the most frequent first: tolerances that it needed, attributes that Perch ignored."""
 
     key: str
@@ -24,19 +23,15 @@ def report(connection: Connection, key: str | None = None) -> list[KeyReport]:
 
     :raises NotFound: when no key has that id.
     """
-    known = {held.id: held for held in ([keys.get(connection, key)] if key is not None else keys.list_all(connection))}
+    known = [keys.get(connection, key)] if key is not None else keys.list_all(connection)
     found = quirks.report(connection, key)
-    return [
-        KeyReport(
-            one.id,
-            one.name,
-            bool(one.strict),
-            [quirk for quirk in found if quirk.key == one.id and quirk.kind == "tolerance"],
-            [quirk for quirk in found if quirk.key == one.id and quirk.kind == "ignored"],
-        )
-        for one in known.values()
-        if key is not None or any(quirk.key == one.id for quirk in found)
-    ]
+    reports = []
+    for one in known:
+        own = [quirk for quirk in found if quirk.key == one.id]
+        lists = [[quirk for quirk in own if quirk.kind == kind] for kind in ("tolerance", "ignored")]
+        if own or key is not None:
+            reports.append(KeyReport(one.id, one.name, bool(one.strict), *lists))
+    return reports
 
 
 def meaning(name: str) -> str:

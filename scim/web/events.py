@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, cast
 
 from flask import Blueprint, Response, current_app, g
@@ -59,7 +60,8 @@ def poll() -> Response:
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
         headers = {} if waiting().wait(found.last, LONGEST) else NO_PLACE
-        found = streams.poll(database, key, streams.without_acknowledgements(asked))
+        # The acknowledgements are stored already.
+        found = streams.poll(database, key, replace(asked, acknowledged=(), refused=()))
     signing = tokens.signing_key(perch().repository, g.context.author)
     signer = tokens.TokenSigner(signing, issuer(), f"{issuer()}/events/{key}")
     sets = {event.id: signer.sign(event) for event in found.events}
