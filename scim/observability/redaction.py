@@ -25,6 +25,7 @@ FIRST_WORD = 7
 # A body without any of these holds nothing to redact and is not parsed; \\u may hide a letter.
 SIGNS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"authori", b"key", b"perch_", b"\\u")
 TEXT_SIGNS = tuple(sign.decode() for sign in SIGNS)
+HALF_PAIR = re.compile("[\ud800-\udfff]")
 ESCAPED_LETTER = re.compile(r"%[4-7]")
 
 
@@ -61,17 +62,11 @@ def redacted_json(data: bytes) -> str | None:
     try:
         document = redacted(json.loads(data))
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text if _is_unicode(text) else json.dumps(document, separators=(",", ":"), allow_nan=False)
+        # Half of a surrogate pair is no text.
+        is_text = not HALF_PAIR.search(text)
+        return text if is_text else json.dumps(document, separators=(",", ":"), allow_nan=False)
     except (ValueError, RecursionError):
         return None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _without_secrets(data: bytes) -> str:

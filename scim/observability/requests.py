@@ -53,7 +53,9 @@ def end(seen: Seen) -> None:
     method = seen.method if seen.method in METHODS else "OTHER"
     metrics.count(route, method, seen.status, seen.key, seconds)
     log = logs.of_requests()
-    if log is not None and log.wants(level := _level(route, seen.status)):
+    is_quiet = route in QUIET and seen.status < 400
+    level = "error" if seen.status >= 500 else "debug" if is_quiet else "info"
+    if log is not None and log.wants(level):
         # Text that is no id may be a person's name and is left out.
         resource = seen.identifier if RESOURCE_ID.fullmatch(seen.identifier) else ""
         line = RequestLine(level, seen.request_id, method, route, seen.status, seconds, seen.key, resource)
@@ -61,9 +63,3 @@ def end(seen: Seen) -> None:
             line.url, line.address = redacted_path(seen.path), seen.address or ""
         log.write(line)
     logs.request_id.set("")
-
-
-def _level(route: str, status: int) -> str:
-    if status >= 500:
-        return "error"
-    return "debug" if route in QUIET and status < 400 else "info"

@@ -52,7 +52,7 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
             yield from _found("schema", _schema(connection, database), "The schema is current.")
             if database.follows:
                 # The rest is the primary's, or takes longer than a follower may read.
-                yield from _found("age", [_age(database.age(), settings["PERCH_FOLLOW_MAX_AGE"])])
+                yield status.age(database, settings)
                 return
             yield from _contents(connection, settings)
             yield from status.examine(connection, database, settings)
@@ -105,12 +105,6 @@ def _schema(connection: Connection, database: Database) -> Iterator[Result]:
     except (ScimError, RuntimeError) as error:
         text = error.detail if isinstance(error, ScimError) else str(error)
         yield WRONG, text, "Restart Perch with the version that the file was last used with, or a newer one."
-
-
-def _age(age: float | None, most: int) -> Result:
-    text = "is unknown" if age is None else f"is {age:.0f} s old"
-    sentence = f"The newest write in this follower's file {text}."
-    return (OK, sentence) if age is not None and age <= most else (WRONG, sentence, "See the log of flask follow.")
 
 
 def _pragmas(connection: Connection) -> Iterator[Result]:

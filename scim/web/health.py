@@ -14,6 +14,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from schemas.errors import ScimError
 from scim.observability.metrics import DeploymentMetrics
+from scim.service import status
 from scim.settings import Settings
 from scim.web.auth import Authenticator
 from storage import integrity, statistics, webhooks
@@ -82,10 +83,9 @@ class Health:
             integrity.check_schema(connection, self.database.file)
 
     def _check_age(self) -> None:
-        age, most = self.database.age(), self.settings["PERCH_FOLLOW_MAX_AGE"]
-        if age is None or age > most:
-            shown = "of unknown age" if age is None else f"{age:.0f} s old"
-            raise RuntimeError(f"the newest write or heartbeat in the file is {shown}; see the log of flask follow")
+        found = status.age(self.database, self.settings)
+        if found.level == status.WRONG:
+            raise RuntimeError(f"{found.text} {found.remedy}")
 
     def _check_disk(self) -> None:
         free, wanted = statistics.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]
