@@ -4,11 +4,11 @@ from werkzeug.wrappers import Response
 
 from schemas.datetimes import now
 from schemas.errors import InvalidValue
-from scim.console import once, words
+from scim.console import words
 from scim.console.blueprint import console
 from scim.console.oauth import secret_page
 from scim.console.requests import recording
-from scim.console.web import author, field, page, redirect_to
+from scim.console.web import author, field, is_first, once, page, redirect_to
 from scim.service import keys as key_service
 from scim.service import oauth as oauth_service
 from scim.web.requests import perch
@@ -33,7 +33,7 @@ def create_key() -> Response:
         return _list_page(400, error.detail)
     key, bearer = key_service.make_key(*wanted, oauth=bool(field("oauth")))
     with perch().repository.writing(author()) as write:
-        if not once.is_first(write.connection):
+        if not is_first(write.connection):
             return redirect_to("keys", "This form was already sent; no second key was made.", "calm")
         text = oauth_service.add_client(write, key, bearer) or ""
     return secret_page(key, text) if key.oauth else page("key_made.html", 201, key=key, text=text)
@@ -60,7 +60,7 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
         found = sorted(keys.list_all(connection), key=lambda key: (not key.live, key.created))
         today = traffic.count_per_key(connection, now()[:10])
     return page(
-        "keys.html", status, keys=found, today=today, once=once.token(), problem=problem, recording=recording()
+        "keys.html", status, keys=found, today=today, once=once(), problem=problem, recording=recording()
     )  # fmt: skip
 
 

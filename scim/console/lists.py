@@ -16,7 +16,6 @@ from storage import resources
 from storage.database import Connection
 from storage.search import ORDERS, Listing
 from storage.sql.filters import compile_filter
-from storage.sql.fragments import Sql
 from storage.word_search import MOST_COUNTED
 from storage.words import typed
 
@@ -100,31 +99,24 @@ def named_group(connection: Connection, name: str) -> tuple[str, str]:
 
 def listing(type_name: str, query: ListQuery, group: str = "") -> Listing:
     """Return the database query for a list of users or groups; `group` is the id of the query's group."""
-    conditions = [_compiled(type_name, text) for text in filter_texts(type_name, query, group)]
+    schema, base = perch().resource_types[type_name].schema, base_url()
+    texts = filter_texts(type_name, query, group)
+    conditions = [compile_filter(binding.bind(parse_filter(text), schema), base) for text in texts]
     return Listing(type_name, conditions, typed(query.text), query.order, query.descending)
 
 
 def filter_texts(type_name: str, query: ListQuery, group: str = "") -> Iterator[str]:
     """Yield the SCIM filters that must all match."""
+    # A string literal of a filter is one of JSON (RFC 7644 section 3.4.2.2).
     if type_name == "User" and query.state:
         yield STATES[query.state]
     if query.role:
         roles = ROLES[type_name]
-        yield f"not ({roles} pr)" if query.role == NO_ROLE else f"{roles}.value eq {quoted(query.role)}"
+        yield f"not ({roles} pr)" if query.role == NO_ROLE else f"{roles}.value eq {json.dumps(query.role)}"
     if type_name == "User" and query.group:
-        yield f"groups.value eq {quoted(group or query.group)}"
+        yield f"groups.value eq {json.dumps(group or query.group)}"
     if query.since:
         yield f'meta.lastModified ge "{query.since}T00:00:00Z"'
-
-
-def quoted(text: str) -> str:
-    """Return text as a string literal of a filter (RFC 7644 section 3.4.2.2)."""
-    return json.dumps(text)
-
-
-def _compiled(type_name: str, text: str) -> Sql:
-    schema = perch().resource_types[type_name].schema
-    return compile_filter(binding.bind(parse_filter(text), schema), base_url())
 
 
 def offset(page: int) -> int:

@@ -4,9 +4,8 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from schemas.errors import InvalidValue
-from scim.console import once
 from scim.console.blueprint import console
-from scim.console.web import author, field, page, redirect_to
+from scim.console.web import author, field, is_first, once, page, redirect_to
 from scim.service import oauth as service
 from scim.web.oauth import token_url
 from scim.web.requests import perch
@@ -30,7 +29,7 @@ def add_secret(identifier: str) -> Response:
         days = _days(field("days"))
         with perch().repository.writing(author()) as write:
             key = keys.get(write.connection, identifier)
-            if not once.is_first(write.connection):
+            if not is_first(write.connection):
                 text = "This form was already sent; no second secret was made."
                 return redirect_to("oauth_client", text, "calm", identifier=identifier)
             _, text = service.add_secret(write, key, days)
@@ -74,7 +73,7 @@ def _client_page(identifier: str, status: int = 200, problem: str = "") -> Respo
         service.check_oauth(key)
         lists = {f"{kind}s": oauth.list_all(connection, identifier, kind) for kind in KINDS}
     return page(
-        "oauth_client.html", status, key=key, problem=problem, once=once.token(), token_url=token_url(),
+        "oauth_client.html", status, key=key, problem=problem, once=once(), token_url=token_url(),
         days=service.SECRET_DAYS, most_days=service.MOST_SECRET_DAYS, **lists,
     )  # fmt: skip
 

@@ -103,15 +103,10 @@ def _role_page(slug: str, status: int = 200, problem: str = "") -> Response:
         counts = roles.assignment_counts(connection).get(slug, {})
         held = roles.holders_page(connection, slug, offset(at), PER_PAGE)
         named = {item["row"].seq: item["name"] for item in summaries(connection, [row for row, *_ in held])}
-        people = _holders(connection, slug)
+        people = search.list_total(connection, listing("User", ListQuery(role=slug)))
         actors = keys.names(connection)
     pager = Pager(at, len(held), sum(counts.values()))
     return page(
         "role.html", status, role=found, counts=counts, held=held, named=named, people=people, actors=actors,
         pager=pager, problem=problem,
     )  # fmt: skip
-
-
-def _holders(connection: Connection, slug: str) -> int:
-    """Return how many people have a role, for any reason."""
-    return search.list_total(connection, listing("User", ListQuery(role=slug)))

@@ -82,23 +82,26 @@ def user(identifier: str) -> Response:
 @console.post("/users/<identifier>/roles")
 def assign_to_user(identifier: str) -> Response:
     """Assign a role manually."""
-    row, slug = resource("User", identifier), field("slug")
-    if not slug:
-        return redirect_to("user", CHOOSE, "bad", identifier=identifier)
-    with perch().repository.writing(author()) as write:
-        done = write.assign(row, slug)
-    text = f"{row.name} now has the role '{slug}'." if done else "That role is already assigned manually."
-    return redirect_to("user", text, "good" if done else "calm", identifier=identifier)
+    texts = ("{name} now has the role '{slug}'.", "That role is already assigned manually.")
+    return change_role(True, "User", identifier, *texts)
 
 
 @console.post("/users/<identifier>/roles/withdraw")
 def withdraw_from_user(identifier: str) -> Response:
     """Withdraw a role that was assigned manually."""
-    row, slug = resource("User", identifier), field("slug")
+    texts = ("The role '{slug}' is withdrawn.", "That role is not assigned manually.")
+    return change_role(False, "User", identifier, *texts)
+
+
+def change_role(assigned: bool, type_name: str, identifier: str, done: str, otherwise: str) -> Response:
+    """Assign the form's role to a user or group, or withdraw it, and say that it is done, or was so before."""
+    row, slug, endpoint = resource(type_name, identifier), field("slug"), type_name.lower()
+    if not slug:
+        return redirect_to(endpoint, CHOOSE, "bad", identifier=identifier)
     with perch().repository.writing(author()) as write:
-        done = write.unassign(row, slug)
-    text = f"The role '{slug}' is withdrawn." if done else "That role is not assigned manually."
-    return redirect_to("user", text, "good" if done else "calm", identifier=identifier)
+        is_new = write.assign(row, slug) if assigned else write.unassign(row, slug)
+    text = (done if is_new else otherwise).format(name=row.name, slug=slug)
+    return redirect_to(endpoint, text, "good" if is_new else "calm", identifier=identifier)
 
 
 def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str, Any]]:

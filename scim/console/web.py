@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import secrets
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -12,6 +13,8 @@ from werkzeug.wrappers import Response
 from schemas.datetimes import now
 from schemas.errors import NotFound
 from scim.web.requests import origin, perch
+from storage import sessions
+from storage.database import Connection
 from storage.journal import Author
 from storage.resources import ResourceRow
 
@@ -113,6 +116,16 @@ def read_cookie(name: str) -> str:
 def field(name: str) -> str:
     """Return a field of the sent form, without spaces around it."""
     return request.form.get(name, "").strip()[:LONGEST_FIELD]
+
+
+def once() -> str:
+    """Return a new token for a form that creates a secret: it works once, so that a reload makes no second secret."""
+    return secrets.token_urlsafe(16)
+
+
+def is_first(connection: Connection) -> bool:
+    """Use up the token of the sent form; False when the form was sent before."""
+    return sessions.spend_form(connection, field("once"))
 
 
 def parameter(name: str) -> str:

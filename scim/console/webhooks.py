@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 from schemas.datetimes import from_seconds, now
 from schemas.errors import Gone, InvalidValue
 from schemas.events import KINDS
-from scim.console import once, words
+from scim.console import words
 from scim.console.blueprint import console
-from scim.console.web import author, field, page, redirect_to
+from scim.console.web import author, field, is_first, once, page, redirect_to
 from scim.events.urls import AddressPolicy, AddressRefused
 from scim.events.webhooks import NO_DELIVERER, OVERLAP_HOURS, SET, WebhookService
 from scim.web.requests import issuer, perch
@@ -45,7 +45,7 @@ def create_webhook() -> Response:
             raise InvalidValue("Choose the format from the list.")
         _refuse_private(url)
         with perch().repository.writing(author()) as write:
-            if not once.is_first(write.connection):
+            if not is_first(write.connection):
                 return redirect_to("webhooks", "This form was already sent; no second webhook was added.", "calm")
             made = _service().add(url, wanted, form)
     except InvalidValue as error:
@@ -91,7 +91,7 @@ def rotate_secret(identifier: str) -> Response:
     """Make a new secret and show it only in this answer; a form that is sent again makes no second secret."""
     try:
         with perch().repository.writing(author()) as write:
-            if not once.is_first(write.connection):
+            if not is_first(write.connection):
                 text = "This form was already sent; no second secret was made."
                 return redirect_to("webhook", text, "calm", identifier=identifier)
             made = _service().rotate(identifier)
@@ -182,7 +182,7 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
         found = [_shown(connection, each) for each in webhooks.list_all(connection)]
     return page(
         "webhooks.html", status, webhooks=found, states=STATES, kinds=KINDS, chosen=request.form.getlist("kinds"),
-        once=once.token(), problem=problem,
+        once=once(), problem=problem,
     )  # fmt: skip
 
 
@@ -191,6 +191,6 @@ def _webhook_page(identifier: str, status: int = 200, problem: str = "") -> Resp
         found = _shown(connection, webhooks.get(connection, identifier))
         kept = events.after(connection, 0, 1)
     return page(
-        "webhook.html", status, webhook=found, states=STATES, problem=problem, once=once.token(), hours=OVERLAP_HOURS,
+        "webhook.html", status, webhook=found, states=STATES, problem=problem, once=once(), hours=OVERLAP_HOURS,
         jwks=f"{issuer()}/jwks.json", oldest=kept[0].at if kept else None, now=now()[:16],
     )  # fmt: skip
