@@ -8,7 +8,7 @@ from scim.console import words
 from scim.console.blueprint import console
 from scim.console.oauth import secret_page
 from scim.console.requests import recording
-from scim.console.web import author, field, is_first, once, page, redirect_to
+from scim.console.web import author, days_of, field, is_first, once, page, redirect_to
 from scim.service import keys as key_service
 from scim.service import oauth as oauth_service
 from scim.web.requests import perch
@@ -70,13 +70,12 @@ def _read_form() -> tuple[str, str, str, str | None, float | None, str | None]:
     :raises InvalidValue: naming the field that is wrong.
     """
     name, idp, access = field("name"), field("idp"), field("access")
-    shape, unknown, days = field("rolesAs"), field("unknownRoles"), field("days")
+    shape, unknown = field("rolesAs"), field("unknownRoles")
     if not name or len(name) > LONGEST_NAME:
         raise InvalidValue(f"Give the key a name of 1 to {LONGEST_NAME} characters by which you recognise it later.")
     if idp not in words.PROVIDERS or access not in words.ACCESS or shape not in ("", *words.SHAPES):
         raise InvalidValue("Choose the provider, the access and the shape of roles from the lists.")
     if unknown not in ("", *words.UNKNOWN_ROLES):
         raise InvalidValue("Choose what happens to unknown roles from the list.")
-    if days and not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= MOST_DAYS):
-        raise InvalidValue(f"Expires after (days): enter a whole number from 1 to {MOST_DAYS}, or nothing for never.")
-    return name, idp, access, shape or None, float(days) if days else None, unknown or None
+    days = days_of("Expires after (days)", MOST_DAYS, ", or nothing for never") if field("days") else None
+    return name, idp, access, shape or None, days, unknown or None

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from schemas.errors import InvalidValue
 from scim.console.blueprint import console
-from scim.console.web import author, field, is_first, once, page, redirect_to
+from scim.console.web import author, days_of, field, is_first, once, page, redirect_to
 from scim.service import oauth as service
 from scim.web.oauth import token_url
 from scim.web.requests import perch
@@ -26,7 +26,7 @@ def show_oauth_client(identifier: str) -> Response:
 def add_secret(identifier: str) -> Response:
     """Add a secret and show it only in this answer; a form that is sent again adds no second secret."""
     try:
-        days = _days(field("days"))
+        days = days_of("Works for (days)", service.MOST_SECRET_DAYS)
         with perch().repository.writing(author()) as write:
             key = keys.get(write.connection, identifier)
             if not is_first(write.connection):
@@ -76,9 +76,3 @@ def _client_page(identifier: str, status: int = 200, problem: str = "") -> Respo
         "oauth_client.html", status, key=key, problem=problem, once=once(), token_url=token_url(),
         days=service.SECRET_DAYS, most_days=service.MOST_SECRET_DAYS, **lists,
     )  # fmt: skip
-
-
-def _days(text: str) -> float:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= service.MOST_SECRET_DAYS):
-        raise InvalidValue(f"Works for (days): enter a whole number from 1 to {service.MOST_SECRET_DAYS}.")
-    return float(text)

@@ -48,13 +48,10 @@ def described_entries(connection: Connection, query: TrafficQuery, most: int) ->
 def show_requests() -> Response:
     """List the newest requests; the first page refreshes itself."""
     query = TrafficQuery(
-        errors=parameter("show") == "errors",
-        key=parameter("key"),
+        errors=parameter("show") == "errors", key=parameter("key"), text=parameter("q"), subject=parameter("about"),
         method=parameter("method") if parameter("method") in METHODS else "",
-        text=parameter("q"),
-        subject=parameter("about"),
         before=number("before", 0, LARGEST_INTEGER),
-    )
+    )  # fmt: skip
     with perch().database.read() as connection:
         found = described_entries(connection, query, PER_PAGE + 1)
         known = keys.list_all(connection)

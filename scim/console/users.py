@@ -10,20 +10,10 @@ from werkzeug.wrappers import Response
 
 from schemas.datetimes import now
 from schemas.fields import Attribute, Complex
-from scim.console import words
+from scim.console import lists, words
 from scim.console.blueprint import console
 from scim.console.history import timeline_page
-from scim.console.lists import (
-    NO_ROLE,
-    PER_PAGE,
-    STATE_LABELS,
-    Pager,
-    listing,
-    named_group,
-    offset,
-    read_query,
-    sorted_by,
-)
+from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, named_group, offset, read_query, sorted_by
 from scim.console.web import author, field, page, redirect_to, resource
 from scim.service import roles as role_service
 from scim.service.login_reasons import name_of
@@ -52,7 +42,7 @@ def users() -> Response:
     pager = Pager(query.page, len(rows), total, bool(query.text))
     return page(
         "users.html", people=people, query=query, pager=pager, roles=known, no_role=NO_ROLE, groups=groups,
-        states=STATE_LABELS, sorted_by=sorted_by,
+        states=lists.STATE_LABELS, sorted_by=sorted_by,
     )  # fmt: skip
 
 
@@ -123,13 +113,9 @@ def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
     mails = document.get("emails") or []
     mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
     return {
-        "row": row,
-        "name": name_of(document),
-        "userName": document.get("userName", ""),
-        "email": mail.get("value", ""),
-        "roles": held,
-        "login": bool(row.active and held),
-    }
+        "row": row, "name": name_of(document), "userName": document.get("userName", ""),
+        "email": mail.get("value", ""), "roles": held, "login": bool(row.active and held),
+    }  # fmt: skip
 
 
 def shown(type_name: str, document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -11,7 +11,7 @@ from flask import g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from schemas.datetimes import now
-from schemas.errors import NotFound
+from schemas.errors import InvalidValue, NotFound
 from scim.web.requests import origin, perch
 from storage import sessions
 from storage.database import Connection
@@ -116,6 +116,17 @@ def read_cookie(name: str) -> str:
 def field(name: str) -> str:
     """Return a field of the sent form, without spaces around it."""
     return request.form.get(name, "").strip()[:LONGEST_FIELD]
+
+
+def days_of(label: str, most: int, or_else: str = "") -> float:
+    """Return the field `days` of the sent form, which has a label.
+
+    :raises InvalidValue: when it is no number of 1 to `most`; `or_else` is what else can be entered.
+    """
+    text = field("days")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise InvalidValue(f"{label}: enter a whole number from 1 to {most}{or_else}.")
+    return float(text)
 
 
 def once() -> str:

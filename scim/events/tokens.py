@@ -60,7 +60,10 @@ def signing_key(repository: Repository, author: Author) -> "ECKey":
     if kept is None:
         with repository.writing(author) as write:
             # Another process may have made it since the read.
-            kept = signing_keys.signing(write.connection) or _first(write)
+            kept = signing_keys.signing(write.connection)
+            if kept is None:
+                kept = _insert(write)
+                write.note("create", SUBJECT, journal.difference({}, {"kid": kept["kid"]}))
     return _key(kept)
 
 
@@ -73,8 +76,7 @@ def rotate(repository: Repository, author: Author, overlap: float = OVERLAP_HOUR
         instant = now(timedelta(hours=overlap))
         old = signing_keys.retire(write.connection, instant)
         signing_keys.prune(write.connection)
-        made = _made()
-        signing_keys.insert(write.connection, made)
+        made = _insert(write)
         after = {"kid": made["kid"], "published until": instant}
         write.note("rotate", SUBJECT, journal.difference({"kid": old}, after))
     return str(made["kid"])
@@ -86,18 +88,14 @@ def _key(jwk: dict[str, Any]) -> "ECKey":
     return ECKey.import_key(jwk)
 
 
-def _first(write: Transaction) -> dict[str, Any]:
-    made = _made()
-    signing_keys.insert(write.connection, made)
-    write.note("create", SUBJECT, journal.difference({}, {"kid": made["kid"]}))
-    return made
-
-
-def _made() -> dict[str, Any]:
+def _insert(write: Transaction) -> dict[str, Any]:
+    """Make a key and store it."""
     from joserfc.jwk import ECKey
 
     key = ECKey.generate_key(CURVE, {"use": "sig", "alg": ALGORITHM})
-    return {**key.as_dict(private=True), "kid": key.thumbprint()}
+    made = {**key.as_dict(private=True), "kid": key.thumbprint()}
+    signing_keys.insert(write.connection, made)
+    return made
 
 
 def published(database: Database) -> dict[str, Any]:

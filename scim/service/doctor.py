@@ -71,7 +71,9 @@ def _contents(connection: Connection, settings: Settings) -> Iterator[Finding]:
     yield from _found("clock", _clock(connection), "The clock is later than every write.")
     yield from _found("keys", _keys(keys.list_all(connection)))
     unused = statistics.unused(connection)
-    yield from _found("roles", _unused_roles(unused.roles))
+    if unused.roles:
+        text = f"{len(unused.roles)} roles are assigned to no user and no group: {_first(unused.roles)}."
+        yield Finding("roles", LOOK, text, "Assign them (flask roles assign), or flask roles remove SLUG.")
     yield from _found("people", _roleless(unused), f"All {unused.people} active people have a role.")
     yield from _found("sign-in", _sign_in(settings))
     yield from _found("names", _names(connection), "No two users, groups or roles have the same name.")
@@ -134,12 +136,6 @@ def _keys(every: list[Key]) -> Iterator[Result]:
         yield OK, f"{len(live)} of {len(every)} are live."
     else:
         yield LOOK, "No live key has provision access.", 'Make one: flask keys create "Okta"'
-
-
-def _unused_roles(slugs: list[str]) -> Iterator[Result]:
-    if slugs:
-        text = f"{len(slugs)} roles are assigned to no user and no group: {_first(slugs)}."
-        yield LOOK, text, "Assign them (flask roles assign), or flask roles remove SLUG."
 
 
 def _roleless(unused: statistics.Unused) -> Iterator[Result]:

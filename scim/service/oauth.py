@@ -154,12 +154,6 @@ def by_secret(database: Database, client: str, secret: str) -> tuple[Key, Creden
     return found
 
 
-def granted_scope(key: Key, asked: str) -> str:
-    """Return the scope of a token: unknown scopes are ignored, without any it is all that the key may."""
-    known = {SCIM, READ}.intersection(asked.split())
-    return SCIM if key.access == "provision" and known != {READ} else READ
-
-
 def issue(
     repository: Repository, key: Key, credential: Credential, asked: str, minutes: int, author: Author,
     once: tuple[str, float] | None = None,
@@ -171,7 +165,9 @@ def issue(
     :raises InvalidClient: when the assertion came before, or key or credential was revoked meanwhile.
     """
     identifier, text, stored = make_secret("t")
-    scope, ends = granted_scope(key, asked), now(timedelta(minutes=minutes))
+    # Unknown scopes are ignored; without any it is all that the key may.
+    known = {SCIM, READ}.intersection(asked.split())
+    scope, ends = SCIM if key.access == "provision" and known != {READ} else READ, now(timedelta(minutes=minutes))
     ends = min([ends, *filter(None, (key.expires, credential.expires))])
     with repository.writing(author) as write:
         oauth.prune(write.connection)

@@ -91,10 +91,10 @@ def _dropped(fault: Fault, sent: Request, recording: Recording) -> Response:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-    return Response(_broken(fault))
 
+    def broken() -> Iterator[bytes]:
+        # gunicorn treats this error as a client that went away, and closes its end quietly.
+        raise ConnectionResetError(errno.ECONNRESET, f"{described(fault)} was set in Perch")
+        yield b""  # type: ignore[unreachable]
 
-def _broken(fault: Fault) -> Iterator[bytes]:
-    # gunicorn treats this error as a client that went away, and closes its end quietly.
-    raise ConnectionResetError(errno.ECONNRESET, f"{described(fault)} was set in Perch")
-    yield b""  # type: ignore[unreachable]
+    return Response(broken())

@@ -57,14 +57,9 @@ def _provider(entry: TrafficEntry) -> str | None:
 
 
 def in_words(
-    method: str,
-    path: str,
-    body: Any,
-    idp: str | None,
-    tolerances: Collection[str] = (),
-    key: str | None = None,
+    method: str, path: str, body: Any, idp: str | None, tolerances: Collection[str] = (), key: str | None = None,
     name: str = "",
-) -> str:
+) -> str:  # fmt: skip
     """Return the summary of a request.
 
     `idp` is the kind of its key, None without a valid key; `key` the name of the key, `name` of the user or group.
@@ -158,11 +153,8 @@ def _whole(method: str, kind: str, fields: dict[str, Any], tolerances: Collectio
 
 
 def _patching(kind: str, operations: list[Any]) -> str:
-    deeds = dict.fromkeys(deed for operation in operations for deed in _deeds(kind, operation))
-    if not deeds:
-        return f"changes the {kind}"
-    first = list(deeds)[:3]
-    return " and ".join(first) + (" and more" if len(deeds) > 3 else "")
+    deeds = list(dict.fromkeys(deed for operation in operations for deed in _deeds(kind, operation)))
+    return " and ".join(deeds[:3] or [f"changes the {kind}"]) + (" and more" if len(deeds) > 3 else "")
 
 
 def _deeds(kind: str, operation: Any) -> list[str]:
