@@ -62,7 +62,6 @@ class Command(click.Command):
     """A command in the application's context, with its database open; its errors, of usage too, are printable."""
 
     def __init__(self, name: str | None, callback: Callable[..., Any] | None = None, **kwargs: Any) -> None:
-        """Take click's arguments."""
         super().__init__(name, callback=callback and with_appcontext(_with_database(callback)), **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:

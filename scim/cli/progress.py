@@ -16,7 +16,6 @@ class Progress(ExitStack):
     """A progress bar for each step of a command; a context that ends the last one."""
 
     def __init__(self) -> None:
-        """Show nothing yet."""
         super().__init__()
         self._step = ""
         self._done = 0

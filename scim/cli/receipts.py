@@ -43,7 +43,13 @@ def group(
     if as_csv:
         echo(*_csv(found))
     else:
-        print_list(as_json, [described(each) for each in found], HEADS, [_row(each) for each in found])
+        rows = [
+            (_who(each), each.application, to_json(each.requested),
+             to_json(each.acknowledged) if each.acknowledged else "open" if each.open else "", each.outcome,
+             each.seconds)
+            for each in found
+        ]  # fmt: skip
+        print_list(as_json, [described(each) for each in found], HEADS, rows)
 
 
 @group.command("check")
@@ -75,26 +81,18 @@ def described(receipt: Receipt) -> dict[str, Any]:
 
 
 def _found(user: str | None, application: str | None, since: str) -> list[Receipt]:
+    try:
+        instant = typed(since) if since else ""
+    except ValueError:
+        raise click.UsageError("--since: give a day or an instant in ISO 8601, such as 2026-11-24T09:30Z.") from None
     with perch().database.read() as connection:
         row = resources.find(connection, "User", user) if user else None
         name = applications.get(connection, application).name if application else None
-        found = receipts.list_all(connection, since=_instant(since))
+        found = receipts.list_all(connection, since=instant)
     # The name in the events is the one at that time; somebody else may have it now, or nobody.
     if user:
         found = [each for each in found if each.subject == (row and row.id) or fold(each.user or "") == fold(user)]
     return [each for each in found if name in (None, each.application)]
-
-
-def _instant(text: str) -> str:
-    try:
-        return typed(text) if text else ""
-    except ValueError:
-        raise click.UsageError("--since: give a day or an instant in ISO 8601, such as 2026-11-24T09:30Z.") from None
-
-
-def _row(receipt: Receipt) -> Sequence[object]:
-    done = to_json(receipt.acknowledged) if receipt.acknowledged else "open" if receipt.open else ""
-    return _who(receipt), receipt.application, to_json(receipt.requested), done, receipt.outcome, receipt.seconds
 
 
 def _who(receipt: Receipt) -> str:

@@ -1,7 +1,5 @@
 """`flask settings`: every setting with its value, source, default and help."""
 
-from typing import Any
-
 import click
 
 from scim.cli.common import Command, command_without_database, echo, json_option, print_json
@@ -25,13 +23,8 @@ def settings(as_json: bool, markdown: bool) -> None:
             echo(f"| `{each['name']}` | {default} | {each['help']} Takes {each['takes']}. |")
     else:
         echo(f"Perch {VERSION}; settings are environment variables.")
-        for setting in found:
-            echo("", *_paragraph(setting))
-
-
-def _paragraph(setting: dict[str, Any]) -> tuple[str, str]:
-    value = setting["value"] or "(empty)"
-    default = setting["source"] == "default"
-    source = "the default" if default else f"default {setting['default'] or '(empty)'}"
-    place = "" if default else f"from the {setting['source']}, "
-    return f"{setting['name']}={value}  ({place}{source})", f"    {setting['help']} Takes {setting['takes']}."
+        for each in found:
+            other = f"from the {each['source']}, default {each['default'] or '(empty)'}"
+            source = "the default" if each["source"] == "default" else other
+            echo("", f"{each['name']}={each['value'] or '(empty)'}  ({source})")
+            echo(f"    {each['help']} Takes {each['takes']}.")

@@ -11,7 +11,7 @@ from schemas.datetimes import now
 from schemas.errors import NotFound
 from scim.deployment import Perch
 from scim.observability import metrics, requests
-from scim.observability.requests import Seen
+from scim.observability.logs import RequestLine
 from scim.service.context import Context
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
@@ -29,6 +29,7 @@ PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspa
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
 NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "reading"))
 OUTER = "perch.outer"
+NO_ROUTE = "(none)"
 # For a browser that opens an answer to a client; pages have their own.
 POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 log = logging.getLogger("perch")
@@ -136,11 +137,10 @@ class RequestHooks:
         if "quota" in noted:
             noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""
-        identifier = identifier_in(sent)
-        path, route = sent_path(sent), route_of(sent)
-        requests.end(
-            Seen(noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier)
-        )
+        path, route = sent_path(sent), route_of(sent) or NO_ROUTE
+        address = sent.remote_addr or ""
+        line = RequestLine(noted.request_id, sent.method, route, status, key, identifier_in(sent), path, address)
+        requests.end(noted.began, line)
         if recording is not None:
             recording.location = location.noted(sent.environ) if status == 201 else ""
             self.recorder.record(recording, sent, path, response, noted.get("body"))
