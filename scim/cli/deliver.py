@@ -11,10 +11,10 @@ import click
 
 from scim.cli.common import Command, command_without_database
 from scim.events.supervisor import become_child
-from scim.events.webhooks import WebhookService
 from scim.events.worker import DeliveryWorker, take_turn
 from scim.observability import logs
-from scim.web.requests import issuer, perch
+from scim.web.events import webhook_service
+from scim.web.requests import perch
 from storage.database import Database
 from storage.errors import NotReady
 from storage.journal import Author
@@ -44,8 +44,7 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
         return not stopping.is_set() and (not with_parent or os.getppid() == parent)
 
     def worker() -> DeliveryWorker:
-        service = WebhookService(deployment.repository, settings, issuer(), Author("delivery", ""))
-        return DeliveryWorker(service, interval, stopping)
+        return DeliveryWorker(webhook_service(Author("delivery", "")), interval, stopping)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -5,7 +5,8 @@ import click
 from schemas.events import KINDS
 from scim.cli.common import Group, author, echo, json_option, print_json, print_list, print_table
 from scim.events.webhooks import NO_DELIVERER, OVERLAP_HOURS, SET, STANDARD, WebhookService
-from scim.web.requests import issuer, perch
+from scim.web.events import webhook_service
+from scim.web.requests import perch
 from storage.webhooks import Webhook
 
 group = Group("webhooks", help="Webhooks: the addresses to which `flask deliver` pushes events.")
@@ -14,7 +15,7 @@ identifier_argument = click.argument("identifier", metavar="ID")
 
 def service() -> WebhookService:
     """Return the service for the deployment's webhooks."""
-    return WebhookService(perch().repository, perch().settings, issuer(), author())
+    return webhook_service(author())
 
 
 @group.command("add")

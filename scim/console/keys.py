@@ -8,7 +8,7 @@ from scim.console import words
 from scim.console.blueprint import console
 from scim.console.oauth import secret_page
 from scim.console.requests import recording
-from scim.console.web import author, days_of, field, is_first, once, page, redirect_to
+from scim.console.web import author, days_of, field, form_of, is_first, once, page, redirect_to
 from scim.service import keys as key_service
 from scim.service import oauth as oauth_service
 from scim.web.requests import perch
@@ -27,11 +27,8 @@ def show_keys() -> Response:
 @console.post("/keys")
 def create_key() -> Response:
     """Create a key and show it only in this answer; a form that is sent again creates no second key."""
-    try:
-        wanted = _read_form()
-    except InvalidValue as error:
-        return _list_page(400, error.detail)
-    key, bearer = key_service.make_key(*wanted, oauth=bool(field("oauth")))
+    form_of(_list_page)
+    key, bearer = key_service.make_key(*_read_form(), oauth=bool(field("oauth")))
     with perch().repository.writing(author()) as write:
         if not is_first(write.connection):
             return redirect_to("keys", "This form was already sent; no second key was made.", "calm")

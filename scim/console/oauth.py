@@ -3,9 +3,8 @@
 from flask import request
 from werkzeug.wrappers import Response
 
-from schemas.errors import InvalidValue
 from scim.console.blueprint import console
-from scim.console.web import author, days_of, field, is_first, once, page, redirect_to
+from scim.console.web import author, days_of, field, form_of, is_first, once, page, redirect_to
 from scim.service import oauth as service
 from scim.web.oauth import token_url
 from scim.web.requests import perch
@@ -25,31 +24,27 @@ def show_oauth_client(identifier: str) -> Response:
 @console.post("/keys/<identifier>/oauth/secrets")
 def add_secret(identifier: str) -> Response:
     """Add a secret and show it only in this answer; a form that is sent again adds no second secret."""
-    try:
-        days = days_of("Works for (days)", service.MOST_SECRET_DAYS)
-        with perch().repository.writing(author()) as write:
-            key = keys.get(write.connection, identifier)
-            if not is_first(write.connection):
-                text = "This form was already sent; no second secret was made."
-                return redirect_to("oauth_client", text, "calm", identifier=identifier)
-            _, text = service.add_secret(write, key, days)
-    except InvalidValue as error:
-        return _client_page(identifier, 400, error.detail)
+    form_of(_client_page, identifier)
+    days = days_of("Works for (days)", service.MOST_SECRET_DAYS)
+    with perch().repository.writing(author()) as write:
+        key = keys.get(write.connection, identifier)
+        if not is_first(write.connection):
+            text = "This form was already sent; no second secret was made."
+            return redirect_to("oauth_client", text, "calm", identifier=identifier)
+        _, text = service.add_secret(write, key, days)
     return secret_page(key, text)
 
 
 @console.post("/keys/<identifier>/oauth/trusts")
 def add_trust(identifier: str) -> Response:
     """Trust the signed assertions of the client itself, or those of an issuer."""
+    form_of(_client_page, identifier)
     issuer, subject, audiences = map(field, FIELDS)
     # A key set is longer than other fields.
     jwks = request.form.get("jwks", "").strip()
-    try:
-        with perch().repository.writing(author()) as write:
-            key = keys.get(write.connection, identifier)
-            service.add_trust(write, key, issuer or None, subject or None, audiences.split(), jwks or None)
-    except InvalidValue as error:
-        return _client_page(identifier, 400, error.detail)
+    with perch().repository.writing(author()) as write:
+        key = keys.get(write.connection, identifier)
+        service.add_trust(write, key, issuer or None, subject or None, audiences.split(), jwks or None)
     return redirect_to("oauth_client", "Perch trusts these assertions from now on.", identifier=identifier)
 
 

@@ -4,6 +4,8 @@ import base64
 import hmac
 import json
 import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -111,6 +113,11 @@ def read_cookie(name: str) -> str:
     if not text or "console_secret" not in g:
         return ""
     return text if hmac.compare_digest(sent.encode("utf-8", "replace"), mac(name, text).encode()) else ""
+
+
+def form_of(show: Callable[..., Response], *args: str) -> None:
+    """Name the function of the page with the sent form; it is called with status and problem if the form is wrong."""
+    g.form = partial(show, *args)
 
 
 def field(name: str) -> str:

@@ -7,13 +7,14 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from schemas.datetimes import from_seconds, now
-from schemas.errors import Gone, InvalidValue
+from schemas.errors import InvalidValue
 from schemas.events import KINDS
 from scim.console import words
 from scim.console.blueprint import console
-from scim.console.web import author, field, is_first, once, page, redirect_to
+from scim.console.web import author, field, form_of, is_first, once, page, redirect_to
 from scim.events.urls import AddressPolicy, AddressRefused
 from scim.events.webhooks import NO_DELIVERER, OVERLAP_HOURS, SET, WebhookService
+from scim.web.events import webhook_service
 from scim.web.requests import issuer, perch
 from storage import events, webhooks
 from storage.database import Connection
@@ -38,18 +39,15 @@ def show_webhooks() -> Response:
 @console.post("/webhooks")
 def create_webhook() -> Response:
     """Add a webhook and show its secret only in this answer; a form that is sent again adds no second webhook."""
-    form, wanted = field("format"), request.form.getlist("kinds")
-    url = field("url")
-    try:
-        if form not in words.WEBHOOK_FORMATS:
-            raise InvalidValue("Choose the format from the list.")
-        _refuse_private(url)
-        with perch().repository.writing(author()) as write:
-            if not is_first(write.connection):
-                return redirect_to("webhooks", "This form was already sent; no second webhook was added.", "calm")
-            made = _service().add(url, wanted, form)
-    except InvalidValue as error:
-        return _list_page(400, error.detail)
+    form_of(_list_page)
+    form, url = field("format"), field("url")
+    if form not in words.WEBHOOK_FORMATS:
+        raise InvalidValue("Choose the format from the list.")
+    _refuse_private(url)
+    with perch().repository.writing(author()) as write:
+        if not is_first(write.connection):
+            return redirect_to("webhooks", "This form was already sent; no second webhook was added.", "calm")
+        made = _service().add(url, request.form.getlist("kinds"), form)
     if form == SET:
         return redirect_to("webhook", "The webhook is added and receives events from now on.", identifier=made.id)
     return _secret_page(made)
@@ -89,24 +87,20 @@ def resume_webhook(identifier: str) -> Response:
 @console.post("/webhooks/<identifier>/rotate")
 def rotate_secret(identifier: str) -> Response:
     """Make a new secret and show it only in this answer; a form that is sent again makes no second secret."""
-    try:
-        with perch().repository.writing(author()) as write:
-            if not is_first(write.connection):
-                text = "This form was already sent; no second secret was made."
-                return redirect_to("webhook", text, "calm", identifier=identifier)
-            made = _service().rotate(identifier)
-    except InvalidValue as error:
-        return _webhook_page(identifier, 400, error.detail)
+    form_of(_webhook_page, identifier)
+    with perch().repository.writing(author()) as write:
+        if not is_first(write.connection):
+            text = "This form was already sent; no second secret was made."
+            return redirect_to("webhook", text, "calm", identifier=identifier)
+        made = _service().rotate(identifier)
     return _secret_page(made, round(OVERLAP_HOURS))
 
 
 @console.post("/webhooks/<identifier>/replay")
 def replay_events(identifier: str) -> Response:
     """Send the events from a time on once more, or all stored events."""
-    try:
-        count = _service().replay(identifier, "oldest" if field("from") == BEGINNING else _instant(field("at")))
-    except (InvalidValue, Gone) as error:
-        return _webhook_page(identifier, error.status, error.detail)
+    form_of(_webhook_page, identifier)
+    count = _service().replay(identifier, "oldest" if field("from") == BEGINNING else _instant(field("at")))
     with perch().database.read() as connection:
         paused = webhooks.get(connection, identifier).paused
     when = " once the webhook is resumed" if paused else ""
@@ -130,7 +124,7 @@ def remove_webhook(identifier: str) -> Response:
 
 
 def _service() -> WebhookService:
-    return WebhookService(perch().repository, perch().settings, issuer(), author())
+    return webhook_service(author())
 
 
 def _refuse_private(url: str) -> None:

@@ -4,7 +4,6 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import NamedTuple
 
 import requests
 
@@ -29,20 +28,12 @@ TIMEOUT = 5.0
 Result = tuple[str, ...]
 
 
-class CheckedDeployment(NamedTuple):
-    """The deployment that is checked."""
-
-    settings: Settings
-    database: Database
-    workspace: Callable[[], str]
-    environment: Mapping[str, str]
-
-
-def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
-    """Yield the findings of all checks; nothing is changed."""
-    database, settings = deployment.database, deployment.settings
+def examine(
+    settings: Settings, database: Database, workspace: Callable[[], str], environment: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield the findings of all checks of a deployment; nothing is changed."""
     remedy = "Correct or remove it; flask settings lists all."
-    unknown = [(LOOK, line, remedy) for line in unknown_settings(deployment.environment)]
+    unknown = [(LOOK, line, remedy) for line in unknown_settings(environment)]
     yield from _found("settings", unknown, "All settings are known and valid.")
     if database.file.exists():
         yield from _found("file", _file(database), f"{database.file} is there, for its owner only.")
@@ -60,7 +51,7 @@ def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
     except ScimError as error:
         yield Finding("file", WRONG, error.detail, "Correct this first, then run flask doctor again.")
         return
-    yield from _found("public URL", _public_url(settings["PERCH_PUBLIC_URL"], deployment.workspace()))
+    yield from _found("public URL", _public_url(settings["PERCH_PUBLIC_URL"], workspace()))
 
 
 def _contents(connection: Connection, settings: Settings) -> Iterator[Finding]:

@@ -11,12 +11,14 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, receipts, streams, tokens
 from scim.events.waiting import LONGEST, EventWaiter
+from scim.events.webhooks import WebhookService
 from scim.traffic.recorder import Recorder
 from scim.web.requests import MESSAGE, issuer, parameters, perch, read_json
 from storage import events
 from storage.database import Connection, Database
 from storage.events import BEGINNING, Event
 from storage.follower import not_here_yet
+from storage.journal import Author
 
 blueprint = Blueprint("events", __name__)
 
@@ -92,6 +94,11 @@ def waiting() -> EventWaiter:
         alive = extensions.get("perch.alive", lambda: True)
         found = extensions["perch.waiting"] = EventWaiter(perch().database, alive)
     return found
+
+
+def webhook_service(author: Author) -> WebhookService:
+    """Return the service for the deployment's webhooks, whose acts have that author."""
+    return WebhookService(perch().repository, perch().settings, issuer(), author)
 
 
 def _page(database: Database, cursor: str, limit: int) -> Page:

@@ -27,7 +27,9 @@ from storage.keys import Caller
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "reading"))
+NOTES = frozenset(
+    ("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "reading", "form")
+)
 OUTER = "perch.outer"
 NO_ROUTE = "(none)"
 # For a browser that opens an answer to a client; pages have their own.
