@@ -10,9 +10,8 @@ import click
 
 from schemas.datetimes import to_json
 from scim.cli.common import Group, echo, json_option, print_json, print_table
-from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty_lines
-from scim.traffic.summaries import below_base, of_entry
+from scim.traffic.summaries import below_base, meaning, of_entry
 from scim.web.requests import base_url, perch
 from storage import traffic
 from storage.traffic import TrafficEntry, TrafficQuery

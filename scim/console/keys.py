@@ -62,10 +62,7 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
 
 
 def _read_form() -> tuple[str, str, str, str | None, float | None, str | None]:
-    """Return name, provider, access, shape of roles, days and policy for unknown roles of the form.
-
-    :raises InvalidValue: naming the field that is wrong.
-    """
+    """Return name, provider, access, shape of roles, days and policy for unknown roles of the form."""
     name, idp, access = field("name"), field("idp"), field("access")
     shape, unknown = field("rolesAs"), field("unknownRoles")
     if not name or len(name) > LONGEST_NAME:

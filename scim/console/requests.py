@@ -9,9 +9,8 @@ from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
 from scim.service.fuse import BLEW
-from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty_lines, replay, sender
-from scim.traffic.summaries import below_base, of_entry
+from scim.traffic.summaries import below_base, meaning, of_entry
 from scim.web.requests import base_url, origin, perch
 from storage import keys, quirks, resources, traffic
 from storage.database import Connection

@@ -128,10 +128,7 @@ def _service() -> WebhookService:
 
 
 def _refuse_private(url: str) -> None:
-    """Resolve the host, so that an address to which Perch never delivers is an error at the form.
-
-    :raises InvalidValue: with the reason; a host that cannot be resolved now is accepted.
-    """
+    """Refuse a URL whose host has an address to which Perch never delivers; none may be known now."""
     policy = AddressPolicy.of(perch().settings)
     target = policy.parse(url)
     try:
@@ -144,10 +141,7 @@ def _refuse_private(url: str) -> None:
 
 
 def _instant(text: str) -> str:
-    """Return the date and time of the form, in UTC, as an ISO 8601 instant.
-
-    :raises InvalidValue: when it is no date and time.
-    """
+    """Return the date and time of the form, in UTC, as an ISO 8601 instant."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from schemas.fields import TEXT_BOOLEANS
+from schemas.tolerances import Tolerance
 from storage.traffic import TrafficEntry
 
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
@@ -37,6 +38,11 @@ LOOKUPS = {
 def below_base(path: str) -> str:
     """Return the part of a path and its query below the base URL: `/Users?count=1`."""
     return BASE.sub("", path, count=1) or "/"
+
+
+def meaning(name: str) -> str:
+    """Return the description of a tolerance with the section of its RFC; its name when this version has none."""
+    return Tolerance[name].value if name in Tolerance.__members__ else name
 
 
 def of_entry(entry: TrafficEntry) -> str:

@@ -102,10 +102,6 @@ def webhook_service(author: Author) -> WebhookService:
 
 
 def _page(database: Database, cursor: str, limit: int) -> Page:
-    """Return the events after a cursor.
-
-    :raises Gone: when some of them were pruned.
-    """
     with database.read() as connection:
         if cursor == "latest":
             return Page((), events.cursor_at(connection, events.last(connection)), False)
@@ -122,14 +118,12 @@ def _page(database: Database, cursor: str, limit: int) -> Page:
 
 
 def _position(database: Database, connection: Connection, cursor: str) -> int:
-    """Return the number of the event before a cursor, and note that the caller has it.
-
-    :raises Unavailable: when the primary gave a cursor that a follower has not reached.
-    """
+    """Return the number of the event before a cursor, and note that the caller has it."""
     if not database.follows:
         start, recorder = events.position(connection, cursor), cast(Recorder, current_app.extensions["perch.traffic"])
         recorder.writer.pulled(g.context.key.id, start)
         return start
+    # The primary may have given a cursor that this follower has not reached.
     if events.is_ahead(connection, cursor):
         raise not_here_yet()
     return events.position(connection, cursor)

@@ -103,10 +103,7 @@ def _json(document: dict[str, Any], status: int = 200, headers: dict[str, str] |
 
 
 def _read_form() -> dict[str, str]:
-    """Return the parameters of a token request (RFC 6749 section 4.4.2); those without a value are left out.
-
-    :raises OAuthError: naming what is wrong with it.
-    """
+    """Return the parameters of a token request (RFC 6749 section 4.4.2); those without a value are left out."""
     if any(name in request.args for name in CREDENTIALS):
         raise OAuthError("Credentials do not belong into the URL, where logs keep them; send them in the form.")
     if request.mimetype != FORM:
