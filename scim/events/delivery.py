@@ -107,15 +107,12 @@ class WebhookDelivery:
                 break
             if not webhook.wants(event.kind):
                 skipped = event.seq
-            elif subject_of(event) in work.blocked:
-                if not self._queue(webhook, event):
-                    return True
-                webhook, skipped = replace(webhook, position=event.seq), 0
-            else:
-                sent += 1
-                if not self._attempt(webhook, event, None):
-                    return True
-                webhook, skipped = replace(webhook, position=event.seq), 0
+                continue
+            is_blocked = subject_of(event) in work.blocked
+            sent += not is_blocked
+            if not (self._queue(webhook, event) if is_blocked else self._attempt(webhook, event, None)):
+                return True
+            webhook, skipped = replace(webhook, position=event.seq), 0
         if skipped:
             with self.database.write_progress() as connection:
                 webhooks.move(connection, webhook, skipped)

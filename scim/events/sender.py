@@ -96,7 +96,9 @@ class WebhookSender:
                 plain.settimeout(self.timeout)
                 # Head and body are two packets; Nagle's algorithm would hold the second one back.
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = _client(target)
+                connection = http.client.HTTPConnection(target.host, target.port)
+                if target.scheme == "https":
+                    connection = http.client.HTTPSConnection(target.host, target.port, context=_tls())
                 # http.client must not reconnect by itself: it would resolve the name again.
                 connection.auto_open = 0
                 connection.sock = _with_tls(plain, target.host) if target.scheme == "https" else plain
@@ -112,12 +114,6 @@ class WebhookSender:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _client(target: WebhookUrl) -> http.client.HTTPConnection:
-    if target.scheme == "https":
-        return http.client.HTTPSConnection(target.host, target.port, context=_tls())
-    return http.client.HTTPConnection(target.host, target.port)
 
 
 def _with_tls(plain: socket.socket, host: str) -> socket.socket:

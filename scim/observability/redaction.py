@@ -25,7 +25,6 @@ FIRST_WORD = 7
 # A body without any of these holds nothing to redact and is not parsed; \\u may hide a letter.
 SIGNS = (b"pass", b"pwd", b"secret", b"token", b"credential", b"authori", b"key", b"perch_", b"\\u")
 TEXT_SIGNS = tuple(sign.decode() for sign in SIGNS)
-HALF_PAIR = re.compile("[\ud800-\udfff]")
 ESCAPED_LETTER = re.compile(r"%[4-7]")
 
 
@@ -62,9 +61,11 @@ def redacted_json(data: bytes) -> str | None:
     try:
         document = redacted(json.loads(data))
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text.encode()
+        return text
+    except UnicodeEncodeError:
         # Half of a surrogate pair is no text.
-        is_text = not HALF_PAIR.search(text)
-        return text if is_text else json.dumps(document, separators=(",", ":"), allow_nan=False)
+        return json.dumps(document, separators=(",", ":"), allow_nan=False)
     except (ValueError, RecursionError):
         return None
 
