@@ -16,6 +16,7 @@ from storage import resources
 from storage.database import Connection
 from storage.search import ORDERS, Listing
 from storage.sql.filters import compile_filter
+from storage.sql.fragments import Sql
 from storage.word_search import MOST_COUNTED
 from storage.words import typed
 
@@ -99,9 +100,7 @@ def named_group(connection: Connection, name: str) -> tuple[str, str]:
 
 def listing(type_name: str, query: ListQuery, group: str = "") -> Listing:
     """Return the database query for a list of users or groups; `group` is the id of the query's group."""
-    schema, base = perch().resource_types[type_name].schema, base_url()
-    texts = filter_texts(type_name, query, group)
-    conditions = [compile_filter(binding.bind(parse_filter(text), schema), base) for text in texts]
+    conditions = [_compiled(type_name, text) for text in filter_texts(type_name, query, group)]
     return Listing(type_name, conditions, typed(query.text), query.order, query.descending)
 
 
@@ -117,6 +116,11 @@ def filter_texts(type_name: str, query: ListQuery, group: str = "") -> Iterator[
         yield f"groups.value eq {json.dumps(group or query.group)}"
     if query.since:
         yield f'meta.lastModified ge "{query.since}T00:00:00Z"'
+
+
+def _compiled(type_name: str, text: str) -> Sql:
+    schema = perch().resource_types[type_name].schema
+    return compile_filter(binding.bind(parse_filter(text), schema), base_url())
 
 
 def offset(page: int) -> int:
