@@ -71,9 +71,10 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 def _get(url: SplitResult, headers: Mapping[str, str], addresses: Sequence[str]) -> int:
     """Return the status of a GET below the base URL, sent to the first address that can be connected to."""
-    with closing(http.client.HTTPConnection(url.hostname or "")) as connection:
+    host, port = url.hostname or "", url.port or 443
+    with closing(http.client.HTTPConnection(host, port)) as connection:
         # Connected already, since http.client would resolve the name again.
-        connection.sock = _connected(url.hostname or "", url.port or 443, addresses)
+        connection.sock = _connected(host, port, addresses)
         sent = {"Host": url.netloc, "Connection": "close", **headers}
         connection.request("GET", f"{url.path}{PROBE}", headers=sent)
         return connection.getresponse().status

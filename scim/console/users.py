@@ -95,7 +95,7 @@ def change_role(assigned: bool, type_name: str, identifier: str, done: str, othe
 
 
 def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str, Any]]:
-    """Return a row of a list for each user or inner group, read in two statements for all."""
+    """Return a row of a list for each user or inner group; its `roles` are names by slug."""
     users_only = [row.seq for row in rows if row.type == "User"]
     above = members.groups_above(connection, users_only)
     groups = {membership.group for memberships in above.values() for membership in memberships}
@@ -103,19 +103,13 @@ def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str,
     found = []
     for row in rows:
         owners = [row.seq, *(membership.group for membership in above.get(row.seq, ()))]
-        found.append(summary(row, {role.role: role.name for owner in owners for role in assigned.get(owner, ())}))
+        held = {role.role: role.name for owner in owners for role in assigned.get(owner, ())}
+        document = json.loads(row.document)
+        mails = document.get("emails") or []
+        mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
+        shown = {"name": name_of(document), "userName": document.get("userName", ""), "email": mail.get("value", "")}
+        found.append({"row": row, **shown, "roles": held, "login": bool(row.active and held)})
     return found
-
-
-def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
-    """Return the row of a list for a user or an inner group; `held` maps slugs of roles to names."""
-    document = json.loads(row.document)
-    mails = document.get("emails") or []
-    mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
-    return {
-        "row": row, "name": name_of(document), "userName": document.get("userName", ""),
-        "email": mail.get("value", ""), "roles": held, "login": bool(row.active and held),
-    }  # fmt: skip
 
 
 def shown(type_name: str, document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
