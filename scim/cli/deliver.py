@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 
 import click
 
@@ -19,7 +18,7 @@ from storage.database import Database
 from storage.errors import NotReady
 from storage.journal import Author
 
-# Seconds between two looks for the database, between two notices that it is not there yet, and for _for_a_moment.
+# Seconds between two looks for the database and between two notices that it is not there yet; for the lock with --once.
 LOOK, NOTICE, MOMENT = 0.5, 10.0, 1.0
 log = logging.getLogger("perch")
 
@@ -43,29 +42,26 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
     def alive() -> bool:
         return not stopping.is_set() and (not with_parent or os.getppid() == parent)
 
-    def worker() -> DeliveryWorker:
-        return DeliveryWorker(webhook_service(Author("delivery", "")), interval, stopping)
-
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     if once:
         database.open(may_create=False, may_migrate=False)
-        if take_turn(database.file, _for_a_moment()) is None:
+        # A look for a running deliverer may hold the lock for a moment.
+        end = time.monotonic() + MOMENT
+        if take_turn(database.file, lambda: time.monotonic() < end) is None:
             raise click.ClickException("Another `flask deliver` uses this database; stop it first.")
-        worker().run_once()
+        _worker(interval, stopping).run_once()
         return
     logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
     if become_child(alive, stopping) and _opened(database, stopping):
-        delivering = worker()
-        if take_turn(database.file, delivering.going) is not None:
+        worker = _worker(interval, stopping)
+        if take_turn(database.file, worker.going) is not None:
             log.info("Delivering events to webhooks.")
-            delivering.run()
+            worker.run()
 
 
-def _for_a_moment() -> Callable[[], bool]:
-    """Return a function that is True for a second; a look for a running deliverer may hold the lock that long."""
-    end = time.monotonic() + MOMENT
-    return lambda: time.monotonic() < end
+def _worker(interval: float, stopping: threading.Event) -> DeliveryWorker:
+    return DeliveryWorker(webhook_service(Author("delivery", "")), interval, stopping)
 
 
 def _opened(database: Database, stopping: threading.Event) -> bool:
