@@ -7,7 +7,7 @@ from flask import Flask
 from scim.console.blueprint import console, root
 
 PAGES = (
-    "attributes", "exports", "groups", "journal", "keys", "oauth", "oidc", "overview", "requests", "roles", "setup",
+    "attributes", "exports", "groups", "journal", "keys", "oidc", "overview", "requests", "roles", "setup",
     "signing", "users", "warnings", "webhooks",
 )  # fmt: skip
 

@@ -73,8 +73,9 @@ def show_scim_error(error: ScimError) -> Response:
     if "form" in g and isinstance(error, (InvalidValue, Uniqueness, Conflict, Gone)):
         try:
             return cast(Response, g.form(status=error.status, problem=error.detail))
-        except NotFound as missing:
-            error = missing
+        except ScimError as other:
+            # The form's page has no subject any more, or never had.
+            error = other
     return _error_page(error.status, error.detail, error.headers)
 
 
