@@ -3,7 +3,7 @@
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, author, command, echo, json_option, print_list
+from scim.cli.common import Group, author, echo, json_option, print_list
 from scim.service import applications as application_service
 from scim.web.requests import perch
 from storage import applications
@@ -16,7 +16,6 @@ group = Group("applications", help="The applications that must hear when somebod
 @click.option("--webhook", metavar="ID", help="The webhook by which it is told.")
 @click.option("--key", metavar="ID", help="The access key with which it asks for events, and sends receipts.")
 @click.option("--asks", is_flag=True, help="It asks Perch at each sign-in, so it need not be told.")
-@command
 def add(name: str, webhook: str | None, key: str | None, asks: bool) -> None:
     """Name an application; withdrawals from now on need its acknowledgement."""
     if not (webhook or key) or (asks and not key) or (asks and webhook):
@@ -27,7 +26,6 @@ def add(name: str, webhook: str | None, key: str | None, asks: bool) -> None:
 
 @group.command("list")
 @json_option
-@command
 def show(as_json: bool) -> None:
     """List the applications."""
     with perch().database.read() as connection:
@@ -37,13 +35,11 @@ def show(as_json: bool) -> None:
          "created": to_json(each.created)}
         for each in found
     ]  # fmt: skip
-    heads = ("NAME", "WEBHOOK", "KEY", "ASKS", "CREATED")
-    print_list(as_json, documents, heads, [list(each.values()) for each in documents])
+    print_list(as_json, documents, ("NAME", "WEBHOOK", "KEY", "ASKS", "CREATED"))
 
 
 @group.command("remove")
 @click.argument("name")
-@command
 def remove(name: str) -> None:
     """Remove an application with its receipts; its webhook and its key stay."""
     found = application_service.remove(perch().repository, author(), name)

@@ -4,11 +4,11 @@ from typing import BinaryIO
 
 import click
 
-from scim.cli.common import Command, Mistakes, author, command, echo, json_option
+from scim.cli.common import Command, Mistakes, echo, json_option
 from scim.cli.plans import end_dry_run, print_plan
-from scim.cli.progress import Progress
+from scim.cli.progress import long_write
 from scim.service import workspace_file
-from scim.service.workspace_file import Faults, WorkspacePlan
+from scim.service.workspace_file import Faults
 from scim.web.requests import perch
 
 
@@ -17,7 +17,6 @@ from scim.web.requests import perch
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing; exit with 3 if there are changes.")
 @click.option("--prune", is_flag=True, help="Remove roles, rules and attributes that the file does not have.")
 @json_option
-@command
 def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
     """Make the workspace's roles, rules and attributes those of a file, all or nothing; - reads standard input."""
     try:
@@ -27,7 +26,10 @@ def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
         for sentence in planned.consequences:
             echo(sentence, err=True)
         if not dry_run and planned.changes:
-            planned = _carry_out(wanted, prune)
+            with long_write("Changing the workspace") as write:
+                # Planned once more, in the transaction of the changes.
+                planned = workspace_file.plan_of(write.connection, wanted, prune=prune)
+                workspace_file.carry_out(write, planned)
     except Faults as error:
         raise Mistakes(*error.lines) from None
     print_plan(planned.changes, planned.effect, as_json, planned.against)
@@ -35,18 +37,7 @@ def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
         end_dry_run(planned.changes)
 
 
-def _carry_out(wanted: workspace_file.Table, prune: bool) -> WorkspacePlan:
-    """Make the changes, which are planned once more in their own transaction, and return the plan."""
-    with Progress() as progress, perch().database.stepping(progress.go_on):
-        progress("Changing the workspace", 0, 0)
-        with perch().repository.writing(author()) as write:
-            planned = workspace_file.plan_of(write.connection, wanted, prune=prune)
-            workspace_file.carry_out(write, planned)
-    return planned
-
-
 @click.command("export", cls=Command)
-@command
 def export() -> None:
     """Print the workspace's roles, rules and attributes as a file for `flask apply`."""
     with perch().database.read() as connection:

@@ -8,23 +8,23 @@ import click
 
 from schemas.datetimes import to_json
 from schemas.declarations import TYPES, read_declaration
-from scim.cli.common import Group, author, command, echo, json_option, print_list
-from scim.cli.progress import Progress
+from scim.cli.common import Group, echo, json_option, print_list
+from scim.cli.progress import long_write
 from scim.service import attributes as service
 from scim.service.plan import PlannedChange
 from scim.web.requests import perch
 from storage import attributes
+from storage.database import Connection
 
 group = Group("attributes", help="Custom attributes of users and groups, which SCIM clients use as built-in ones.")
 
 
 def _subs(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[dict[str, str]]:
     """Return the tables of sub-attributes that are given as NAME:TYPE."""
-    parts = [text.partition(":") for text in given]
-    wrong = next((text for text, (_, colon, _) in zip(given, parts, strict=True) if not colon), None)
-    if wrong is not None:
-        raise click.BadParameter(f"'{wrong}' is no NAME:TYPE, such as value:string.", ctx, param)
-    return [{"name": name, "type": type_} for name, _, type_ in parts]
+    for text in given:
+        if ":" not in text:
+            raise click.BadParameter(f"'{text}' is no NAME:TYPE, such as value:string.", ctx, param)
+    return [dict(zip(("name", "type"), text.split(":", 1), strict=True)) for text in given]
 
 
 @group.command("add")
@@ -39,14 +39,13 @@ def _subs(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> l
 @click.option("--indexed", is_flag=True, help="Look-ups by its values are quick.")
 @click.option("--description", metavar="TEXT")
 @click.option("--sub", multiple=True, metavar="NAME:TYPE", callback=_subs, help="A sub-attribute of the type complex.")
-@command
 def add(unique: bool, **given: Any) -> None:
     """Declare an attribute NAME under the URN SCHEMA, or change its declaration."""
     table = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items() if value}
     wanted = read_declaration({**table, **({"uniqueness": "server"} if unique else {})})
     with perch().database.read() as connection:
         planned = service.changes(service.declared(connection), [wanted], prune=False)
-        _announce(service.consequences(connection, planned) if planned else ())
+        _show_consequences(connection, planned)
     _carry_out(planned)
     done = {"add": "declared", "change": "changed"}[planned[0].action] if planned else "nothing to change"
     echo(f"{wanted.full_name}: {done}.")
@@ -56,7 +55,6 @@ def add(unique: bool, **given: Any) -> None:
 
 @group.command("list")
 @json_option
-@command
 def show(as_json: bool) -> None:
     """List the declared attributes."""
     with perch().database.read() as connection:
@@ -68,13 +66,12 @@ def show(as_json: bool) -> None:
 @group.command("remove")
 @click.argument("name", metavar="SCHEMA:NAME")
 @click.option("--prune", is_flag=True, help="Drop the values that users or groups have.")
-@command
 def remove(name: str, prune: bool) -> None:
     """Remove a declaration with all its values."""
     with perch().database.read() as connection:
         _, found = attributes.find(connection, name)
         planned = [PlannedChange(service.ATTRIBUTE, "remove", found.full_name, found.table(), None)]
-        _announce(service.consequences(connection, planned))
+        _show_consequences(connection, planned)
     if not prune:
         raise click.ClickException("Nothing was removed; add --prune to remove the declaration and the values.")
     _carry_out(planned)
@@ -83,29 +80,24 @@ def remove(name: str, prune: bool) -> None:
 
 @group.command("seen")
 @json_option
-@command
 def seen(as_json: bool) -> None:
     """List what providers sent and Perch dropped, since no attribute is declared for it; values are not kept."""
     with perch().database.read() as connection:
         found = service.seen(connection)
     documents = [
-        {
-            "schema": one.schema, "name": one.name, "type": one.type, "count": one.count, "key": one.key,
-            "last": to_json(one.last),
-        }
+        {"schema": one.schema, "name": one.name, "type": one.type, "count": one.count, "key": one.key,
+         "last": to_json(one.last)}
         for one in found
     ]  # fmt: skip
     rows = [(one.count, one.name, one.described, one.schema, one.key, to_json(one.last)) for one in found]
     print_list(as_json, documents, ("TIMES", "NAME", "TYPE", "SCHEMA", "KEY", "LAST"), rows)
 
 
-def _announce(sentences: Any) -> None:
-    for sentence in sentences:
+def _show_consequences(connection: Connection, planned: Sequence[PlannedChange]) -> None:
+    for sentence in service.consequences(connection, planned):
         echo(sentence, err=True)
 
 
 def _carry_out(planned: Sequence[PlannedChange]) -> None:
-    with Progress() as progress, perch().database.stepping(progress.go_on):
-        progress("Changing the attributes", 0, 0)
-        with perch().repository.writing(author()) as write:
-            service.carry_out(write, planned)
+    with long_write("Changing the attributes") as write:
+        service.carry_out(write, planned)

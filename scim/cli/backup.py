@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from schemas.errors import ScimError
-from scim.cli.common import Command, author, command, command_without_database, echo
+from scim.cli.common import Command, author, command_without_database, echo
 from scim.cli.progress import Progress
 from scim.web.requests import perch
 from storage import backup, journal, sessions
@@ -17,7 +17,6 @@ from storage import backup, journal, sessions
 @click.command("backup", cls=Command)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
-@command
 def create(file: str, force: bool) -> None:
     """Write a copy of the database to FILE, or to standard output for "-"; the server may run."""
     perch().database.primary_only()

@@ -25,15 +25,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def author() -> Author:
     """Return the author of a command's journal entries: the user of the operating system."""
-    return Author(f"command:{_os_user()}", secrets.token_hex(8), now())
-
-
-def _os_user() -> str:
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):
         # The user of a container often has only a number.
-        return str(os.getuid())
+        user = str(os.getuid())
+    return Author(f"command:{user}", secrets.token_hex(8), now())
 
 
 class Mistakes(click.ClickException):
@@ -46,9 +43,11 @@ class Mistakes(click.ClickException):
 
 @contextmanager
 def printable_errors() -> Iterator[None]:
-    """Make the message of an error printable; only Mistakes have more than one line."""
+    """Make a ScimError one of click, and the message of an error printable; only Mistakes have more than one line."""
     try:
         yield
+    except ScimError as error:
+        raise Mistakes(printable(error.detail)) from None
     except click.UsageError as error:
         # Recent versions of click raise the help of a group without a command.
         if error.ctx is not None and error.message == error.ctx.get_help():
@@ -60,7 +59,10 @@ def printable_errors() -> Iterator[None]:
 
 
 class Command(click.Command):
-    """A command whose errors, those of wrong usage too, are printable."""
+    """A command in the application's context, with its database open; its errors, of usage too, are printable."""
+
+    def __init__(self, name: str | None, callback: Callable[..., Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(name, callback=callback and with_appcontext(_with_database(callback)), **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the arguments."""
@@ -79,15 +81,20 @@ class Group(Command, AppGroup):
     command_class = Command
 
 
-def command(run: Callable[P, T]) -> Callable[P, T]:
-    """Make a command that needs the database: without one it fails, and creates none."""
+def command_without_database(run: Callable[P, T]) -> Callable[P, T]:
+    """Mark the function of a command that opens or creates the database by itself, or needs none."""
+    run.needs_database = False  # type: ignore[attr-defined]
+    return run
 
+
+def _with_database(run: Callable[P, T]) -> Callable[P, T]:
     @wraps(run)
     def run_with_database(*args: P.args, **kwargs: P.kwargs) -> T:
-        perch().database.open(may_create=False)
+        if getattr(run, "needs_database", True):
+            perch().database.open(may_create=False)
         return run(*args, **kwargs)
 
-    return command_without_database(run_with_database)
+    return run_with_database
 
 
 def has_database() -> bool:
@@ -97,19 +104,6 @@ def has_database() -> bool:
     except ScimError:
         return False
     return True
-
-
-def command_without_database(run: Callable[P, T]) -> Callable[P, T]:
-    """Give a command the application context, and print a ScimError as one line on standard error."""
-
-    @wraps(run)
-    def run_with_context(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return run(*args, **kwargs)
-        except ScimError as error:
-            raise click.ClickException(error.detail) from None
-
-    return with_appcontext(run_with_context)
 
 
 def echo(*lines: str, err: bool = False) -> None:
@@ -123,12 +117,14 @@ def print_json(document: Any, indent: int | None = 2) -> None:
     click.echo(json_text(document, indent))
 
 
-def print_list(as_json: bool, documents: Sequence[Any], heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a list: `documents` as JSON if asked for, else `rows` as a table."""
+def print_list(
+    as_json: bool, documents: Sequence[Any], heads: Sequence[str], rows: Sequence[Sequence[object]] | None = None
+) -> None:
+    """Print a list: `documents` as JSON if asked for, else `rows`, by default the documents' values, as a table."""
     if as_json:
         print_json(documents)
     else:
-        print_table(heads, rows)
+        print_table(heads, [list(each.values()) for each in documents] if rows is None else rows)
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 
 import click
 
@@ -13,11 +12,13 @@ from scim.cli.common import Command, command_without_database
 from scim.events.supervisor import become_child
 from scim.events.worker import DeliveryWorker, take_turn
 from scim.observability import logs
-from scim.web.requests import issuer, perch
+from scim.web.events import webhook_service
+from scim.web.requests import perch
 from storage.database import Database
 from storage.errors import NotReady
+from storage.journal import Author
 
-# Seconds between two looks for the database, between two notices that it is not there yet, and for _for_a_moment.
+# Seconds between two looks for the database and between two notices that it is not there yet; for the lock with --once.
 LOOK, NOTICE, MOMENT = 0.5, 10.0, 1.0
 log = logging.getLogger("perch")
 
@@ -45,22 +46,22 @@ def deliver(once: bool, interval: float, with_parent: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     if once:
         database.open(may_create=False, may_migrate=False)
-        if take_turn(database.file, _for_a_moment()) is None:
+        # A look for a running deliverer may hold the lock for a moment.
+        end = time.monotonic() + MOMENT
+        if take_turn(database.file, lambda: time.monotonic() < end) is None:
             raise click.ClickException("Another `flask deliver` uses this database; stop it first.")
-        DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping).run_once()
+        _worker(interval, stopping).run_once()
         return
     logs.start(settings["PERCH_LOG_LEVEL"], settings["PERCH_LOG_FORMAT"], settings["PERCH_LOG_PERSONAL"])
     if become_child(alive, stopping) and _opened(database, stopping):
-        worker = DeliveryWorker(deployment.repository, settings, issuer(), interval, stopping)
+        worker = _worker(interval, stopping)
         if take_turn(database.file, worker.going) is not None:
             log.info("Delivering events to webhooks.")
             worker.run()
 
 
-def _for_a_moment() -> Callable[[], bool]:
-    """Return a function that is True for a second; a look for a running deliverer may hold the lock that long."""
-    end = time.monotonic() + MOMENT
-    return lambda: time.monotonic() < end
+def _worker(interval: float, stopping: threading.Event) -> DeliveryWorker:
+    return DeliveryWorker(webhook_service(Author("delivery", "")), interval, stopping)
 
 
 def _opened(database: Database, stopping: threading.Event) -> bool:

@@ -1,19 +1,15 @@
 """`flask init`, `flask workspace` and `flask admin-password`."""
 
-import ipaddress
 import os
-from urllib.parse import urlsplit
 
 import click
 
-from scim.cli.common import Command, author, command, command_without_database, echo, json_option, print_json
+from scim.cli.common import Command, author, command_without_database, echo, json_option, print_json
 from scim.service import keys as key_service
 from scim.service import passwords
+from scim.web.addresses import is_public
 from scim.web.requests import base_url, origin, perch
 from storage import keys
-
-# RFC 6761, RFC 6762 and RFC 9476, and the name that ICANN keeps for private use.
-PRIVATE_NAMES = (".localhost", ".test", ".local", ".alt", ".internal")
 
 
 @click.command("init", cls=Command)
@@ -34,7 +30,7 @@ def init() -> None:
         echo(f"{name + ':':<18}{value}")
     if len(lines) > 2:
         echo("Copy the password and the key now; they are not shown again.")
-    if not _is_public(origin()):
+    if not is_public(origin()):
         echo(
             f"Okta cannot reach {origin()}: it needs a public https address. Set PERCH_PUBLIC_URL to yours; "
             "docs/operate.md says how a laptop gets one. Without Okta: flask okta test.",
@@ -42,20 +38,8 @@ def init() -> None:
         )
 
 
-def _is_public(address: str) -> bool:
-    """Tell whether an origin can be one that Okta reaches: https, and no name or address of a private network."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    try:
-        reachable = ipaddress.ip_address(host).is_global
-    except ValueError:
-        reachable = "." in host and not host.endswith(PRIVATE_NAMES)
-    return parts.scheme == "https" and reachable
-
-
 @click.command("workspace", cls=Command)
 @json_option
-@command
 def show_workspace(as_json: bool) -> None:
     """Show the workspace's id, the path of its base URL and its database file."""
     found = {"id": perch().workspace, "scimPath": perch().base_path, "database": os.path.abspath(perch().database.path)}
@@ -67,7 +51,6 @@ def show_workspace(as_json: bool) -> None:
 
 
 @click.command("admin-password", cls=Command)
-@command
 def admin_password() -> None:
     """Set a new random console password and print it once."""
     with perch().repository.writing(author()) as write:

@@ -21,12 +21,10 @@ MARKS = {OK: "ok", LOOK: "look", WRONG: "WRONG"}
 def examine(as_json: bool) -> None:
     """Check the deployment and say what to do about each problem; exit 1 if something is wrong."""
     deployment = perch()
-    checked = doctor.CheckedDeployment(
-        deployment.settings, deployment.database, lambda: deployment.workspace, os.environ
-    )
-    with Progress() as progress, deployment.database.stepping(lambda: progress("Checking", 0, 0)):
+    database = deployment.database
+    with Progress() as progress, database.stepping(progress.go_on):
         progress("Checking", 0, 0)
-        findings = list(doctor.examine(checked))
+        findings = list(doctor.examine(deployment.settings, database, lambda: deployment.workspace, os.environ))
     wrong = any(finding.level == WRONG for finding in findings)
     if as_json:
         print_json({"version": VERSION, "wrong": wrong, "findings": [asdict(finding) for finding in findings]})

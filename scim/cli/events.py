@@ -3,7 +3,7 @@
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, author, command, echo, json_option, print_list
+from scim.cli.common import Group, author, echo, json_option, print_list
 from scim.events import tokens
 from scim.events.documents import document
 from scim.web.requests import perch
@@ -15,7 +15,6 @@ from storage import events
 @click.option("--after", metavar="CURSOR", help="Show the events after this cursor; default: the newest ones.")
 @json_option
 @click.pass_context
-@command
 def group(context: click.Context, limit: int, after: str | None, as_json: bool) -> None:
     """Show the events for applications, the oldest first."""
     if context.invoked_subcommand is not None:
@@ -33,7 +32,6 @@ def group(context: click.Context, limit: int, after: str | None, as_json: bool) 
 @group.command("rotate-signing-key")
 @click.option("--overlap", type=click.FloatRange(0, 720), default=tokens.OVERLAP_HOURS, show_default=True,
               metavar="HOURS", help="How long the old key stays in jwks.json; 0 if it was stolen.")  # fmt: skip
-@command
 def rotate_signing_key(overlap: float) -> None:
     """Make a new key for security event tokens; receivers find it in jwks.json beside the old one."""
     kid = tokens.rotate(perch().repository, author(), overlap)

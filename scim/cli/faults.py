@@ -7,7 +7,7 @@ import click
 
 from schemas.datetimes import to_json
 from schemas.numbers import LARGEST_INTEGER
-from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
+from scim.cli.common import Group, author, echo, json_option, print_json, print_list
 from scim.traffic.faults import LONGEST_DELAY, described, read_target
 from scim.web.requests import perch
 from storage import faults, journal, keys
@@ -29,7 +29,6 @@ group = Group("faults", help="Planned faults, to test clients; only with PERCH_F
 @click.option("--times", type=click.IntRange(min=1), help="Number of requests to hit; default: until cleared.")
 @click.option("--key", metavar="ID", help="Hit only requests with this key.")
 @json_option
-@command
 def add(target: str, key: str | None, as_json: bool, **effect: Any) -> None:
     """Make requests fail: TARGET is METHOD /PATH, such as "POST /Users", "/Users/*" (any below) or "*" (all)."""
     if not perch().settings["PERCH_FAULTS"]:
@@ -54,19 +53,22 @@ def add(target: str, key: str | None, as_json: bool, **effect: Any) -> None:
 
 @group.command("list")
 @json_option
-@command
 def show(as_json: bool) -> None:
     """List the planned faults, including used-up ones."""
     if not perch().settings["PERCH_FAULTS"]:
         echo(OFF, err=True)
     with perch().database.read() as connection:
         found = faults.list_all(connection)
-    print_list(as_json, [_document(fault) for fault in found], HEADS, [_row(fault) for fault in found])
+    rows = [
+        (one.id, f"{one.method} {one.path}", one.key or "all", described(one).partition(": ")[2], one.used,
+         "all" if one.left is None else one.left)
+        for one in found
+    ]  # fmt: skip
+    print_list(as_json, [_document(fault) for fault in found], HEADS, rows)
 
 
 @group.command("clear")
 @click.argument("identifier", metavar="[ID]", type=click.IntRange(1, LARGEST_INTEGER), required=False)
-@command
 def clear(identifier: int | None) -> None:
     """Remove one planned fault, or all."""
     with perch().repository.writing(author()) as write:
@@ -89,9 +91,3 @@ def _note(write: Transaction, action: str, fault: Fault, before: dict[str, Any],
 
 def _document(fault: Fault) -> dict[str, Any]:
     return {**asdict(fault), "left": fault.left, "created": to_json(fault.created)}
-
-
-def _row(fault: Fault) -> tuple[object, ...]:
-    left = "all" if fault.left is None else fault.left
-    effect = described(fault).partition(": ")[2]
-    return fault.id, f"{fault.method} {fault.path}", fault.key or "all", effect, fault.used, left

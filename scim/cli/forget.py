@@ -2,14 +2,13 @@
 
 import click
 
-from scim.cli.common import Command, author, command, echo
+from scim.cli.common import Command, author, echo
 from scim.web.requests import perch
 from storage import retention
 
 
 @click.command("forget", cls=Command)
 @click.argument("username")
-@command
 def forget(username: str) -> None:
     """Erase a deleted person from the journal and the recorded requests, by any userName that they had."""
     with perch().repository.writing(author()) as write:

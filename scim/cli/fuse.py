@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from schemas.datetimes import from_seconds
-from scim.cli.common import Group, author, command, echo, json_option, print_json
+from scim.cli.common import Group, author, echo, json_option, print_json
 from scim.service import fuse
 from scim.settings import Settings
 from scim.web.requests import perch
@@ -24,7 +24,6 @@ STATES = {
 
 @group.command("status")
 @json_option
-@command
 def status(as_json: bool) -> None:
     """Show the state of the fuse, and how many users were lost lately."""
     settings = perch().settings
@@ -45,7 +44,6 @@ def status(as_json: bool) -> None:
 
 @group.command("release")
 @click.option("--minutes", type=click.IntRange(1, 1440), default=10, show_default=True, help="Duration.")
-@command
 def release(minutes: int) -> None:
     """Accept all deactivations and deletions for some minutes; afterwards the fuse counts from 0."""
     until = fuse.release(perch().repository, author(), minutes)
@@ -56,11 +54,7 @@ def described(settings: Settings, found: FuseState) -> dict[str, Any]:
     """Return the state of the fuse as a JSON document."""
     released = found.released_until > time.time()
     return {
-        "state": fuse.state_of(settings, found),
-        "lost": found.lost,
-        "active": found.active,
-        "limit": fuse.limit(settings, found.active),
-        "minutes": settings["PERCH_FUSE_MINUTES"],
-        "blown": found.blown,
+        "state": fuse.state_of(settings, found), "lost": found.lost, "active": found.active,
+        "limit": fuse.limit(settings, found.active), "minutes": settings["PERCH_FUSE_MINUTES"], "blown": found.blown,
         "releasedUntil": f"{from_seconds(found.released_until)}Z" if released else None,
-    }
+    }  # fmt: skip

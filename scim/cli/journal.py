@@ -6,10 +6,10 @@ from dataclasses import asdict
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Command, command, json_option, print_list
+from scim.cli.common import Command, json_option, print_list
 from scim.web.requests import perch
 from storage import history, journal, keys
-from storage.journal import JournalEntry, JournalQuery
+from storage.journal import JournalQuery
 
 # The types whose names are no words.
 TYPES = {"AccessKey": "Access key", "Fault": "Planned fault", "GroupRule": "Group rule"}
@@ -20,7 +20,6 @@ HEADS = ("WHEN", "WHO", "REQUEST", "WHAT", "ON", "CHANGES")
 @click.option("--user", metavar="USERNAME", help="Only entries about this person, who may be deleted.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Number of entries at most.")
 @json_option
-@command
 def show(user: str | None, limit: int, as_json: bool) -> None:
     """Show the journal, the newest entry first."""
     with perch().database.read() as connection:
@@ -28,10 +27,9 @@ def show(user: str | None, limit: int, as_json: bool) -> None:
         found = journal.entries(connection, query, limit)
         names = keys.names(connection)
     documents = [{**asdict(entry), "at": to_json(entry.at)} for entry in found]
-    print_list(as_json, documents, HEADS, [_row(entry, names) for entry in found])
-
-
-def _row(entry: JournalEntry, names: dict[str, str]) -> tuple[str, ...]:
-    author, changes = keys.label(entry.actor, names), json.dumps(entry.changes, ensure_ascii=False)
-    about = f"{TYPES.get(entry.type, entry.type)} {entry.name}"
-    return to_json(entry.at), author, entry.request, entry.action, about, changes[:200]
+    rows = [
+        (to_json(entry.at), keys.label(entry.actor, names), entry.request, entry.action,
+         f"{TYPES.get(entry.type, entry.type)} {entry.name}", json.dumps(entry.changes, ensure_ascii=False)[:200])
+        for entry in found
+    ]  # fmt: skip
+    print_list(as_json, documents, HEADS, rows)

@@ -1,23 +1,23 @@
-"""`flask keys`: access keys for identity providers and applications."""
+"""`flask keys`: access keys for identity providers and applications, and secrets and trusts of OAuth 2.0 clients."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list
-from scim.cli.oauth import secrets_group, trust
+from scim.cli.common import Group, author, echo, json_option, print_json, print_list
 from scim.service import keys as key_service
 from scim.service import oauth as oauth_service
 from scim.web.oauth import token_url
 from scim.web.requests import perch
-from storage import keys
+from storage import keys, oauth
 from storage.keys import Key
-from storage.oauth import count_secrets
+from storage.oauth import Credential, count_secrets
 
 group = Group("keys", help="Access keys, with which identity providers and applications authenticate.")
-group.add_command(secrets_group)
-group.add_command(trust)
+secrets = Group("secrets", help="Secrets of OAuth 2.0 clients; several may work at the same time.")
+group.add_command(secrets)
 
 shape_option = click.option("--roles-as", type=click.Choice(["strings", "objects"]), help="Shape of roles in answers.")
 unknown_option = click.option(
@@ -41,7 +41,6 @@ profile_option = click.option(
 @click.option("--expires-in", type=click.FloatRange(min=0), metavar="DAYS", help="Days from now; default: never.")
 @click.option("--oauth", is_flag=True, help="Make an OAuth 2.0 client with a first secret instead of a bearer key.")
 @json_option
-@command
 def create(
     name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, profile: str | None,
     expires_in: float | None, oauth: bool, as_json: bool,
@@ -51,35 +50,25 @@ def create(
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
     if profile == keys.IPSIE and not oauth:
         raise click.UsageError("IPSIE's profile takes signed assertions only; give --oauth, too.")
-    policy = _own_policy(unknown_roles)
+    policy = None if unknown_roles == "default" else unknown_roles
     key, bearer = key_service.make_key(
         name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE, oauth=oauth
-    )  # fmt: skip
-    text: str | None = bearer
+    )
     with perch().repository.writing(author()) as write:
-        key_service.add(write, key)
-        if oauth:
-            ipsie = profile == keys.IPSIE
-            text = None if ipsie else oauth_service.add_secret(write, key, oauth_service.SECRET_DAYS)[1]
-    document = {"id": key.id, "name": key.name, "key": text}
-    if oauth:
-        document = {
-            "id": key.id, "name": key.name, "clientId": key.id, "clientSecret": text, "tokenUrl": token_url()
-        }  # fmt: skip
+        text = oauth_service.add_client(write, key, bearer)
+    client = {"clientId": key.id, "clientSecret": text, "tokenUrl": token_url()}
     if as_json:
-        print_json(document)
+        print_json({"id": key.id, "name": key.name, **(client if oauth else {"key": text})})
         return
+    echo(*(f"{label}: {value}" for label, value in client.items() if value) if oauth else (bearer,))
     if text is None:
-        echo(f"clientId: {key.id}", f"tokenUrl: {token_url()}")
         echo(f"It has no secret: flask keys trust {key.id} names the signer of its assertions.", err=True)
-        return
-    echo(*(f"{name}: {document[name]}" for name in ("clientId", "clientSecret", "tokenUrl")) if oauth else (text,))
-    echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)
+    else:
+        echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)
 
 
 @group.command("list")
 @json_option
-@command
 def show(as_json: bool) -> None:
     """List the keys without their secrets."""
     with perch().database.read() as connection:
@@ -97,7 +86,6 @@ def show(as_json: bool) -> None:
 @unknown_option
 @profile_option
 @click.option("--strict/--no-strict", default=None, help="Refuse or tolerate deviations (see flask quirks).")
-@command
 def change(
     identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, unknown_roles: str | None,
     profile: str | None, strict: bool | None,
@@ -107,7 +95,7 @@ def change(
               "strict": strict}  # fmt: skip
     given: dict[str, Any] = {column: value for column, value in values.items() if value is not None}
     if unknown_roles is not None:
-        given["unknownRoles"] = _own_policy(unknown_roles)
+        given["unknownRoles"] = None if unknown_roles == "default" else unknown_roles
     if not given:
         raise click.UsageError(
             "Nothing to change; give --name, --expires-in, --roles-as, --unknown-roles, --profile, --strict or "
@@ -120,7 +108,6 @@ def change(
 
 @group.command("revoke")
 @click.argument("identifier", metavar="ID")
-@command
 def revoke(identifier: str) -> None:
     """Revoke a key; Perch refuses it at once."""
     with perch().repository.writing(author()) as write:
@@ -128,26 +115,106 @@ def revoke(identifier: str) -> None:
     echo(f"{key.id} {key.name}: revoked.")
 
 
-def _own_policy(unknown_roles: str | None) -> str | None:
-    """Return the policy to store with a key; None for that of the setting."""
-    return None if unknown_roles == "default" else unknown_roles
-
-
 def described(key: Key) -> dict[str, Any]:
     """Return a key without its secret's digest as a JSON document."""
+    state = "live" if key.live else "revoked" if key.revoked else "expired"
+    instants = {name: getattr(key, name) for name in ("created", "expires", "revoked", "lastUsed")}
     return {
-        "id": key.id,
-        "name": key.name,
-        "idp": key.idp,
-        "access": key.access,
-        "rolesAs": key.rolesAs,
-        "unknownRoles": key.unknownRoles,
-        "strict": bool(key.strict),
-        "profile": key.profile,
-        "oauth": key.oauth,
-        "state": "live" if key.live else "revoked" if key.revoked else "expired",
-        "created": to_json(key.created),
-        "expires": key.expires and to_json(key.expires),
-        "revoked": key.revoked and to_json(key.revoked),
-        "lastUsed": key.lastUsed and to_json(key.lastUsed),
-    }
+        "id": key.id, "name": key.name, "idp": key.idp, "access": key.access, "rolesAs": key.rolesAs,
+        "unknownRoles": key.unknownRoles, "strict": bool(key.strict), "profile": key.profile, "oauth": key.oauth,
+        "state": state, **{name: instant and to_json(instant) for name, instant in instants.items()},
+    }  # fmt: skip
+
+
+@secrets.command("add")
+@click.argument("identifier", metavar="ID")
+@click.option(
+    "--expires-in", type=click.FloatRange(min=0, max=oauth_service.MOST_SECRET_DAYS), metavar="DAYS",
+    default=oauth_service.SECRET_DAYS, show_default=True, help="Days from now, at most 1095.",
+)  # fmt: skip
+@json_option
+def add_secret(identifier: str, expires_in: float, as_json: bool) -> None:
+    """Add a secret to a client and print it once."""
+    with perch().repository.writing(author()) as write:
+        key = keys.get(write.connection, identifier)
+        credential, text = oauth_service.add_secret(write, key, expires_in)
+    if as_json:
+        expires = credential.expires and to_json(credential.expires)
+        print_json({"id": credential.id, "clientSecret": text, "expiresAt": expires})
+    else:
+        echo(text)
+        echo("Copy the secret now; it is not shown again.", err=True)
+
+
+@secrets.command("list")
+@click.argument("identifier", metavar="ID")
+@json_option
+def show_secrets(identifier: str, as_json: bool) -> None:
+    """List the secrets of a client, without the secrets themselves."""
+    found = [
+        {"id": each.id, "created": to_json(each.created), "expiresAt": each.expires and to_json(each.expires),
+         "state": "live" if each.live else "expired"}
+        for each in _listed(identifier, "secret")
+    ]  # fmt: skip
+    print_list(as_json, found, ("ID", "CREATED", "EXPIRES", "STATE"))
+
+
+@secrets.command("revoke")
+@click.argument("identifier", metavar="ID")
+@click.argument("secret")
+def revoke_secret(identifier: str, secret: str) -> None:
+    """Revoke a secret by its id; it and its tokens stop at once."""
+    _revoke(identifier, "secret", secret)
+
+
+@group.command("trust")
+@click.argument("identifier", metavar="ID")
+@click.option("--jwks", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="A file with the public keys (JWK Set) that sign the assertions.")  # fmt: skip
+@click.option("--issuer", metavar="URL", help="The issuer of the assertions; its keys are fetched without --jwks.")
+@click.option("--subject", help="The subject (sub) that the issuer gives to the client.")
+@click.option("--audience", "audiences", multiple=True, help="An audience (aud) to accept; may be repeated.")
+@click.option("--revoke", "revoked", metavar="TRUST", help="End a trust by its id; its tokens stop at once.")
+@json_option
+def trust(
+    identifier: str, jwks: Path | None, issuer: str | None, subject: str | None, audiences: tuple[str, ...],
+    revoked: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Trust signed assertions for a client: its own (--jwks), or an issuer's; without options, list the trusts."""
+    given = jwks or issuer or subject or audiences
+    if revoked is not None and given:
+        raise click.UsageError("--revoke takes no other option; revoke a trust first, then add another.")
+    if revoked is not None:
+        _revoke(identifier, "trust", revoked)
+        return
+    if not given:
+        found = [_trust_document(each) for each in _listed(identifier, "trust")]
+        print_list(as_json, found, ("ID", "CREATED", "ISSUER", "SUBJECT", "AUDIENCES", "JWKS"))
+        return
+    text = None if jwks is None else jwks.read_text(encoding="utf-8", errors="replace")
+    with perch().repository.writing(author()) as write:
+        key = keys.get(write.connection, identifier)
+        made = oauth_service.add_trust(write, key, issuer, subject, list(audiences), text)
+    if as_json:
+        print_json(_trust_document(made))
+    else:
+        echo(f"{key.id} {key.name}: trust {made.id} added.")
+
+
+def _listed(identifier: str, kind: str) -> list[Credential]:
+    with perch().database.read() as connection:
+        return oauth.list_all(connection, keys.get(connection, identifier).id, kind)
+
+
+def _revoke(identifier: str, kind: str, credential: str) -> None:
+    with perch().repository.writing(author()) as write:
+        key = keys.get(write.connection, identifier)
+        oauth_service.revoke_credential(write, key, kind, credential)
+    echo(f"{key.id} {key.name}: {kind} {credential} revoked.")
+
+
+def _trust_document(trust: Credential) -> dict[str, Any]:
+    return {
+        "id": trust.id, "created": to_json(trust.created), "issuer": trust.issuer, "subject": trust.subject,
+        "audiences": trust.accepted, "jwks": trust.jwks is not None,
+    }  # fmt: skip

@@ -7,8 +7,8 @@ import click
 from scim.cli.common import Command, command_without_database, echo, json_option, print_json
 from scim.cli.progress import Progress
 from scim.web.requests import perch
+from storage.database import Database
 from storage.errors import OutdatedFile
-from storage.integrity import Applied
 
 PENDING = 3
 
@@ -22,7 +22,7 @@ def migrate(check: bool, as_json: bool) -> None:
     database = perch().database
     database.primary_only()
     if check:
-        _check(as_json)
+        _check(database, as_json)
         return
     with Progress() as progress, database.stepping(progress.go_on):
         applied = database.open(
@@ -30,29 +30,24 @@ def migrate(check: bool, as_json: bool) -> None:
         )
     if as_json:
         print_json({"applied": [asdict(each) for each in applied], "pending": []})
-    else:
-        _show(applied)
-
-
-def _show(applied: list[Applied]) -> None:
+        return
     for each in applied:
         echo(f"{each.name}: {each.seconds:.1f} s")
     seconds = sum(each.seconds for each in applied)
     done = f"{len(applied)} migrations applied in {seconds:.1f} s" if applied else "nothing to do"
-    echo(f"{perch().database.path}: {done}; the schema is current.")
+    echo(f"{database.path}: {done}; the schema is current.")
 
 
-def _check(as_json: bool) -> None:
+def _check(database: Database, as_json: bool) -> None:
     pending: list[str] = []
     try:
-        perch().database.open(may_create=False, may_migrate=False)
+        database.open(may_create=False, may_migrate=False)
     except OutdatedFile as error:
         pending = error.pending
+    named = f"{len(pending)} migrations are pending: {', '.join(pending)}."
     if as_json:
         print_json({"applied": [], "pending": pending})
-    elif pending:
-        echo(f"{perch().database.path}: {len(pending)} migrations are pending: {', '.join(pending)}.")
     else:
-        echo(f"{perch().database.path}: nothing to do; the schema is current.")
+        echo(f"{database.path}: {named if pending else 'nothing to do; the schema is current.'}")
     if pending:
         raise click.exceptions.Exit(PENDING)

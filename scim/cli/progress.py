@@ -2,37 +2,34 @@
 
 import itertools
 import sys
-from contextlib import ExitStack
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import click
 
+from scim.cli.common import author
+from scim.web.requests import perch
+from storage.repository import Transaction
 
-class Progress:
+
+class Progress(ExitStack):
     """A progress bar for each step of a command; a context that ends the last one."""
 
     def __init__(self) -> None:
-        """Show nothing yet."""
-        self._bars = ExitStack()
+        super().__init__()
         self._step = ""
         self._done = 0
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._bars.close()
 
     def __call__(self, step: str, done: int, total: int) -> None:
         """Show that `done` of `total` units of a step are done; a step without a total shows that it goes on."""
         if not sys.stderr.isatty():
             return
         if step != self._step:
-            self._bars.close()
+            self.close()
             # click takes an endless iterable for a bar without a known end.
             endless = None if total else itertools.count()
             bar = click.progressbar(endless, length=total or None, label=step, file=sys.stderr)
-            self._bar = self._bars.enter_context(bar)
+            self._bar = self.enter_context(bar)
             self._step, self._done = step, 0
         self._bar.update(done - self._done if total else 1)
         self._done = done
@@ -41,3 +38,12 @@ class Progress:
         """Show that the present step, which has no total, goes on."""
         if self._step:
             self(self._step, 0, 0)
+
+
+@contextmanager
+def long_write(step: str) -> Iterator[Transaction]:
+    """Begin a transaction of the command's user that may take long, and show that it goes on."""
+    with Progress() as progress, perch().database.stepping(progress.go_on):
+        progress(step, 0, 0)
+        with perch().repository.writing(author()) as write:
+            yield write

@@ -10,7 +10,7 @@ import click
 
 from schemas.datetimes import now, to_json, typed
 from schemas.text import fold
-from scim.cli.common import Group, command, echo, json_option, print_json, print_list
+from scim.cli.common import Group, echo, json_option, print_json, print_list
 from scim.web.requests import perch
 from storage import applications, receipts, resources
 from storage.receipts import Receipt, seconds_between
@@ -30,16 +30,10 @@ HEADS = ("WHO", "APPLICATION", "REQUESTED", "ACKNOWLEDGED", "OUTCOME", "SECONDS"
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with the percentiles of the seconds at the end.")
 @json_option
 @click.pass_context
-@command
 def group(
-    context: click.Context,
-    user: str | None,
-    application: str | None,
-    since: str,
-    only_open: bool,
-    as_csv: bool,
+    context: click.Context, user: str | None, application: str | None, since: str, only_open: bool, as_csv: bool,
     as_json: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Show when each application acknowledged that somebody lost access, the oldest first."""
     if context.invoked_subcommand is not None:
         return
@@ -49,14 +43,19 @@ def group(
     if as_csv:
         echo(*_csv(found))
     else:
-        print_list(as_json, [described(each) for each in found], HEADS, [_row(each) for each in found])
+        rows = [
+            (_who(each), each.application, to_json(each.requested),
+             to_json(each.acknowledged) if each.acknowledged else "open" if each.open else "", each.outcome,
+             each.seconds)
+            for each in found
+        ]  # fmt: skip
+        print_list(as_json, [described(each) for each in found], HEADS, rows)
 
 
 @group.command("check")
 @click.option("--older-than", type=click.FloatRange(min=0), required=True, metavar="SECONDS")
 @json_option
 @click.pass_context
-@command
 def check(context: click.Context, older_than: float, as_json: bool) -> None:
     """Exit with 1 if a withdrawal has been open for longer, and name who is still in where; for cron."""
     instant = now()
@@ -66,7 +65,8 @@ def check(context: click.Context, older_than: float, as_json: bool) -> None:
     if as_json:
         print_json([described(each) for each in late])
     for each in () if as_json else late:
-        echo(f"{_who(each)} may still be in {each.application}: open for {_age(each, instant):.0f} s{_reason(each)}.")
+        age, reason = seconds_between(each.requested, instant), f" (failed: {each.reason})" if each.reason else ""
+        echo(f"{_who(each)} may still be in {each.application}: open for {age:.0f} s{reason}.")
     context.exit(FOUND if late else 0)
 
 
@@ -81,38 +81,22 @@ def described(receipt: Receipt) -> dict[str, Any]:
 
 
 def _found(user: str | None, application: str | None, since: str) -> list[Receipt]:
+    try:
+        instant = typed(since) if since else ""
+    except ValueError:
+        raise click.UsageError("--since: give a day or an instant in ISO 8601, such as 2026-11-24T09:30Z.") from None
     with perch().database.read() as connection:
         row = resources.find(connection, "User", user) if user else None
         name = applications.get(connection, application).name if application else None
-        found = receipts.list_all(connection, since=_instant(since))
+        found = receipts.list_all(connection, since=instant)
     # The name in the events is the one at that time; somebody else may have it now, or nobody.
     if user:
         found = [each for each in found if each.subject == (row and row.id) or fold(each.user or "") == fold(user)]
     return [each for each in found if name in (None, each.application)]
 
 
-def _instant(text: str) -> str:
-    try:
-        return typed(text) if text else ""
-    except ValueError:
-        raise click.UsageError("--since: give a day or an instant in ISO 8601, such as 2026-11-24T09:30Z.") from None
-
-
-def _row(receipt: Receipt) -> Sequence[object]:
-    done = to_json(receipt.acknowledged) if receipt.acknowledged else "open" if receipt.open else ""
-    return _who(receipt), receipt.application, to_json(receipt.requested), done, receipt.outcome, receipt.seconds
-
-
 def _who(receipt: Receipt) -> str:
     return receipt.user or f"{receipt.people} people"
-
-
-def _age(receipt: Receipt, instant: str) -> float:
-    return seconds_between(receipt.requested, instant)
-
-
-def _reason(receipt: Receipt) -> str:
-    return f" (failed: {receipt.reason})" if receipt.reason else ""
 
 
 def _csv(found: Sequence[Receipt]) -> list[str]:

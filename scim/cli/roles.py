@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, author, command, echo, json_option, print_list
+from scim.cli.common import Group, author, echo, json_option, print_list
 from scim.cli.plans import dry_run_options, print_dry_run
 from scim.service import plan, workspace_file
 from scim.service import roles as role_service
@@ -36,7 +36,6 @@ def holder_options(run: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("name")
 @click.option("--description", metavar="TEXT")
 @granted_by_option
-@command
 def add(slug: str, name: str, description: str | None, granted_by: str | None) -> None:
     """Add a role to the catalogue."""
     role = role_service.add(perch().repository, author(), slug, name, description, granted_by or roles.ANY)
@@ -45,7 +44,6 @@ def add(slug: str, name: str, description: str | None, granted_by: str | None) -
 
 @group.command("list")
 @json_option
-@command
 def show(as_json: bool) -> None:
     """List the catalogue."""
     with perch().database.read() as connection:
@@ -54,8 +52,7 @@ def show(as_json: bool) -> None:
         {"slug": role.slug, "name": role.name, "description": role.description, "grantedBy": role.grantedBy}
         for role in found
     ]
-    heads = ("SLUG", "NAME", "DESCRIPTION", "GRANTED BY")
-    print_list(as_json, documents, heads, [list(each.values()) for each in documents])
+    print_list(as_json, documents, ("SLUG", "NAME", "DESCRIPTION", "GRANTED BY"))
 
 
 @group.command("edit")
@@ -63,7 +60,6 @@ def show(as_json: bool) -> None:
 @click.option("--name")
 @click.option("--description", metavar="TEXT", help='New description; "" removes it.')
 @granted_by_option
-@command
 def edit(slug: str, name: str | None, description: str | None, granted_by: str | None) -> None:
     """Change a role's name, description or who may give it; its slug and its assignments stay."""
     if name is None and description is None and granted_by is None:
@@ -76,7 +72,6 @@ def edit(slug: str, name: str | None, description: str | None, granted_by: str |
 @click.argument("slug")
 @click.option("--force", is_flag=True, help="Withdraw the role from everybody who has it, and from rules.")
 @dry_run_options
-@command
 def remove(slug: str, force: bool, dry_run: bool, as_json: bool) -> None:
     """Remove a role from the catalogue."""
     if dry_run:
@@ -95,34 +90,34 @@ def remove(slug: str, force: bool, dry_run: bool, as_json: bool) -> None:
 @holder_options
 @click.argument("slug")
 @dry_run_options
-@command
-def assign(user: str | None, group_name: str | None, slug: str, dry_run: bool, as_json: bool) -> None:
+def assign(**options: Any) -> None:
     """Assign a role manually to a person, or to a group for all its members."""
-    row = _holder(user, group_name)
-    if dry_run:
-        _plan(row, slug, True, as_json)
-    with perch().repository.writing(author()) as write:
-        done = write.assign(row, slug)
-    echo(f"{row.name}: {slug} {'assigned' if done else 'was already assigned'}.")
+    _change(True, **options)
 
 
 @group.command("unassign")
 @holder_options
 @click.argument("slug")
 @dry_run_options
-@command
-def unassign(user: str | None, group_name: str | None, slug: str, dry_run: bool, as_json: bool) -> None:
+def unassign(**options: Any) -> None:
     """Withdraw a role that was assigned manually."""
-    row = _holder(user, group_name)
+    _change(False, **options)
+
+
+def _change(assigned: bool, user: str | None, group_name: str | None, slug: str, dry_run: bool, as_json: bool) -> None:
+    if (user is None) == (group_name is None):
+        raise click.UsageError("Give either --user USERNAME or --group DISPLAYNAME.")
+    kind, name = ("Group", group_name) if user is None else ("User", user)
+    row = role_service.find(perch().repository, kind, name or "")
     if dry_run:
-        _plan(row, slug, False, as_json)
+        _plan(row, slug, assigned, as_json)
     with perch().repository.writing(author()) as write:
-        done = write.unassign(row, slug)
-    echo(f"{row.name}: {slug} {'withdrawn' if done else 'was not assigned manually'}.")
+        done = write.assign(row, slug) if assigned else write.unassign(row, slug)
+    words = ("assigned", "was already assigned") if assigned else ("withdrawn", "was not assigned manually")
+    echo(f"{row.name}: {slug} {words[0] if done else words[1]}.")
 
 
 def _plan(row: ResourceRow, slug: str, assigned: bool, as_json: bool) -> NoReturn:
-    """Print what an assignment or its end would change."""
     source = roles.MANUAL if row.type == "User" else roles.GROUP
     with perch().database.read() as connection:
         role = roles.assignable(connection, slug, source) if assigned else roles.get(connection, slug)
@@ -139,7 +134,6 @@ def _plan(row: ResourceRow, slug: str, assigned: bool, as_json: bool) -> NoRetur
 @group.command("explain")
 @click.argument("username")
 @json_option
-@command
 def explain(username: str, as_json: bool) -> None:
     """Show why a person may log in or not, and the effective roles with every reason for each."""
     user = role_service.find(perch().repository, "User", username)
@@ -151,10 +145,3 @@ def explain(username: str, as_json: bool) -> None:
     documents = [{**asdict(reason), "since": to_json(reason.since)} for reason in reasons]
     rows = [(r.role, r.name, r.source, to_json(r.since), r.by, " < ".join(r.path), r.rule) for r in reasons]
     print_list(as_json, documents, ("ROLE", "NAME", "WHY", "SINCE", "BY", "THROUGH", "RULE"), rows)
-
-
-def _holder(user: str | None, group_name: str | None) -> ResourceRow:
-    if (user is None) == (group_name is None):
-        raise click.UsageError("Give either --user USERNAME or --group DISPLAYNAME.")
-    kind, name = ("User", user) if user is not None else ("Group", group_name)
-    return role_service.find(perch().repository, kind, name or "")

@@ -1,8 +1,5 @@
 """`flask settings`: every setting with its value, source, default and help."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import click
 
 from scim.cli.common import Command, command_without_database, echo, json_option, print_json
@@ -20,27 +17,14 @@ def settings(as_json: bool, markdown: bool) -> None:
     if as_json:
         print_json({"version": VERSION, "settings": found})
     elif markdown:
-        echo(*_table(found))
+        echo("| variable | default | what it does |", "|---|---|---|")
+        for each in found:
+            default = f"`{each['default']}`" if each["default"] else ""
+            echo(f"| `{each['name']}` | {default} | {each['help']} Takes {each['takes']}. |")
     else:
         echo(f"Perch {VERSION}; settings are environment variables.")
-        for setting in found:
-            echo("", *_paragraph(setting))
-
-
-def _paragraph(setting: dict[str, Any]) -> tuple[str, str]:
-    value = setting["value"] or "(empty)"
-    default = setting["source"] == "default"
-    source = "the default" if default else f"default {setting['default'] or '(empty)'}"
-    place = "" if default else f"from the {setting['source']}, "
-    return f"{setting['name']}={value}  ({place}{source})", f"    {setting['help']} Takes {setting['takes']}."
-
-
-def _table(found: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of the table in docs/settings.md."""
-    yield from ("| variable | default | what it does |", "|---|---|---|")
-    for each in found:
-        yield f"| `{each['name']}` | {_cell(each['default'])} | {each['help']} Takes {each['takes']}. |"
-
-
-def _cell(text: str) -> str:
-    return f"`{text}`" if text else ""
+        for each in found:
+            other = f"from the {each['source']}, default {each['default'] or '(empty)'}"
+            source = "the default" if each["source"] == "default" else other
+            echo("", f"{each['name']}={each['value'] or '(empty)'}  ({source})")
+            echo(f"    {each['help']} Takes {each['takes']}.")

@@ -9,10 +9,9 @@ from typing import Any
 import click
 
 from schemas.datetimes import to_json
-from scim.cli.common import Group, command, echo, json_option, print_json, print_table
-from scim.traffic.quirks import meaning
+from scim.cli.common import Group, echo, json_option, print_json, print_table
 from scim.traffic.replay import as_curl, pretty_lines
-from scim.traffic.summaries import below_base, of_entry
+from scim.traffic.summaries import below_base, meaning, of_entry
 from scim.web.requests import base_url, perch
 from storage import traffic
 from storage.traffic import TrafficEntry, TrafficQuery
@@ -29,7 +28,6 @@ HEADS = ("NO", "WHEN", "KEY", "STATUS", "MS", "WHAT", "REQUEST", "NOTE")
 @click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="Number of requests at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; with --follow one per line.")
 @click.pass_context
-@command
 def group(context: click.Context, follow: bool, errors: bool, key: str | None, limit: int, as_json: bool) -> None:
     """Show the recorded requests (PERCH_TRAFFIC), the newest first; with --follow the newest last."""
     if context.invoked_subcommand is not None:
@@ -52,7 +50,6 @@ def group(context: click.Context, follow: bool, errors: bool, key: str | None, l
 @group.command("show")
 @click.argument("number", type=int, metavar="NO")
 @json_option
-@command
 def show(number: int, as_json: bool) -> None:
     """Show one request in full, with a curl command that sends it again."""
     with perch().database.read() as connection:
@@ -104,28 +101,18 @@ def _print_line(entry: TrafficEntry, as_json: bool) -> None:
 
 
 def _cells(entry: TrafficEntry) -> tuple[str, ...]:
-    return (
-        str(entry.seq),
-        to_json(entry.at),
-        (entry.keyName or "-")[:20],
-        str(entry.status or "dropped"),
-        f"{entry.duration:.1f}",
-        of_entry(entry),
-        f"{entry.method} {below_base(entry.path)}"[:100],
-        _note(entry),
+    notes = (
+        entry.fault,
+        entry.reason,
+        f"replay of {entry.replayOf}" if entry.replayOf else "",
+        f"ignored: {', '.join(entry.ignored)}" if entry.ignored else "",
+        f"tolerated: {', '.join(entry.tolerances)}" if entry.tolerances else "",
     )
-
-
-def _note(entry: TrafficEntry) -> str:
-    """Return the planned fault, the cause of a failure, ignored attributes and tolerances."""
-    parts = [part for part in (entry.fault, entry.reason) if part]
-    if entry.replayOf:
-        parts.append(f"replay of {entry.replayOf}")
-    if entry.ignored:
-        parts.append(f"ignored: {', '.join(entry.ignored)}")
-    if entry.tolerances:
-        parts.append(f"tolerated: {', '.join(entry.tolerances)}")
-    return "; ".join(parts)
+    return (
+        str(entry.seq), to_json(entry.at), (entry.keyName or "-")[:20], str(entry.status or "dropped"),
+        f"{entry.duration:.1f}", of_entry(entry), f"{entry.method} {below_base(entry.path)}"[:100],
+        "; ".join(filter(None, notes)),
+    )  # fmt: skip
 
 
 def _facts(entry: TrafficEntry) -> list[tuple[str, str]]:

@@ -3,9 +3,10 @@
 import click
 
 from schemas.events import KINDS
-from scim.cli.common import Group, author, command, echo, json_option, print_json, print_list, print_table
+from scim.cli.common import Group, author, echo, json_option, print_json, print_list, print_table
 from scim.events.webhooks import NO_DELIVERER, OVERLAP_HOURS, SET, STANDARD, WebhookService
-from scim.web.requests import issuer, perch
+from scim.web.events import webhook_service
+from scim.web.requests import perch
 from storage.webhooks import Webhook
 
 group = Group("webhooks", help="Webhooks: the addresses to which `flask deliver` pushes events.")
@@ -14,7 +15,7 @@ identifier_argument = click.argument("identifier", metavar="ID")
 
 def service() -> WebhookService:
     """Return the service for the deployment's webhooks."""
-    return WebhookService(perch().repository, perch().settings, issuer(), author())
+    return webhook_service(author())
 
 
 @group.command("add")
@@ -23,7 +24,6 @@ def service() -> WebhookService:
 @click.option("--format", "form", type=click.Choice([STANDARD, SET]), default=STANDARD, show_default=True,
               help="Standard Webhooks, or security event tokens (RFC 8935).")  # fmt: skip
 @json_option
-@command
 def add(url: str, wanted: str, form: str, as_json: bool) -> None:
     """Push events to URL from now on; print the signing secret once."""
     found = service().add(url, [kind.strip() for kind in wanted.split(",") if kind.strip()], form)
@@ -32,7 +32,6 @@ def add(url: str, wanted: str, form: str, as_json: bool) -> None:
 
 @group.command("list")
 @json_option
-@command
 def show(as_json: bool) -> None:
     """List the webhooks with their state, waiting events and last error."""
     found = service().list_all()
@@ -41,7 +40,6 @@ def show(as_json: bool) -> None:
 
 
 @group.command("kinds")
-@command
 def list_kinds() -> None:
     """List the kinds of events."""
     perch().open()
@@ -50,7 +48,6 @@ def list_kinds() -> None:
 
 @group.command("remove")
 @identifier_argument
-@command
 def remove(identifier: str) -> None:
     """Remove a webhook."""
     echo(f"{identifier} {service().remove(identifier).url}: removed.")
@@ -58,7 +55,6 @@ def remove(identifier: str) -> None:
 
 @group.command("test")
 @identifier_argument
-@command
 def test(identifier: str) -> None:
     """Send a test event now and show the answer."""
     result = service().test(identifier)
@@ -70,7 +66,6 @@ def test(identifier: str) -> None:
 @group.command("replay")
 @identifier_argument
 @click.option("--from", "begin", required=True, metavar="WHERE", help="Cursor, ISO 8601 instant, oldest or latest.")
-@command
 def replay(identifier: str, begin: str) -> None:
     """Send all events again from an event on; `--from latest` skips the waiting events."""
     echo(f"{identifier}: {service().replay(identifier, begin)} events to send.")
@@ -81,7 +76,6 @@ def replay(identifier: str, begin: str) -> None:
 @click.option("--overlap", type=click.FloatRange(0, 720), default=OVERLAP_HOURS, show_default=True, metavar="HOURS",
               help="How long the old secret also signs.")  # fmt: skip
 @json_option
-@command
 def rotate(identifier: str, overlap: float, as_json: bool) -> None:
     """Make a new secret and print it once; the old one also signs for some hours."""
     _show_secret(service().rotate(identifier, overlap), as_json)
@@ -89,7 +83,6 @@ def rotate(identifier: str, overlap: float, as_json: bool) -> None:
 
 @group.command("pause")
 @identifier_argument
-@command
 def pause(identifier: str) -> None:
     """Pause a webhook; its events wait until it is resumed."""
     echo(f"{identifier} {service().pause(identifier).url}: paused.")
@@ -97,7 +90,6 @@ def pause(identifier: str) -> None:
 
 @group.command("resume")
 @identifier_argument
-@command
 def resume(identifier: str) -> None:
     """Resume a paused webhook, or retry a failing one at once."""
     echo(f"{identifier} {service().resume(identifier).url}: resumed.")

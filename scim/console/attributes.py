@@ -3,10 +3,10 @@
 from werkzeug.wrappers import Response
 
 from schemas.declarations import is_core, is_served, read_declaration
-from schemas.errors import InvalidValue, NotFound
+from schemas.errors import NotFound
 from schemas.urns import default_resource
 from scim.console.blueprint import console
-from scim.console.web import author, field, page, redirect_to
+from scim.console.web import author, field, form_of, page, redirect_to
 from scim.service import attributes as service
 from scim.service.attributes import SeenAttribute
 from scim.web.requests import perch
@@ -26,6 +26,7 @@ def show_attributes() -> Response:
 @console.post("/attributes")
 def declare_attribute() -> Response:
     """Declare an attribute that a key sent, with the shape that it had."""
+    form_of(_page)
     key, sent, schema = field("key"), field("sent"), field("schema")
     with perch().database.read() as connection:
         found = [one for one in service.seen(connection) if (one.key, f"{one.schema}:{one.name}") == (key, sent)]
@@ -34,12 +35,9 @@ def declare_attribute() -> Response:
         raise NotFound("Nobody sent that attribute, or it is declared by now; open the page again.")
     resource = default_resource(found[0].schema)
     table = {**found[0].shape, "schema": schema, "name": found[0].name, **({"resource": resource} if resource else {})}
-    try:
-        wanted = read_declaration(table)
-        with perch().repository.writing(author()) as write:
-            service.carry_out(write, service.changes(current, [wanted], prune=False))
-    except InvalidValue as error:
-        return _page(error.status, error.detail)
+    wanted = read_declaration(table)
+    with perch().repository.writing(author()) as write:
+        service.carry_out(write, service.changes(current, [wanted], prune=False))
     return redirect_to("attributes", f"The attribute '{wanted.name}' is declared. {service.PUSH_AGAIN}")
 
 

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from flask import Blueprint, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException, InternalServerError
 from werkzeug.wrappers import Response
 
-from schemas.errors import NotFound, ScimError
+from schemas.errors import Conflict, Gone, InvalidValue, NotFound, ScimError, Uniqueness
 from scim.console import guard, words
 from scim.console.web import asked, here, page
 from scim.settings import VERSION
@@ -68,7 +69,13 @@ def _digest(name: str) -> str:
 
 @console.errorhandler(ScimError)
 def show_scim_error(error: ScimError) -> Response:
-    """Answer a ScimError with a page that says what to do."""
+    """Answer a ScimError with the page of the sent form, or else with a page that says what to do."""
+    if "form" in g and isinstance(error, (InvalidValue, Uniqueness, Conflict, Gone)):
+        try:
+            return cast(Response, g.form(status=error.status, problem=error.detail))
+        except ScimError as other:
+            # The form's page has no subject any more, or never had.
+            error = other
     return _error_page(error.status, error.detail, error.headers)
 
 

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 from scim.console.blueprint import console
 from scim.console.history import timeline_page
 from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, offset, read_query, sorted_by
-from scim.console.users import CHOOSE, shown, summaries
-from scim.console.web import author, field, number, page, parameter, redirect_to, resource
+from scim.console.users import CHOOSE, change_role, shown, summaries
+from scim.console.web import number, page, parameter, redirect_to
 from scim.service import plan
 from scim.web.requests import perch
 from storage import members, resources, roles, search
@@ -75,23 +75,15 @@ def confirm_group_role(identifier: str) -> Response:
 @console.post("/groups/<identifier>/roles")
 def assign_to_group(identifier: str) -> Response:
     """Assign a role to a group, for all its members."""
-    row, slug = resource("Group", identifier), field("slug")
-    if not slug:
-        return redirect_to("group", CHOOSE, "bad", identifier=identifier)
-    with perch().repository.writing(author()) as write:
-        done = write.assign(row, slug)
-    text = f"Every member of {row.name} now has the role '{slug}'." if done else "The group already has that role."
-    return redirect_to("group", text, "good" if done else "calm", identifier=identifier)
+    texts = ("Every member of {name} now has the role '{slug}'.", "The group already has that role.")
+    return change_role(True, "Group", identifier, *texts)
 
 
 @console.post("/groups/<identifier>/roles/withdraw")
 def withdraw_from_group(identifier: str) -> Response:
     """Withdraw a role from a group, and so from members without another reason for it."""
-    row, slug = resource("Group", identifier), field("slug")
-    with perch().repository.writing(author()) as write:
-        done = write.unassign(row, slug)
-    text = f"The role '{slug}' is withdrawn from {row.name}." if done else "The group does not have that role."
-    return redirect_to("group", text, "good" if done else "calm", identifier=identifier)
+    texts = ("The role '{slug}' is withdrawn from {name}.", "The group does not have that role.")
+    return change_role(False, "Group", identifier, *texts)
 
 
 def _inherited(connection: Connection, row: ResourceRow) -> list[dict[str, Any]]:

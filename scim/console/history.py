@@ -1,7 +1,7 @@
 """The timeline on the pages of people and groups, and the people and groups that journal entries name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from schemas.numbers import LARGEST_INTEGER
@@ -30,8 +30,7 @@ class NamedList(NamedTuple):
 Lists = Mapping[int, Sequence[NamedList]]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A page of a timeline: its moments, whether older ones follow, and the members that they name."""
 
     told: Timeline
@@ -63,12 +62,12 @@ def named_lists(connection: Connection, entries: Sequence[JournalEntry], sought:
         wanted.setdefault((move.entry, move.joined), []).append(move.member)
     lists = {entry.seq: list(_lists(entry, wanted)) for entry in entries}
     names = history.names(connection, {one for found in lists.values() for _, ids, _ in found for one in ids})
-    return {seq: [_named(names, *each) for each in found] for seq, found in lists.items()}
-
-
-def _named(names: Mapping[str, Named], label: str, ids: Sequence[str], count: int) -> NamedList:
-    first = [(one, names[one]) for one in ids if one in names]
-    return NamedList(label, first, count - len(first))
+    shown: dict[int, list[NamedList]] = {seq: [] for seq in lists}
+    for seq, found in lists.items():
+        for label, ids, count in found:
+            first = [(one, names[one]) for one in ids if one in names]
+            shown[seq].append(NamedList(label, first, count - len(first)))
+    return shown
 
 
 def _lists(entry: JournalEntry, wanted: Mapping[tuple[int, bool], list[str]]) -> Sequence[tuple[str, list[str], int]]:

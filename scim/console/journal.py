@@ -18,13 +18,9 @@ def show_journal() -> Response:
     """Show the journal, the newest entry first."""
     part = parameter("name")
     query = JournalQuery(
-        resource=parameter("resource"),
-        name=part,
-        type=parameter("type"),
-        action=parameter("action"),
-        request=parameter("request"),
-        before=number("before", 0, LARGEST_INTEGER),
-    )
+        resource=parameter("resource"), name=part, type=parameter("type"), action=parameter("action"),
+        request=parameter("request"), before=number("before", 0, LARGEST_INTEGER),
+    )  # fmt: skip
     with perch().database.read() as connection:
         if part:
             query = history.about(connection, history.found_by_name(connection, part), query)

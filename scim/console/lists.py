@@ -106,20 +106,16 @@ def listing(type_name: str, query: ListQuery, group: str = "") -> Listing:
 
 def filter_texts(type_name: str, query: ListQuery, group: str = "") -> Iterator[str]:
     """Yield the SCIM filters that must all match."""
+    # A string literal of a filter is one of JSON (RFC 7644 section 3.4.2.2).
     if type_name == "User" and query.state:
         yield STATES[query.state]
     if query.role:
         roles = ROLES[type_name]
-        yield f"not ({roles} pr)" if query.role == NO_ROLE else f"{roles}.value eq {quoted(query.role)}"
+        yield f"not ({roles} pr)" if query.role == NO_ROLE else f"{roles}.value eq {json.dumps(query.role)}"
     if type_name == "User" and query.group:
-        yield f"groups.value eq {quoted(group or query.group)}"
+        yield f"groups.value eq {json.dumps(group or query.group)}"
     if query.since:
         yield f'meta.lastModified ge "{query.since}T00:00:00Z"'
-
-
-def quoted(text: str) -> str:
-    """Return text as a string literal of a filter (RFC 7644 section 3.4.2.2)."""
-    return json.dumps(text)
 
 
 def _compiled(type_name: str, text: str) -> Sql:

@@ -27,20 +27,14 @@ def overview() -> Response:
     with perch().database.read() as connection:
         figures, progress = _figures(connection), statistics.progress(connection, now())
         changes = journal.entries(connection, JournalQuery(), SHOWN)
+        alive = resources.existing(connection, [entry.resource for entry in changes])
         return page(
-            "overview.html",
-            figures=figures,
-            progress=progress,
-            is_set_up=progress.key_made and progress.provider_connected and progress.person_pushed,
-            charts=_charts(connection, figures),
-            changes=changes,
-            alive=resources.existing(connection, [entry.resource for entry in changes]),
-            actors=keys.names(connection),
-            faults=warnings.planned(connection),
+            "overview.html", figures=figures, progress=progress, charts=_charts(connection, figures), changes=changes,
+            is_set_up=progress.key_made and progress.provider_connected and progress.person_pushed, alive=alive,
+            actors=keys.names(connection), faults=warnings.planned(connection), short_reason=short_reason,
             recent=described_entries(connection, TrafficQuery(), SHOWN),
-            short_reason=short_reason,
             failed=described_entries(connection, TrafficQuery(errors=True), SHOWN),
-        )
+        )  # fmt: skip
 
 
 def _charts(connection: Connection, figures: Figures) -> list[tuple[str, list[tuple[str, int | None]]]]:

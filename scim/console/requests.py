@@ -9,9 +9,8 @@ from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
 from scim.service.fuse import BLEW
-from scim.traffic.quirks import meaning
 from scim.traffic.replay import as_curl, pretty_lines, replay, sender
-from scim.traffic.summaries import below_base, of_entry
+from scim.traffic.summaries import below_base, meaning, of_entry
 from scim.web.requests import base_url, origin, perch
 from storage import keys, quirks, resources, traffic
 from storage.database import Connection
@@ -48,13 +47,10 @@ def described_entries(connection: Connection, query: TrafficQuery, most: int) ->
 def show_requests() -> Response:
     """List the newest requests; the first page refreshes itself."""
     query = TrafficQuery(
-        errors=parameter("show") == "errors",
-        key=parameter("key"),
+        errors=parameter("show") == "errors", key=parameter("key"), text=parameter("q"), subject=parameter("about"),
         method=parameter("method") if parameter("method") in METHODS else "",
-        text=parameter("q"),
-        subject=parameter("about"),
         before=number("before", 0, LARGEST_INTEGER),
-    )
+    )  # fmt: skip
     with perch().database.read() as connection:
         found = described_entries(connection, query, PER_PAGE + 1)
         known = keys.list_all(connection)

@@ -3,13 +3,13 @@
 from flask import request
 from werkzeug.wrappers import Response
 
-from schemas.errors import Conflict, InvalidValue, Uniqueness
+from schemas.errors import Conflict
 from schemas.text import fold
 from scim.console import words
 from scim.console.blueprint import console
 from scim.console.lists import PER_PAGE, ListQuery, Pager, listing, offset
 from scim.console.users import summaries
-from scim.console.web import author, field, number, page, parameter, redirect_to
+from scim.console.web import author, field, form_of, number, page, parameter, redirect_to
 from scim.service import plan
 from scim.service import roles as role_service
 from scim.web.requests import perch
@@ -28,10 +28,8 @@ def show_roles() -> Response:
 @console.post("/roles")
 def create_role() -> Response:
     """Add a role to the catalogue."""
-    try:
-        role = role_service.add(perch().repository, author(), field("slug"), field("name"), field("description"))
-    except (InvalidValue, Uniqueness) as error:
-        return _list_page(error.status, error.detail)
+    form_of(_list_page)
+    role = role_service.add(perch().repository, author(), field("slug"), field("name"), field("description"))
     return redirect_to("roles", f"The role '{role.name}' is in the catalogue; its slug is {role.slug}.")
 
 
@@ -45,11 +43,9 @@ def role() -> Response:
 def edit_role() -> Response:
     """Change a role's name, its description and who may give it."""
     slug, granted_by = parameter("slug"), field("granted_by")
+    form_of(_role_page, slug)
     chosen = granted_by if granted_by in words.GRANTED_BY else None
-    try:
-        role_service.edit(perch().repository, author(), slug, field("name"), field("description"), chosen)
-    except (InvalidValue, Conflict) as error:
-        return _role_page(slug, error.status, error.detail)
+    role_service.edit(perch().repository, author(), slug, field("name"), field("description"), chosen)
     return redirect_to("role", "The role is saved.", slug=slug)
 
 
@@ -103,15 +99,10 @@ def _role_page(slug: str, status: int = 200, problem: str = "") -> Response:
         counts = roles.assignment_counts(connection).get(slug, {})
         held = roles.holders_page(connection, slug, offset(at), PER_PAGE)
         named = {item["row"].seq: item["name"] for item in summaries(connection, [row for row, *_ in held])}
-        people = _holders(connection, slug)
+        people = search.list_total(connection, listing("User", ListQuery(role=slug)))
         actors = keys.names(connection)
     pager = Pager(at, len(held), sum(counts.values()))
     return page(
         "role.html", status, role=found, counts=counts, held=held, named=named, people=people, actors=actors,
         pager=pager, problem=problem,
     )  # fmt: skip
-
-
-def _holders(connection: Connection, slug: str) -> int:
-    """Return how many people have a role, for any reason."""
-    return search.list_total(connection, listing("User", ListQuery(role=slug)))

@@ -6,13 +6,14 @@ from schemas import user
 from scim.console.blueprint import console
 from scim.console.roles import by_name
 from scim.console.web import field, page
+from scim.web.addresses import is_public
 from scim.web.requests import origin, perch
 
 
 @console.get("/setup", endpoint="setup")
 def choose_guide() -> Response:
     """Show the values that every provider needs, and the ways to the guides."""
-    return page("setup.html", public=_is_public())
+    return page("setup.html", public=is_public(origin()))
 
 
 @console.get("/okta")
@@ -24,7 +25,7 @@ def okta() -> Response:
 @console.get("/entra")
 def entra() -> Response:
     """Show the guide for Microsoft Entra ID."""
-    return page("entra.html", public=_is_public())
+    return page("entra.html", public=is_public(origin()))
 
 
 @console.post("/okta/test")
@@ -39,9 +40,4 @@ def _guide(tested: object = None) -> Response:
     """Return the guide for Okta, with the results of a connection test."""
     with perch().database.read() as connection:
         roles = by_name(connection)
-    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=_is_public())
-
-
-def _is_public() -> bool:
-    """Tell whether a provider can reach the origin: it uses https and does not name this machine."""
-    return origin().startswith("https://") and "localhost" not in origin() and "127.0.0.1" not in origin()
+    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=is_public(origin()))

@@ -10,20 +10,10 @@ from werkzeug.wrappers import Response
 
 from schemas.datetimes import now
 from schemas.fields import Attribute, Complex
-from scim.console import words
+from scim.console import lists, words
 from scim.console.blueprint import console
 from scim.console.history import timeline_page
-from scim.console.lists import (
-    NO_ROLE,
-    PER_PAGE,
-    STATE_LABELS,
-    Pager,
-    listing,
-    named_group,
-    offset,
-    read_query,
-    sorted_by,
-)
+from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, named_group, offset, read_query, sorted_by
 from scim.console.web import author, field, page, redirect_to, resource
 from scim.service import roles as role_service
 from scim.service.login_reasons import name_of
@@ -52,7 +42,7 @@ def users() -> Response:
     pager = Pager(query.page, len(rows), total, bool(query.text))
     return page(
         "users.html", people=people, query=query, pager=pager, roles=known, no_role=NO_ROLE, groups=groups,
-        states=STATE_LABELS, sorted_by=sorted_by,
+        states=lists.STATE_LABELS, sorted_by=sorted_by,
     )  # fmt: skip
 
 
@@ -82,27 +72,30 @@ def user(identifier: str) -> Response:
 @console.post("/users/<identifier>/roles")
 def assign_to_user(identifier: str) -> Response:
     """Assign a role manually."""
-    row, slug = resource("User", identifier), field("slug")
-    if not slug:
-        return redirect_to("user", CHOOSE, "bad", identifier=identifier)
-    with perch().repository.writing(author()) as write:
-        done = write.assign(row, slug)
-    text = f"{row.name} now has the role '{slug}'." if done else "That role is already assigned manually."
-    return redirect_to("user", text, "good" if done else "calm", identifier=identifier)
+    texts = ("{name} now has the role '{slug}'.", "That role is already assigned manually.")
+    return change_role(True, "User", identifier, *texts)
 
 
 @console.post("/users/<identifier>/roles/withdraw")
 def withdraw_from_user(identifier: str) -> Response:
     """Withdraw a role that was assigned manually."""
-    row, slug = resource("User", identifier), field("slug")
+    texts = ("The role '{slug}' is withdrawn.", "That role is not assigned manually.")
+    return change_role(False, "User", identifier, *texts)
+
+
+def change_role(assigned: bool, type_name: str, identifier: str, done: str, otherwise: str) -> Response:
+    """Assign the form's role to a user or group, or withdraw it, and say that it is done, or was so before."""
+    row, slug, endpoint = resource(type_name, identifier), field("slug"), type_name.lower()
+    if not slug:
+        return redirect_to(endpoint, CHOOSE, "bad", identifier=identifier)
     with perch().repository.writing(author()) as write:
-        done = write.unassign(row, slug)
-    text = f"The role '{slug}' is withdrawn." if done else "That role is not assigned manually."
-    return redirect_to("user", text, "good" if done else "calm", identifier=identifier)
+        is_new = write.assign(row, slug) if assigned else write.unassign(row, slug)
+    text = (done if is_new else otherwise).format(name=row.name, slug=slug)
+    return redirect_to(endpoint, text, "good" if is_new else "calm", identifier=identifier)
 
 
 def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str, Any]]:
-    """Return a row of a list for each user or inner group, read in two statements for all."""
+    """Return a row of a list for each user or inner group; its `roles` are names by slug."""
     users_only = [row.seq for row in rows if row.type == "User"]
     above = members.groups_above(connection, users_only)
     groups = {membership.group for memberships in above.values() for membership in memberships}
@@ -110,23 +103,13 @@ def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str,
     found = []
     for row in rows:
         owners = [row.seq, *(membership.group for membership in above.get(row.seq, ()))]
-        found.append(summary(row, {role.role: role.name for owner in owners for role in assigned.get(owner, ())}))
+        held = {role.role: role.name for owner in owners for role in assigned.get(owner, ())}
+        document = json.loads(row.document)
+        mails = document.get("emails") or []
+        mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
+        shown = {"name": name_of(document), "userName": document.get("userName", ""), "email": mail.get("value", "")}
+        found.append({"row": row, **shown, "roles": held, "login": bool(row.active and held)})
     return found
-
-
-def summary(row: ResourceRow, held: dict[str, str]) -> dict[str, Any]:
-    """Return the row of a list for a user or an inner group; `held` maps slugs of roles to names."""
-    document = json.loads(row.document)
-    mails = document.get("emails") or []
-    mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
-    return {
-        "row": row,
-        "name": name_of(document),
-        "userName": document.get("userName", ""),
-        "email": mail.get("value", ""),
-        "roles": held,
-        "login": bool(row.active and held),
-    }
 
 
 def shown(type_name: str, document: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:

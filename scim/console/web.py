@@ -3,6 +3,9 @@
 import base64
 import hmac
 import json
+import secrets
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -10,8 +13,10 @@ from flask import g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from schemas.datetimes import now
-from schemas.errors import NotFound
+from schemas.errors import InvalidValue, NotFound
 from scim.web.requests import origin, perch
+from storage import sessions
+from storage.database import Connection
 from storage.journal import Author
 from storage.resources import ResourceRow
 
@@ -110,9 +115,35 @@ def read_cookie(name: str) -> str:
     return text if hmac.compare_digest(sent.encode("utf-8", "replace"), mac(name, text).encode()) else ""
 
 
+def form_of(show: Callable[..., Response], *args: str) -> None:
+    """Name the function of the page with the sent form; it is called with status and problem if the form is wrong."""
+    g.form = partial(show, *args)
+
+
 def field(name: str) -> str:
     """Return a field of the sent form, without spaces around it."""
     return request.form.get(name, "").strip()[:LONGEST_FIELD]
+
+
+def days_of(label: str, most: int, or_else: str = "") -> float:
+    """Return the field `days` of the sent form, which has a label.
+
+    :raises InvalidValue: when it is no number of 1 to `most`; `or_else` is what else can be entered.
+    """
+    text = field("days")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise InvalidValue(f"{label}: enter a whole number from 1 to {most}{or_else}.")
+    return float(text)
+
+
+def once() -> str:
+    """Return a new token for a form that creates a secret: it works once, so that a reload makes no second secret."""
+    return secrets.token_urlsafe(16)
+
+
+def is_first(connection: Connection) -> bool:
+    """Use up the token of the sent form; False when the form was sent before."""
+    return sessions.spend_form(connection, field("once"))
 
 
 def parameter(name: str) -> str:

@@ -7,13 +7,14 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from schemas.datetimes import from_seconds, now
-from schemas.errors import Gone, InvalidValue
+from schemas.errors import InvalidValue
 from schemas.events import KINDS
-from scim.console import once, words
+from scim.console import words
 from scim.console.blueprint import console
-from scim.console.web import author, field, page, redirect_to
+from scim.console.web import author, field, form_of, is_first, once, page, redirect_to
 from scim.events.urls import AddressPolicy, AddressRefused
 from scim.events.webhooks import NO_DELIVERER, OVERLAP_HOURS, SET, WebhookService
+from scim.web.events import webhook_service
 from scim.web.requests import issuer, perch
 from storage import events, webhooks
 from storage.database import Connection
@@ -38,18 +39,15 @@ def show_webhooks() -> Response:
 @console.post("/webhooks")
 def create_webhook() -> Response:
     """Add a webhook and show its secret only in this answer; a form that is sent again adds no second webhook."""
-    form, wanted = field("format"), request.form.getlist("kinds")
-    url = field("url")
-    try:
-        if form not in words.WEBHOOK_FORMATS:
-            raise InvalidValue("Choose the format from the list.")
-        _refuse_private(url)
-        with perch().repository.writing(author()) as write:
-            if not once.is_first(write.connection):
-                return redirect_to("webhooks", "This form was already sent; no second webhook was added.", "calm")
-            made = _service().add(url, wanted, form)
-    except InvalidValue as error:
-        return _list_page(400, error.detail)
+    form_of(_list_page)
+    form, url = field("format"), field("url")
+    if form not in words.WEBHOOK_FORMATS:
+        raise InvalidValue("Choose the format from the list.")
+    _refuse_private(url)
+    with perch().repository.writing(author()) as write:
+        if not is_first(write.connection):
+            return redirect_to("webhooks", "This form was already sent; no second webhook was added.", "calm")
+        made = _service().add(url, request.form.getlist("kinds"), form)
     if form == SET:
         return redirect_to("webhook", "The webhook is added and receives events from now on.", identifier=made.id)
     return _secret_page(made)
@@ -89,24 +87,20 @@ def resume_webhook(identifier: str) -> Response:
 @console.post("/webhooks/<identifier>/rotate")
 def rotate_secret(identifier: str) -> Response:
     """Make a new secret and show it only in this answer; a form that is sent again makes no second secret."""
-    try:
-        with perch().repository.writing(author()) as write:
-            if not once.is_first(write.connection):
-                text = "This form was already sent; no second secret was made."
-                return redirect_to("webhook", text, "calm", identifier=identifier)
-            made = _service().rotate(identifier)
-    except InvalidValue as error:
-        return _webhook_page(identifier, 400, error.detail)
+    form_of(_webhook_page, identifier)
+    with perch().repository.writing(author()) as write:
+        if not is_first(write.connection):
+            text = "This form was already sent; no second secret was made."
+            return redirect_to("webhook", text, "calm", identifier=identifier)
+        made = _service().rotate(identifier)
     return _secret_page(made, round(OVERLAP_HOURS))
 
 
 @console.post("/webhooks/<identifier>/replay")
 def replay_events(identifier: str) -> Response:
     """Send the events from a time on once more, or all stored events."""
-    try:
-        count = _service().replay(identifier, "oldest" if field("from") == BEGINNING else _instant(field("at")))
-    except (InvalidValue, Gone) as error:
-        return _webhook_page(identifier, error.status, error.detail)
+    form_of(_webhook_page, identifier)
+    count = _service().replay(identifier, "oldest" if field("from") == BEGINNING else _instant(field("at")))
     with perch().database.read() as connection:
         paused = webhooks.get(connection, identifier).paused
     when = " once the webhook is resumed" if paused else ""
@@ -130,14 +124,11 @@ def remove_webhook(identifier: str) -> Response:
 
 
 def _service() -> WebhookService:
-    return WebhookService(perch().repository, perch().settings, issuer(), author())
+    return webhook_service(author())
 
 
 def _refuse_private(url: str) -> None:
-    """Resolve the host, so that an address to which Perch never delivers is an error at the form.
-
-    :raises InvalidValue: with the reason; a host that cannot be resolved now is accepted.
-    """
+    """Refuse a URL whose host has an address to which Perch never delivers; none may be known now."""
     policy = AddressPolicy.of(perch().settings)
     target = policy.parse(url)
     try:
@@ -150,10 +141,7 @@ def _refuse_private(url: str) -> None:
 
 
 def _instant(text: str) -> str:
-    """Return the date and time of the form, in UTC, as an ISO 8601 instant.
-
-    :raises InvalidValue: when it is no date and time.
-    """
+    """Return the date and time of the form, in UTC, as an ISO 8601 instant."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -182,7 +170,7 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
         found = [_shown(connection, each) for each in webhooks.list_all(connection)]
     return page(
         "webhooks.html", status, webhooks=found, states=STATES, kinds=KINDS, chosen=request.form.getlist("kinds"),
-        once=once.token(), problem=problem,
+        once=once(), problem=problem,
     )  # fmt: skip
 
 
@@ -191,6 +179,6 @@ def _webhook_page(identifier: str, status: int = 200, problem: str = "") -> Resp
         found = _shown(connection, webhooks.get(connection, identifier))
         kept = events.after(connection, 0, 1)
     return page(
-        "webhook.html", status, webhook=found, states=STATES, problem=problem, once=once.token(), hours=OVERLAP_HOURS,
+        "webhook.html", status, webhook=found, states=STATES, problem=problem, once=once(), hours=OVERLAP_HOURS,
         jwks=f"{issuer()}/jwks.json", oldest=kept[0].at if kept else None, now=now()[:16],
     )  # fmt: skip

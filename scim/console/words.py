@@ -90,29 +90,18 @@ UNKNOWN_ROLES = {"reject": "Refuse the request", "create": "Create the role", "i
 WEBHOOK_FORMATS = {"standard": "Standard Webhooks", "set": "Security event tokens"}
 
 
+# For templates: an actor of the journal, seconds since 1970 as a stored instant, and a stored instant in ISO 8601.
+who, instant, exact = keys.spoken, from_seconds, to_json
+
+
 def action(code: str) -> str:
     """Return an action of the journal in words."""
     return ACTIONS.get(code, code.replace("-", " "))
 
 
-def who(actor: str, names: dict[str, str]) -> str:
-    """Return an actor of the journal, a key by its name."""
-    return keys.spoken(actor, names)
-
-
 def moment(stored: str | None) -> str:
     """Return an instant to the minute, in UTC."""
     return f"{stored[:10]} {stored[11:16]}" if stored else ""
-
-
-def instant(seconds: float) -> str:
-    """Return seconds since 1970 as a stored instant."""
-    return from_seconds(seconds)
-
-
-def exact(stored: str) -> str:
-    """Return an instant in ISO 8601, to the millisecond."""
-    return to_json(stored)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

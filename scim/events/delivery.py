@@ -4,19 +4,15 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from schemas.errors import NotFound
-from scim.events.messages import MessageBuilder
 from scim.events.sender import SendResult, WebhookSender
-from scim.events.urls import AddressPolicy
-from scim.events.webhooks import pause
-from scim.settings import Settings
+from scim.events.webhooks import WebhookService, pause
 from storage import events, receipts, webhooks
 from storage.database import Connection
 from storage.events import Event
-from storage.journal import Author
-from storage.repository import Repository
 from storage.webhooks import QueuedEvent, Webhook, subject_of
 
 # Seconds: the delay after the first failure, the longest for one event, the longest for a receiver that is down.
@@ -26,12 +22,10 @@ DOWN_AFTER = 3
 GIVE_UP = 3 * 86400.0
 BATCH = 100
 PRUNED = "events were pruned before they could be delivered: read /Users again, then resume or replay from latest"
-AUTHOR = Author("delivery", "")
 log = logging.getLogger("perch")
 
 
-@dataclass(frozen=True, slots=True)
-class PendingWork:
+class PendingWork(NamedTuple):
     """Queued events that are due, new events behind the webhook's position, and the subjects with queued events."""
 
     webhook: Webhook
@@ -43,15 +37,11 @@ class PendingWork:
 class WebhookDelivery:
     """Delivers to one webhook, on one thread; `going` is asked before each request and stops the delivery."""
 
-    def __init__(
-        self, repository: Repository, settings: Settings, issuer: str, identifier: str, going: Callable[[], bool]
-    ) -> None:
-        self.repository = repository
-        self.database = repository.database
-        self.settings = settings
+    def __init__(self, service: WebhookService, identifier: str, going: Callable[[], bool]) -> None:
+        self.service = service
+        self.database = service.repository.database
         self.identifier = identifier
         self.going = going
-        self.messages = MessageBuilder(repository, issuer, AUTHOR)
         self._sender: WebhookSender | None = None
 
     def step(self) -> bool:
@@ -117,15 +107,12 @@ class WebhookDelivery:
                 break
             if not webhook.wants(event.kind):
                 skipped = event.seq
-            elif subject_of(event) in work.blocked:
-                if not self._queue(webhook, event):
-                    return True
-                webhook, skipped = replace(webhook, position=event.seq), 0
-            else:
-                sent += 1
-                if not self._attempt(webhook, event, None):
-                    return True
-                webhook, skipped = replace(webhook, position=event.seq), 0
+                continue
+            is_blocked = subject_of(event) in work.blocked
+            sent += not is_blocked
+            if not (self._queue(webhook, event) if is_blocked else self._attempt(webhook, event, None)):
+                return True
+            webhook, skipped = replace(webhook, position=event.seq), 0
         if skipped:
             with self.database.write_progress() as connection:
                 webhooks.move(connection, webhook, skipped)
@@ -157,9 +144,8 @@ class WebhookDelivery:
     def _send(self, webhook: Webhook, event: Event) -> SendResult:
         if self._sender is None or self._sender.url != webhook.url:
             self.close()
-            policy, timeout = AddressPolicy.of(self.settings), self.settings["PERCH_WEBHOOK_TIMEOUT"]
-            self._sender = WebhookSender(webhook.url, policy, timeout)
-        return self._sender.send(*self.messages.build(webhook, event))
+            self._sender = self.service.sender(webhook)
+        return self._sender.send(*self.service.message(webhook, event))
 
     def _store_failure(
         self, connection: Connection, webhook: Webhook, event: Event, queued: QueuedEvent | None, result: SendResult
@@ -180,7 +166,7 @@ class WebhookDelivery:
             self._pause(stored, reason)
 
     def _pause(self, webhook: Webhook, reason: str) -> None:
-        with self.repository.writing(AUTHOR) as write:
+        with self.service.repository.writing(self.service.author) as write:
             pause(write, webhook, reason)
         log.error("The webhook %s is paused: %s", webhook.id, reason)
 

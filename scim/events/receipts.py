@@ -1,7 +1,6 @@
 """What an application reports about an event: whether it has ended the person's access; no Flask."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import Forbidden, InvalidSyntax, InvalidValue, NotFound
 from schemas.fields import json_type
@@ -16,8 +15,7 @@ OUTCOMES = ("ended", "failed", "ignored")
 LONGEST_REASON = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """An application's report: the outcome, how many sessions it ended, and a reason in words."""
 
     outcome: str

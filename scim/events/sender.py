@@ -59,13 +59,11 @@ class WebhookSender:
             self.close()
             return self._post(target, body, headers)
         except InvalidValue as error:
-            return self._failed(error.detail)
+            text = error.detail
         except AddressRefused as error:
-            return self._failed(str(error))
-        except (OSError, http.client.HTTPException, ValueError, UnicodeError) as error:
-            return self._failed(f"{type(error).__name__}: {error}")
-
-    def _failed(self, text: str) -> SendResult:
+            text = str(error)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            text = f"{type(error).__name__}: {error}"
         self.close()
         return SendResult(0, text[:MAX_TEXT])
 
@@ -79,7 +77,9 @@ class WebhookSender:
             connection.request("POST", target.path, body, dict(headers))
             response = connection.getresponse()
             data = response.read(MAX_BODY + 1)
-            result = SendResult(response.status, _one_line(data), _seconds(response.headers.get("Retry-After")))
+            later = response.headers.get("Retry-After") or ""
+            seconds = min(int(later), 3600) if later.isascii() and later.isdecimal() and len(later) < 9 else 0
+            result = SendResult(response.status, _one_line(data), float(seconds))
             # http.client drops the socket when the server closes; the rest of an answer over MAX_BODY is not read.
             if connection.sock is None or len(data) > MAX_BODY:
                 self.close()
@@ -96,7 +96,9 @@ class WebhookSender:
                 plain.settimeout(self.timeout)
                 # Head and body are two packets; Nagle's algorithm would hold the second one back.
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = _client(target)
+                connection = http.client.HTTPConnection(target.host, target.port)
+                if target.scheme == "https":
+                    connection = http.client.HTTPSConnection(target.host, target.port, context=_tls())
                 # http.client must not reconnect by itself: it would resolve the name again.
                 connection.auto_open = 0
                 connection.sock = _with_tls(plain, target.host) if target.scheme == "https" else plain
@@ -112,12 +114,6 @@ class WebhookSender:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _client(target: WebhookUrl) -> http.client.HTTPConnection:
-    if target.scheme == "https":
-        return http.client.HTTPSConnection(target.host, target.port, context=_tls())
-    return http.client.HTTPConnection(target.host, target.port)
 
 
 def _with_tls(plain: socket.socket, host: str) -> socket.socket:
@@ -143,7 +139,3 @@ def _one_line(data: bytes) -> str:
     # The text reaches terminals by the log of `flask deliver`.
     text = " ".join(data.decode("utf-8", "replace").split())[:MAX_TEXT]
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
-def _seconds(text: str | None) -> float:
-    return float(min(int(text), 3600)) if text and text.isascii() and text.isdecimal() and len(text) < 9 else 0.0

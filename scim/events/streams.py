@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from schemas.errors import Gone, InvalidSyntax
 from storage import event_streams, events, receipts
@@ -29,8 +29,7 @@ class PollRequest:
     refused: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PollResult:
+class PollResult(NamedTuple):
     """Unacknowledged events, whether there are more, and the number of the last event that was read."""
 
     events: Sequence[Event]
@@ -62,11 +61,6 @@ def read_poll(document: Any) -> PollRequest:
         raise InvalidSyntax(f"ack and setErrs: send at most {MAX_JTIS} jti values in one request.")
     errors = tuple((jti, f"{error.get('err')}: {error.get('description')}"[:300]) for jti, error in refused.items())
     return PollRequest(min(most, MAX_EVENTS), document.get("returnImmediately", False), tuple(acknowledged), errors)
-
-
-def without_acknowledgements(asked: PollRequest) -> PollRequest:
-    """Return a request whose acknowledgements are stored already."""
-    return replace(asked, acknowledged=(), refused=())
 
 
 def poll(database: Database, key: str, asked: PollRequest) -> PollResult:

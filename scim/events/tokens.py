@@ -5,7 +5,7 @@ joserfc is imported in the functions that use it: with cryptography it takes 4 M
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.datetimes import now
 from scim.events.documents import scim_events
@@ -26,32 +26,24 @@ MINUTES_BEFORE = signing_keys.PUBLISHED_FIRST // timedelta(minutes=1)
 SUBJECT = ("Workspace", "signing key", "signing key")
 
 
-class TokenSigner:
+class TokenSigner(NamedTuple):
     """Signs events for one receiver; `issuer` is the workspace's URL, `audience` names the receiver."""
 
-    def __init__(self, key: "ECKey", issuer: str, audience: str) -> None:
-        self.key = key
-        self.issuer = issuer
-        self.audience = audience
+    key: "ECKey"
+    issuer: str
+    audience: str
 
     def sign(self, event: Event) -> str:
         """Return an event as a signed token; every token of an event has the same `jti`."""
         from joserfc import jwt
 
         header = {"alg": ALGORITHM, "typ": "secevent+jwt", "kid": self.key.kid}
-        return jwt.encode(header, self._claims(event), self.key, algorithms=[ALGORITHM])
-
-    def _claims(self, event: Event) -> dict[str, Any]:
-        return {
-            "iss": self.issuer,
-            "aud": [self.audience],
-            "iat": int(time.time()),
-            "jti": event.id,
-            "txn": event.request,
+        claims = {
+            "iss": self.issuer, "aud": [self.audience], "iat": int(time.time()), "jti": event.id, "txn": event.request,
             "toe": int(datetime.fromisoformat(event.at).replace(tzinfo=UTC).timestamp()),
-            "sub_id": _subject(event),
-            "events": scim_events(event),
-        }
+            "sub_id": _subject(event), "events": scim_events(event),
+        }  # fmt: skip
+        return jwt.encode(header, claims, self.key, algorithms=[ALGORITHM])
 
 
 def _subject(event: Event) -> dict[str, str]:
@@ -68,7 +60,10 @@ def signing_key(repository: Repository, author: Author) -> "ECKey":
     if kept is None:
         with repository.writing(author) as write:
             # Another process may have made it since the read.
-            kept = signing_keys.signing(write.connection) or _first(write)
+            kept = signing_keys.signing(write.connection)
+            if kept is None:
+                kept = _insert(write)
+                write.note("create", SUBJECT, journal.difference({}, {"kid": kept["kid"]}))
     return _key(kept)
 
 
@@ -81,8 +76,7 @@ def rotate(repository: Repository, author: Author, overlap: float = OVERLAP_HOUR
         instant = now(timedelta(hours=overlap))
         old = signing_keys.retire(write.connection, instant)
         signing_keys.prune(write.connection)
-        made = _made()
-        signing_keys.insert(write.connection, made)
+        made = _insert(write)
         after = {"kid": made["kid"], "published until": instant}
         write.note("rotate", SUBJECT, journal.difference({"kid": old}, after))
     return str(made["kid"])
@@ -94,18 +88,14 @@ def _key(jwk: dict[str, Any]) -> "ECKey":
     return ECKey.import_key(jwk)
 
 
-def _first(write: Transaction) -> dict[str, Any]:
-    made = _made()
-    signing_keys.insert(write.connection, made)
-    write.note("create", SUBJECT, journal.difference({}, {"kid": made["kid"]}))
-    return made
-
-
-def _made() -> dict[str, Any]:
+def _insert(write: Transaction) -> dict[str, Any]:
+    """Make a key and store it."""
     from joserfc.jwk import ECKey
 
     key = ECKey.generate_key(CURVE, {"use": "sig", "alg": ALGORITHM})
-    return {**key.as_dict(private=True), "kid": key.thumbprint()}
+    made = {**key.as_dict(private=True), "kid": key.thumbprint()}
+    signing_keys.insert(write.connection, made)
+    return made
 
 
 def published(database: Database) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from schemas.errors import InvalidValue
@@ -25,8 +26,7 @@ class AddressRefused(Exception):
     """A webhook's host resolves to an address that webhooks may not use."""
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookUrl:
+class WebhookUrl(NamedTuple):
     """The parts of a URL; `path` includes the query, `host` has no brackets."""
 
     scheme: str

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from schemas.datetimes import from_seconds, now, to_json, typed
 from schemas.errors import InvalidValue
 from schemas.events import KINDS
-from scim.events import tokens
-from scim.events.messages import MessageBuilder
+from scim.events import messages, tokens
 from scim.events.sender import SendResult, WebhookSender
 from scim.events.urls import AddressPolicy
 from scim.settings import Settings
@@ -70,19 +69,12 @@ class WebhookService:
         if state != "paused" and not webhooks.is_delivering(self.repository.database.file):
             state = NO_DELIVERER
         return {
-            "id": found.id,
-            "url": found.url,
-            "events": json.loads(found.kinds),
-            "format": found.format,
-            "state": state,
-            "reason": found.reason,
-            "failures": found.failures,
-            "waiting": webhooks.waiting(connection, found.id),
-            "delivered": found.delivered,
+            "id": found.id, "url": found.url, "events": json.loads(found.kinds), "format": found.format,
+            "state": state, "reason": found.reason, "failures": found.failures,
+            "waiting": webhooks.waiting(connection, found.id), "delivered": found.delivered,
             "lastDelivered": found.lastDelivered and to_json(found.lastDelivered),
-            "created": to_json(found.created),
-            "paused": found.paused and to_json(found.paused),
-        }
+            "created": to_json(found.created), "paused": found.paused and to_json(found.paused),
+        }  # fmt: skip
 
     def remove(self, identifier: str) -> Webhook:
         """Remove a webhook with its undelivered events."""
@@ -147,9 +139,19 @@ class WebhookService:
             found = webhooks.get(snapshot.connection, identifier)
         workspace = self.issuer.rpartition("/")[2]
         event = Event(0, secrets.token_hex(4), now(), TEST, "Workspace", workspace, "test", secrets.token_hex(8), "{}")
-        policy, timeout = AddressPolicy.of(self.settings), self.settings["PERCH_WEBHOOK_TIMEOUT"]
-        with closing(WebhookSender(found.url, policy, timeout)) as sender:
-            return sender.send(*MessageBuilder(self.repository, self.issuer, self.author).build(found, event))
+        with closing(self.sender(found)) as sender:
+            return sender.send(*self.message(found, event))
+
+    def sender(self, webhook: Webhook) -> WebhookSender:
+        """Return a sender of messages to a webhook."""
+        return WebhookSender(webhook.url, AddressPolicy.of(self.settings), self.settings["PERCH_WEBHOOK_TIMEOUT"])
+
+    def message(self, webhook: Webhook, event: Event) -> tuple[bytes, dict[str, str]]:
+        """Return body and headers of an event for a webhook."""
+        if webhook.format != SET:
+            return messages.signed(webhook, event)
+        key = tokens.signing_key(self.repository, self.author)
+        return messages.token(tokens.TokenSigner(key, self.issuer, webhook.url), event)
 
     def _writing(self) -> AbstractContextManager[Transaction]:
         return self.repository.writing(self.author)

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scim.events.delivery import WebhookDelivery
-from scim.settings import Settings
+from scim.events.webhooks import WebhookService
 from storage import webhooks
 from storage.locks import delivery_lock_path, open_lock, try_lock
-from storage.repository import Repository
 
 # Seconds between looks for new webhooks, after an error, and between attempts to lock the file.
 LOOK_FOR_WEBHOOKS, AFTER_ERROR, RETRY_LOCK = 0.5, 1.0, 0.2
@@ -22,13 +21,9 @@ log = logging.getLogger("perch")
 class DeliveryWorker:
     """Delivers until `stopping` is set; each thread looks for new events every `interval` seconds."""
 
-    def __init__(
-        self, repository: Repository, settings: Settings, issuer: str, interval: float, stopping: threading.Event
-    ) -> None:
-        self.repository = repository
-        self.database = repository.database
-        self.settings = settings
-        self.issuer = issuer
+    def __init__(self, service: WebhookService, interval: float, stopping: threading.Event) -> None:
+        self.service = service
+        self.database = service.repository.database
         self.interval = interval
         self.stopping = stopping
         self._threads: dict[str, threading.Thread] = {}
@@ -53,7 +48,7 @@ class DeliveryWorker:
     def run_once(self) -> None:
         """Deliver everything that can be delivered now."""
         for identifier in self._active():
-            delivery = self._delivery(identifier)
+            delivery = WebhookDelivery(self.service, identifier, self.going)
             while delivery.step() and self.going():
                 pass
             delivery.close()
@@ -61,9 +56,6 @@ class DeliveryWorker:
     def _active(self) -> list[str]:
         with self.database.read() as connection:
             return [found.id for found in webhooks.list_all(connection) if not found.paused]
-
-    def _delivery(self, identifier: str) -> WebhookDelivery:
-        return WebhookDelivery(self.repository, self.settings, self.issuer, identifier, self.going)
 
     def _serve(self, identifier: str) -> None:
         """Start a webhook's thread unless it is running."""
@@ -75,7 +67,7 @@ class DeliveryWorker:
 
     def _work(self, identifier: str) -> None:
         """Serve one webhook until it is removed or paused."""
-        delivery = self._delivery(identifier)
+        delivery = WebhookDelivery(self.service, identifier, self.going)
         try:
             while self.going() and identifier in self._active():
                 if not delivery.step():

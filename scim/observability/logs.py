@@ -22,18 +22,21 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 @dataclass(slots=True)
 class RequestLine:
-    """The fields of a request's line; `url` and `address` are empty unless personal data may be logged."""
+    """The fields of a request's line; url and address are written only if personal data may be logged.
 
-    level: str
+    `key` and `resource` are "" where there is none.
+    """
+
     request: str
     method: str
     route: str
     status: int
-    seconds: float
     key: str
     resource: str
-    url: str = ""
-    address: str = ""
+    url: str
+    address: str
+    level: str = ""
+    seconds: float = 0.0
 
 
 class JsonLines(JsonFormatter):

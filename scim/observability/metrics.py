@@ -4,7 +4,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Generic, NamedTuple, TypeVar
@@ -100,7 +100,7 @@ class DeploymentMetrics:
             counts = self._counts.get(partial(statistics.counts, connection))
             reading = fuse.read(connection, self.settings)
         limit = fuse.limit(self.settings, reading.active)
-        yield _gauge("perch_build_info", "The version that runs.", 1, version=VERSION)
+        yield _gauge("perch_build_info", "The version that runs.", {VERSION: 1}, "version")
         yield _gauge("perch_users", "Users.", sizes.users)
         yield _gauge("perch_groups", "Groups.", sizes.groups)
         yield _gauge("perch_users_login_allowed", "Users who may log in: active, with some role.", counts.may_log_in)
@@ -112,22 +112,26 @@ class DeploymentMetrics:
         yield _gauge("perch_fuse_lost_users", "Active users that were lost within the fuse's window.", reading.lost)
         yield _gauge("perch_fuse_limit_users", "Lost users at which the fuse blows.", limit)
         state = fuse.state_of(self.settings, reading)
-        yield _states("perch_fuse_state", "1 for the safety fuse's state, 0 for its other states.", state, fuse.STATES)
-        yield from self._of_follower() if self.database.follows else self._of_primary()
-
-    def _of_follower(self) -> Iterator[Metric]:
-        age = self.database.age()
-        text = "Seconds since the newest write or heartbeat in the follower's file."
+        text = "1 for the safety fuse's state, 0 for its other states."
+        yield _gauge("perch_fuse_state", text, {each: float(each == state) for each in fuse.STATES}, "state")
+        if not self.database.follows:
+            yield from self._of_primary()
+            return
+        age, text = self.database.age(), "Seconds since the newest write or heartbeat in the follower's file."
         yield _gauge("perch_follower_age_seconds", text, math.inf if age is None else age)
 
     def _of_primary(self) -> Iterator[Metric]:
         """Yield what only a process that delivers events can change."""
         with self.database.read() as connection:
             up = webhooks.deliverer(connection, self.database.file) != webhooks.MISSING
-            queues = [_queue(connection, each.id) for each in webhooks.list_all(connection)]
+            names = [each.id for each in webhooks.list_all(connection)]
+            waiting = {name: webhooks.waiting(connection, name) for name in names}
+            oldest = {name: _age(webhooks.waits_since(connection, name)) for name in names}
             withdrawals = self._withdrawals.get(partial(_withdrawals, connection))
         yield _gauge("perch_deliverer_up", "0 if nobody delivers events to the webhooks that want them, else 1.", up)
-        yield from _by_webhook(queues)
+        yield _gauge("perch_webhook_waiting_events", "Events that a webhook has not got yet.", waiting, "webhook")
+        text = "Age of the oldest event that waits for a webhook, else 0."
+        yield _gauge("perch_webhook_oldest_seconds", text, oldest, "webhook")
         yield from _by_application(withdrawals)
 
 
@@ -176,57 +180,26 @@ def _withdrawals(connection: Connection) -> list[Withdrawals]:
 
 
 def _by_application(found: Sequence[Withdrawals]) -> Iterator[Metric]:
-    name, labels = "perch_withdrawal", ["application"]
-    seconds = HistogramMetricFamily(
-        f"{name}_seconds", "Seconds from a request that withdraws access to the application's acknowledgement.",
-        labels=labels,
-    )  # fmt: skip
-    waiting = GaugeMetricFamily(f"{name}s_open", "Withdrawals that an application has not acknowledged.", labels=labels)
-    oldest = GaugeMetricFamily(f"{name}_oldest_seconds", "Age of the oldest open withdrawal, else 0.", labels=labels)
+    text = "Seconds from a request that withdraws access to the application's acknowledgement."
+    seconds = HistogramMetricFamily("perch_withdrawal_seconds", text, labels=["application"])
+    bounds = [*map(str, receipts.BUCKETS), "+Inf"]
     for each in found:
-        bounds = [*map(str, receipts.BUCKETS), "+Inf"]
-        counts = list(accumulate(each.done.buckets))
+        counts = accumulate(each.done.buckets)
         seconds.add_metric([each.application], list(zip(bounds, counts, strict=True)), each.done.seconds)
-        waiting.add_metric([each.application], each.open)
-        oldest.add_metric([each.application], each.oldest)
-    yield from (seconds, waiting, oldest)
+    yield seconds
+    waiting, oldest = {each.application: each.open for each in found}, {each.application: each.oldest for each in found}
+    text = "Withdrawals that an application has not acknowledged."
+    yield _gauge("perch_withdrawals_open", text, waiting, "application")
+    yield _gauge("perch_withdrawal_oldest_seconds", "Age of the oldest open withdrawal, else 0.", oldest, "application")
 
 
-class Queue(NamedTuple):
-    """How many events wait for a webhook, and for how many seconds the oldest one has waited."""
-
-    webhook: str
-    waiting: int
-    oldest: float
+def _age(since: str | None) -> float:
+    return max(0.0, time.time() - to_seconds(since)) if since else 0.0
 
 
-def _queue(connection: Connection, webhook: str) -> Queue:
-    since = webhooks.waits_since(connection, webhook)
-    age = time.time() - to_seconds(since) if since else 0.0
-    return Queue(webhook, webhooks.waiting(connection, webhook), max(0.0, age))
-
-
-def _by_webhook(queues: Sequence[Queue]) -> Iterator[Metric]:
-    waiting = GaugeMetricFamily(
-        "perch_webhook_waiting_events", "Events that a webhook has not got yet.", labels=["webhook"]
-    )
-    oldest = GaugeMetricFamily(
-        "perch_webhook_oldest_seconds", "Age of the oldest event that waits for a webhook, else 0.", labels=["webhook"]
-    )
-    for queue in queues:
-        waiting.add_metric([queue.webhook], queue.waiting)
-        oldest.add_metric([queue.webhook], queue.oldest)
-    yield from (waiting, oldest)
-
-
-def _gauge(name: str, text: str, value: float, **labels: str) -> Metric:
-    found = GaugeMetricFamily(name, text, labels=list(labels))
-    found.add_metric(list(labels.values()), value)
-    return found
-
-
-def _states(name: str, text: str, state: str, states: tuple[str, ...]) -> Metric:
-    found = GaugeMetricFamily(name, text, labels=["state"])
-    for each in states:
-        found.add_metric([each], float(each == state))
+def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:
+    """Return a gauge with one value, or with a value for each value of its label."""
+    found = GaugeMetricFamily(name, text, labels=[label] if label else [])
+    for of, number in value.items() if isinstance(value, Mapping) else [("", value)]:
+        found.add_metric([of] if label else [], number)
     return found

@@ -61,17 +61,13 @@ def redacted_json(data: bytes) -> str | None:
     try:
         document = redacted(json.loads(data))
         text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text if _is_unicode(text) else json.dumps(document, separators=(",", ":"), allow_nan=False)
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        # Half of a surrogate pair is no text.
+        return json.dumps(document, separators=(",", ":"), allow_nan=False)
     except (ValueError, RecursionError):
         return None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _without_secrets(data: bytes) -> str:

@@ -3,7 +3,6 @@
 import random
 import re
 import time
-from typing import NamedTuple
 
 from scim.observability import logs, metrics
 from scim.observability.logs import RequestLine
@@ -15,24 +14,6 @@ RESOURCE_ID = re.compile(r"[0-9a-f-]{36}")
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 # What monitors ask all day long is logged when it fails.
 QUIET = frozenset(("/healthz", "/readyz", "/metrics"))
-NO_ROUTE = "(none)"
-
-
-class Seen(NamedTuple):
-    """A request and its answer: when it began (`time.perf_counter`), what it asked, and who asked.
-
-    `path` has the query; `route`, `key` and `identifier` are "" where there is none.
-    """
-
-    began: float
-    request_id: str
-    method: str
-    path: str
-    address: str | None
-    status: int
-    route: str = ""
-    key: str = ""
-    identifier: str = ""
 
 
 def begin(sent: str | None) -> str:
@@ -47,23 +28,19 @@ def begin(sent: str | None) -> str:
     return found
 
 
-def end(seen: Seen) -> None:
-    """Count, time and log a request."""
-    seconds, route = time.perf_counter() - seen.began, seen.route or NO_ROUTE
-    method = seen.method if seen.method in METHODS else "OTHER"
-    metrics.count(route, method, seen.status, seen.key, seconds)
+def end(began: float, line: RequestLine) -> None:
+    """Count, time and log a request that began at `began` (of `time.perf_counter`)."""
+    line.seconds = time.perf_counter() - began
+    if line.method not in METHODS:
+        line.method = "OTHER"
+    metrics.count(line.route, line.method, line.status, line.key, line.seconds)
+    is_quiet = line.route in QUIET and line.status < 400
+    line.level = "error" if line.status >= 500 else "debug" if is_quiet else "info"
     log = logs.of_requests()
-    if log is not None and log.wants(level := _level(route, seen.status)):
+    if log is not None and log.wants(line.level):
         # Text that is no id may be a person's name and is left out.
-        resource = seen.identifier if RESOURCE_ID.fullmatch(seen.identifier) else ""
-        line = RequestLine(level, seen.request_id, method, route, seen.status, seconds, seen.key, resource)
-        if log.personal:
-            line.url, line.address = redacted_path(seen.path), seen.address or ""
+        if not RESOURCE_ID.fullmatch(line.resource):
+            line.resource = ""
+        line.url, line.address = (redacted_path(line.url), line.address) if log.personal else ("", "")
         log.write(line)
     logs.request_id.set("")
-
-
-def _level(route: str, status: int) -> str:
-    if status >= 500:
-        return "error"
-    return "debug" if route in QUIET and status < 400 else "info"

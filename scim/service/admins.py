@@ -8,7 +8,6 @@ from schemas.text import fold
 from scim.settings import Settings
 from storage import effective_roles, resources
 from storage.database import Connection
-from storage.resources import ResourceRow
 
 ROLE = "role:"
 EMAIL, SUB = "email", "sub"
@@ -39,7 +38,7 @@ def person_of(settings: Settings, claims: Mapping[str, Any]) -> str:
 def refusal(connection: Connection, settings: Settings, person: str) -> str:
     """Return why a person may not come into the console, "" if they may; for each request, so in few statements."""
     claim, admins = settings["PERCH_OIDC_CLAIM"], settings["PERCH_OIDC_ADMINS"]
-    row = _user(connection, claim, person)
+    row = resources.find(connection, "User", person) if claim != SUB else resources.find_external(connection, person)
     if row is not None and not row.active:
         return f"The claim '{claim}' says {person}, who is deactivated in Perch."
     comparable = fold if claim == EMAIL else str
@@ -56,9 +55,3 @@ def refusal(connection: Connection, settings: Settings, person: str) -> str:
     if held & slugs:
         return ""
     return f"The claim '{claim}' says {person}, who does not have the role {' or '.join(sorted(slugs))} in Perch."
-
-
-def _user(connection: Connection, claim: str, person: str) -> ResourceRow | None:
-    if claim == SUB:
-        return resources.find_external(connection, person)
-    return resources.find(connection, "User", person)

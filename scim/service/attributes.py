@@ -70,7 +70,9 @@ def consequences(connection: Connection, planned: Sequence[PlannedChange]) -> It
         if change.after is not None and not attributes.needs_index(before, read_declaration(change.after)):
             continue
         number = attributes.holders(connection, before)
-        seconds = f"which holds all other writers for about {_seconds(connection, before, number):.0f} s"
+        documents = search.count_all(connection, before.resource)
+        most = max(1.0, (documents * SEARCH_SECONDS + number * WRITE_SECONDS) / 1_000_000)
+        seconds = f"which holds all other writers for about {most:.0f} s"
         if change.after is not None:
             yield f"{change.name}: the values of {before.counted(number)} are indexed, {seconds}."
         else:
@@ -126,8 +128,3 @@ def seen(connection: Connection) -> list[SeenAttribute]:
         if not is_declared:
             found.append(SeenAttribute(schema, name, json.loads(quirk.example), quirk.count, quirk.key, quirk.last))
     return found
-
-
-def _seconds(connection: Connection, one: Declaration, values: int) -> float:
-    documents = search.count_all(connection, one.resource)
-    return max(1.0, (documents * SEARCH_SECONDS + values * WRITE_SECONDS) / 1_000_000)

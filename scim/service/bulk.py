@@ -1,6 +1,6 @@
 """A bulk request (RFC 7644 section 3.7): each operation is atomic, and many share one commit."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -45,10 +45,12 @@ class BulkRun:
         return [self.found[index] for index in sorted(self.found)]
 
     def _until_stopped(self, planned: BulkPlan) -> Iterator[BulkStep]:
-        failed = [BulkStep(index) for index in planned.errors]
-        for step in _in_order_of_request(planned.steps, failed):
-            if self._goes_on(step):
-                yield step
+        """Yield the planned steps, with those that failed already at their places in the request."""
+        steps = list(planned.steps)
+        for index in planned.errors:
+            place = next((at for at, other in enumerate(steps) if other.index > index), len(steps))
+            steps.insert(place, BulkStep(index))
+        yield from filter(self._goes_on, steps)
 
     def _goes_on(self, step: BulkStep) -> bool:
         """Tell whether a step runs: after too many errors, only the second half of an operation that was begun."""
@@ -65,7 +67,9 @@ class BulkRun:
             answer = self._complete(operation) if step.completes else self._operate(operation, step)
         except Exception as error:
             if step.index in self.half_made:
-                self._undo(operation)
+                # A failed operation changes nothing (RFC 7644 section 3.7): delete what its first half created.
+                kind = self.kinds[split_path(operation, self.kinds)[0]]
+                resources.delete(self.context, kind, self.ids.pop(operation.bulkId or ""), Conditions())
             self._failed(operation, self.explain(error))
             return
         location = answer.location or self._location(operation)
@@ -73,11 +77,6 @@ class BulkRun:
         if step.completes:
             result["status"] = self.found[step.index]["status"]
         self.found[step.index] = result
-
-    def _undo(self, operation: BulkOperation) -> None:
-        """Delete what a first half created, since a failed operation changes nothing (RFC 7644 section 3.7)."""
-        endpoint, _ = split_path(operation, self.kinds)
-        resources.delete(self.context, self.kinds[endpoint], self.ids.pop(operation.bulkId or ""), Conditions())
 
     def _failed(self, operation: BulkOperation, error: ScimError) -> None:
         self.errors += 1
@@ -127,12 +126,3 @@ class BulkRun:
         return change(
             self.context, kind, identifier or "", data, Projection.parse(None, None, kind.schema), Conditions()
         )
-
-
-def _in_order_of_request(steps: Iterable[BulkStep], failed: Iterable[BulkStep]) -> list[BulkStep]:
-    """Return the planned steps, with the failed ones inserted at their places in the request."""
-    merged = list(steps)
-    for step in failed:
-        place = next((at for at, other in enumerate(merged) if other.index > step.index), len(merged))
-        merged.insert(place, step)
-    return merged

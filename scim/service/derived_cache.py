@@ -34,7 +34,9 @@ class DerivedCache:
         The epoch of a transaction that is rolled back is used again, with other roles and memberships.
         """
         kept = {source: text for source, text in found.items() if source[2] == committed}
-        self._make_room(sum(_size(source, text) for source, text in kept.items()))
+        self._make_room(
+            sum(ENTRY + len(text) + len(source[3] or "") + len(source[4] or "") for source, text in kept.items())
+        )
         known.update(kept)
 
     def _make_room(self, size: int) -> None:
@@ -43,7 +45,3 @@ class DerivedCache:
         if self._size > MOST:
             self._size = size
             self._texts = {}
-
-
-def _size(source: Source, text: str) -> int:
-    return ENTRY + len(text) + len(source[3] or "") + len(source[4] or "")

@@ -2,8 +2,7 @@
 
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 
 import requests
@@ -25,222 +24,170 @@ CLOCK_SLACK = timedelta(minutes=1)
 FIRST_YEAR = 2026
 TIMEOUT = 5.0
 
-
-@dataclass(frozen=True, slots=True)
-class CheckedDeployment:
-    """The deployment that is checked."""
-
-    settings: Settings
-    database: Database
-    workspace: Callable[[], str]
-    environment: Mapping[str, str]
+# Level and text of a finding, and unless all is well what to do.
+Result = tuple[str, ...]
 
 
-def examine(deployment: CheckedDeployment) -> Iterator[Finding]:
-    """Yield the findings of all checks; nothing is changed."""
-    yield from _settings(deployment)
-    if deployment.database.file.exists():
-        yield from _file(deployment.database)
+def examine(
+    settings: Settings, database: Database, workspace: Callable[[], str], environment: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield the findings of all checks of a deployment; nothing is changed."""
+    remedy = "Correct or remove it; flask settings lists all."
+    unknown = [(LOOK, line, remedy) for line in unknown_settings(environment)]
+    yield from _found("settings", unknown, "All settings are known and valid.")
+    if database.file.exists():
+        yield from _found("file", _file(database), f"{database.file} is there, for its owner only.")
     try:
-        deployment.database.open(may_create=False, may_migrate=False)
-        with deployment.database.read() as connection:
-            yield from _schema(connection, deployment.database)
-            if deployment.database.follows:
+        database.open(may_create=False, may_migrate=False)
+        with database.read() as connection:
+            yield from _found("schema", _schema(connection, database), "The schema is current.")
+            if database.follows:
                 # The rest is the primary's, or takes longer than a follower may read.
-                yield _age(deployment.database.age(), deployment.settings["PERCH_FOLLOW_MAX_AGE"])
+                yield status.age(database, settings)
                 return
-            yield from _pragmas(connection)
-            yield from _integrity(connection)
-            yield from _clock(connection)
-            yield from _keys(keys.list_all(connection))
-            yield from _unused(connection)
-            yield from _sign_in(deployment.settings)
-            yield from _names(connection)
-            yield _attributes(connection)
-            yield from status.examine(connection, deployment.database, deployment.settings)
-        deployment.database.check_writable(TIMEOUT)
+            yield from _contents(connection, settings)
+            yield from status.examine(connection, database, settings)
+        database.check_writable(TIMEOUT)
     except ScimError as error:
         yield Finding("file", WRONG, error.detail, "Correct this first, then run flask doctor again.")
         return
-    yield from _public_url(deployment)
+    yield from _found("public URL", _public_url(settings["PERCH_PUBLIC_URL"], workspace()))
 
 
-def _settings(deployment: CheckedDeployment) -> Iterator[Finding]:
-    lines = unknown_settings(deployment.environment)
-    for line in lines:
-        yield Finding("settings", LOOK, line, "Correct or remove it; flask settings lists all.")
-    if not lines:
-        yield Finding("settings", OK, "All settings are known and valid.")
+def _contents(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    yield from _found("pragmas", _pragmas(connection), "Write-ahead log, synchronous FULL, foreign keys on.")
+    remedy = "Stop Perch, keep a copy of the file, and flask restore the last backup."
+    damages = [(WRONG, damage, remedy) for damage in integrity.damages(connection)]
+    yield from _found("integrity", damages, "Every page is sound.")
+    yield from _found("clock", _clock(connection), "The clock is later than every write.")
+    yield from _found("keys", _keys(keys.list_all(connection)))
+    if slugs := statistics.unused_roles(connection):
+        text = f"{len(slugs)} roles are assigned to no user and no group: {_first(slugs)}."
+        yield Finding("roles", LOOK, text, "Assign them (flask roles assign), or flask roles remove SLUG.")
+    figures = statistics.figures(connection)
+    yield from _found("people", _roleless(figures), f"All {figures.active} active people have a role.")
+    yield from _found("sign-in", _sign_in(settings))
+    yield from _found("names", _names(connection), "No two users, groups or roles have the same name.")
+    dropped = list(dict.fromkeys(one.name for one in attributes.seen(connection)))
+    yield from _found("attributes", _dropped(dropped), "No provider has sent an attribute that Perch drops.")
 
 
-def _file(database: Database) -> Iterator[Finding]:
+def _found(check: str, results: Iterable[Result], otherwise: str = "") -> Iterator[Finding]:
+    """Yield the findings of a check; `otherwise` is the sentence when it finds nothing."""
+    level = ""
+    for level, *texts in results:
+        yield Finding(check, level, *texts)
+    if otherwise and not level:
+        yield Finding(check, OK, otherwise)
+
+
+def _file(database: Database) -> Iterator[Result]:
     kind = integrity.network_file_system(database.file.parent)
     mode = stat.S_IMODE(database.file.stat().st_mode)
     if kind:
-        yield Finding(
-            "file", WRONG, f"{database.file} is on a network file system ({kind}), where SQLite's locks do not hold.",
-            "Move it to a local disk, and back it up from there.",
-        )  # fmt: skip
+        text = f"{database.file} is on a network file system ({kind}), where SQLite's locks do not hold."
+        yield WRONG, text, "Move it to a local disk, and back it up from there."
     elif mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Finding(
-            "file", LOOK, f"{database.file} may be read by others than its owner (mode {mode:o}).",
-            f"chmod 600 {database.file}",
-        )  # fmt: skip
-    else:
-        yield Finding("file", OK, f"{database.file} is there, for its owner only.")
+        text = f"{database.file} may be read by others than its owner (mode {mode:o})."
+        yield LOOK, text, f"chmod 600 {database.file}"
 
 
-def _schema(connection: Connection, database: Database) -> Iterator[Finding]:
+def _schema(connection: Connection, database: Database) -> Iterator[Result]:
     try:
         integrity.check_schema(connection, database.file)
-        yield Finding("schema", OK, "The schema is current.")
     except (ScimError, RuntimeError) as error:
         text = error.detail if isinstance(error, ScimError) else str(error)
-        yield Finding(
-            "schema", WRONG, text, "Restart Perch with the version that the file was last used with, or a newer one."
-        )
+        yield WRONG, text, "Restart Perch with the version that the file was last used with, or a newer one."
 
 
-def _age(age: float | None, most: int) -> Finding:
-    if age is not None and age <= most:
-        return Finding("age", OK, f"The newest write in this follower's file is {age:.0f} s old.")
-    text = "is unknown" if age is None else f"is {age:.0f} s old"
-    return Finding("age", WRONG, f"The newest write in this follower's file {text}.", "See the log of flask follow.")
+def _pragmas(connection: Connection) -> Iterator[Result]:
+    if unsafe := integrity.unsafe_pragmas(connection):
+        text = f"{', '.join(unsafe)}: an acknowledged write could be lost."
+        yield WRONG, text, "Move the file to a disk that supports a write-ahead log."
 
 
-def _pragmas(connection: Connection) -> Iterator[Finding]:
-    unsafe = integrity.unsafe_pragmas(connection)
-    if not unsafe:
-        yield Finding("pragmas", OK, "Write-ahead log, synchronous FULL, foreign keys on.")
-    else:
-        yield Finding(
-            "pragmas", WRONG, f"{', '.join(unsafe)}: an acknowledged write could be lost.",
-            "Move the file to a disk that supports a write-ahead log.",
-        )  # fmt: skip
-
-
-def _integrity(connection: Connection) -> Iterator[Finding]:
-    damages = integrity.damages(connection)
-    for damage in damages:
-        yield Finding(
-            "integrity", WRONG, damage, "Stop Perch, keep a copy of the file, and flask restore the last backup."
-        )
-    if not damages:
-        yield Finding("integrity", OK, "Every page is sound.")
-
-
-def _clock(connection: Connection) -> Iterator[Finding]:
+def _clock(connection: Connection) -> Iterator[Result]:
     newest = statistics.last_write(connection)
     if time.gmtime().tm_year < FIRST_YEAR or (newest and newest > now(CLOCK_SLACK)):
         text = f"The clock says {now()}Z" + (f", but something was written at {newest}Z." if newest else ".")
-        yield Finding("clock", WRONG, text, "Set the clock (NTP): keys expire and changes are dated by it.")
-    else:
-        yield Finding("clock", OK, "The clock is later than every write.")
+        yield WRONG, text, "Set the clock (NTP): keys expire and changes are dated by it."
 
 
-def _keys(every: list[Key]) -> Iterator[Finding]:
+def _keys(every: list[Key]) -> Iterator[Result]:
     live = [key for key in every if key.live]
     for key in live:
+        named = f"The key '{key.name}' ({key.id})"
         if key.expires and key.expires < now(SOON):
-            yield Finding(
-                "keys", LOOK, f"The key '{key.name}' ({key.id}) expires at {key.expires}Z.",
-                f"Make a second key and put it into the provider, or flask keys set {key.id} --expires-in DAYS.",
-            )  # fmt: skip
+            remedy = f"Make a second key and put it into the provider, or flask keys set {key.id} --expires-in DAYS."
+            yield LOOK, f"{named} expires at {key.expires}Z.", remedy
         if key.lastUsed is None and key.created < now(-UNUSED):
-            yield Finding(
-                "keys", LOOK, f"The key '{key.name}' ({key.id}) was never used since {key.created}Z.",
-                f"If it is not needed: flask keys revoke {key.id}",
-            )  # fmt: skip
-    if not any(key.access == "provision" for key in live):
-        yield Finding("keys", LOOK, "No live key has provision access.", 'Make one: flask keys create "Okta"')
+            remedy = f"If it is not needed: flask keys revoke {key.id}"
+            yield LOOK, f"{named} was never used since {key.created}Z.", remedy
+    if any(key.access == "provision" for key in live):
+        yield OK, f"{len(live)} of {len(every)} are live."
     else:
-        yield Finding("keys", OK, f"{len(live)} of {len(every)} are live.")
+        yield LOOK, "No live key has provision access.", 'Make one: flask keys create "Okta"'
 
 
-def _sign_in(settings: Settings) -> Iterator[Finding]:
+def _roleless(figures: statistics.Figures) -> Iterator[Result]:
+    if without_role := figures.active - figures.may_log_in:
+        text = f"{without_role} of {figures.active} active people have no role and may not log in."
+        remedy = "Assign roles in the provider or by flask roles assign; the console lists them under People."
+        yield LOOK, text, remedy
+
+
+def _sign_in(settings: Settings) -> Iterator[Result]:
     if settings["PERCH_OIDC_ISSUER"]:
         try:
             OpenIdProvider(settings).metadata()
-            yield Finding("sign-in", OK, "The OpenID provider answers.")
+            yield OK, "The OpenID provider answers."
         except ScimError as error:
-            yield Finding("sign-in", WRONG, error.detail, "Correct PERCH_OIDC_ISSUER, or the way to the provider.")
+            yield WRONG, error.detail, "Correct PERCH_OIDC_ISSUER, or the way to the provider."
     if not settings["PERCH_CONSOLE_PASSWORD"] and settings["PERCH_ADMIN_PASSWORD"]:
         text = "PERCH_ADMIN_PASSWORD is set, but the password does not open the console."
-        yield Finding("sign-in", LOOK, text, "Remove it, or set PERCH_CONSOLE_PASSWORD=on.")
+        yield LOOK, text, "Remove it, or set PERCH_CONSOLE_PASSWORD=on."
 
 
-def _unused(connection: Connection) -> Iterator[Finding]:
-    slugs, figures = statistics.unused_roles(connection), statistics.figures(connection)
-    without_role = figures.active - figures.may_log_in
-    if slugs:
-        named = ", ".join(slugs[:MOST_NAMED]) + (" and more" if len(slugs) > MOST_NAMED else "")
-        yield Finding(
-            "roles", LOOK, f"{len(slugs)} roles are assigned to no user and no group: {named}.",
-            "Assign them (flask roles assign), or flask roles remove SLUG.",
-        )  # fmt: skip
-    if without_role:
-        yield Finding(
-            "people", LOOK, f"{without_role} of {figures.active} active people have no role and may not log in.",
-            "Assign roles in the provider or by flask roles assign; the console lists them under People.",
-        )  # fmt: skip
-    else:
-        yield Finding("people", OK, f"All {figures.active} active people have a role.")
-
-
-def _names(connection: Connection) -> Iterator[Finding]:
+def _names(connection: Connection) -> Iterator[Result]:
     """Report names that two have: earlier versions took composed and decomposed characters for different ones."""
     pairs = namesakes.list_all(connection)
     for pair in pairs[:MOST_NAMED]:
-        yield Finding(
-            "names", LOOK, f"The {pair.type.lower()}s '{pair.older}' ({pair.older_id}) and '{pair.newer}' "
-            f"({pair.newer_id}) have the same name, with accents written differently; look-ups find the first.",
-            "Rename or delete one of them, in the provider or over SCIM by its id.",
-        )  # fmt: skip
+        text = (
+            f"The {pair.type.lower()}s '{pair.older}' ({pair.older_id}) and '{pair.newer}' ({pair.newer_id}) have the "
+            "same name, with accents written differently; look-ups find the first."
+        )
+        yield LOOK, text, "Rename or delete one of them, in the provider or over SCIM by its id."
     if len(pairs) > MOST_NAMED:
-        yield Finding("names", LOOK, f"{len(pairs) - MOST_NAMED} more pairs share a name.", "Correct the others first.")
-    apart = [role.slug for role in roles.catalogue(connection) if role.slug != compose(role.slug)]
-    for slug in apart:
-        yield Finding(
-            "names", LOOK, f"The roles {compose(slug)!a} and {slug!a} have the same slug, with accents written "
-            "differently; SCIM assigns the first.",
-            "Remove the second: flask roles remove --force, with its slug copied from flask roles list.",
-        )  # fmt: skip
-    if not pairs and not apart:
-        yield Finding("names", OK, "No two users, groups or roles have the same name.")
+        yield LOOK, f"{len(pairs) - MOST_NAMED} more pairs share a name.", "Correct the others first."
+    for slug in (role.slug for role in roles.catalogue(connection) if role.slug != compose(role.slug)):
+        same = f"The roles {compose(slug)!a} and {slug!a} have the same slug"
+        text = f"{same}, with accents written differently; SCIM assigns the first."
+        remedy = "Remove the second: flask roles remove --force, with its slug copied from flask roles list."
+        yield LOOK, text, remedy
 
 
-def _attributes(connection: Connection) -> Finding:
-    """Report what providers send and Perch drops."""
-    found = list(dict.fromkeys(one.name for one in attributes.seen(connection)))
-    if not found:
-        return Finding("attributes", OK, "No provider has sent an attribute that Perch drops.")
-    named = ", ".join(found[:MOST_NAMED]) + (" and more" if len(found) > MOST_NAMED else "")
-    return Finding(
-        "attributes", LOOK, f"{len(found)} attributes that providers send are dropped: {named}.",
-        "flask attributes seen lists them; declare those that you need with flask attributes add.",
-    )  # fmt: skip
+def _dropped(names: list[str]) -> Iterator[Result]:
+    if names:
+        text = f"{len(names)} attributes that providers send are dropped: {_first(names)}."
+        yield LOOK, text, "flask attributes seen lists them; declare those that you need with flask attributes add."
 
 
-def _public_url(deployment: CheckedDeployment) -> Iterator[Finding]:
-    origin = deployment.settings["PERCH_PUBLIC_URL"]
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (" and more" if len(names) > MOST_NAMED else "")
+
+
+def _public_url(origin: str, workspace: str) -> Iterator[Result]:
     if not origin:
-        yield Finding(
-            "public URL", LOOK, "PERCH_PUBLIC_URL is not set; locations in answers come from each request's Host.",
-            "Set it to the https origin that the provider uses.",
-        )  # fmt: skip
+        text = "PERCH_PUBLIC_URL is not set; locations in answers come from each request's Host."
+        yield LOOK, text, "Set it to the https origin that the provider uses."
         return
     if not origin.startswith("https://"):
-        yield Finding(
-            "public URL", LOOK, f"{origin} is not https; Okta insists on it.", "Put a proxy with TLS in front."
-        )
-    reason = _unreachable(f"{origin}/{deployment.workspace()}/scim/v2/ServiceProviderConfig")
-    if reason:
-        yield Finding(
-            "public URL", WRONG, f"{origin} does not lead to this workspace: {reason}.",
-            "Check that the server runs, then name, certificate, proxy and firewall.",
-        )  # fmt: skip
+        yield LOOK, f"{origin} is not https; Okta insists on it.", "Put a proxy with TLS in front."
+    if reason := _unreachable(f"{origin}/{workspace}/scim/v2/ServiceProviderConfig"):
+        text = f"{origin} does not lead to this workspace: {reason}."
+        yield WRONG, text, "Check that the server runs, then name, certificate, proxy and firewall."
     else:
-        yield Finding("public URL", OK, f"{origin} leads to this workspace.")
+        yield OK, f"{origin} leads to this workspace."
 
 
 def _unreachable(url: str) -> str:

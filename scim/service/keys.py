@@ -12,27 +12,22 @@ from storage.keys import Key
 from storage.repository import Transaction
 
 PREFIX = "perch"
+# Compared instead of the digest of an unknown key, so that the time of an answer does not tell which keys exist.
+DUMMY_DIGEST = bytes(32)
 # The journal has every other column of a key.
 UNNAMED = {"id", "digest", "created", "lastUsed"}
 
 
 def make_key(
-    name: str,
-    idp: str,
-    access: str,
-    roles_as: str | None,
-    expires_in: float | None,
-    unknown_roles: str | None = None,
-    profile: str = keys.NO_PROFILE,
-    *,
-    oauth: bool = False,
-) -> tuple[Key, str]:
+    name: str, idp: str, access: str, roles_as: str | None, expires_in: float | None, unknown_roles: str | None = None,
+    profile: str = keys.NO_PROFILE, *, oauth: bool = False,
+) -> tuple[Key, str]:  # fmt: skip
     """Return a new key, not yet stored, and the text that its client sends; `expires_in` is in days.
 
     The text of an OAuth client is of no use: none has its digest.
     """
     identifier, text, stored = make_secret()
-    shape = roles_as or roles_shape(idp)
+    shape = roles_as or ("strings" if idp == "okta" else "objects")
     key = Key(
         identifier, name, b"" if oauth else stored, idp, access, shape, 0, now(), keys.expiry(expires_in), None, None,
         unknown_roles, profile,
@@ -98,11 +93,6 @@ def _note(write: Transaction, action: str, key: Key, before: dict[str, Any], aft
     changes = journal.difference(before, after)
     if changes:
         write.note(action, ("AccessKey", key.id, key.name), changes)
-
-
-def roles_shape(idp: str) -> str:
-    """Return the default shape of `roles` for a provider's key."""
-    return "strings" if idp == "okta" else "objects"
 
 
 def digest(secret: str) -> bytes:

@@ -24,8 +24,7 @@ class Phrase(NamedTuple):
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(NamedTuple):
     """A sentence that says why a person may log in or not, and the number of the entry behind it, 0 for none."""
 
     sentence: str
@@ -97,8 +96,7 @@ def _slugs(entry: JournalEntry, name: str) -> list[str]:
     return [*change["before"], *change["after"]]
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(NamedTuple):
     """The moments of a person or group, the newest first; words for them; for a person, why they may log in or not."""
 
     moments: Sequence[Moment]
@@ -149,7 +147,8 @@ def why(words: Words, active: bool, has_role: bool, moments: Sequence[Moment], c
             return Why("Never had a role." if created else f"No role since before {in_words(begins)}.")
     if found is None:
         return Why(f"{start} before {in_words(begins)}.")
-    return Why(f"{start} {in_words(found.entry.at)} because {_done(words, found)}.", found.entry.seq)
+    done = f"{keys.spoken(found.entry.actor, words.actors)} {''.join(words.phrase(found))}"
+    return Why(f"{start} {in_words(found.entry.at)} because {done}.", found.entry.seq)
 
 
 def _deactivated(words: Words, has_role: bool, moments: Sequence[Moment], begins: str) -> Why:
@@ -160,10 +159,6 @@ def _deactivated(words: Words, has_role: bool, moments: Sequence[Moment], begins
     start = "Created as deactivated" if found.entry.action == "create" else "Deactivated"
     author = keys.spoken(found.entry.actor, words.actors)
     return Why(f"{start} by {author} on {in_words(found.entry.at)}.{more}", found.entry.seq)
-
-
-def _done(words: Words, moment: Moment) -> str:
-    return f"{keys.spoken(moment.entry.actor, words.actors)} {''.join(words.phrase(moment))}"
 
 
 def name_of(document: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from schemas.datetimes import from_seconds, now, to_seconds
 from schemas.errors import BadRequest, InvalidValue, Unauthorized
 from scim.service import issuers, jose
-from scim.service.keys import PREFIX, digest, make_secret
+from scim.service.keys import DUMMY_DIGEST, PREFIX, add, digest, make_secret
 from storage import journal, keys, oauth
 from storage.database import Database
 from storage.journal import Author
@@ -19,8 +19,6 @@ from storage.repository import Repository, Transaction
 
 SCIM = "scim"
 SECRET_DAYS, MOST_SECRET_DAYS = 365, 1095
-# Not to be guessed by the time that a comparison takes.
-DUMMY_DIGEST = bytes(32)
 MOST_AUDIENCES, LONGEST = 20, 1000
 
 
@@ -53,6 +51,17 @@ class Issued(NamedTuple):
     token: str
     seconds: int
     scope: str
+
+
+def add_client(write: Transaction, key: Key, bearer: str) -> str | None:
+    """Store a new key and return the text that its client sends: `bearer`, or the first secret of an OAuth client.
+
+    None for a client of IPSIE's profile, which has no secret.
+    """
+    add(write, key)
+    if not key.oauth:
+        return bearer
+    return None if key.profile == keys.IPSIE else add_secret(write, key, SECRET_DAYS)[1]
 
 
 def add_secret(write: Transaction, key: Key, days: float) -> tuple[Credential, str]:
@@ -137,19 +146,12 @@ def by_secret(database: Database, client: str, secret: str) -> tuple[Key, Creden
 
     :raises InvalidClient: when one of them is wrong, revoked or expired.
     """
-    prefix, _, rest = secret.partition("_")
-    identifier, _, random = rest.partition("_")
+    prefix, identifier, random = (*secret.split("_", 2), "", "")[:3]
     found, sent = oauth.look_up_secret(database, client, identifier), digest(random)
     same = hmac.compare_digest((found[1].digest if found else None) or DUMMY_DIGEST, sent)
     if found is None or not same or prefix != PREFIX or not (found[0].live and found[1].live):
         raise InvalidClient()
     return found
-
-
-def granted_scope(key: Key, asked: str) -> str:
-    """Return the scope of a token: unknown scopes are ignored, without any it is all that the key may."""
-    known = {SCIM, READ}.intersection(asked.split())
-    return SCIM if key.access == "provision" and known != {READ} else READ
 
 
 def issue(
@@ -163,7 +165,9 @@ def issue(
     :raises InvalidClient: when the assertion came before, or key or credential was revoked meanwhile.
     """
     identifier, text, stored = make_secret("t")
-    scope, ends = granted_scope(key, asked), now(timedelta(minutes=minutes))
+    # Unknown scopes are ignored; without any it is all that the key may.
+    known = {SCIM, READ}.intersection(asked.split())
+    scope, ends = SCIM if key.access == "provision" and known != {READ} else READ, now(timedelta(minutes=minutes))
     ends = min([ends, *filter(None, (key.expires, credential.expires))])
     with repository.writing(author) as write:
         oauth.prune(write.connection)

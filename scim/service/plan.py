@@ -26,7 +26,7 @@ class PlannedChange:
 
 
 class RolePlan(TypedDict):
-    """How many people would gain or lose a role or the login, and the userNames of the first ten of each."""
+    """How many people would gain or lose a role or the login, and userNames of each, the first created first."""
 
     people: dict[str, int]
     names: dict[str, list[str]]
@@ -39,17 +39,11 @@ def of_changes(connection: Connection, changes: Sequence[RoleChange], gone: Sequ
     """
     found = planned_roles.planned_roles(connection, changes, gone)
     people = {
-        "gainLogin": found.gain_login,
-        "loseLogin": found.lose_login,
-        "gainRole": found.gain_role,
+        "gainLogin": found.gain_login, "loseLogin": found.lose_login, "gainRole": found.gain_role,
         "loseRole": found.lose_role,
-    }
+    }  # fmt: skip
+    first = {name: effective_roles.named_users(connection, sorted(seqs)[:NAMED]) for name, seqs in people.items()}
     return {
         "people": {name: len(seqs) for name, seqs in people.items()},
-        "names": {name: _first(connection, seqs) for name, seqs in people.items()},
+        "names": {name: [person.userName for person in found] for name, found in first.items()},
     }
-
-
-def _first(connection: Connection, seqs: set[int]) -> list[str]:
-    """Return the userNames of those people who were created first."""
-    return [person.userName for person in effective_roles.named_users(connection, sorted(seqs)[:NAMED])]

@@ -14,8 +14,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from schemas import group, user
@@ -147,8 +146,7 @@ def _derived_texts(
     return complete
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+class Origins(NamedTuple):
     """The sources of derived parts: the groups above each user, the assignments of each user and group.
 
     `inherited` are the reasons that each of those groups gives, made once for all its members.

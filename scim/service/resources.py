@@ -1,8 +1,7 @@
 """The operations on users, groups and roles, each in three steps: validate, one transaction, answer."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import ResourceType
 from schemas.errors import PayloadTooLarge, Uniqueness
@@ -30,12 +29,11 @@ MOST_VISITED, MOST_COMPARED = 250_000, 2_000_000
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class NewState:
+class NewState(NamedTuple):
     """The state that a client wants for a resource: its document, roles included, and the edits of its members."""
 
     document: Document
-    edits: Sequence[MemberEdit] = field(default=())
+    edits: Sequence[MemberEdit] = ()
 
 
 def create(context: Context, kind: ResourceType, body: Any, projection: Projection) -> Answer:
@@ -93,7 +91,8 @@ def patch(
         patched = patching.apply(kind.schema, before, operations, {"roles": naming(write.connection)})
         wanted = NewState(kind.load_changed(patched.document), patched.member_edits)
         row = _save(context, write, "patch", row, before, wanted)
-        if kind.name != "User" and projection.is_default and _is_large(write, row):
+        is_plain = kind.name != "User" and projection.is_default
+        if is_plain and members.count(write.connection, row.seq, SMALL_GROUP + 1) > SMALL_GROUP:
             return Answer(204, (), etag(row.version, row.epoch), location(context, kind.name, identifier))
         return _answer(context, write, row, projection, 200)
 
@@ -148,8 +147,15 @@ def _member_edits(
 ) -> Iterator[Edit]:
     """Yield the edits of a group's members; a filter becomes the ids that it matches after the earlier edits."""
     for edit in edits:
-        ids = edit.ids if edit.filter is None else _matching(context, write, group, edit)
-        yield "remove" if edit.kind == "remove-where" else edit.kind, ids
+        if edit.filter is None:
+            yield edit.kind, edit.ids
+            continue
+        # Members are compared as GET shows them.
+        found = (
+            {"value": identifier, "$ref": location(context, kind, identifier), "display": display, "type": kind}
+            for identifier, kind, display in members.elements(write.connection, group.seq)
+        )
+        yield "remove", [str(element["value"]) for element in found if evaluate_element(edit.filter, element)]
 
 
 def _check_effort(write: Transaction, group: ResourceRow, edits: Sequence[MemberEdit]) -> None:
@@ -160,15 +166,6 @@ def _check_effort(write: Transaction, group: ResourceRow, edits: Sequence[Member
     size = members.count(write.connection, group.seq, MOST_COMPARED)
     if (len(filters) > 1 and len(filters) * size > MOST_VISITED) or sum(filters) * size > MOST_COMPARED:
         raise PayloadTooLarge("members: too many filters for a group of this size; send fewer at once, or ids.")
-
-
-def _matching(context: Context, write: Transaction, group: ResourceRow, edit: MemberEdit) -> list[str]:
-    """Return the ids of the members that match a filter, compared as GET shows them."""
-    found = (
-        {"value": identifier, "$ref": location(context, kind, identifier), "display": display, "type": kind}
-        for identifier, kind, display in members.elements(write.connection, group.seq)
-    )
-    return [str(element["value"]) for element in found if edit.filter and evaluate_element(edit.filter, element)]
 
 
 def _reactivate(
@@ -186,10 +183,6 @@ def _reactivate(
     note(Tolerance.REACTIVATED, row.id)
     before = row.document_with_roles
     return _save(context, write, "reactivate", row, before, _detailed(NewState(document), before))
-
-
-def _is_large(write: Transaction, group: ResourceRow) -> bool:
-    return members.count(write.connection, group.seq, SMALL_GROUP + 1) > SMALL_GROUP
 
 
 def _answer(context: Context, snapshot: Snapshot, row: ResourceRow, projection: Projection, status: int) -> Answer:

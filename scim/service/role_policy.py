@@ -1,8 +1,7 @@
 """Direct roles as clients send them: checked against the catalogue, completed from the roles that the user has."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import InvalidValue
 from scim.service.context import Context
@@ -15,8 +14,7 @@ from storage.roles import Role
 Roles = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The sent roles that a user gets, and the slugs that the policy `ignore` left out: unknown, or given by hand."""
 
     roles: Roles
@@ -72,7 +70,10 @@ def accept(context: Context, write: Transaction, sent: Roles, held: Roles | None
     by_hand = tuple(slug for slug, role in known.items() if role.grantedBy == roles.HAND and slug not in own)
     policy = context.key.unknownRoles or context.settings["PERCH_UNKNOWN_ROLES"]
     if by_hand and policy != "ignore":
-        raise InvalidValue(_refusal_by_hand(by_hand))
+        named = ", ".join(f"'{slug}'" for slug in by_hand[:5])
+        raise InvalidValue(
+            f"roles: {named} can be given by hand only, in Perch; leave it out of what the provider sends."
+        )
     if unknown and policy == "reject":
         raise InvalidValue(_refusal(write.connection, unknown, context.key))
     if unknown and policy == "create":
@@ -94,11 +95,6 @@ def _without_name(role: dict[str, Any], known: Mapping[str, Role], own: Mapping[
     if display is None or display != known[slug].name or display == own.get(slug):
         return role
     return {name: value for name, value in role.items() if name != "display"}
-
-
-def _refusal_by_hand(slugs: Sequence[str]) -> str:
-    named = ", ".join(f"'{slug}'" for slug in slugs[:5])
-    return f"roles: {named} can be given by hand only, in Perch; leave it out of what the provider sends."
 
 
 def _refusal(connection: Connection, unknown: Sequence[str], key: Key) -> str:

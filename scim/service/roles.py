@@ -12,13 +12,9 @@ from storage.roles import Role
 
 
 def add(
-    repository: Repository,
-    author: Author,
-    slug: str,
-    name: str,
-    description: str | None = None,
+    repository: Repository, author: Author, slug: str, name: str, description: str | None = None,
     granted_by: str = roles.ANY,
-) -> Role:
+) -> Role:  # fmt: skip
     """Add a role to the catalogue.
 
     :raises InvalidValue: when the slug is malformed or the name empty; :raises Uniqueness: when the slug exists.
@@ -34,13 +30,9 @@ def add(
 
 
 def edit(
-    repository: Repository,
-    author: Author,
-    slug: str,
-    name: str | None = None,
-    description: str | None = None,
+    repository: Repository, author: Author, slug: str, name: str | None = None, description: str | None = None,
     granted_by: str | None = None,
-) -> Role:
+) -> Role:  # fmt: skip
     """Change a role's name, description or by whom it may be given; None keeps, "" clears the description.
 
     :raises Conflict: when a rule gives the role to groups, but it may be given by hand only.

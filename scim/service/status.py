@@ -84,6 +84,15 @@ def _fuse(connection: Connection, settings: Settings) -> Finding:
     return Finding("fuse", WRONG, text, remedy)
 
 
+def age(database: Database, settings: Settings) -> Finding:
+    """Return whether a follower's file is young enough for PERCH_FOLLOW_MAX_AGE."""
+    found, most = database.age(), settings["PERCH_FOLLOW_MAX_AGE"]
+    text = "is of unknown age" if found is None else f"is {found:.0f} s old"
+    level = OK if found is not None and found <= most else WRONG
+    remedy = "" if level == OK else "See the log of flask follow."
+    return Finding("age", level, f"The newest write or heartbeat in this follower's file {text}.", remedy)
+
+
 def _disk(database: Database, settings: Settings) -> Finding:
     free, wanted = statistics.free_bytes(database.file) // MIB, settings["PERCH_DISK_FREE"]
     size = database.file.stat().st_size // MIB

@@ -69,16 +69,20 @@ class _State:
         if entry.type == "User":
             self._undo_own(entry)
             return True
-        touched = self._below(entry.resource)
+        touched = reached_from(self.inside, entry.resource)
         for member, joined in step.moved.items():
-            (self._leave if joined else self._join)(member, entry.resource)
+            if joined:
+                self.above.get(member, set()).discard(entry.resource)
+                self.inside.get(entry.resource, set()).discard(member)
+            else:
+                self._join(member, entry.resource)
         if change := entry.changes.get("roles.group"):
             given = self.given.setdefault(entry.resource, Counter())
             given.subtract(change["after"])
             given.update(change["before"])
         for group in entry.changes.get("groups", {}).get("before", ()):
             self._join(entry.resource, group)
-        touched |= self._below(entry.resource)
+        touched |= reached_from(self.inside, entry.resource)
         return self._count(touched) or self.id in step.moved
 
     def _undo_own(self, entry: JournalEntry) -> None:
@@ -95,13 +99,6 @@ class _State:
     def _join(self, member: str, group: str) -> None:
         self.above.setdefault(member, set()).add(group)
         self.inside.setdefault(group, set()).add(member)
-
-    def _leave(self, member: str, group: str) -> None:
-        self.above.get(member, set()).discard(group)
-        self.inside.get(group, set()).discard(member)
-
-    def _below(self, group: str) -> set[str]:
-        return reached_from(self.inside, group)
 
     def _count(self, groups: Iterable[str]) -> bool:
         """Count again the roles that come through some of the subject's own groups; tell whether there is one."""

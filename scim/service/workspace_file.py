@@ -108,7 +108,7 @@ def plan_of(connection: Connection, wanted: Table, *, prune: bool = False) -> Wo
     ]
     if faults := faults or attributes.refusals(connection, of_attributes):
         raise Faults(faults)
-    differences = [*_role_differences(before, after), *_rule_differences(held, rules)]
+    differences = [*_differences(ROLE, before, after, role_table), *_differences(RULE, held, rules, _rule_table)]
     effect = plan.of_changes(connection, _role_changes(connection, differences), sorted(before.keys() - after.keys()))
     differences += [Difference(change, None, None) for change in of_attributes]
     losses = list(attributes.consequences(connection, of_attributes))
@@ -117,10 +117,10 @@ def plan_of(connection: Connection, wanted: Table, *, prune: bool = False) -> Wo
 
 def rules_without(connection: Connection, slug: str) -> list[PlannedChange]:
     """Return the changes of rules that the removal of a role brings; a rule without roles ends."""
-    rules = group_rules.of_role(connection, slug)
-    after = [rule._replace(roles=tuple(role for role in rule.roles if role != slug)) for rule in rules]
-    pairs = [(rule, left if left.roles else None) for rule, left in zip(rules, after, strict=True)]
-    return [each.change for rule, left in pairs for each in _difference(RULE, rule.pattern, rule, left, _rule_table)]
+    before = {rule.pattern: rule for rule in group_rules.of_role(connection, slug)}
+    rest = [rule._replace(roles=tuple(role for role in rule.roles if role != slug)) for rule in before.values()]
+    after = {rule.pattern: rule for rule in rest if rule.roles}
+    return [difference.change for difference in _differences(RULE, before, after, _rule_table)]
 
 
 def carry_out(write: Transaction, planned: WorkspacePlan) -> None:
@@ -189,22 +189,16 @@ def _attribute_faults(kept: Sequence[Declaration], wanted: Sequence[Declaration]
         yield from workspace_file.faults(faults, f"attributes[{position - len(staying)}]")
 
 
-def _role_differences(before: Catalogue, after: Catalogue) -> Iterator[Difference]:
-    for slug in sorted(before.keys() | after.keys()):
-        yield from _difference(ROLE, slug, before.get(slug), after.get(slug), role_table)
-
-
-def _rule_differences(before: Mapping[str, GroupRule], after: Mapping[str, GroupRule]) -> Iterator[Difference]:
-    for name in sorted(before.keys() | after.keys()):
-        was, becomes = before.get(name), after.get(name)
-        yield from _difference(RULE, (becomes or was or NO_RULE).pattern, was, becomes, _rule_table)
-
-
-def _difference(kind: str, name: str, before: Any, after: Any, table: Callable[[Any], Table]) -> Iterator[Difference]:
-    if before != after:
-        action = "add" if before is None else "remove" if after is None else "change"
-        tables = [None if each is None else table(each) for each in (before, after)]
-        yield Difference(PlannedChange(kind, action, name, *tables), before, after)
+def _differences(
+    kind: str, before: Mapping[str, Any], after: Mapping[str, Any], table: Callable[[Any], Table]
+) -> Iterator[Difference]:
+    for key in sorted(before.keys() | after.keys()):
+        was, becomes = before.get(key), after.get(key)
+        if was != becomes:
+            action = "add" if was is None else "remove" if becomes is None else "change"
+            tables = [None if each is None else table(each) for each in (was, becomes)]
+            name = key if kind == ROLE else (becomes or was or NO_RULE).pattern
+            yield Difference(PlannedChange(kind, action, name, *tables), was, becomes)
 
 
 def role_table(role: Role) -> Table:

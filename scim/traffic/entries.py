@@ -35,6 +35,8 @@ def prepared(recording: Recording) -> Prepared:
 
 def _entry(recording: Recording, at: str) -> TrafficEntry:
     key, shown = recording.key, recording.key or recording.dead_key
+    # The user or group that the request is about, or that it made.
+    subject = SUBJECT.search(recording.path) or SUBJECT.search(recording.location)
     dead = f" ({'revoked' if shown.revoked else 'expired'})" if shown and not key else ""
     return TrafficEntry(
         at=at,
@@ -57,16 +59,10 @@ def _entry(recording: Recording, at: str) -> TrafficEntry:
         fault=recording.fault,
         replayOf=recording.replay.seq if recording.replay else None,
         admitted=recording.admitted,
-        subject=_subject(recording),
+        subject=subject[1] if subject else "",
         name=_asked_name(recording),
         brief=recording.brief,
     )
-
-
-def _subject(recording: Recording) -> str:
-    """Return the id of the user or group that a request is about, or that it made."""
-    found = SUBJECT.search(recording.path) or SUBJECT.search(recording.location)
-    return found[1] if found else ""
 
 
 def _asked_name(recording: Recording) -> str:
@@ -118,17 +114,11 @@ def _reason(recording: Recording) -> str | None:
 def _quirks(recording: Recording, at: str) -> list[Quirk]:
     if recording.key is None or recording.replay is not None:
         return []
-    key = recording.key.id
-    used = [
-        Quirk(key, "tolerance", tolerance.name, 1, redacted_text(example), at, at)
-        for tolerance, example in recording.used.items()
-    ]
-    example = f"{recording.method} {below_base(redacted_path(recording.path))}"[:LONGEST_HEADER]
-    used += [Quirk(key, "ignored", redacted_text(name), 1, example, at, at) for name in recording.used.ignored]
-    dropped = {":".join(name): to_text(shape) for name, shape in recording.used.dropped.items()}
+    used, key = recording.used, recording.key.id
+    sent = f"{recording.method} {below_base(redacted_path(recording.path))}"[:LONGEST_HEADER]
+    found = [("tolerance", tolerance.name, redacted_text(example)) for tolerance, example in used.items()]
+    found += [("ignored", redacted_text(name), sent) for name in used.ignored]
+    dropped = {":".join(name): to_text(shape) for name, shape in used.dropped.items()}
     # What redaction would change is no name of an attribute, but a secret.
-    return used + [
-        Quirk(key, quirks.DROPPED, name, 1, shape, at, at)
-        for name, shape in dropped.items()
-        if redacted_text(name) == name
-    ]
+    found += [(quirks.DROPPED, name, shape) for name, shape in dropped.items() if redacted_text(name) == name]
+    return [Quirk(key, kind, name, 1, example, at, at) for kind, name, example in found]

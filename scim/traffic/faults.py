@@ -63,9 +63,14 @@ def apply(database: Database, sent: Request, recording: Recording, key: str | No
         time.sleep(min(fault.delay, LONGEST_DELAY))
     if fault.drop:
         return _dropped(fault, sent, recording)
-    if fault.status is not None:
-        raise _error(fault, fault.status)
-    return None
+    if fault.status is None:
+        return None
+    error = ScimError(
+        f"This failure is made on purpose: {described(fault)} was set in Perch; flask faults clear ends it.",
+        {} if fault.retryAfter is None else {"Retry-After": str(fault.retryAfter)},
+    )
+    error.status = fault.status
+    raise error
 
 
 def _claimed(database: Database, method: str, path: str, key: str | None) -> Fault | None:
@@ -79,15 +84,6 @@ def _claimed(database: Database, method: str, path: str, key: str | None) -> Fau
     return None
 
 
-def _error(fault: Fault, status: int) -> ScimError:
-    headers = {} if fault.retryAfter is None else {"Retry-After": str(fault.retryAfter)}
-    error = ScimError(
-        f"This failure is made on purpose: {described(fault)} was set in Perch; flask faults clear ends it.", headers
-    )
-    error.status = status
-    return error
-
-
 def _dropped(fault: Fault, sent: Request, recording: Recording) -> Response:
     """Close the connection without an answer; a caller inside this process gets a ConnectionResetError."""
     recording.dropped = True
@@ -95,10 +91,10 @@ def _dropped(fault: Fault, sent: Request, recording: Recording) -> Response:
     if sock is not None:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-    return Response(_broken(fault))
 
+    def broken() -> Iterator[bytes]:
+        # gunicorn treats this error as a client that went away, and closes its end quietly.
+        raise ConnectionResetError(errno.ECONNRESET, f"{described(fault)} was set in Perch")
+        yield b""  # type: ignore[unreachable]
 
-def _broken(fault: Fault) -> Iterator[bytes]:
-    # gunicorn treats this error as a client that went away, and closes its end quietly.
-    raise ConnectionResetError(errno.ECONNRESET, f"{described(fault)} was set in Perch")
-    yield b""  # type: ignore[unreachable]
+    return Response(broken())

@@ -63,7 +63,9 @@ class Recorder:
         elif recording.brief:
             self.writer.put_brief(recording)
         if key is not None and self.mode != "off":
-            self.writer.count(key.id, _kind_of(recording))
+            reads = recording.method in ("GET", "HEAD", "OPTIONS") or "/.search" in recording.path
+            failed = recording.status >= 400 or recording.status == 0
+            self.writer.count(key.id, traffic.REFUSED if failed else "" if reads else traffic.PUSHED)
 
     def _is_kept(self, recording: Recording, sent: Request, response: Response) -> bool:
         if self.mode == "off":
@@ -73,13 +75,6 @@ class Recorder:
         if response.status_code >= 400 or recording.fault is not None:
             return True
         return sent.path.rstrip("/").endswith("/Bulk") and FAILED_OPERATION.search(_answer_of(response)) is not None
-
-
-def _kind_of(recording: Recording) -> str:
-    if recording.status >= 400 or recording.status == 0:
-        return traffic.REFUSED
-    reads = recording.method in ("GET", "HEAD", "OPTIONS") or "/.search" in recording.path
-    return "" if reads else traffic.PUSHED
 
 
 def _complete(recording: Recording, sent: Request, response: Response, read: bytes | None) -> None:

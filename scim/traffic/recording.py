@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas import tolerances
 from schemas.tolerances import Tolerance, UsedTolerances
@@ -30,8 +30,7 @@ def is_stray(path: str) -> bool:
     return STRAY_PATH.match(path[:LONGEST_SHOWN]) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(NamedTuple):
     """The mark of a request that replays an entry inside this process, with the rights of a key (no header sets it)."""
 
     seq: int

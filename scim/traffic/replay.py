@@ -1,6 +1,7 @@
 """A recorded request for people: its body indented, as a curl command, and sent again."""
 
 import json
+import re
 import shlex
 from contextvars import Context
 from functools import partial
@@ -44,12 +45,11 @@ def _quoted(text: str) -> str:
     if not UNPRINTABLE.search(text):
         return shlex.quote(text)
     plain = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
-    escaped = UNPRINTABLE.sub(lambda found: "".join(f"\\x{byte:02x}" for byte in _bytes(found[0])), plain)
-    return f"$'{escaped}'"
 
+    def escaped(found: re.Match[str]) -> str:
+        return "".join(f"\\x{byte:02x}" for byte in found[0].encode("utf-8", "surrogatepass"))
 
-def _bytes(character: str) -> bytes:
-    return character.encode("utf-8", "surrogatepass")
+    return f"$'{UNPRINTABLE.sub(escaped, plain)}'"
 
 
 def replay(app: Flask, entry: TrafficEntry, origin: str | None = None) -> TrafficEntry:

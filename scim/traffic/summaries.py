@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from schemas.fields import TEXT_BOOLEANS
+from schemas.tolerances import Tolerance
 from storage.traffic import TrafficEntry
 
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
@@ -39,6 +40,11 @@ def below_base(path: str) -> str:
     return BASE.sub("", path, count=1) or "/"
 
 
+def meaning(name: str) -> str:
+    """Return the description of a tolerance with the section of its RFC; its name when this version has none."""
+    return Tolerance[name].value if name in Tolerance.__members__ else name
+
+
 def of_entry(entry: TrafficEntry) -> str:
     """Return the summary of an entry, a sentence without its full stop."""
     try:
@@ -57,14 +63,9 @@ def _provider(entry: TrafficEntry) -> str | None:
 
 
 def in_words(
-    method: str,
-    path: str,
-    body: Any,
-    idp: str | None,
-    tolerances: Collection[str] = (),
-    key: str | None = None,
+    method: str, path: str, body: Any, idp: str | None, tolerances: Collection[str] = (), key: str | None = None,
     name: str = "",
-) -> str:
+) -> str:  # fmt: skip
     """Return the summary of a request.
 
     `idp` is the kind of its key, None without a valid key; `key` the name of the key, `name` of the user or group.
@@ -158,11 +159,8 @@ def _whole(method: str, kind: str, fields: dict[str, Any], tolerances: Collectio
 
 
 def _patching(kind: str, operations: list[Any]) -> str:
-    deeds = dict.fromkeys(deed for operation in operations for deed in _deeds(kind, operation))
-    if not deeds:
-        return f"changes the {kind}"
-    first = list(deeds)[:3]
-    return " and ".join(first) + (" and more" if len(deeds) > 3 else "")
+    deeds = list(dict.fromkeys(deed for operation in operations for deed in _deeds(kind, operation)))
+    return " and ".join(deeds[:3] or [f"changes the {kind}"]) + (" and more" if len(deeds) > 3 else "")
 
 
 def _deeds(kind: str, operation: Any) -> list[str]:

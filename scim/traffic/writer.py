@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -33,13 +33,9 @@ class BatchWriter:
     """A queue of finished requests; while it is full or the database fails, further ones are dropped and counted."""
 
     def __init__(
-        self,
-        database: Database,
-        prepare: Callable[[Any], Prepared],
-        keep: int,
-        days: int,
+        self, database: Database, prepare: Callable[[Any], Prepared], keep: int, days: int,
         prune: Callable[[], float] = lambda: IDLE_SECONDS,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Take the database, a function that makes an item's rows, and how many rows and days are kept.
 
         The thread calls `prune`, too, for tables of which it knows nothing; it returns the seconds until it is due.
@@ -148,7 +144,14 @@ class BatchWriter:
         try:
             hours, pulls = self._take_counts(), self._take_pulls()
             if rows or seen or hours or pulls or prune:
-                self._write(rows, seen, hours, pulls, prune)
+                with self.database.write_progress() as connection:
+                    for pull in pulls:
+                        receipts.note_pull(connection, *pull)
+                    traffic.append(connection, rows)
+                    traffic.count(connection, hours)
+                    quirks.add(connection, seen)
+                    if prune:
+                        traffic.prune(connection, self.keep, self.days)
                 self._failing = False
         except Exception as error:
             if not self._failing:
@@ -197,23 +200,6 @@ class BatchWriter:
         pulls, self._pulls = self._pulls, {}
         with self.database.read() as connection:
             return [(key, *pull) for key, pull in pulls.items() if receipts.pulled(connection, key, pull[0])]
-
-    def _write(
-        self,
-        rows: list[traffic.TrafficRow],
-        seen: list[Quirk],
-        hours: Mapping[tuple[str, str, str], int],
-        pulls: Sequence[tuple[str, int, str]],
-        prune: bool,
-    ) -> None:
-        with self.database.write_progress() as connection:
-            for pull in pulls:
-                receipts.note_pull(connection, *pull)
-            traffic.append(connection, rows)
-            traffic.count(connection, hours)
-            quirks.add(connection, seen)
-            if prune:
-                traffic.prune(connection, self.keep, self.days)
 
 
 def _run(writer: "weakref.ref[BatchWriter]", some: threading.Event, many: threading.Event) -> None:

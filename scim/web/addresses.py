@@ -1,9 +1,24 @@
-"""Counts requests without a valid access key by the address of the caller."""
+"""Counts requests without a valid access key by the address of the caller; tells whether Perch's own is public."""
 
 import ipaddress
+from urllib.parse import urlsplit
 
 from schemas.errors import TooManyRequests
 from storage.failed_keys import FailedKeys
+
+# RFC 6761, RFC 6762 and RFC 9476, and the name that ICANN keeps for private use.
+PRIVATE_NAMES = (".localhost", ".test", ".local", ".alt", ".internal")
+
+
+def is_public(origin: str) -> bool:
+    """Tell whether a provider can reach an origin: https, and no name or address of a private network."""
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    try:
+        reachable = ipaddress.ip_address(host).is_global
+    except ValueError:
+        reachable = "." in host and not host.endswith(PRIVATE_NAMES)
+    return parts.scheme == "https" and reachable
 
 
 def counted(address: str | None) -> str:

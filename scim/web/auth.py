@@ -1,14 +1,13 @@
 """Authentication by access key, and what a key may do (RFC 7644 section 2)."""
 
 import base64
-import binascii
 import hmac
 import math
 import re
 import time
 
 from schemas.errors import Forbidden, ScimError, Unauthorized
-from scim.service.keys import PREFIX, digest
+from scim.service.keys import DUMMY_DIGEST, PREFIX, digest
 from scim.web import addresses
 from storage import keys, oauth
 from storage.database import Database
@@ -22,7 +21,6 @@ READING_POSTS = ("/.search", "/events/poll", "/receipt")
 BEARER = re.compile(r"^(bearer(\s+|$))+", re.IGNORECASE)
 USUAL = re.compile(rf"Bearer ({PREFIX}_[A-Za-z0-9_-]+)")
 INVALID_TOKEN = {"WWW-Authenticate": 'Bearer realm="Perch", error="invalid_token"'}
-DUMMY_DIGEST = bytes(32)
 # Seconds between two writes of a key's last use by a process, and until a retry if the writer was busy.
 WRITE_EVERY, RETRY_AFTER = 60, 5
 
@@ -68,7 +66,7 @@ class Authenticator:
             return NO_PROFILE
 
     def _find(self, text: str) -> Caller:
-        prefix, identifier, secret = _split(text)
+        prefix, identifier, secret = (*text.split("_", 2), "", "")[:3]
         if prefix != PREFIX and f"{PREFIX}_" in text:
             raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
         if prefix != PREFIX:
@@ -120,18 +118,15 @@ def _sent_key(authorization: str | None) -> str:
     # Okta's form puts "Bearer " before the pasted key, which may begin with "Bearer " itself.
     text = BEARER.sub("", authorization.strip())
     scheme, _, rest = text.partition(" ")
-    if scheme.lower() != "basic":
-        return text
+    return text if scheme.lower() != "basic" else decoded_basic(rest).partition(":")[2]
+
+
+def decoded_basic(sent: str) -> str:
+    """Return name and password of Basic credentials with a colon between them (RFC 7617), "" for what is none."""
     try:
-        return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return base64.b64decode(sent.strip(), validate=True).decode()
+    except ValueError:
         return ""
-
-
-def _split(text: str) -> tuple[str, str, str]:
-    prefix, _, rest = text.partition("_")
-    identifier, _, secret = rest.partition("_")
-    return prefix, identifier, secret
 
 
 def _unauthorised(detail: str) -> Unauthorized:

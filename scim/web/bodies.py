@@ -130,7 +130,9 @@ class BodyWatch:
         with self._changed:
             self._reading.add(body)
             if not body.began:
-                self._begin(body)
+                body.began = time.monotonic()
+                waiting = sum(not each.known for each in self._reading)
+                body.deadline = body.began + (FREE_SECONDS if body.known else PATIENCE / waiting)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="bodies", daemon=True)
                 self._thread.start()
@@ -141,11 +143,6 @@ class BodyWatch:
         finally:
             with self._changed:
                 self._reading.discard(body)
-
-    def _begin(self, body: Body) -> None:
-        body.began = time.monotonic()
-        waiting = sum(not each.known for each in self._reading)
-        body.deadline = body.began + (FREE_SECONDS if body.known else PATIENCE / waiting)
 
     def _run(self) -> None:
         with self._changed:
@@ -185,14 +182,11 @@ def finish(environ: "WSGIEnvironment", response: Response, most: int) -> None:
     """After the answer, drop up to `most` bytes of an unread body, or close the connection."""
     if BODY in environ:
         response.call_on_close(partial(environ[BODY].finish, most))
-    if SOCKET in environ and _closes(environ):
-        response.call_on_close(partial(stop_reading, environ[SOCKET]))
-
-
-def _closes(environ: "WSGIEnvironment") -> bool:
-    """Tell whether gunicorn closes the connection after the answer."""
-    wanted = environ.get("HTTP_CONNECTION", "").lower()
-    return wanted == "close" or (environ.get("SERVER_PROTOCOL") != "HTTP/1.1" and wanted != "keep-alive")
+    if SOCKET in environ:
+        wanted = environ.get("HTTP_CONNECTION", "").lower()
+        # Then gunicorn closes the connection after the answer.
+        if wanted == "close" or (environ.get("SERVER_PROTOCOL") != "HTTP/1.1" and wanted != "keep-alive"):
+            response.call_on_close(partial(stop_reading, environ[SOCKET]))
 
 
 def stop_reading(connection: socket.socket) -> None:

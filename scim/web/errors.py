@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from schemas.errors import BadRequest, InvalidSyntax, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError
@@ -58,21 +58,18 @@ def answer_error(error: BaseException) -> Response:
 
 def as_scim_error(error: BaseException) -> ScimError:
     """Return an exception as a ScimError; of a bug the client learns only that it was logged."""
-    found = _meaning(error, request)
+    if isinstance(error, ScimError):
+        found = error
+    elif isinstance(error, HTTPException):
+        found = _from_http(error)
+    elif isinstance(error, RecursionError):
+        found = InvalidSyntax("The request is nested too deeply; no resource has more than a few levels.")
+    else:
+        log.error("%s %s failed", request.method, request.url_rule or "(no route)", exc_info=error)
+        found = ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
     # A key that was sent in the wrong place must not show up on an administrator's screen.
     found.detail = KEY.sub(rf"\1{MARK}", found.detail)
     return found
-
-
-def _meaning(error: BaseException, sent: Request) -> ScimError:
-    if isinstance(error, ScimError):
-        return error
-    if isinstance(error, HTTPException):
-        return _from_http(error, sent)
-    if isinstance(error, RecursionError):
-        return InvalidSyntax("The request is nested too deeply; no resource has more than a few levels.")
-    log.error("%s %s failed", sent.method, sent.url_rule or "(no route)", exc_info=error)
-    return ScimError("Perch failed on this request; the server's log has the cause. Nothing was changed.")
 
 
 def stray(path: str) -> NotFound:
@@ -82,12 +79,13 @@ def stray(path: str) -> NotFound:
     return NotFound(f"There is nothing at {shown}; a base URL is {wanted}, copy it from Perch's console.")
 
 
-def _from_http(error: HTTPException, sent: Request) -> ScimError:
+def _from_http(error: HTTPException) -> ScimError:
+    shown = request.path[:LONGEST_SHOWN]
     if error.code == 404:
-        return NotFound(f"There is nothing at {sent.path[:LONGEST_SHOWN]}; check the base URL and the path.")
+        return NotFound(f"There is nothing at {shown}; check the base URL and the path.")
     if error.code == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        detail = f"{sent.method} is not possible at {sent.path[:LONGEST_SHOWN]}; it takes {allowed}."
+        detail = f"{request.method} is not possible at {shown}; it takes {allowed}."
         return MethodNotAllowed(detail, {"Allow": allowed})
     if error.code == 413:
         return PayloadTooLarge("The body is larger than PERCH_MAX_BODY allows; send less at once.")

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import NamedTuple, cast
 
 from flask import Blueprint, Response, current_app, g
 
@@ -10,12 +11,14 @@ from schemas.errors import InvalidValue
 from schemas.json import to_text
 from scim.events import documents, receipts, streams, tokens
 from scim.events.waiting import LONGEST, EventWaiter
+from scim.events.webhooks import WebhookService
 from scim.traffic.recorder import Recorder
 from scim.web.requests import MESSAGE, issuer, parameters, perch, read_json
 from storage import events
 from storage.database import Connection, Database
 from storage.events import BEGINNING, Event
 from storage.follower import not_here_yet
+from storage.journal import Author
 
 blueprint = Blueprint("events", __name__)
 
@@ -23,8 +26,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 100, 1000
 NO_PLACE = {"Retry-After": "2"}
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Events in the order of commits, the cursor after them, and whether more follow."""
 
     events: Sequence[Event]
@@ -41,7 +43,9 @@ def follow() -> Response:
     page = _page(database, asked.get("after", ""), limit)
     headers = {}
     if wait and not page.events and asked["after"] != "latest":
-        headers = {} if waiting().wait(_seq(database, page.cursor), wait) else NO_PLACE
+        with database.read() as connection:
+            last = events.position(connection, page.cursor)
+        headers = {} if waiting().wait(last, wait) else NO_PLACE
         page = _page(database, page.cursor, limit)
     document = {
         "events": [documents.document(event) for event in page.events], "cursor": page.cursor, "more": page.more
@@ -58,7 +62,8 @@ def poll() -> Response:
     headers = {}
     if not found.events and asked.max_events and not asked.at_once:
         headers = {} if waiting().wait(found.last, LONGEST) else NO_PLACE
-        found = streams.poll(database, key, streams.without_acknowledgements(asked))
+        # The acknowledgements are stored already.
+        found = streams.poll(database, key, replace(asked, acknowledged=(), refused=()))
     signing = tokens.signing_key(perch().repository, g.context.author)
     signer = tokens.TokenSigner(signing, issuer(), f"{issuer()}/events/{key}")
     sets = {event.id: signer.sign(event) for event in found.events}
@@ -81,11 +86,6 @@ def jwks() -> Response:
     return Response(body, headers={"Cache-Control": "public, max-age=300"}, content_type="application/jwk-set+json")
 
 
-def _recorder() -> Recorder:
-    found: Recorder = current_app.extensions["perch.traffic"]
-    return found
-
-
 def waiting() -> EventWaiter:
     """Return the event waiter of this process, made at its first use."""
     extensions = current_app.extensions
@@ -96,11 +96,12 @@ def waiting() -> EventWaiter:
     return found
 
 
-def _page(database: Database, cursor: str, limit: int) -> Page:
-    """Return the events after a cursor.
+def webhook_service(author: Author) -> WebhookService:
+    """Return the service for the deployment's webhooks, whose acts have that author."""
+    return WebhookService(perch().repository, perch().settings, issuer(), author)
 
-    :raises Gone: when some of them were pruned.
-    """
+
+def _page(database: Database, cursor: str, limit: int) -> Page:
     with database.read() as connection:
         if cursor == "latest":
             return Page((), events.cursor_at(connection, events.last(connection)), False)
@@ -117,22 +118,15 @@ def _page(database: Database, cursor: str, limit: int) -> Page:
 
 
 def _position(database: Database, connection: Connection, cursor: str) -> int:
-    """Return the number of the event before a cursor, and note that the caller has it.
-
-    :raises Unavailable: when the primary gave a cursor that a follower has not reached.
-    """
+    """Return the number of the event before a cursor, and note that the caller has it."""
     if not database.follows:
-        start = events.position(connection, cursor)
-        _recorder().writer.pulled(g.context.key.id, start)
+        start, recorder = events.position(connection, cursor), cast(Recorder, current_app.extensions["perch.traffic"])
+        recorder.writer.pulled(g.context.key.id, start)
         return start
+    # The primary may have given a cursor that this follower has not reached.
     if events.is_ahead(connection, cursor):
         raise not_here_yet()
     return events.position(connection, cursor)
-
-
-def _seq(database: Database, cursor: str) -> int:
-    with database.read() as connection:
-        return events.position(connection, cursor)
 
 
 def _number(asked: dict[str, str], name: str, default: int, low: int, high: int) -> int:

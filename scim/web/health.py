@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, request
 
 from schemas.errors import ScimError
 from scim.observability.metrics import DeploymentMetrics
+from scim.service import status
 from scim.settings import Settings
 from scim.web.auth import Authenticator
 from storage import integrity, statistics, webhooks
@@ -58,7 +60,9 @@ class Health:
         }
         if self.database.follows:
             return {**found, "age": _result(self._check_age, "beyond PERCH_FOLLOW_MAX_AGE; see the log")}
-        return {**found, "file": _result(self._check_file, "cannot be written; see the log")}
+        wait = min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"])
+        check = partial(self.database.check_writable, wait, UNPROVEN_SECONDS)
+        return {**found, "file": _result(check, "cannot be written; see the log")}
 
     def failed(self) -> list[str]:
         """Return the names of the checks that failed when somebody last asked, within a minute; checks nothing."""
@@ -78,14 +82,10 @@ class Health:
         with self.database.read() as connection:
             integrity.check_schema(connection, self.database.file)
 
-    def _check_file(self) -> None:
-        self.database.check_writable(min(WAIT_SECONDS, self.settings["PERCH_WRITE_WAIT"]), UNPROVEN_SECONDS)
-
     def _check_age(self) -> None:
-        age, most = self.database.age(), self.settings["PERCH_FOLLOW_MAX_AGE"]
-        if age is None or age > most:
-            shown = "of unknown age" if age is None else f"{age:.0f} s old"
-            raise RuntimeError(f"the newest write or heartbeat in the file is {shown}; see the log of flask follow")
+        found = status.age(self.database, self.settings)
+        if found.level == status.WRONG:
+            raise RuntimeError(f"{found.text} {found.remedy}")
 
     def _check_disk(self) -> None:
         free, wanted = statistics.free_bytes(self.database.file) // MIB, self.settings["PERCH_DISK_FREE"]

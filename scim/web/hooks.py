@@ -10,7 +10,7 @@ from schemas.datetimes import now
 from schemas.errors import NotFound
 from scim.deployment import Perch
 from scim.observability import metrics, requests
-from scim.observability.requests import Seen
+from scim.observability.logs import RequestLine
 from scim.service.context import Context
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
@@ -21,13 +21,14 @@ from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
 from storage.follower import Follower
 from storage.journal import Author
-from storage.keys import Caller, Key
+from storage.keys import Caller
 
 # The endpoints that need no access key.
 PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspace.events.jwks"))
 # The notes of a request in `g`; this entry of its WSGI environment keeps those of an outer request meanwhile.
-NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile"))
+NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "form"))
 OUTER = "perch.outer"
+NO_ROUTE = "(none)"
 # For a browser that opens an answer to a client; pages have their own.
 POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 log = logging.getLogger("perch")
@@ -89,7 +90,10 @@ class RequestHooks:
         if recording is not None:
             recording.admit(key, sent.path, identifier_in(sent))
         if replay is None and self.key_rates.rate(key):
-            self._take_request(key, noted)
+            admitted, noted.quota = self.key_rates.take(key)
+            if not admitted:
+                metrics.limited(key.id)
+                raise self.key_rates.refusal(key, noted.quota)
         authorise(key, sent.method, route_of(sent))
         if recording is not None:
             recording.admitted = True
@@ -103,12 +107,6 @@ class RequestHooks:
             if recording is not None:
                 recording.dead_key = error.key
             raise
-
-    def _take_request(self, key: Key, noted: Any) -> None:
-        admitted, noted.quota = self.key_rates.take(key)
-        if not admitted:
-            metrics.limited(key.id)
-            raise self.key_rates.refusal(key, noted.quota)
 
     def finish(self, response: Response) -> Response:
         """Log, count and record the request (after_request); a failure here is logged and does not break the answer."""
@@ -134,11 +132,10 @@ class RequestHooks:
         if "quota" in noted:
             noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""
-        identifier = identifier_in(sent)
-        path, route = sent_path(sent), route_of(sent)
-        requests.end(
-            Seen(noted.began, noted.request_id, sent.method, path, sent.remote_addr, status, route, key, identifier)
-        )
+        path, route = sent_path(sent), route_of(sent) or NO_ROUTE
+        address = sent.remote_addr or ""
+        line = RequestLine(noted.request_id, sent.method, route, status, key, identifier_in(sent), path, address)
+        requests.end(noted.began, line)
         if recording is not None:
             recording.location = location.noted(sent.environ) if status == 201 else ""
             self.recorder.record(recording, sent, path, response, noted.get("body"))

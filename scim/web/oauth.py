@@ -1,7 +1,5 @@
 """/{workspace}/oauth/token, which gives access tokens to OAuth 2.0 clients (RFC 6749 section 4.4), and its metadata."""
 
-import base64
-import binascii
 import json
 import time
 from pathlib import Path
@@ -14,7 +12,7 @@ from schemas.errors import NotFound, ScimError
 from scim.service import jose, oauth
 from scim.service.oauth import InvalidClient, OAuthError, UnsupportedGrantType
 from scim.web import addresses
-from scim.web.auth import Authenticator
+from scim.web.auth import Authenticator, decoded_basic
 from scim.web.requests import KIB, issuer, perch, read_body
 from storage.journal import Author
 from storage.keys import Key
@@ -107,10 +105,7 @@ def _json(document: dict[str, Any], status: int = 200, headers: dict[str, str] |
 
 
 def _read_form() -> dict[str, str]:
-    """Return the parameters of a token request (RFC 6749 section 4.4.2); those without a value are left out.
-
-    :raises OAuthError: naming what is wrong with it.
-    """
+    """Return the parameters of a token request (RFC 6749 section 4.4.2); those without a value are left out."""
     if any(name in request.args for name in CREDENTIALS):
         raise OAuthError("Credentials do not belong into the URL, where logs keep them; send them in the form.")
     if request.mimetype != FORM:
@@ -150,11 +145,7 @@ def _basic() -> tuple[str, str] | None:
     if header is None:
         return None
     scheme, _, rest = header.strip().partition(" ")
-    try:
-        text = base64.b64decode(rest.strip(), validate=True).decode() if scheme.lower() == "basic" else ""
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        text = ""
-    client, _, secret = text.partition(":")
+    client, _, secret = (decoded_basic(rest) if scheme.lower() == "basic" else "").partition(":")
     return unquote_plus(client), unquote_plus(secret)
 
 

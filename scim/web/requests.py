@@ -78,7 +78,12 @@ def read_json(limits: BodyLimits) -> Any:
     """
     if request.mimetype not in ACCEPTED_TYPES:
         raise UnsupportedMediaType(f"Content-Type: send application/scim+json, not {request.mimetype[:100]}.")
-    _refuse_encoding(request.environ.get("HTTP_CONTENT_ENCODING", ""))
+    codings = request.environ.get("HTTP_CONTENT_ENCODING", "").split(",")
+    for coding in map(str.strip, codings):
+        if coding.lower() not in ("", "identity"):
+            # An answer of 415 names the coding that is accepted (RFC 9110 section 15.5.16).
+            text = f"Content-Encoding: send the body as it is, not encoded as {coding[:100]}."
+            raise UnsupportedMediaType(text, {"Accept-Encoding": "identity"})
     # A body that could not be read to its end must not be read again for the recorder.
     g.body = b""
     g.body = read_body(limits.size)
@@ -87,17 +92,6 @@ def read_json(limits: BodyLimits) -> Any:
         raise InvalidSyntax("The request has no body; send a JSON object.")
     check_bounds(g.body, limits.values)
     return parse_json(g.body)
-
-
-def _refuse_encoding(header: str) -> None:
-    """Refuse a `Content-Encoding` other than identity, naming the one that is accepted (RFC 9110 section 15.5.16)."""
-    codings = [coding.strip() for coding in header.split(",")]
-    unknown = [coding for coding in codings if coding.lower() not in ("", "identity")]
-    if unknown:
-        raise UnsupportedMediaType(
-            f"Content-Encoding: send the body as it is, not encoded as {unknown[0][:100]}.",
-            {"Accept-Encoding": "identity"},
-        )
 
 
 def read_body(size: int | None) -> bytes:

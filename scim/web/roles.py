@@ -15,17 +15,7 @@ class AnyPathConverter(PathConverter):
     part_isolating = False
 
 
-blueprint = Blueprint("roles", __name__, url_prefix="/Roles")
-
-
-@blueprint.get("", strict_slashes=False)
-def search() -> Response:
-    return resources.search("Role")
-
-
-@blueprint.post("/.search", strict_slashes=False)
-def search_by_post() -> Response:
-    return resources.search_by_post("Role")
+blueprint = resources.routed(Blueprint("roles", __name__, url_prefix="/Roles"), resources.SEARCHES, "Role")
 
 
 @blueprint.get("/<path:identifier>", strict_slashes=False)

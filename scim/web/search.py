@@ -1,17 +1,7 @@
 """The base URL and /.search: a search of users and groups at once (RFC 7644 sections 3.4.2.1 and 3.4.3)."""
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
-from scim.web import resources
+from scim.web.resources import SEARCHES, routed
 
-blueprint = Blueprint("search", __name__)
-
-
-@blueprint.get("", strict_slashes=False)
-def search() -> Response:
-    return resources.search("User", "Group")
-
-
-@blueprint.post("/.search", strict_slashes=False)
-def search_by_post() -> Response:
-    return resources.search_by_post("User", "Group")
+blueprint = routed(Blueprint("search", __name__), SEARCHES, "User", "Group")

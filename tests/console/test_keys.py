@@ -150,3 +150,8 @@ def test_an_access_key_has_no_page_of_a_client(console_app: Flask, admin: Consol
     key = run_json(console_app, "keys", "create", "plain")["id"]
     assert admin.get(f"/keys/{key}/oauth").status_code == 400
     assert admin.get("/keys/none/oauth").status_code == 404
+    for form in ({"days": "30", "once": "x"}, {"days": "no number", "once": "x"}):
+        assert admin.post(f"/keys/{key}/oauth/secrets", form).status_code == 400
+        assert admin.post("/keys/none/oauth/secrets", form).status_code == 404
+    assert admin.post(f"/keys/{key}/oauth/trusts", {"jwks": "{}"}).status_code == 400
+    assert admin.post("/keys/none/oauth/trusts", {}).status_code == 404

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from schemas import user
 from scim.console import connector, public_url, words
-from scim.console.public_url import FAILED, PASSED, PROBE, UNKNOWN, Network, Outcome
+from scim.console.public_url import FAILED, PASSED, PROBE, UNKNOWN, Outcome
 from scim.console.requests import short_reason
 from scim.emulator.client import ScimClient as EmulatorClient
 from scim.emulator.runner import CheckFailed, TestRun
@@ -91,7 +91,7 @@ class Way:
     def __init__(self, app: Flask, state: str) -> None:
         self.app, self.state, self.sent = app, state, 0
 
-    def check(self, base: str, key: str, headers: dict[str, str], network: Network) -> Outcome:
+    def check(self, base: str, key: str, headers: dict[str, str]) -> Outcome:
         for more in ({}, {"Authorization": f"Bearer {key}"}):
             self.sent += 1
             answer = self.app.test_client(use_cookies=False).get(f"{base}{PROBE}", headers={**headers, **more})

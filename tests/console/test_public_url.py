@@ -1,20 +1,26 @@
 """The test over the public URL is green only when it was reached, red only for what Okta would refuse, else grey."""
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scim.console.public_url import FAILED, PASSED, UNKNOWN, Network, Outcome, check
+from scim.console import public_url
+from scim.console.public_url import FAILED, PASSED, UNKNOWN, Outcome, check
 from tests.support.tls import Authority, Respond, TlsServer
 
 HOST, PUBLIC = "perch.customer.example", "93.184.216.34"
 BASE = f"https://{HOST}/acme/scim/v2"
 Reach = Callable[..., Outcome]
+create_connection = socket.create_connection
+
+
+def use(patched: pytest.MonkeyPatch, resolve: Any, connect: Any) -> None:
+    """Let hosts have other addresses, and connections lead elsewhere."""
+    patched.setattr(public_url, "resolve", resolve)
+    patched.setattr(socket, "create_connection", connect)
 
 
 def guarded(headers: dict[str, str]) -> int:
@@ -27,7 +33,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def reach(authority: Authority) -> Iterator[Reach]:
+def reach(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reach]:
     """Check a base URL against a server whose certificate is for `host`, as if it were at `address`."""
     servers: list[TlsServer] = []
 
@@ -42,12 +48,13 @@ def reach(authority: Authority) -> Iterator[Reach]:
             assert place[0] in addresses
             if place[0].endswith(".99"):
                 raise ConnectionRefusedError("refused")
-            return socket.create_connection(("127.0.0.1", server.port), seconds)
+            return create_connection(("127.0.0.1", server.port), seconds)
 
-        def trust() -> ssl.SSLContext:
-            return ssl.create_default_context(cafile=authority.bundle) if trusted else Network().trust()
-
-        return check(base, key, {"X-Mark": "1"}, Network(lambda host, port: addresses, trust, connect))
+        bundle = authority.bundle if trusted else public_url.AUTHORITIES
+        with monkeypatch.context() as patched:
+            use(patched, lambda host, port: addresses, connect)
+            patched.setattr(public_url, "AUTHORITIES", bundle)
+            return check(base, key, {"X-Mark": "1"})
 
     yield run
     for server in servers:
@@ -132,28 +139,31 @@ def fails(error: Exception) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    "network",
+    ("resolve", "connect"),
     [
-        Network(resolve=fails(socket.gaierror(-2, "Name or service not known"))),
-        Network(resolve=lambda host, port: ()),
-        Network(resolve=lambda host, port: (PUBLIC,), connect=fails(TimeoutError("timed out"))),
-        Network(resolve=lambda host, port: (PUBLIC,), connect=fails(ConnectionRefusedError(111, "refused"))),
-        Network(resolve=lambda host, port: (PUBLIC,), connect=fails(OSError(101, "Network is unreachable"))),
-        Network(resolve=fails(UnicodeError("label too long"))),
+        (fails(socket.gaierror(-2, "Name or service not known")), None),
+        (lambda host, port: (), None),
+        (lambda host, port: (PUBLIC,), fails(TimeoutError("timed out"))),
+        (lambda host, port: (PUBLIC,), fails(ConnectionRefusedError(111, "refused"))),
+        (lambda host, port: (PUBLIC,), fails(OSError(101, "Network is unreachable"))),
+        (fails(UnicodeError("label too long")), None),
     ],
 )
-def test_what_cannot_be_reached_is_grey(network: Network) -> None:
-    found = check(BASE, "right", {}, network)
+def test_what_cannot_be_reached_is_grey(resolve: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, resolve, connect)
+    found = check(BASE, "right", {})
     assert found.state == UNKNOWN
     assert "could not be reached from this machine, which proves nothing about Okta" in found.text
 
 
-def test_a_server_that_speaks_no_tls_or_hangs_up_is_grey(reach: Reach, tmp_path: Path) -> None:
+def test_a_server_that_speaks_no_tls_or_hangs_up_is_grey(reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:
     def plain(_: tuple[str, int], seconds: float) -> socket.socket:
         near, far = socket.socketpair()
         far.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         far.close()
         return near
 
-    assert check(BASE, "right", {}, Network(lambda host, port: (PUBLIC,), connect=plain)).state == UNKNOWN
+    with monkeypatch.context() as patched:
+        use(patched, lambda host, port: (PUBLIC,), plain)
+        assert check(BASE, "right", {}).state == UNKNOWN
     assert reach(fails(ConnectionError("gone"))).state == UNKNOWN

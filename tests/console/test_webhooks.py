@@ -12,7 +12,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from scim.events.delivery import WebhookDelivery
+from scim.events.webhooks import WebhookService
 from storage import webhooks
+from storage.journal import Author
 from storage.webhooks import Webhook
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
@@ -68,8 +70,9 @@ class Site:
             assert client.post("/Users", {"userName": name}).status == 201
 
     def deliver(self, identifier: str) -> None:
-        settings = self.perch.settings
-        delivery = WebhookDelivery(self.perch.repository, settings, "http://perch/ws", identifier, lambda: True)
+        author = Author("delivery", "")
+        service = WebhookService(self.perch.repository, self.perch.settings, "http://perch/ws", author)
+        delivery = WebhookDelivery(service, identifier, lambda: True)
         while delivery.step():
             pass
         delivery.close()

@@ -50,8 +50,9 @@ class WebhookSite:
         added = run_json(app, "webhooks", "add", receiver.url, *options)
         self.id = added["id"]
         receiver.secret = added.get("secret", "")
-        settings, issuer = self.perch.settings, "http://perch/ws"
-        self.delivery = WebhookDelivery(self.perch.repository, settings, issuer, self.id, lambda: True)
+        author = Author("delivery", "")
+        service = WebhookService(self.perch.repository, self.perch.settings, "http://perch/ws", author)
+        self.delivery = WebhookDelivery(service, self.id, lambda: True)
 
     def deliver(self, times: int = 50) -> None:
         for _ in range(times):

@@ -13,6 +13,8 @@ from joserfc.jwk import KeySet
 
 from schemas.datetimes import now
 from scim.events.delivery import WebhookDelivery
+from scim.events.webhooks import WebhookService
+from storage.journal import Author
 from tests.conftest import MakeApp
 from tests.support.client import Answer, ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_command, run_json, scim_path
@@ -144,7 +146,8 @@ def test_tokens_are_pushed_to_a_webhook(make_app: MakeApp) -> None:
     client = ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "x", "--idp", "generic"))
     client.post("/Users", {"userName": "ann"})
     issuer = f"http://perch/{perch.workspace}"
-    delivery = WebhookDelivery(perch.repository, perch.settings, issuer, added["id"], lambda: True)
+    service = WebhookService(perch.repository, perch.settings, issuer, Author("delivery", ""))
+    delivery = WebhookDelivery(service, added["id"], lambda: True)
     delivery.step()
     ((headers, body),) = receiver.raw
     assert headers["Content-Type"] == "application/secevent+jwt" and headers["Accept"] == "application/json"
