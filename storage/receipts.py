@@ -101,10 +101,10 @@ def list_all(connection: Connection, subject: str = "", since: str = "", last: i
     for condition, value in (("e.subject = ?", subject), ("e.at >= ?", since), ("e.seq <= ?", last)):
         if value not in ("", None):
             sql, values = f"{sql} AND {condition}", [*values, value]
-    cursor = connection.cursor()
+    cursor = connection.execute(f"{sql} ORDER BY e.seq, x.folded", values)
     cursor.row_factory = Row
     groups: dict[tuple[str, str, int], list[Row]] = {}
-    for row in cursor.execute(f"{sql} ORDER BY e.seq, x.folded", values):
+    for row in cursor:
         groups.setdefault((row["request"], row["subject"], row["number"]), []).append(row)
     return [_receipt(rows) for rows in groups.values()]
 

@@ -215,9 +215,13 @@ def error_classes() -> list[type[ScimError]]:
     """Return the errors that schemas/errors.py declares with a status of their own, or a kind."""
     found = [
         each for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, ScimError) and {"status", "scimType"} & {*vars(each)}
+        if isinstance(each, type) and issubclass(each, ScimError) and _code(each) != _code(each.__base__)
     ]  # fmt: skip
     return sorted(found, key=lambda each: (each.status, each.scimType or ""))
+
+
+def _code(kind: type | None) -> tuple[int, str | None]:
+    return (kind.status, kind.scimType) if kind and issubclass(kind, ScimError) else (0, None)
 
 
 def error_table() -> str:

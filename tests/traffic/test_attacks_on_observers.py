@@ -51,7 +51,7 @@ def test_an_unquoted_value_is_refused_in_linear_time() -> None:
     began = time.thread_time()
     with pytest.raises(InvalidFilter, match="double quotes"):
         parse_filter("title eq x" + " " * 16_000 + "y")
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_a_deeply_nested_request_breaks_no_page_or_command(make_app: MakeApp) -> None:
