@@ -82,8 +82,9 @@ class Named(NamedTuple):
 def append(connection: Connection, entry: int, change: MemberChange) -> None:
     """Store whom a change of members concerns: a row each for a few, one row for many, of 16 bytes a member."""
     if len(change.added) + len(change.removed) > FEW:
-        (added, nested), (removed, inner) = (_packed_ids(connection, seqs) for seqs in (change.added, change.removed))
-        values = (entry, nested or inner, added, removed)
+        added, added_group = _packed_ids(connection, change.added)
+        removed, removed_group = _packed_ids(connection, change.removed)
+        values = (entry, added_group or removed_group, added, removed)
         connection.execute("INSERT INTO journal_crowds VALUES (?, ?, 0, ?, ?)", values)
         return
     connection.execute(

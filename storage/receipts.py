@@ -118,11 +118,17 @@ def _receipt(rows: Sequence[Row]) -> Receipt:
     done = None if not told or None in instants else max(committed, *instants)
     reports = [row for row in rows if row["outcome"]]
     last = max(reports, key=lambda row: (row["reported"], row["seq"]), default=None)
-    outcome = last["outcome"] if last else ASKS if gravest["asks"] else None if told else NOT_TOLD
+    if last:
+        outcome = last["outcome"]
+    elif gravest["asks"]:
+        outcome = ASKS
+    else:
+        outcome = None if told else NOT_TOLD
     return Receipt(
-        gravest["application"], gravest["number"], gravest["request"], gravest["subject"], gravest["kind"],
-        f"evt_{gravest['seq']}_{gravest['tag']}", gravest["user"], gravest["people"], requested, committed, done,
-        outcome, last["sessions"] if last else None, last["reason"] if last else None, bool(told),
+        **{name: gravest[name] for name in ("application", "number", "request", "subject", "kind", "user", "people")},
+        event=f"evt_{gravest['seq']}_{gravest['tag']}", requested=requested, committed=committed, acknowledged=done,
+        outcome=outcome, sessions=last["sessions"] if last else None, reason=last["reason"] if last else None,
+        told=bool(told),
     )  # fmt: skip
 
 

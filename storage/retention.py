@@ -63,8 +63,8 @@ def forget(connection: Connection, name: str) -> Erased:
     words = {form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)}
     authors = _authors(connection, {fold(word) for word in words})
     found = sorted(words.union(authors))
-    for table in (events, receipts, history):
-        table.forget(connection, ids)
+    for module in (events, receipts, history):
+        module.forget(connection, ids)
     sql = f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}"
     entries = connection.execute(sql, (listed,)).rowcount
     sessions.forget_address(connection, name, FORGOTTEN)
@@ -97,8 +97,11 @@ def _texts(value: Any) -> Iterator[str]:
     """Yield the texts in the value of an attribute; of an object its `value`."""
     if isinstance(value, str) and value:
         yield value
-    for item in value if isinstance(value, list) else [value.get("value")] if isinstance(value, dict) else ():
-        yield from _texts(item)
+    elif isinstance(value, dict):
+        yield from _texts(value.get("value"))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def _authors(connection: Connection, folded: set[str]) -> list[str]:

@@ -308,8 +308,9 @@ def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
         needed = next((name for name in check.needs if name in run.broken), None)
         if needed:
             raise CheckSkipped(f"needs {needed}, which did not pass")
-        came, outcome = [function(run) for function in check.functions][-1], PASSED
-        got = came if isinstance(came, str) else ""
+        for function in check.functions:
+            came = function(run)
+        got, outcome = came if isinstance(came, str) else "", PASSED
     except CheckSkipped as skipped:
         got, outcome = str(skipped), NOT_JUDGED if isinstance(skipped, NotJudged) else SKIPPED
     except CheckFailed as failed:

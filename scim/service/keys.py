@@ -95,6 +95,13 @@ def _note(write: Transaction, action: str, key: Key, before: dict[str, Any], aft
         write.note(action, ("AccessKey", key.id, key.name), changes)
 
 
+def split_secret(text: str) -> tuple[str, str, str]:
+    """Return the prefix, the id and the random part of the text of a key or secret; "" for what is missing."""
+    prefix, _, rest = text.partition("_")
+    identifier, _, random = rest.partition("_")
+    return prefix, identifier, random
+
+
 def digest(secret: str) -> bytes:
     """Return the digest of a key's secret that is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -199,10 +199,10 @@ class _Compiler:
         each, in_owners = _filled(kept.each, condition), f"r.seq IN ({kept.owners})"
         if kept.only_each & used:
             terms = node.filter.terms if isinstance(node.filter, And) else (node.filter,)
-            weaker = [term for term in terms if not kept.only_each & _names(term)] if found and not narrowed else []
-            return (
-                _joined([_filled(in_owners, _element(_merged(weaker, True), kept)), each], " AND ") if weaker else each
-            )
+            weaker = [term for term in terms if not kept.only_each & _names(term)]
+            if not weaker or not found or narrowed:
+                return each
+            return _joined([_filled(in_owners, _element(_merged(weaker, True), kept)), each], " AND ")
         by_owners = kept.owners and not narrowed and (found or kept.everyone)
         return _filled(in_owners, condition) if by_owners else each
 
