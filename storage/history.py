@@ -28,7 +28,7 @@ TURNS_OF_GROUPS = (
     f"SELECT {ENTRY}, json_remove(j.changes, '$.members') FROM json_each(?) i "
     f"CROSS JOIN journal j ON j.resource = i.value AND j.type = 'Group' WHERE {TURNS}"
 )
-# Those that may have changed a person's own roles or activity.
+# Entries that may have changed a person's own roles or activity.
 OF_PEOPLE = (
     f"SELECT {ENTRY}, j.changes FROM json_each(?) i CROSS JOIN journal j ON j.resource = i.value AND j.type = 'User' "
     """WHERE instr(j.changes, '"active"') OR instr(j.changes, '"roles')"""

@@ -152,7 +152,7 @@ def acknowledged(connection: Connection, key: str, seqs: Iterable[int]) -> None:
 
 
 def pulled(connection: Connection, key: str, last: int) -> tuple[int, int] | None:
-    """Return application and first event of the acknowledgement that a pull behind an event is, if it is one."""
+    """Return application and first event that a pull behind an event acknowledges; None if it acknowledges nothing."""
     row: tuple[int, int] | None = connection.execute(
         "SELECT x.id, first FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
         "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = ?) x "

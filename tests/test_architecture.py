@@ -106,7 +106,7 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
             base += node.module.split(".") if node.module else []
             yield from ((node.lineno, ".".join([*base, alias.name])) for alias in node.names)
         elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
-            yield from ((node.lineno, arg.value) for arg in node.args if isinstance(arg, ast.Constant))
+            yield from ((node.lineno, str(arg.value)) for arg in node.args if isinstance(arg, ast.Constant))
 
 
 def offenders(file: Path, forbidden: set[str]) -> list[str]:

@@ -262,7 +262,7 @@ class TestRun:
 
 
 def shared(make: Callable[Concatenate[TestRun, P], T]) -> Callable[Concatenate[TestRun, P], T]:
-    """Make a function that sends requests do so once in a run for the same arguments; see TestRun.cached."""
+    """Call a function once in a run for the same arguments, and keep what it returns; see TestRun.cached."""
 
     @wraps(make)
     def once(run: TestRun, /, *args: P.args, **kwargs: P.kwargs) -> T:

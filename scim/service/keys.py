@@ -53,7 +53,7 @@ def add(write: Transaction, key: Key) -> None:
 def change(write: Transaction, identifier: str, **values: Any) -> Key:
     """Set columns of a key and return it.
 
-    :raises NotFound: when there is none.
+    :raises NotFound: when there is none; :raises InvalidValue: for IPSIE's profile while the key or a secret works.
     """
     before = keys.get(write.connection, identifier)
     if values.get("profile") == keys.IPSIE and (

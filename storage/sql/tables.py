@@ -1,4 +1,4 @@
-"""Rows as objects, and tables by sqlite-utils for those that are seldom written; statements serve the others."""
+"""Rows as objects, and sqlite-utils' view of the tables that are seldom written."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
