@@ -203,7 +203,8 @@ def write_values(connection: Connection, kind: ResourceType, seq: int, before: D
         if before.get(bound.extension or "") == after.get(bound.extension or ""):
             continue
         old, new = _values(bound, before), _values(bound, after)
-        number, holder = bound.leaf.number, 0 if bound.attribute.uniqueness == "server" else seq
+        number = bound.leaf.number
+        holder = 0 if bound.attribute.uniqueness == "server" else seq
         sql = "DELETE FROM attribute_values WHERE resource = ? AND attribute = ? AND value = ?"
         connection.executemany(sql, [(seq, number, value) for value in old.keys() - new.keys()])
         for item in new.keys() - old.keys():

@@ -97,7 +97,8 @@ class CheckStep:
         Without functions it returns a decorator that adds the row with the function.
         """
         texts = (f"{self.name}.{name}", title, expected, otherwise, self.mark + source)
-        dialects, options = (dialect,) if dialect else self.dialects, {"warning": self.warning, **options}
+        dialects = (dialect,) if dialect else self.dialects
+        options = {"warning": self.warning, **options}
 
         def add(function: AnyCheck) -> AnyCheck:
             self.checks.append(Check(*texts, functions or (function,), dialects, **options))

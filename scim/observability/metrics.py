@@ -117,7 +117,8 @@ class DeploymentMetrics:
         if not self.database.follows:
             yield from self._of_primary()
             return
-        age, text = self.database.age(), "Seconds since the newest write or heartbeat in the follower's file."
+        age = self.database.age()
+        text = "Seconds since the newest write or heartbeat in the follower's file."
         yield _gauge("perch_follower_age_seconds", text, math.inf if age is None else age)
 
     def _of_primary(self) -> Iterator[Metric]:
