@@ -124,13 +124,16 @@ class Drill:
                 until("the primary answers", lambda: self.has(self.primary))
                 self.follower.run(*FLASK, "follow")
                 until("the follower answers", lambda: self.has(self.follower))
-                pool.map(self._write, range(WRITERS))
-                pool.submit(self._read)
+                runs = [pool.submit(self._write, number) for number in range(WRITERS)]
+                runs.append(pool.submit(self._read))
                 yield
             finally:
                 self.done.set()
                 self.follower.end(signal.SIGTERM)
                 self.primary.end(signal.SIGKILL)
+            for each in runs:
+                # Raises the error of a writer or the reader, if there was one.
+                each.result()
 
     def has(self, machine: Machine, name: str = "") -> bool:
         """Tell whether a machine answers, and has a user of that name if one is given."""
