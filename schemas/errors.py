@@ -15,7 +15,8 @@ class ScimError(Exception):
     scimType: str | None = None
 
     def __init_subclass__(cls, status: int | None = None, scimType: str | None = None) -> None:
-        cls.status, cls.scimType = status or cls.status, scimType or cls.scimType
+        cls.status = status or cls.status
+        cls.scimType = scimType or cls.scimType
 
     def __init__(self, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)

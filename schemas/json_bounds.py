@@ -34,8 +34,10 @@ def check_bounds(data: bytes, most_values: int) -> None:
         brackets = b"".join(_outside_strings(data)).replace(b",", b"")
     # The quick test comes first: the full one takes time where there are many values.
     deep = TOO_DEEP in brackets
-    if not deep and many and sum(each.count(b",") + each.count(b"[") for each in _outside_strings(data)) > most_values:
-        raise PayloadTooLarge(f"The body has more than {most_values} values; send less at once.")
+    if many and not deep:
+        values = sum(each.count(b",") + each.count(b"[") for each in _outside_strings(data))
+        if values > most_values:
+            raise PayloadTooLarge(f"The body has more than {most_values} values; send less at once.")
     if deep or _is_deep(brackets):
         raise InvalidSyntax(f"The JSON in the body is nested too deeply; send at most {MAX_NESTING} levels.")
 
@@ -48,9 +50,9 @@ def check_values(tree: Any, most: int) -> None:
     waiting, count = [tree], 0
     while waiting:
         one = waiting.pop()
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-        waiting += inner
-        count += len(inner)
+        if isinstance(one, dict | list):
+            waiting += one.values() if isinstance(one, dict) else one
+            count += len(one)
     if count > most:
         raise PayloadTooLarge(f"The data has more than {most} values; send less at once.")
 

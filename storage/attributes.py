@@ -13,7 +13,7 @@ from schemas.errors import NotFound, Unavailable, Uniqueness
 from schemas.fields import is_unassigned
 from schemas.filters.evaluation import comparable
 from schemas.json import to_text
-from schemas.resource import Bound
+from schemas.resource import Bound, Document
 from storage import workspace
 from storage.resources import CHANGED, OF_TYPE
 from storage.sql.columns import json_path, stored
@@ -25,8 +25,6 @@ NAMED = 5
 BUILD_CACHE, USUAL_CACHE = 100_000, 2_500
 # SQLite keeps in memory what one statement changes, so that it can undo that.
 BATCH, BATCH_SIZE = "r.seq BETWEEN ? AND ?", 20_000
-
-Document = dict[str, Any]
 
 
 def version(connection: Connection) -> int:
@@ -205,7 +203,8 @@ def write_values(connection: Connection, kind: ResourceType, seq: int, before: D
         if before.get(bound.extension or "") == after.get(bound.extension or ""):
             continue
         old, new = _values(bound, before), _values(bound, after)
-        number, holder = bound.leaf.number, 0 if bound.attribute.uniqueness == "server" else seq
+        number = bound.leaf.number
+        holder = 0 if bound.attribute.uniqueness == "server" else seq
         sql = "DELETE FROM attribute_values WHERE resource = ? AND attribute = ? AND value = ?"
         connection.executemany(sql, [(seq, number, value) for value in old.keys() - new.keys()])
         for item in new.keys() - old.keys():

@@ -6,6 +6,8 @@ from typing import Any
 
 from schemas import events as kinds
 from schemas.datetimes import now
+from schemas.json import to_text
+from schemas.resource import Document
 from storage import effective_roles, events, history, journal, members, roles
 from storage.database import Connection
 from storage.effective_roles import HeldRole, HeldRoles, NamedUser
@@ -19,8 +21,6 @@ from storage.roles import Role
 # A change that touches more people than this is one event, and applications read the holders of its roles again.
 MANY = 500
 NONE: HeldRoles = frozenset()
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,8 +288,8 @@ def _group(identifier: str, document: Document) -> dict[str, Any]:
 def _of_many(reach: Reach, subject: tuple[str, str, str], why: str) -> NewEvent:
     """Return the one event of a change that touches many users: each role with the filter that selects its holders."""
     kind, identifier, name = subject
-    quoted = {slug: slug.replace("\\", "\\\\").replace('"', '\\"') for slug in reach.slugs}
-    walk = [{"role": slug, "filter": f'{kinds.EFFECTIVE}.value eq "{text}"'} for slug, text in quoted.items()]
+    # A string literal of a filter is one of JSON (RFC 7644 section 3.4.2.2).
+    walk = [{"role": slug, "filter": f"{kinds.EFFECTIVE}.value eq {to_text(slug)}"} for slug in reach.slugs]
     about = {"type": kind, "id": identifier, "display": name}
     data: Document = {"about": about, "because": why, "roles": list(reach.slugs), "walk": walk}
     if reach.people is not None:

@@ -206,7 +206,9 @@ class Database:
             if holds_data(self.file):
                 return
             path = self.path
-            found = "is an empty file" if path.is_file() else "is not a file" if path.exists() else "does not exist"
+            found = "does not exist"
+            if path.exists():
+                found = "is an empty file" if path.is_file() else "is not a file"
         source = "the default, since PERCH_DATABASE is not set" if self.is_default else "the value of PERCH_DATABASE"
         raise NotReady(
             f"The database {os.path.abspath(path)} ({source}) {found}. "

@@ -28,7 +28,16 @@ TURNS_OF_GROUPS = (
     f"SELECT {ENTRY}, json_remove(j.changes, '$.members') FROM json_each(?) i "
     f"CROSS JOIN journal j ON j.resource = i.value AND j.type = 'Group' WHERE {TURNS}"
 )
-# Those that may have changed a person's own roles or activity.
+# The groups that members are in directly, and the roles that groups give, by id.
+GROUPS_AROUND = (
+    "SELECT r.id, g.id FROM json_each(?) i CROSS JOIN resources r ON r.id = i.value "
+    'CROSS JOIN members m ON m.member = r.seq CROSS JOIN resources g ON g.seq = m."group"'
+)
+ROLES_GIVEN = (
+    "SELECT g.id, a.role FROM json_each(?) i CROSS JOIN resources g ON g.id = i.value "
+    "CROSS JOIN assignments a ON a.resource = g.seq AND a.source = 'group'"
+)
+# Entries that may have changed a person's own roles or activity.
 OF_PEOPLE = (
     f"SELECT {ENTRY}, j.changes FROM json_each(?) i CROSS JOIN journal j ON j.resource = i.value AND j.type = 'User' "
     """WHERE instr(j.changes, '"active"') OR instr(j.changes, '"roles')"""
@@ -82,8 +91,9 @@ class Named(NamedTuple):
 def append(connection: Connection, entry: int, change: MemberChange) -> None:
     """Store whom a change of members concerns: a row each for a few, one row for many, of 16 bytes a member."""
     if len(change.added) + len(change.removed) > FEW:
-        (added, nested), (removed, inner) = (_packed_ids(connection, seqs) for seqs in (change.added, change.removed))
-        values = (entry, nested or inner, added, removed)
+        added, added_group = _packed_ids(connection, change.added)
+        removed, removed_group = _packed_ids(connection, change.removed)
+        values = (entry, added_group or removed_group, added, removed)
         connection.execute("INSERT INTO journal_crowds VALUES (?, ?, 0, ?, ?)", values)
         return
     connection.execute(
@@ -218,17 +228,6 @@ def _moves(connection: Connection, ids: Collection[str], created: int) -> list[M
 
 def _entries(connection: Connection, sql: str, chosen: Iterable[int | str]) -> list[JournalEntry]:
     return [entry_of(row) for row in connection.execute(sql, (json.dumps(list(chosen)),))]
-
-
-# The groups that members are in directly, and the roles that groups give, by id.
-GROUPS_AROUND = (
-    "SELECT r.id, g.id FROM json_each(?) i CROSS JOIN resources r ON r.id = i.value "
-    'CROSS JOIN members m ON m.member = r.seq CROSS JOIN resources g ON g.seq = m."group"'
-)
-ROLES_GIVEN = (
-    "SELECT g.id, a.role FROM json_each(?) i CROSS JOIN resources g ON g.id = i.value "
-    "CROSS JOIN assignments a ON a.resource = g.seq AND a.source = 'group'"
-)
 
 
 def _lists(connection: Connection, sql: str, ids: Iterable[str]) -> dict[str, list[str]]:

@@ -39,9 +39,10 @@ def pending(connection: Connection, path: Path) -> list[str]:
 
 def migrate(connection: Connection, path: Path, on_migration: OnMigration | None = None) -> list[Applied]:
     """Apply pending migrations, all or none, and return them; raise as `refuse_foreign` does."""
-    names, applied = pending(connection, path), list[Applied]()
+    names = pending(connection, path)
     if not names:
-        return applied
+        return []
+    applied = []
     connection.execute("BEGIN IMMEDIATE")
     for number, (name, following) in enumerate(zip(names, [*names[1:], None], strict=True)):
         if on_migration:

@@ -161,7 +161,8 @@ def groups_above(connection: Connection, seqs: Sequence[int], most: float = math
     listed = in_list(seqs)
     sql = f'SELECT member, "group" FROM members WHERE member IN {listed.text} ORDER BY member, "group"'
     direct: list[tuple[int, int]] = connection.execute(sql, listed.parameters).fetchall()
-    groups, indirect = _named(connection, {group for _, group in direct}), list[tuple[int, int]]()
+    groups = _named(connection, {group for _, group in direct})
+    indirect: list[tuple[int, int]] = []
     # Few groups are nested; without one, no recursion with its temporary tables is needed.
     if any(nested for _, nested in groups.values()):
         limit = -1 if most == math.inf else int(most) + 1
@@ -209,6 +210,7 @@ def paths_above(connection: Connection, seq: int) -> dict[int, tuple[str, ...]]:
     )
     found: dict[int, tuple[str, ...]] = {}
     waiting: list[tuple[int, tuple[str, ...]]] = [(seq, ())]
+    # The list grows while it is read: nearer groups come first.
     for below, path in waiting:
         for group, name in connection.execute(sql, (below,)).fetchall():
             if group not in found and group != seq:

@@ -118,11 +118,17 @@ def _receipt(rows: Sequence[Row]) -> Receipt:
     done = None if not told or None in instants else max(committed, *instants)
     reports = [row for row in rows if row["outcome"]]
     last = max(reports, key=lambda row: (row["reported"], row["seq"]), default=None)
-    outcome = last["outcome"] if last else ASKS if gravest["asks"] else None if told else NOT_TOLD
+    if last:
+        outcome = last["outcome"]
+    elif gravest["asks"]:
+        outcome = ASKS
+    else:
+        outcome = None if told else NOT_TOLD
     return Receipt(
-        gravest["application"], gravest["number"], gravest["request"], gravest["subject"], gravest["kind"],
-        f"evt_{gravest['seq']}_{gravest['tag']}", gravest["user"], gravest["people"], requested, committed, done,
-        outcome, last["sessions"] if last else None, last["reason"] if last else None, bool(told),
+        **{name: gravest[name] for name in ("application", "number", "request", "subject", "kind", "user", "people")},
+        event=f"evt_{gravest['seq']}_{gravest['tag']}", requested=requested, committed=committed, acknowledged=done,
+        outcome=outcome, sessions=last["sessions"] if last else None, reason=last["reason"] if last else None,
+        told=bool(told),
     )  # fmt: skip
 
 
@@ -146,7 +152,7 @@ def acknowledged(connection: Connection, key: str, seqs: Iterable[int]) -> None:
 
 
 def pulled(connection: Connection, key: str, last: int) -> tuple[int, int] | None:
-    """Return application and first event of the acknowledgement that a pull behind an event is, if it is one."""
+    """Return application and first event that a pull behind an event acknowledges; None if it acknowledges nothing."""
     row: tuple[int, int] | None = connection.execute(
         "SELECT x.id, first FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
         "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = ?) x "

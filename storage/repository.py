@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 from schemas import ResourceType
 from schemas.declarations import Declaration, check_together
 from schemas.errors import Conflict
+from schemas.resource import Document
 from storage import (
     attributes,
     events,
@@ -38,7 +38,6 @@ from storage.search import Place, Query
 
 SHOWN_HOLDERS = 5
 
-Document = dict[str, Any]
 FORGET = ("Workspace", "forget", "a deleted person")
 
 

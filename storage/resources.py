@@ -120,12 +120,12 @@ def insert(connection: sqlite3.Connection, kind: ResourceType, document: Documen
     :raises Uniqueness: when its userName or group displayName is taken, in any case.
     """
     instant, identifier = now(), new_id()
-    looked_up, text, held = _looked_up(document).values(), _stored(kind, document), _held(document.get("roles", ()))
+    text, held = _stored(kind, document), _held(document.get("roles", ()))
     try:
         done = connection.execute(
             "INSERT INTO resources (id, type, version, created, lastModified, userName, displayName, externalId, "
             "active, document, held) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (identifier, kind.name, instant, instant, *looked_up, text, held),
+            (identifier, kind.name, instant, instant, *_looked_up(document).values(), text, held),
         )
     except sqlite3.IntegrityError as error:
         raise _taken(error, document) from None

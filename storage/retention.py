@@ -52,21 +52,14 @@ def forget(connection: Connection, name: str) -> Erased:
 
     :raises Conflict: while the person exists, under this or another name.
     """
-    if first_value(connection, "SELECT 1 FROM resources WHERE userName = ?", fold(name)):
-        raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
-    sql = "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?"
-    ids = [identifier for (identifier,) in connection.execute(sql, (fold(name),))]
-    listed = json.dumps(ids)
-    sql = f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq"
-    if now_called := first_value(connection, sql, listed):
-        raise Conflict(f"'{name}' is now called '{now_called}' and exists; delete that user first.")
+    ids = _deleted_ids(connection, name)
     words = {form for word in (name, *ids, *_words(connection, ids)) for form in spellings(word)}
     authors = _authors(connection, {fold(word) for word in words})
     found = sorted(words.union(authors))
-    for table in (events, receipts, history):
-        table.forget(connection, ids)
+    for module in (events, receipts, history):
+        module.forget(connection, ids)
     sql = f"DELETE FROM journal WHERE type = 'User' AND resource IN {LISTED}"
-    entries = connection.execute(sql, (listed,)).rowcount
+    entries = connection.execute(sql, (json.dumps(ids),)).rowcount
     sessions.forget_address(connection, name, FORGOTTEN)
     mentions = connection.execute(FORGET_ADDRESS, {"address": name, **_replaced(name)}).rowcount
     # Elsewhere, such as in entries of groups, a word is replaced where it is a whole value.
@@ -76,6 +69,18 @@ def forget(connection: Connection, name: str) -> Erased:
     seen = traffic.forget(connection, found)
     quirks.forget(connection, found)
     return Erased(entries, mentions, seen)
+
+
+def _deleted_ids(connection: Connection, name: str) -> list[str]:
+    """Return the ids of the users that had a userName; refuse one of a user who exists."""
+    if first_value(connection, "SELECT 1 FROM resources WHERE userName = ?", fold(name)):
+        raise Conflict(f"'{name}' exists; delete the user first, then forget them.")
+    sql = "SELECT DISTINCT resource FROM journal WHERE type = 'User' AND folded = ?"
+    ids = [identifier for (identifier,) in connection.execute(sql, (fold(name),))]
+    sql = f"SELECT document ->> '$.userName' FROM resources WHERE id IN {LISTED} ORDER BY seq"
+    if now_called := first_value(connection, sql, json.dumps(ids)):
+        raise Conflict(f"'{name}' is now called '{now_called}' and exists; delete that user first.")
+    return ids
 
 
 def _words(connection: Connection, ids: Iterable[str]) -> Iterator[str]:
@@ -97,8 +102,11 @@ def _texts(value: Any) -> Iterator[str]:
     """Yield the texts in the value of an attribute; of an object its `value`."""
     if isinstance(value, str) and value:
         yield value
-    for item in value if isinstance(value, list) else [value.get("value")] if isinstance(value, dict) else ():
-        yield from _texts(item)
+    elif isinstance(value, dict):
+        yield from _texts(value.get("value"))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def _authors(connection: Connection, folded: set[str]) -> list[str]:

@@ -48,7 +48,7 @@ def session_id(digest: bytes) -> str:
 def open_session(
     connection: Connection, digest: bytes, fingerprint: bytes, address: str, person: str = "", proved: float = math.inf
 ) -> None:
-    """Add a session that a password or the provider's settings, by `fingerprint`, opened; `proved` is at most now."""
+    """Add a session; `fingerprint` is that of the password or of the provider's settings, `proved` is at most now."""
     now = int(time.time())
     prune(connection)
     values = (digest, fingerprint, address, now, now, now + LIFETIME_S, person, int(min(now, proved)))

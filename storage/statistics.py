@@ -75,7 +75,8 @@ def _bytes(file: Path) -> int:
 
 def counts(connection: Connection) -> Counts:
     """Count the people who may log in (active, with some role), the journal and the traffic."""
-    journal, traffic = (first_value(connection, f"SELECT count(*) FROM {table}") for table in ("journal", "traffic"))
+    journal = first_value(connection, "SELECT count(*) FROM journal")
+    traffic = first_value(connection, "SELECT count(*) FROM traffic")
     return Counts(figures(connection).may_log_in, journal, traffic)
 
 

@@ -62,9 +62,10 @@ def matches(type_name: str, words: Iterable[str]) -> Sql:
 
 
 def find(connection: Connection, type_name: str, words: Sequence[str]) -> list[int] | None:
-    """Return the resources of which each of some words begins a word; None if more than MOST_FOUND, or without words.
+    """Return the resources that have a word beginning with each of `words`; None for too many, or without words.
 
-    Rare words are looked up, common ones only for the resources that have the rare ones.
+    Too many are more than MOST_FOUND. Rare words are looked up, common ones only for the resources that have the rare
+    ones.
     """
     if not words:
         return None

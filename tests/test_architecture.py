@@ -90,8 +90,13 @@ def parts(file: Path) -> tuple[str, ...]:
     return names[:-1] if names[-1] == "__init__" else names
 
 
+def called(call: ast.Call) -> str:
+    """Return the last name of what is called."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
 def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and full name of each import anywhere in a module, with relative imports resolved."""
+    """Yield line and full name of each import anywhere in a module, with relative imports resolved, by name, too."""
     package = parts(file) if file.name == "__init__.py" else parts(file)[:-1]
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
@@ -100,6 +105,8 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
             base = list(package[: len(package) - node.level + 1]) if node.level else []
             base += node.module.split(".") if node.module else []
             yield from ((node.lineno, ".".join([*base, alias.name])) for alias in node.names)
+        elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
+            yield from ((node.lineno, str(arg.value)) for arg in node.args if isinstance(arg, ast.Constant))
 
 
 def offenders(file: Path, forbidden: set[str]) -> list[str]:
@@ -182,6 +189,7 @@ def test_settings_are_imported_by_app_and_scim_only() -> None:
 def test_the_emulator_imports_only_the_test_client_of_werkzeug_and_nothing_of_perch(file: Path) -> None:
     if room_of(file) == "scim.emulator":
         assert rooms_imported(file) == {}
+        assert offenders(file, {"flask", "jinja2"}) == []
         werkzeug = [name for _, name in imports(file) if name.startswith("werkzeug")]
         assert all(name.startswith("werkzeug.test.") for name in werkzeug), werkzeug
 
@@ -213,6 +221,11 @@ def test_flask_is_imported_by_app_web_console_cli_and_traffic_only(file: Path) -
     assert found == []
 
 
+def test_the_servers_configuration_knows_nothing_of_scim() -> None:
+    libraries = {"flask", "werkzeug", "jinja2", "sqlite3", "sqlite_utils", "marshmallow"}
+    assert offenders(ROOT / "gunicorn.conf.py", {*libraries, "schemas"}) == []
+
+
 @every_module
 def test_the_protocol_has_no_input_or_output(file: Path) -> None:
     if room_of(file) == "scim.protocol":
@@ -238,9 +251,10 @@ def test_resource_types_come_from_the_deployment(file: Path) -> None:
     if parts(file)[0] == "schemas":
         return
     named = [name for _, name in imports(file) if re.fullmatch(r"schemas\.(user|group|role)\.\w+Schema", name)]
-    calls = [node.func for node in ast.walk(tree(file)) if isinstance(node, ast.Call)]
+    for node in ast.walk(tree(file)):
+        assert not isinstance(node, ast.Call) or called(node) != "ResourceTypes"
+        assert not isinstance(node, ast.Attribute) or node.attr not in ("UserSchema", "GroupSchema", "RoleSchema")
     assert named == []
-    assert not any(isinstance(called, ast.Name) and called.id == "ResourceTypes" for called in calls)
 
 
 @every_module

@@ -62,7 +62,9 @@ class Command(click.Command):
     """A command in the application's context, with its database open; its errors, of usage too, are printable."""
 
     def __init__(self, name: str | None, callback: Callable[..., Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(name, callback=callback and with_appcontext(_with_database(callback)), **kwargs)
+        if callback is not None:
+            callback = with_appcontext(_with_database(callback))
+        super().__init__(name, callback=callback, **kwargs)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the arguments."""

@@ -7,7 +7,7 @@ import click
 from scim.cli.common import Command, author, command_without_database, echo, json_option, print_json
 from scim.service import keys as key_service
 from scim.service import passwords
-from scim.web.addresses import is_public
+from scim.web.addresses import origin_is_public
 from scim.web.requests import base_url, origin, perch
 from storage import keys
 
@@ -30,7 +30,7 @@ def init() -> None:
         echo(f"{name + ':':<18}{value}")
     if len(lines) > 2:
         echo("Copy the password and the key now; they are not shown again.")
-    if not is_public(origin()):
+    if not origin_is_public(origin()):
         echo(
             f"Okta cannot reach {origin()}: it needs a public https address. Set PERCH_PUBLIC_URL to yours; "
             "docs/operate.md says how a laptop gets one. Without Okta: flask okta test.",

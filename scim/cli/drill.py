@@ -124,13 +124,16 @@ class Drill:
                 until("the primary answers", lambda: self.has(self.primary))
                 self.follower.run(*FLASK, "follow")
                 until("the follower answers", lambda: self.has(self.follower))
-                pool.map(self._write, range(WRITERS))
-                pool.submit(self._read)
+                runs = [pool.submit(self._write, number) for number in range(WRITERS)]
+                runs.append(pool.submit(self._read))
                 yield
             finally:
                 self.done.set()
                 self.follower.end(signal.SIGTERM)
                 self.primary.end(signal.SIGKILL)
+            for each in runs:
+                # Raises the error of a writer or the reader, if there was one.
+                each.result()
 
     def has(self, machine: Machine, name: str = "") -> bool:
         """Tell whether a machine answers, and has a user of that name if one is given."""
@@ -168,11 +171,13 @@ class Drill:
         killed = time.monotonic()
         kept = self._promote(Machine(self.folder / f"primary-{number}", self.replica))
         until("writes go on", lambda: any(names[-1][1] > killed for names in self.written))
-        name, first = min((found for names in self.written for found in names if found[1] > killed), key=lambda f: f[1])
+        later = [found for names in self.written for found in names if found[1] > killed]
+        name, first = min(later, key=lambda found: found[1])
         until("the follower follows", lambda: self.has(self.follower, name))
-        follows, last = time.monotonic() - first, max(names[-1][1] for names in before)
+        follows = time.monotonic() - first
+        last = max(names[-1][1] for names in before)
         reads = [last, *(read for read in self.reads if read > last), time.monotonic()]
-        no_reads = max(later - earlier for earlier, later in zip(reads, reads[1:], strict=False))
+        no_reads = max(end - begin for begin, end in zip(reads, reads[1:], strict=False))
         seconds = (round(each, 1) for each in (first - last, no_reads, follows))
         return Round(number, *self._compared(before, kept), *seconds)
 
@@ -192,7 +197,8 @@ class Drill:
         pairs = zip(before, lost, strict=True)
         suffix = all(gone == [name for name, _ in names][len(names) - len(gone) :] for names, gone in pairs)
         written, count = sum(map(len, before)), sum(map(len, lost))
-        acknowledged, self.checked = written - self.checked, written - count
+        acknowledged = written - self.checked
+        self.checked = written - count
         self.lost.update(*lost)
         return acknowledged, count, suffix
 

@@ -60,7 +60,10 @@ def create(
     if as_json:
         print_json({"id": key.id, "name": key.name, **(client if oauth else {"key": text})})
         return
-    echo(*(f"{label}: {value}" for label, value in client.items() if value) if oauth else (bearer,))
+    if oauth:
+        echo(*(f"{label}: {value}" for label, value in client.items() if value))
+    else:
+        echo(bearer)
     if text is None:
         echo(f"It has no secret: flask keys trust {key.id} names the signer of its assertions.", err=True)
     else:

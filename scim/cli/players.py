@@ -149,6 +149,11 @@ class Played:
     left: list[str] = field(default_factory=list)
     better: str | None = None
 
+    @property
+    def passed(self) -> bool:
+        """Whether the run came to its end without a failed check."""
+        return self.error is None and not any(result.outcome == FAILED for result in self.results)
+
 
 def play(
     steps: Sequence[CheckStep],
@@ -177,11 +182,10 @@ def play(
     with fuse_off(), connect(dialect) as client:
         played = _run(TestRun(client, dialect, roles, oauth), steps, only, show)
     results, error = played.results, played.error
-    passed = error is None and not any(result.outcome == FAILED for result in results)
     if junit_file:
         Path(junit_file).write_text(junit(dialect, results, error), encoding="utf-8")
     if as_json:
-        head = {"base": base, "app": dialect, "passed": passed, "error": error, "counts": report.counts(results)}
+        head = {"base": base, "app": dialect, "passed": played.passed, "error": error, "counts": report.counts(results)}
         print_json({**head, "leftOver": played.left, "results": [asdict(each) for each in results if is_shown(each)]})
     else:
         echo("", f"{title or f'{dialect} app'}, {base}: {report.in_words(results)}")
@@ -189,7 +193,7 @@ def play(
         _show_problems(error or report.connection_hint(results, played.better), played.left)
     if perch().settings["PERCH_FUSE"] and has_database() and base == base_url():
         echo(FUSE_NOTICE, err=True)
-    raise SystemExit(0 if passed else 1)
+    raise SystemExit(0 if played.passed else 1)
 
 
 def _run(run: TestRun, steps: Sequence[CheckStep], only: Sequence[str], show: Callable[[Result], None]) -> Played:

@@ -64,9 +64,11 @@ def check(context: click.Context, older_than: float, as_json: bool) -> None:
     late = [each for each in found if seconds_between(each.requested, instant) > older_than]
     if as_json:
         print_json([described(each) for each in late])
-    for each in () if as_json else late:
-        age, reason = seconds_between(each.requested, instant), f" (failed: {each.reason})" if each.reason else ""
-        echo(f"{_who(each)} may still be in {each.application}: open for {age:.0f} s{reason}.")
+    else:
+        for each in late:
+            age = seconds_between(each.requested, instant)
+            reason = f" (failed: {each.reason})" if each.reason else ""
+            echo(f"{_who(each)} may still be in {each.application}: open for {age:.0f} s{reason}.")
     context.exit(FOUND if late else 0)
 
 

@@ -123,7 +123,7 @@ def _ask_again(session: Session) -> Response | None:
 
     A person of the provider follows a link, since browsers refuse to redirect a form there (`form-action`).
     """
-    problem, came_from = "", urlsplit(request.referrer or "")
+    problem = ""
     if PROOF_FIELD in request.form and not session.person:
         wait = attempts.take()
         if not wait and attempts.is_password(request.form[PROOF_FIELD]):
@@ -132,7 +132,7 @@ def _ask_again(session: Session) -> Response | None:
             return None
         problem = f"Too many attempts. Try again in {wait} seconds." if wait else "The password is wrong."
     sent = [(name, text) for name, text in request.form.items(multi=True) if name != PROOF_FIELD]
-    back = wanted_page(came_from._replace(scheme="", netloc="", fragment="").geturl())
+    back = wanted_page(urlsplit(request.referrer or "")._replace(scheme="", netloc="", fragment="").geturl())
     provider = provider_host() if session.person else ""
     return page("proof.html", 403, problem=problem, sent=sent, back=back, provider=provider)
 

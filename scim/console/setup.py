@@ -6,14 +6,14 @@ from schemas import user
 from scim.console.blueprint import console
 from scim.console.roles import by_name
 from scim.console.web import field, page
-from scim.web.addresses import is_public
+from scim.web.addresses import origin_is_public
 from scim.web.requests import origin, perch
 
 
 @console.get("/setup", endpoint="setup")
 def choose_guide() -> Response:
     """Show the values that every provider needs, and the ways to the guides."""
-    return page("setup.html", public=is_public(origin()))
+    return page("setup.html", public=origin_is_public(origin()))
 
 
 @console.get("/okta")
@@ -25,7 +25,7 @@ def okta() -> Response:
 @console.get("/entra")
 def entra() -> Response:
     """Show the guide for Microsoft Entra ID."""
-    return page("entra.html", public=is_public(origin()))
+    return page("entra.html", public=origin_is_public(origin()))
 
 
 @console.post("/okta/test")
@@ -40,4 +40,4 @@ def _guide(tested: object = None) -> Response:
     """Return the guide for Okta, with the results of a connection test."""
     with perch().database.read() as connection:
         roles = by_name(connection)
-    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=is_public(origin()))
+    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=origin_is_public(origin()))

@@ -16,7 +16,7 @@ from scim.console.history import timeline_page
 from scim.console.lists import NO_ROLE, PER_PAGE, Pager, listing, named_group, offset, read_query, sorted_by
 from scim.console.web import author, field, page, redirect_to, resource
 from scim.service import roles as role_service
-from scim.service.login_reasons import name_of
+from scim.service.login_reasons import full_name
 from scim.web.requests import perch
 from storage import members, receipts, resources, roles, search
 from storage.database import Connection
@@ -55,7 +55,7 @@ def user(identifier: str) -> Response:
         groups = members.groups_above(connection, [row.seq]).get(row.seq, [])
         known = roles.catalogue(connection)
         document = json.loads(row.document)
-        name = name_of(document)
+        name = full_name(document)
         history = timeline_page(connection, row)
         withdrawn = receipts.list_all(connection, row.id)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
@@ -107,7 +107,7 @@ def summaries(connection: Connection, rows: list[ResourceRow]) -> list[dict[str,
         document = json.loads(row.document)
         mails = document.get("emails") or []
         mail = next((each for each in mails if each.get("primary")), mails[0] if mails else {})
-        shown = {"name": name_of(document), "userName": document.get("userName", ""), "email": mail.get("value", "")}
+        shown = {"name": full_name(document), "userName": document.get("userName", ""), "email": mail.get("value", "")}
         found.append({"row": row, **shown, "roles": held, "login": bool(row.active and held)})
     return found
 

@@ -131,5 +131,6 @@ def entra_group_changes(name: str, members: Sequence[str], before: Sequence[str]
     added = [member for member in members if member not in (before or ())]
     changes = [operation("Replace", "displayName", name)]
     for op, ids in (("Remove", removed), ("Add", added)):
-        changes += [operation(op, "members", [{"$ref": None, "value": member} for member in ids])] if ids else []
+        if ids:
+            changes.append(operation(op, "members", [{"$ref": None, "value": member} for member in ids]))
     return [patch(change) for change in changes]

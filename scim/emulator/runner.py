@@ -97,7 +97,8 @@ class CheckStep:
         Without functions it returns a decorator that adds the row with the function.
         """
         texts = (f"{self.name}.{name}", title, expected, otherwise, self.mark + source)
-        dialects, options = (dialect,) if dialect else self.dialects, {"warning": self.warning, **options}
+        dialects = (dialect,) if dialect else self.dialects
+        options = {"warning": self.warning, **options}
 
         def add(function: AnyCheck) -> AnyCheck:
             self.checks.append(Check(*texts, functions or (function,), dialects, **options))
@@ -262,7 +263,7 @@ class TestRun:
 
 
 def shared(make: Callable[Concatenate[TestRun, P], T]) -> Callable[Concatenate[TestRun, P], T]:
-    """Make a function that sends requests do so once in a run for the same arguments; see TestRun.cached."""
+    """Call a function once in a run for the same arguments, and keep what it returns; see TestRun.cached."""
 
     @wraps(make)
     def once(run: TestRun, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -308,8 +309,9 @@ def _run_check(run: TestRun, step: CheckStep, check: Check) -> Result:
         needed = next((name for name in check.needs if name in run.broken), None)
         if needed:
             raise CheckSkipped(f"needs {needed}, which did not pass")
-        came, outcome = [function(run) for function in check.functions][-1], PASSED
-        got = came if isinstance(came, str) else ""
+        for function in check.functions:
+            came = function(run)
+        got, outcome = came if isinstance(came, str) else "", PASSED
     except CheckSkipped as skipped:
         got, outcome = str(skipped), NOT_JUDGED if isinstance(skipped, NotJudged) else SKIPPED
     except CheckFailed as failed:

@@ -117,7 +117,8 @@ class DeploymentMetrics:
         if not self.database.follows:
             yield from self._of_primary()
             return
-        age, text = self.database.age(), "Seconds since the newest write or heartbeat in the follower's file."
+        age = self.database.age()
+        text = "Seconds since the newest write or heartbeat in the follower's file."
         yield _gauge("perch_follower_age_seconds", text, math.inf if age is None else age)
 
     def _of_primary(self) -> Iterator[Metric]:
@@ -187,7 +188,8 @@ def _by_application(found: Sequence[Withdrawals]) -> Iterator[Metric]:
         counts = accumulate(each.done.buckets)
         seconds.add_metric([each.application], list(zip(bounds, counts, strict=True)), each.done.seconds)
     yield seconds
-    waiting, oldest = {each.application: each.open for each in found}, {each.application: each.oldest for each in found}
+    waiting = {each.application: each.open for each in found}
+    oldest = {each.application: each.oldest for each in found}
     text = "Withdrawals that an application has not acknowledged."
     yield _gauge("perch_withdrawals_open", text, waiting, "application")
     yield _gauge("perch_withdrawal_oldest_seconds", "Age of the oldest open withdrawal, else 0.", oldest, "application")
@@ -199,7 +201,9 @@ def _age(since: str | None) -> float:
 
 def _gauge(name: str, text: str, value: float | Mapping[str, float], label: str = "") -> Metric:
     """Return a gauge with one value, or with a value for each value of its label."""
-    found = GaugeMetricFamily(name, text, labels=[label] if label else [])
-    for of, number in value.items() if isinstance(value, Mapping) else [("", value)]:
-        found.add_metric([of] if label else [], number)
+    if not isinstance(value, Mapping):
+        return GaugeMetricFamily(name, text, value)
+    found = GaugeMetricFamily(name, text, labels=[label])
+    for of, number in value.items():
+        found.add_metric([of], number)
     return found

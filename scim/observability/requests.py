@@ -41,6 +41,7 @@ def end(began: float, line: RequestLine) -> None:
         # Text that is no id may be a person's name and is left out.
         if not RESOURCE_ID.fullmatch(line.resource):
             line.resource = ""
-        line.url, line.address = (redacted_path(line.url), line.address) if log.personal else ("", "")
+        line.url = redacted_path(line.url) if log.personal else ""
+        line.address = line.address if log.personal else ""
         log.write(line)
     logs.request_id.set("")

@@ -46,6 +46,7 @@ def read_page(search: SearchRequest) -> IndexPage | CursorPage:
 
     :raises InvalidValue: for a `startIndex` or `count` that is no whole number, or `startIndex` beside `cursor`.
     :raises InvalidCount: for a `count` beside `cursor` that is no whole number from 1.
+    :raises InvalidCursor: for a `cursor` that is not text.
     """
     if search.cursor is None:
         start = _number("startIndex", search.startIndex, 1, InvalidValue)

@@ -53,7 +53,7 @@ def add(write: Transaction, key: Key) -> None:
 def change(write: Transaction, identifier: str, **values: Any) -> Key:
     """Set columns of a key and return it.
 
-    :raises NotFound: when there is none.
+    :raises NotFound: when there is none; :raises InvalidValue: for IPSIE's profile while the key or a secret works.
     """
     before = keys.get(write.connection, identifier)
     if values.get("profile") == keys.IPSIE and (
@@ -93,6 +93,13 @@ def _note(write: Transaction, action: str, key: Key, before: dict[str, Any], aft
     changes = journal.difference(before, after)
     if changes:
         write.note(action, ("AccessKey", key.id, key.name), changes)
+
+
+def split_secret(text: str) -> tuple[str, str, str]:
+    """Return the prefix, the id and the random part of the text of a key or secret; "" for what is missing."""
+    prefix, _, rest = text.partition("_")
+    identifier, _, random = rest.partition("_")
+    return prefix, identifier, random
 
 
 def digest(secret: str) -> bytes:

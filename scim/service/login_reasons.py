@@ -125,7 +125,7 @@ def _words(connection: Connection, row: ResourceRow, moments: Iterable[Moment]) 
         groups.update(moment.moved, [moment.entry.resource] if moment.entry.type == "Group" else ())
     known = {slug: role.name for slug, role in roles.known(connection, changed).items()}
     return Words(
-        row.id, name_of(json.loads(row.document)), history.names(connection, groups), known,
+        row.id, full_name(json.loads(row.document)), history.names(connection, groups), known,
         history.removed_roles(connection, changed), keys.names(connection),
     )  # fmt: skip
 
@@ -161,7 +161,7 @@ def _deactivated(words: Words, has_role: bool, moments: Sequence[Moment], begins
     return Why(f"{start} by {author} on {in_words(found.entry.at)}.{more}", found.entry.seq)
 
 
-def name_of(document: dict[str, Any]) -> str:
+def full_name(document: dict[str, Any]) -> str:
     """Return the name of a person: displayName, else the parts of their name, else userName."""
     parts = document.get("name") or {}
     full = parts.get("formatted") or " ".join(filter(None, (parts.get("givenName"), parts.get("familyName"))))

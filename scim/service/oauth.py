@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from schemas.datetimes import from_seconds, now, to_seconds
 from schemas.errors import BadRequest, InvalidValue, Unauthorized
 from scim.service import issuers, jose
-from scim.service.keys import DUMMY_DIGEST, PREFIX, add, digest, make_secret
+from scim.service.keys import DUMMY_DIGEST, PREFIX, add, digest, make_secret, split_secret
 from storage import journal, keys, oauth
 from storage.database import Database
 from storage.journal import Author
@@ -146,7 +146,7 @@ def by_secret(database: Database, client: str, secret: str) -> tuple[Key, Creden
 
     :raises InvalidClient: when one of them is wrong, revoked or expired.
     """
-    prefix, identifier, random = (*secret.split("_", 2), "", "")[:3]
+    prefix, identifier, random = split_secret(secret)
     found, sent = oauth.look_up_secret(database, client, identifier), digest(random)
     same = hmac.compare_digest((found[1].digest if found else None) or DUMMY_DIGEST, sent)
     if found is None or not same or prefix != PREFIX or not (found[0].live and found[1].live):
@@ -167,8 +167,8 @@ def issue(
     identifier, text, stored = make_secret("t")
     # Unknown scopes are ignored; without any it is all that the key may.
     known = {SCIM, READ}.intersection(asked.split())
-    scope, ends = SCIM if key.access == "provision" and known != {READ} else READ, now(timedelta(minutes=minutes))
-    ends = min([ends, *filter(None, (key.expires, credential.expires))])
+    scope = SCIM if key.access == "provision" and known != {READ} else READ
+    ends = min([now(timedelta(minutes=minutes)), *filter(None, (key.expires, credential.expires))])
     with repository.writing(author) as write:
         oauth.prune(write.connection)
         if not oauth.is_live(write.connection, key.id, credential.id):

@@ -51,7 +51,7 @@ class OpenIdProvider:
             try:
                 found = issuers.read_json(url)
             except issuers.UNREADABLE as error:
-                reason = (isinstance(error, OSError) and error.strerror) or error
+                reason = getattr(error, "strerror", None) or error
                 raise Unavailable(f"The provider of PERCH_OIDC_ISSUER cannot be used: {url}: {reason}.") from None
             if found.get("issuer") != self.issuer:
                 named = str(found.get("issuer"))[:200]

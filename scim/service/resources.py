@@ -8,6 +8,7 @@ from schemas.errors import PayloadTooLarge, Uniqueness
 from schemas.filters.evaluation import evaluate_element
 from schemas.filters.nodes import leaf_count
 from schemas.messages import read_patch
+from schemas.resource import Document
 from schemas.tolerances import Tolerance, note
 from scim.protocol import patch as patching
 from scim.protocol.etags import Conditions, check_if_match, check_if_none_match, etag, not_modified
@@ -25,8 +26,6 @@ from storage.resources import ResourceRow
 SMALL_GROUP = 200
 # How many members the filters of a request may visit, and how many comparisons they may make: about a second each.
 MOST_VISITED, MOST_COMPARED = 250_000, 2_000_000
-
-Document = dict[str, Any]
 
 
 class NewState(NamedTuple):

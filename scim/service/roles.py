@@ -35,6 +35,7 @@ def edit(
 ) -> Role:  # fmt: skip
     """Change a role's name, description or by whom it may be given; None keeps, "" clears the description.
 
+    :raises NotFound: when the catalogue has no such role; :raises InvalidValue: when the name is empty.
     :raises Conflict: when a rule gives the role to groups, but it may be given by hand only.
     """
     if name is not None and not name.strip():

@@ -1,21 +1,22 @@
-"""Counts requests without a valid access key by the address of the caller; tells whether Perch's own is public."""
+"""Counts requests without a valid access key by the address of the caller; tells whether an origin is public."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 from schemas.errors import TooManyRequests
+from scim.events.urls import is_public
 from storage.failed_keys import FailedKeys
 
 # RFC 6761, RFC 6762 and RFC 9476, and the name that ICANN keeps for private use.
 PRIVATE_NAMES = (".localhost", ".test", ".local", ".alt", ".internal")
 
 
-def is_public(origin: str) -> bool:
+def origin_is_public(origin: str) -> bool:
     """Tell whether a provider can reach an origin: https, and no name or address of a private network."""
     parts = urlsplit(origin)
     host = parts.hostname or ""
     try:
-        reachable = ipaddress.ip_address(host).is_global
+        reachable = is_public(ipaddress.ip_address(host))
     except ValueError:
         reachable = "." in host and not host.endswith(PRIVATE_NAMES)
     return parts.scheme == "https" and reachable

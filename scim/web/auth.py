@@ -7,7 +7,7 @@ import re
 import time
 
 from schemas.errors import Forbidden, ScimError, Unauthorized
-from scim.service.keys import DUMMY_DIGEST, PREFIX, digest
+from scim.service.keys import DUMMY_DIGEST, PREFIX, digest, split_secret
 from scim.web import addresses
 from storage import keys, oauth
 from storage.database import Database
@@ -66,7 +66,7 @@ class Authenticator:
             return NO_PROFILE
 
     def _find(self, text: str) -> Caller:
-        prefix, identifier, secret = (*text.split("_", 2), "", "")[:3]
+        prefix, identifier, secret = split_secret(text)
         if prefix != PREFIX and f"{PREFIX}_" in text:
             raise _unauthorised("The Authorization header holds more than a key; send perch_… alone, without quotes.")
         if prefix != PREFIX:

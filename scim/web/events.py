@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, g
 
@@ -120,7 +120,8 @@ def _page(database: Database, cursor: str, limit: int) -> Page:
 def _position(database: Database, connection: Connection, cursor: str) -> int:
     """Return the number of the event before a cursor, and note that the caller has it."""
     if not database.follows:
-        start, recorder = events.position(connection, cursor), cast(Recorder, current_app.extensions["perch.traffic"])
+        start = events.position(connection, cursor)
+        recorder: Recorder = current_app.extensions["perch.traffic"]
         recorder.writer.pulled(g.context.key.id, start)
         return start
     # The primary may have given a cursor that this follower has not reached.

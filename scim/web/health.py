@@ -127,8 +127,7 @@ def readyz() -> Response:
     """
     checks, deliverer = _health().checks()
     ready = set(checks.values()) == {"ok"}
-    status = "ready" if ready else "not ready"
-    response = jsonify(status=status, checks=checks, deliverer=deliverer)
+    response = jsonify(status="ready" if ready else "not ready", checks=checks, deliverer=deliverer)
     response.status_code = 200 if ready else 503
     return response
 

@@ -132,9 +132,11 @@ class RequestHooks:
         if "quota" in noted:
             noted.quota.tell(response)
         key = recording.key.id if recording is not None and recording.key is not None else ""
-        path, route = sent_path(sent), route_of(sent) or NO_ROUTE
-        address = sent.remote_addr or ""
-        line = RequestLine(noted.request_id, sent.method, route, status, key, identifier_in(sent), path, address)
+        path = sent_path(sent)
+        line = RequestLine(
+            request=noted.request_id, method=sent.method, route=route_of(sent) or NO_ROUTE, status=status, key=key,
+            resource=identifier_in(sent), url=path, address=sent.remote_addr or "",
+        )  # fmt: skip
         requests.end(noted.began, line)
         if recording is not None:
             recording.location = location.noted(sent.environ) if status == 201 else ""

@@ -145,7 +145,8 @@ def _basic() -> tuple[str, str] | None:
     if header is None:
         return None
     scheme, _, rest = header.strip().partition(" ")
-    client, _, secret = (decoded_basic(rest) if scheme.lower() == "basic" else "").partition(":")
+    credentials = decoded_basic(rest) if scheme.lower() == "basic" else ""
+    client, _, secret = credentials.partition(":")
     return unquote_plus(client), unquote_plus(secret)
 
 

@@ -195,14 +195,15 @@ class _Compiler:
             return looked_up if part == node.filter else _joined([looked_up, self.elements(node, True)], " AND ")
         used = _names(node.filter)
         kept = rows(node.bound, self.base, used)
-        condition, found = _element(node.filter, kept), _drives(node.filter, kept)
-        each, in_owners = _filled(kept.each, condition), f"r.seq IN ({kept.owners})"
+        condition = _element(node.filter, kept)
+        each = _filled(kept.each, condition)
+        found, in_owners = _drives(node.filter, kept), f"r.seq IN ({kept.owners})"
         if kept.only_each & used:
             terms = node.filter.terms if isinstance(node.filter, And) else (node.filter,)
-            weaker = [term for term in terms if not kept.only_each & _names(term)] if found and not narrowed else []
-            return (
-                _joined([_filled(in_owners, _element(_merged(weaker, True), kept)), each], " AND ") if weaker else each
-            )
+            weaker = [term for term in terms if not kept.only_each & _names(term)]
+            if not weaker or not found or narrowed:
+                return each
+            return _joined([_filled(in_owners, _element(_merged(weaker, True), kept)), each], " AND ")
         by_owners = kept.owners and not narrowed and (found or kept.everyone)
         return _filled(in_owners, condition) if by_owners else each
 

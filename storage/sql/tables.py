@@ -1,4 +1,4 @@
-"""Rows as objects, and tables by sqlite-utils for those that are seldom written; statements serve the others."""
+"""Rows as objects, and sqlite-utils' view of the tables that are seldom written."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -26,7 +26,8 @@ def table(connection: Connection, name: str) -> Table:
 def columns(shape: Any, alias: str = "") -> str:
     """Return the columns that the fields of a dataclass or named tuple name; of a table by its `alias`, if any."""
     names = getattr(shape, "_fields", None) or [field.name for field in fields(shape)]
-    return ", ".join(f'{alias and f"{alias}."}"{name}"' for name in names)
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(f'{prefix}"{name}"' for name in names)
 
 
 def fetch(connection: Connection, shape: Callable[..., Shape], rest: str, *values: Any) -> Shape | None:

@@ -26,7 +26,7 @@ def patch(run: TestRun, path: str, *changes: Document) -> Reply:
 
 
 def change(run: TestRun, path: str, *operations: Document, expected: Document | None = None) -> None:
-    """Patch a resource, and expect other values afterwards, or else those of the operations."""
+    """Patch a resource, and expect the values of the operations, or else `expected`."""
     patch(run, path, *operations)
     written: Document = {}
     for each in operations:
@@ -90,7 +90,7 @@ class Profile(CheckStep):
         return self.row(f"{number}-{name}", f"{number} {title}", expected, otherwise, source, *functions, warning=True)
 
     def unseen(self, number: str, name: str, title: str, reason: str) -> None:
-        """Add a clause of which nobody can tell from outside whether it is kept."""
+        """Add a clause that cannot be checked from outside."""
 
         def tell(run: TestRun) -> None:
             raise NotJudged(reason)

@@ -229,7 +229,8 @@ def group_filters(run: TestRun) -> None:
 
 @must("6.2.6", "patch", "50 operations on members in one PATCH", "all of them", "Members differ.")
 def patch_group(run: TestRun) -> None:
-    path, people = run.group_path("crowd"), [run.user(f"crowd{number}") for number in range(OPERATIONS // 2)]
+    path = run.group_path("crowd")
+    people = [run.user(f"crowd{number}") for number in range(OPERATIONS // 2)]
     adds = [bodies.add_members([{"value": person}]) for person in people]
     patch(run, path, *adds, *(bodies.remove_member(person) for person in people[1:]))
     expect.members(read(run, path), people[:1])
