@@ -16,8 +16,8 @@ ATTRIBUTE = "attribute"
 # Seconds in which a million documents are searched for values, and a million values are indexed or removed.
 SEARCH_SECONDS, WRITE_SECONDS = 3.0, 15.0
 PUSH_AGAIN = (
-    "What a provider sent before is not there: let it push everybody again (Okta: Force Sync; Microsoft Entra ID: "
-    "Restart provisioning)."
+    "Values that came before the declaration are not stored: let the provider push everybody again (Okta: Force Sync; "
+    "Microsoft Entra ID: Restart provisioning)."
 )
 
 
