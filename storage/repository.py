@@ -381,5 +381,5 @@ def _in_use(slug: str, holders: Sequence[tuple[ResourceRow, str, int]], rules: S
     more = f" and {len(users) - SHOWN_HOLDERS} more" if len(users) > SHOWN_HOLDERS else ""
     return (
         f"The role '{slug}' is in use: {', '.join(users[:SHOWN_HOLDERS])}{more}. "
-        "Withdraw it first, or force its removal."
+        "Withdraw it first, or force its removal (flask roles remove --force)."
     )

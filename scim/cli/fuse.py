@@ -34,9 +34,11 @@ def status(as_json: bool) -> None:
         return
     echo(STATES[found["state"]].format(**found))
     echo(
-        f"{found['lost']} of {found['active']} active users were deactivated or deleted in the last "
-        f"{found['minutes']} minutes; it blows at {found['limit']}."
+        f"In the last {found['minutes']} minutes {found['lost']} users were deactivated or deleted; at most "
+        f"{found['active']} were active. The limit is {found['limit']}."
     )
+    if found["state"] == "ready" and found["lost"] + 1 >= found["limit"]:
+        echo("The next deactivation or deletion by a provider blows the fuse, unless some minutes pass first.")
     if found["blown"]:
         echo("It blew at {at}, at {lost} of {active}.".format(**found["blown"]))
         echo(f"Deactivations and deletions refused since: {sum(found['blown'].get('refused', {}).values())}.")

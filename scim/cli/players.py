@@ -28,8 +28,9 @@ from storage.keys import INTEROP, NO_PROFILE
 KEY_DAYS = 1.0
 SHOWN_LEFT = 5
 FUSE_NOTICE = (
-    "The safety fuse counts the test users that this run deactivated ('flask fuse status'). "
-    "To leave this deployment untouched, set PERCH_DATABASE=scratch.db and run flask init, then this again."
+    "The safety fuse has counted the test users that this run deactivated, so for some minutes it may stop a provider "
+    "early; 'flask fuse status' shows it. To test beside this deployment, run 'PERCH_DATABASE=scratch.db flask init' "
+    "once, and put PERCH_DATABASE=scratch.db before this command."
 )
 Connect = Callable[[str], AbstractContextManager[ScimClient]]
 

@@ -16,8 +16,8 @@ ATTRIBUTE = "attribute"
 # Seconds in which a million documents are searched for values, and a million values are indexed or removed.
 SEARCH_SECONDS, WRITE_SECONDS = 3.0, 15.0
 PUSH_AGAIN = (
-    "What a provider sent before is not there: let it push everybody again (Okta: Force Sync; Microsoft Entra ID: "
-    "Restart provisioning)."
+    "Values that came before the declaration are not stored: let the provider push everybody again (Okta: Force Sync; "
+    "Microsoft Entra ID: Restart provisioning)."
 )
 
 
@@ -72,12 +72,12 @@ def consequences(connection: Connection, planned: Sequence[PlannedChange]) -> It
         number = attributes.holders(connection, before)
         documents = search.count_all(connection, before.resource)
         most = max(1.0, (documents * SEARCH_SECONDS + number * WRITE_SECONDS) / 1_000_000)
-        seconds = f"which holds all other writers for about {most:.0f} s"
+        seconds = f"Other writes wait for about {most:.0f} s"
         if change.after is not None:
-            yield f"{change.name}: the values of {before.counted(number)} are indexed, {seconds}."
+            yield f"{change.name}: the values of {before.counted(number)} are indexed. {seconds}."
         else:
-            verb = "have" if number != 1 else "has"
-            yield f"{change.name}: {before.counted(number)} {verb} a value; all values are lost, {seconds}."
+            verb, lost = "have" if number != 1 else "has", "; all values are lost" if number else ""
+            yield f"{change.name}: {before.counted(number)} {verb} a value{lost}. {seconds}."
 
 
 def described(one: Declaration) -> str:

@@ -132,7 +132,7 @@ def _keys(every: list[Key]) -> Iterator[Result]:
 def _roleless(figures: statistics.Figures) -> Iterator[Result]:
     if without_role := figures.active - figures.may_log_in:
         text = f"{without_role} of {figures.active} active people have no role and may not log in."
-        remedy = "Assign roles in the provider or by flask roles assign; the console lists them under People."
+        remedy = "Assign roles in the provider or by flask roles assign; the console lists them under Users."
         yield LOOK, text, remedy
 
 

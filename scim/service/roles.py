@@ -55,7 +55,9 @@ def find(repository: Repository, type_name: str, name: str) -> ResourceRow:
     with repository.reading() as snapshot:
         row = snapshot.find(type_name, name)
     if row is None:
-        raise NotFound(f"There is no {type_name.lower()} '{name[:200]}'.")
+        raise NotFound(
+            f"There is no {type_name.lower()} '{name[:200]}'; the console's page {type_name}s lists them all."
+        )
     return row
 
 

@@ -166,7 +166,7 @@ def _rule_faults(tables: Sequence[Table], after: Catalogue) -> Iterator[str]:
             path = f"group_rules[{number}].roles[{place}]"
             if slug not in after:
                 hint = did_you_mean(slug, {fold(known): known for known in after}, most=3, cutoff=0.5)
-                yield f"{path}: There is no role '{slug}' then; declare it in the file.{hint}"
+                yield f"{path}: With this file there is no role '{slug}'; declare it in the file, too.{hint}"
             elif after[slug].grantedBy == roles.HAND:
                 yield f"{path}: The role '{slug}' may be given by hand only, so no rule may give it."
 

@@ -63,7 +63,7 @@ BAD = [
     ('[[group_rules]]\ngroup = "a"\nroles = [1]', ["group_rules[0].roles[0]: This must be text"]),
     (
         '[[group_rules]]\ngroup = "a"\nroles = ["managed:admin", "managed:admn"]',
-        ["group_rules[0].roles[1]: There is no role 'managed:admn' then", "managed:admin"],
+        ["group_rules[0].roles[1]: With this file there is no role 'managed:admn'", "managed:admin"],
     ),
     (
         '[roles."managed:admin"]\ngranted_by = "hand"\n[[group_rules]]\ngroup = "a"\nroles = ["managed:admin"]',

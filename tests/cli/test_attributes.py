@@ -28,6 +28,8 @@ def test_an_attribute_is_declared_changed_and_removed(app: Flask, generic: ScimC
         {"resource": "User", "schema": URN, "name": "badge", "type": "string", "multiValued": False, "caseExact": True,
          "canonicalValues": ["a", "b"], "uniqueness": "none", "indexed": True, "description": "X", "sub": []}
     ]  # fmt: skip
+    code, text = failed(app, "attributes", "remove", f"{URN}:badge")
+    assert code == 1 and "0 users have a value. Other writes wait for about 1 s." in text and "lost" not in text
     user(generic, "ada", **{URN: {"badge": "7"}})
     code, text = failed(app, "attributes", "remove", f"{URN}:badge")
     assert code == 1 and "1 user has a value; all values are lost" in text and "--prune" in text

@@ -61,6 +61,7 @@ def test_a_run_cleans_up_in_spite_of_the_fuse(make_app: MakeApp) -> None:
         result = run_okta(app, "test")
         assert result.exit_code == 0, result.output
         assert "could not be deleted" not in result.output
+        assert "The safety fuse has counted the test users" in result.stderr
     assert imported_counts(app) == {"users": 0, "groups": 0}
 
 

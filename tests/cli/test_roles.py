@@ -58,11 +58,20 @@ def test_the_catalogue_begins_with_managed_roles_and_takes_more(app: Flask) -> N
         (("roles", "remove", "nothing"), "There is no role 'nothing'"),
         (("roles", "assign", "--user", "ann", "nothing"), "There is no role 'nothing'"),
         (("roles", "assign", "--user", "ann", "Viewr"), "Did you mean managed:viewer"),
-        (("roles", "assign", "--user", "nobody", "managed:admin"), "There is no user 'nobody'."),
-        (("roles", "assign", "--group", "nobody", "managed:admin"), "There is no group 'nobody'."),
-        (("roles", "unassign", "--user", "nobody", "managed:admin"), "There is no user 'nobody'."),
+        (
+            ("roles", "assign", "--user", "nobody", "managed:admin"),
+            "There is no user 'nobody'; the console's page Users lists them all.",
+        ),
+        (
+            ("roles", "assign", "--group", "nobody", "managed:admin"),
+            "There is no group 'nobody'; the console's page Groups lists them all.",
+        ),
+        (
+            ("roles", "unassign", "--user", "nobody", "managed:admin"),
+            "There is no user 'nobody'; the console's page Users lists them all.",
+        ),
         (("roles", "unassign", "--user", "ann", "Viewr"), "Did you mean managed:viewer"),
-        (("roles", "explain", "nobody"), "There is no user 'nobody'."),
+        (("roles", "explain", "nobody"), "There is no user 'nobody'; the console's page Users lists them all."),
     ],
 )
 def test_wrong_input_is_one_line(app: Flask, okta: ScimClient, arguments: tuple[str, ...], told: str) -> None:

@@ -226,6 +226,15 @@ def test_a_request_is_shown_in_full_and_sent_again(make_admin: MakeAdmin) -> Non
     assert admin.post("/requests/99/replay").status_code == 404
 
 
+def test_a_request_without_its_body_says_which_setting_keeps_it(make_admin: MakeAdmin) -> None:
+    app, admin = make_admin(PERCH_TRAFFIC="errors")
+    client(app).post("/Users", {"userName": "ada@x.example"})
+    flush(app)
+    text = text_of(admin.get("/requests/1"))
+    assert text.count("Not recorded: only PERCH_TRAFFIC=all keeps more than the first line") == 2
+    assert "0 bytes" not in text
+
+
 def test_a_replay_that_cannot_be_done_says_why(make_admin: MakeAdmin) -> None:
     app, admin = make_admin(PERCH_TRAFFIC="all")
     okta = client(app)

@@ -96,6 +96,7 @@ def test_people_without_roles_and_unused_roles_are_reported(app: Flask, okta: Sc
     okta.post("/Users", {"userName": "bob@example.com"})
     found = findings(app)
     assert found["people"][0] == ("look", "1 of 2 active people have no role and may not log in.")
+    assert "the console lists them under Users." in run_command(app, "doctor")
     assert found["roles"][0][1].startswith("4 roles are assigned to no user and no group: managed:admin")
 
 

@@ -124,6 +124,18 @@ def test_losses_before_the_window_do_not_count(fused: Flask, client: ScimClient)
     assert {delete(client, identifier).status for identifier in people[8:16]} == {204}
 
 
+def test_the_status_says_that_the_next_one_blows_the_fuse(fused: Flask, client: ScimClient) -> None:
+    people = people_of(client, 40)
+    [delete(client, identifier) for identifier in people[:8]]
+    told = "The next deactivation or deletion by a provider blows the fuse"
+    assert told not in run_command(fused, "fuse", "status")
+    assert delete(client, people[8]).status == 204
+    status = run_command(fused, "fuse", "status")
+    assert "9 users were deactivated or deleted; at most 40 were active. The limit is 10." in status and told in status
+    assert delete(client, people[9]).status == 429
+    assert told not in run_command(fused, "fuse", "status")
+
+
 def test_a_reactivated_person_is_no_loss(client: ScimClient) -> None:
     (person, *_) = people_of(client, 12)
     for _ in range(15):
