@@ -88,12 +88,12 @@ def add_trust(identifier: str) -> Response:
     return redirect_to("oauth_client", "Perch trusts these assertions from now on.", identifier=identifier)
 
 
-@console.post("/keys/<identifier>/oauth/<kind>/<credential>/revoke")
+@console.post("/keys/<identifier>/oauth/<any(secret, trust):kind>/<credential>/revoke")
 def revoke_credential(identifier: str, kind: str, credential: str) -> Response:
     """Revoke a secret or a trust; its tokens stop at once."""
     with perch().repository.writing(author()) as write:
         key = keys.get(write.connection, identifier)
-        oauth_service.revoke_credential(write, key, kind if kind in KINDS else "secret", credential)
+        oauth_service.revoke_credential(write, key, kind, credential)
     return redirect_to("oauth_client", f"The {kind} is revoked, and its tokens with it.", identifier=identifier)
 
 

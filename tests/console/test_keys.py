@@ -155,3 +155,4 @@ def test_an_access_key_has_no_page_of_a_client(console_app: Flask, admin: Consol
         assert admin.post("/keys/none/oauth/secrets", form).status_code == 404
     assert admin.post(f"/keys/{key}/oauth/trusts", {"jwks": "{}"}).status_code == 400
     assert admin.post("/keys/none/oauth/trusts", {}).status_code == 404
+    assert admin.post(f"/keys/{key}/oauth/foo/x/revoke").status_code == 404
