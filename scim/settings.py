@@ -149,7 +149,7 @@ SETTINGS = (
     Setting("PERCH_FUSE_MINUTES", "10", _whole(1, 1440), "The fuse's window in minutes."),
     Setting(
         "PERCH_FAILED_KEYS", "120", _whole(1),
-        "Failed or missing keys per minute and address before the answer is 429.",
+        "Failed or missing keys, or sign-ins begun at the provider, per minute and address before the answer is 429.",
     ),
     Setting(
         "PERCH_KEY_RATE", "0", _whole(0, 10_000),

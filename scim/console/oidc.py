@@ -6,7 +6,7 @@ import time
 from flask import current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from schemas.errors import Forbidden, NotFound, Unavailable
+from schemas.errors import Forbidden, NotFound, TooManyRequests, Unavailable
 from scim.console import attempts, guard
 from scim.console.blueprint import console
 from scim.console.signing import begin_session, form
@@ -14,6 +14,7 @@ from scim.console.web import delete_cookie, leave_notice, parameter, read_cookie
 from scim.service import admins, oidc
 from scim.service.keys import digest
 from scim.service.oidc import OpenIdProvider, signed_in_since
+from scim.web.auth import Authenticator
 from scim.web.requests import origin, perch
 from storage import logins, sessions
 from storage.logins import Login
@@ -25,6 +26,7 @@ BROWSER = "perch_oidc"
 def to_provider() -> Response:
     """Send the browser to the provider; with `again`, for a fresh sign-in of the session's person."""
     provider = _provider()
+    _count_begun()
     again = g.session is not None and bool(parameter("again"))
     redirect_uri = f"{origin()}{url_for('console.oidc_callback')}"
     try:
@@ -86,6 +88,16 @@ def _provider() -> OpenIdProvider:
     if found is None:
         found = current_app.extensions["perch.oidc"] = OpenIdProvider(perch().settings)
     return found
+
+
+def _count_begun() -> None:
+    """Count a sign-in that an address begins, since the file keeps a limited number of those under way.
+
+    :raises TooManyRequests: when it is more than PERCH_FAILED_KEYS within a minute.
+    """
+    authenticator: Authenticator = current_app.extensions["perch.health"].authenticator
+    if wait := authenticator.failures.add(f"sign-in {attempts.address()}"):
+        raise TooManyRequests(f"Your address began too many sign-ins. Try again in {wait} seconds.", wait)
 
 
 def _login() -> Login:

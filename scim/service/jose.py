@@ -42,7 +42,7 @@ def read_jwt(text: str) -> SignedJwt | None:
     except (ValueError, RecursionError):
         return None
     alg, kid = header.get("alg"), header.get("kid")
-    if alg not in ALGORITHMS or not isinstance(kid, str | None) or "crit" in header:
+    if not isinstance(alg, str) or alg not in ALGORITHMS or not isinstance(kid, str | None) or "crit" in header:
         return None
     return SignedJwt(text, alg, kid, claims)
 

@@ -155,7 +155,8 @@ def _by_assertion(form: dict[str, str], client: str, text: str) -> Found:
     if assertion is None or form.get("client_assertion_type") != ASSERTION_TYPE:
         raise InvalidClient()
     # A client that signs for itself need not be named twice (RFC 7521 section 4.2).
-    client = client or str(assertion.claims.get("sub"))
+    # Half of a surrogate pair, which JSON may contain, cannot be looked up.
+    client = client or str(assertion.claims.get("sub")).encode(errors="replace").decode()
     held = trusts(perch().database, client)
     if held is None or not held[0].live:
         raise InvalidClient()

@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 
 from tests.conftest import MakeApp, MakeClient
-from tests.support.client import ScimClient
-from tests.support.commands import run_command, run_json
-from tests.support.console import Console
+from tests.support.client import ScimClient, wsgi_transport
+from tests.support.commands import run_command, run_json, scim_path
+from tests.support.console import PASSWORD, Console
 from tests.support.openid import OpenIdProvider
-from tests.support.openid_console import is_in, refused, sign_in
+from tests.support.openid_console import begin, come_back, is_in, refused, sign_in
 from tests.support.resources import group_id, patch, user, user_id
 
 
@@ -137,3 +137,35 @@ def test_a_forgotten_person_is_erased_as_an_author(
     assert "ada@example.com" not in json.dumps(run_json(oidc_app, "journal")).lower()
     assert run_json(oidc_app, "roles", "explain", "ann")[0]["actor"] == "person:forgotten"
     assert not is_in(console)
+
+
+def test_an_address_begins_a_limited_number_of_sign_ins(make_app: MakeApp, provider: OpenIdProvider) -> None:
+    app = make_app(PERCH_ADMIN_PASSWORD=PASSWORD, PERCH_FAILED_KEYS="3", **provider.settings)
+    visitor, flood = visitor_from(app, "192.0.2.1"), visitor_from(app, "2001:db8:1:2::1")
+    code, state = begin(visitor, provider)
+    for number in range(3):
+        assert flood.get("/oidc", environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{number}"}).status_code == 303
+    answer = flood.get("/oidc")
+    refused(answer, "Your address began too many sign-ins. Try again in", status=429)
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    with app.extensions["perch"].database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM console_logins").fetchone() == (4,)
+    assert visitor_from(app, "2001:db8:1:3::1").get("/oidc").status_code == 303
+    assert come_back(visitor, code, state).status_code == 303 and is_in(visitor)
+
+
+def test_begun_sign_ins_count_apart_from_wrong_keys_and_passwords(make_app: MakeApp, provider: OpenIdProvider) -> None:
+    app = make_app(PERCH_ADMIN_PASSWORD=PASSWORD, PERCH_CONSOLE_PASSWORD="on", PERCH_FAILED_KEYS="1",
+                   **provider.settings)  # fmt: skip
+    visitor = visitor_from(app, "127.0.0.1")
+    wrong = ScimClient(wsgi_transport(app), scim_path(app), "perch_wrong_key")
+    assert [visitor.get("/oidc").status_code for _ in range(2)] == [303, 429]
+    assert [wrong.get("/Users").status for _ in range(2)] == [401, 429]
+    assert visitor.sign_in().status_code == 303 and is_in(visitor)
+    assert visitor.get("/oidc?again=1").status_code == 429
+
+
+def visitor_from(app: Flask, address: str) -> Console:
+    console = Console(app)
+    console.client.environ_base = {**console.client.environ_base, "REMOTE_ADDR": address}
+    return console

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from joserfc import jws
 
 from scim.service import issuers
 from tests.support.commands import run_command, run_json
@@ -120,6 +121,46 @@ def test_attacks_on_the_signature(client: OAuthClient, tmp_path: Path) -> None:
     wrong_type = form(client.id, signed(key, own(client), "RS256"), client_assertion_type="urn:x")
     assert client.ask(wrong_type).status_code == 401
     assert status(client, good) == 200, "the same assertion is right"
+
+
+STRANGE_HEADERS: list[Any] = [
+    {"alg": ["RS256"]}, {"alg": {"RS256": 1}}, {"alg": 256}, {"alg": None}, {"alg": True}, {}, [], "RS256", None,
+    {"alg": "RS256", "kid": ["k1"]}, {"alg": "RS256", "kid": {}}, {"alg": "RS256", "kid": 1}, {"alg": "\ud800"},
+]  # fmt: skip
+STRANGE_CLAIMS: list[Any] = [
+    {"sub": "\ud800"}, {"sub": "a\udfff"}, {"sub": ["a"]}, {"sub": {"a": "\ud83d"}}, {"sub": None}, {"sub": "\u0000"},
+    {"sub": 1e308}, {"sub": "x" * 9000}, {},
+]  # fmt: skip
+
+STRANGE_VALUES: list[Any] = [[], {}, [[]], [{}], True, "\ud800x", float("inf"), float("nan"), -(10**400)]
+
+
+def test_strange_headers_and_claims_name_nobody(client: OAuthClient) -> None:
+    for header in STRANGE_HEADERS:
+        assert status(client, unsigned(header, own(client))) == 401, header
+    for found in STRANGE_CLAIMS:
+        answer = client.ask(form(None, unsigned({"alg": "RS256", "kid": "k1"}, found)))
+        assert (answer.status_code, answer.get_json()["error"]) == (401, "invalid_client"), found
+
+
+def unsigned(header: Any, found: Any) -> str:
+    return f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(found).encode())}.eA"
+
+
+def test_strange_values_of_signed_claims_are_refused(client: OAuthClient, tmp_path: Path) -> None:
+    key = new_key()
+    trust_keys(client, tmp_path, key)
+    for name in ("iss", "sub", "aud", "exp", "nbf", "iat", "jti"):
+        for value in STRANGE_VALUES:
+            body = {**own(client), name: value}
+            text = jws.serialize_compact(
+                {"alg": "ES256", "kid": "k1"}, json.dumps(body).encode(), key, algorithms=["ES256"]
+            )
+            usable = (name in ("nbf", "iat") and isinstance(value, int) and value < 0) or (name, value) == (
+                "jti",
+                "\ud800x",
+            )
+            assert status(client, text) == (200 if usable else 401), (name, value)
 
 
 def test_double_credentials_are_refused(client: OAuthClient, tmp_path: Path) -> None:
