@@ -104,8 +104,6 @@ def restore(
     refuse_followed(path)
     if not source.is_file():
         raise UnusableFile(f"There is no file {source}.")
-    if not os.access(source, os.R_OK):
-        raise UnusableFile(f"Perch may not read {source}; make it readable for the user that runs this command.")
     with turn(lock_path(path), time.monotonic() + STOP_WAIT_S), os_errors(path):
         use = FileUse(path)
         use.take_over(STOP_WAIT_S)
