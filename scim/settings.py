@@ -64,7 +64,7 @@ def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
 def _secret(shortest: int) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text and len(text) < shortest:
-            raise ValueError(f"must be at least {shortest} characters long")
+            raise ValueError(f"must be text of at least {shortest} characters")
         return text
 
     return read

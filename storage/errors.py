@@ -74,7 +74,7 @@ def os_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in FULL:
             raise full(path) from error
-        text = f"The folder {path.parent} does not exist; make it, or correct PERCH_DATABASE."
+        text = f"The folder {path.parent} does not exist; make it, or correct PERCH_DATABASE or the file's name."
         if not isinstance(error, FileNotFoundError):
             reason = os.strerror(error.errno) if error.errno else str(error)
             text = f"Perch cannot write in {path.parent} ({reason}); nothing was changed."

@@ -48,6 +48,12 @@ def printable_errors() -> Iterator[None]:
         yield
     except ScimError as error:
         raise Mistakes(printable(error.detail)) from None
+    except OSError as error:
+        # A file that the command was given; the reader of a pipe that went away has no name, and is click's.
+        if error.filename is None:
+            raise
+        text = f"{error.filename}: {error.strerror}; correct the path, or let this user read and write there."
+        raise Mistakes(printable(text)) from None
     except click.UsageError as error:
         # Recent versions of click raise the help of a group without a command.
         if error.ctx is not None and error.message == error.ctx.get_help():

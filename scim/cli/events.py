@@ -37,6 +37,6 @@ def rotate_signing_key(overlap: float) -> None:
     kid = tokens.rotate(perch().repository, author(), overlap)
     if overlap:
         signs = f"published now, signs in {tokens.MINUTES_BEFORE} minutes"
-        echo(f"{kid}: {signs}; the old key stays published for {overlap:g} hours.")
+        echo(f"{kid}: {signs}; a key before it stays published for {overlap:g} hours.")
     else:
         echo(f"{kid}: signs from now on; receivers must refuse tokens of the old key.")

@@ -192,7 +192,8 @@ def trust(
         return
     if not given:
         found = [_trust_document(each) for each in _listed(identifier, "trust")]
-        print_list(as_json, found, ("ID", "CREATED", "ISSUER", "SUBJECT", "AUDIENCES", "JWKS"))
+        rows = [list({**each, "audiences": ", ".join(each["audiences"])}.values()) for each in found]
+        print_list(as_json, found, ("ID", "CREATED", "ISSUER", "SUBJECT", "AUDIENCES", "JWKS"), rows)
         return
     text = None if jwks is None else jwks.read_text(encoding="utf-8", errors="replace")
     with perch().repository.writing(author()) as write:

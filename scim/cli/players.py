@@ -46,7 +46,7 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
     def with_server(*args: Any, url: str | None, key: str | None, **kwargs: Any) -> Any:
         oauth: OAuthClient | None = kwargs.get("oauth")
         if (url is None) != (key is None and oauth is None):
-            raise click.UsageError("Give --url and --key together, or neither for this deployment.")
+            raise click.UsageError("Give --url with --key or the options of OAuth, or none for this deployment.")
         if key and oauth:
             raise click.UsageError("Give --key or the options of OAuth, not both.")
         if url is not None and not url.lower().startswith(("https://", "http://")):

@@ -319,3 +319,19 @@ def test_public_url_is_where_resources_are(make_app: MakeApp) -> None:
     group = client.post("/Groups", {"displayName": "g", "members": [{"value": made.body["id"]}]}).body
     assert group["members"][0]["$ref"] == url
     assert client.get("/ServiceProviderConfig").body["meta"]["location"].startswith("https://perch.example.com/acme/")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("backup", "x" * 300),
+        ("restore", "x" * 300),
+        ("okta", "test", "--only", "connector", "--junit", "missing/rows.xml"),
+        ("entra", "test", "--only", "gallery", "--junit", "x" * 300),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_line_that_names_it(app: Flask, words: tuple[str, ...]) -> None:
+    result = invoke(app, *words)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(f"Error: {words[-1]}: ") and "correct the path" in result.stderr
+    assert "Traceback" not in result.output

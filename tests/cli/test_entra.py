@@ -66,7 +66,7 @@ def test_options_that_do_not_go_together(app: Flask) -> None:
     assert "--client-secret together" in run_entra(app, "test", *url, *oauth).output
     assert "not both" in run_entra(app, "test", *url, "--key", "k", *oauth, "--client-secret", "s").output
     assert "gave no token" in run_entra(app, "test", *url, *oauth, "--client-secret", "s").output
-    assert "--url and --key together" in run_entra(app, "test", *oauth, "--client-secret", "s").output
+    assert "Give --url with --key" in run_entra(app, "test", *oauth, "--client-secret", "s").output
 
 
 def test_nobody_listens(app: Flask) -> None:

@@ -111,8 +111,8 @@ def test_a_server_that_does_not_reply(app: Flask) -> None:
 
 
 def test_url_and_key_go_together(app: Flask) -> None:
-    assert "--url and --key together" in run_okta(app, "test", "--url", "http://127.0.0.1:9").output
-    assert "--url and --key together" in run_okta(app, "import", "--key", "k").output
+    assert "Give --url with --key" in run_okta(app, "test", "--url", "http://127.0.0.1:9").output
+    assert "Give --url with --key" in run_okta(app, "import", "--key", "k").output
     assert "--url needs a base URL with https://" in run_okta(app, "test", "--url", "127.0.0.1/x", "--key", "k").output
 
 

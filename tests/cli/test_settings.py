@@ -115,7 +115,7 @@ def test_a_short_password_stops_the_start_and_is_not_shown(password: str, tmp_pa
     for command in ("-m gunicorn app:app --bind 127.0.0.1:0", "-m flask workspace"):
         result = run(command, tmp_path, PERCH_ADMIN_PASSWORD=password)
         assert result.returncode == 4
-        assert "perch: PERCH_ADMIN_PASSWORD must be at least 12 characters long." in result.stderr
+        assert "perch: PERCH_ADMIN_PASSWORD must be text of at least 12 characters." in result.stderr
         assert password.strip() == "" or password not in result.stderr.replace("Perch", "").split()
 
 

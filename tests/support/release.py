@@ -118,7 +118,7 @@ def write(root: Path, folder: Path, builder: str) -> None:
         subprocess.run(("make", "image", f"IMAGE={image}", f"BUILDER={builder}"), cwd=root, check=True)
         subprocess.run([word.format(image=image, file=file) for word in SAVE[builder]], check=True)
     else:
-        print("The image was not built: neither docker with its daemon, nor podman, nor buildah is here.")
+        print("The image was not built: BUILDER is empty, or docker with its daemon, podman and buildah are missing.")
     sums = [f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.name}\n" for each in sorted(folder.iterdir())]
     (folder / SUMS).write_text("".join(sums), encoding="utf-8")
 
