@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 
+from storage.locks import use_path
 from tests.support.client import ScimClient, http_transport
 from tests.support.commands import run_command
 
@@ -59,7 +60,7 @@ class PerchServer:
         self._key: str | None = None
 
     def start(self, wait: bool = True) -> None:
-        """Start listening; with `wait`, return once /healthz answers 200. A later start keeps the port."""
+        """Start listening; with `wait`, return once all workers are up. A later start keeps the port."""
         self.log_file.touch()
         already = self.log_file.stat().st_size
         command = [sys.executable, "-m", "gunicorn", self.application]
@@ -89,13 +90,21 @@ class PerchServer:
         self.port = int(listening[1])
 
     def wait_until_healthy(self) -> None:
-        """Return once /healthz answers 200."""
+        """Return once /healthz answers 200 and each worker has opened the database."""
         for _ in _poll(START_SECONDS):
             with contextlib.suppress(requests.RequestException):
-                if self.client().transport("GET", "/healthz", {}, None)[0] == 200:
+                if self.client().transport("GET", "/healthz", {}, None)[0] == 200 and self._all_opened():
                     return
             assert not self._ended(), f"gunicorn ended:\n{self.log()}"
         raise AssertionError(f"gunicorn is not healthy after {START_SECONDS} s:\n{self.log()}")
+
+    def _all_opened(self) -> bool:
+        """Tell whether each worker uses the database, where the kernel lists the locks and the app is Perch's own."""
+        locks, used = Path("/proc/locks"), use_path(self.database)
+        if not locks.exists() or not used.exists() or self.application != "app:app":
+            return True
+        holders = re.findall(rf"FLOCK +ADVISORY +READ \S+ \S+:{used.stat().st_ino} ", locks.read_text())
+        return len(holders) >= self.workers
 
     def _ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
