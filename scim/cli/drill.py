@@ -122,6 +122,8 @@ class Drill:
             try:
                 self.primary.serve()
                 until("the primary answers", lambda: self.has(self.primary))
+                # A follower ends at once while there is nothing to restore.
+                until("the replica has a copy", self._is_copied)
                 self.follower.run(*FLASK, "follow")
                 until("the follower answers", lambda: self.has(self.follower))
                 runs = [pool.submit(self._write, number) for number in range(WRITERS)]
@@ -134,6 +136,12 @@ class Drill:
             for each in runs:
                 # Raises the error of a writer or the reader, if there was one.
                 each.result()
+
+    def _is_copied(self) -> bool:
+        with suppress(click.ClickException):
+            self.primary.call(litestream(), "restore", "-o", str(self.folder / "copied.db"), self.replica)
+            return True
+        return False
 
     def has(self, machine: Machine, name: str = "") -> bool:
         """Tell whether a machine answers, and has a user of that name if one is given."""

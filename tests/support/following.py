@@ -44,7 +44,8 @@ class Following:
             self.copier = subprocess.Popen(
                 ["litestream", "replicate", str(self.server.database), self.url], stdout=log, stderr=log
             )
-        until(self.replica.exists)
+        # A follower ends at once while there is nothing to restore.
+        until(lambda: any(self.replica.rglob("*.ltx")))
         self.follow(**settings)
 
     def follow(self, **settings: str) -> None:
