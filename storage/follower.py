@@ -43,8 +43,8 @@ class _Copy:
         self._cursors: list[sqlite3.Cursor] = []
         # When the next statement begins another transaction.
         self._renewed = -math.inf
-        # The states of the file that the connection caches and whose schema was checked; whether it may be kept.
-        self._cached = self._checked = (0, 0, 0)
+        # The state of the file that the connection caches, and whose schema was checked; whether it may be kept.
+        self._cached = (0, 0, 0)
         self._keeps = False
 
     def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
@@ -89,13 +89,13 @@ class _Copy:
         )
         connection.execute("PRAGMA temp_store = MEMORY")
         register_functions(connection)
-        self._cached = self._lock(connection)
-        if self._cached != self._checked and pending(connection, self.file):
+        state = self._lock(connection)
+        if state != self._cached and pending(connection, self.file):
             raise Unavailable(
                 "The primary's file is of an older Perch than this follower, which answers once the primary has been "
                 "updated."
             )
-        self._checked = self._cached
+        self._cached = state
         # In WAL mode, in which a copy begins, a connection keeps its lock.
         self._keeps = connection.execute("PRAGMA journal_mode").fetchone() != ("wal",)
         return connection

@@ -81,10 +81,10 @@ class Repository:
             self.database.on_commit(partial(self.on_events, [event.kind for event in found]))
 
     @contextmanager
-    def counting(self, author: Author, wait: float) -> Iterator["Transaction"]:
+    def counting(self, author: Author, wait: float | None = None) -> Iterator["Transaction"]:
         """Write a count without waiting for the disk, so that a flood of refused callers costs others little.
 
-        :raises Unavailable: when others write for longer than `wait` seconds.
+        :raises Unavailable: when others write for longer than `wait` seconds (default: PERCH_WRITE_WAIT).
         """
         with self.database.write(wait=wait, durable=False), self.writing(author) as write:
             yield write

@@ -77,7 +77,8 @@ def counts(connection: Connection) -> Counts:
     """Count the people who may log in (active, with some role), the journal and the traffic."""
     journal = first_value(connection, "SELECT count(*) FROM journal")
     traffic = first_value(connection, "SELECT count(*) FROM traffic")
-    return Counts(figures(connection).may_log_in, journal, traffic)
+    _, may_log_in = connection.execute(HOLDERS).fetchone()
+    return Counts(may_log_in, journal, traffic)
 
 
 def note_day(connection: Connection, instant: str, number: int) -> None:

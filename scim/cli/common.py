@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import with_appcontext
 
 from schemas.datetimes import now
 from schemas.errors import ScimError
@@ -83,7 +83,7 @@ class Command(click.Command):
             return super().invoke(ctx)
 
 
-class Group(Command, AppGroup):
+class Group(Command, click.Group):
     """A group of such commands."""
 
     command_class = Command

@@ -11,9 +11,6 @@ from scim.web.requests import perch
 from storage import sessions
 from storage.journal import Author
 
-# Seconds that a refused sign-in waits for other writers, so that it is in the journal.
-NOTE_WAIT = 10.0
-
 
 def visitor() -> Author:
     """Return the author of what somebody does who is not signed in: the caller's address."""
@@ -50,10 +47,10 @@ def is_password(text: str) -> bool:
     return known
 
 
-def note_refusal(wait: float = NOTE_WAIT) -> None:
+def note_refusal(wait: float | None = None) -> None:
     """Journal a refused sign-in.
 
-    :raises Unavailable: when others write for longer than `wait` seconds.
+    :raises Unavailable: when others write for longer than `wait` seconds (default: PERCH_WRITE_WAIT).
     """
     with perch().repository.counting(visitor(), wait) as write:
         write.note_count("sign-in refused", ("Console", address(), "console"))

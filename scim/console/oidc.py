@@ -14,7 +14,7 @@ from scim.console.web import delete_cookie, leave_notice, parameter, read_cookie
 from scim.service import admins, oidc
 from scim.service.keys import digest
 from scim.service.oidc import OpenIdProvider, signed_in_since
-from scim.web.auth import Authenticator
+from scim.web.health import failures
 from scim.web.requests import origin, perch
 from storage import logins, sessions
 from storage.logins import Login
@@ -95,8 +95,7 @@ def _count_begun() -> None:
 
     :raises TooManyRequests: when it is more than PERCH_FAILED_KEYS within a minute.
     """
-    authenticator: Authenticator = current_app.extensions["perch.health"].authenticator
-    if wait := authenticator.failures.add(f"sign-in {attempts.address()}"):
+    if wait := failures().add(f"sign-in {attempts.address()}"):
         raise TooManyRequests(f"Your address began too many sign-ins. Try again in {wait} seconds.", wait)
 
 

@@ -19,6 +19,7 @@ from scim.settings import Settings
 from scim.web.auth import Authenticator
 from storage import integrity, statistics, webhooks
 from storage.database import Database
+from storage.failed_keys import FailedKeys
 
 MIB = 1024 * 1024
 # In seconds. /readyz caches its answer, so that frequent requests cannot slow down writes; it waits for the writer.
@@ -106,6 +107,11 @@ def register(app: Flask, settings: Settings, database: Database, authenticator: 
     """Register the routes for monitoring."""
     app.extensions["perch.health"] = Health(settings, database, authenticator, DeploymentMetrics(settings, database))
     app.register_blueprint(blueprint)
+
+
+def failures() -> FailedKeys:
+    """Return what counts wrong keys, secrets and begun sign-ins of each address, across all workers."""
+    return _health().authenticator.failures
 
 
 def _health() -> Health:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 
 from schemas.errors import NotFound, ScimError
 from scim.service import jose, oauth
 from scim.service.oauth import InvalidClient, OAuthError, UnsupportedGrantType
 from scim.web import addresses
-from scim.web.auth import Authenticator, decoded_basic
+from scim.web.auth import decoded_basic
+from scim.web.health import failures
 from scim.web.requests import KIB, issuer, perch, read_body
 from storage.journal import Author
 from storage.keys import Key
@@ -55,8 +56,7 @@ def token(workspace: str) -> Response:
         author, minutes = Author(f"key:{key.id}", g.request_id), perch().settings["PERCH_TOKEN_MINUTES"]
         issued = oauth.issue(perch().repository, key, credential, form.get("scope", ""), minutes, author, once)
     except InvalidClient:
-        authenticator: Authenticator = current_app.extensions["perch.health"].authenticator
-        addresses.count_refused(authenticator.failures, request.remote_addr)
+        addresses.count_refused(failures(), request.remote_addr)
         time.sleep(max(0.0, began + REFUSED_AFTER - time.monotonic()))
         raise
     return _json(

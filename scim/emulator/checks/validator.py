@@ -232,10 +232,6 @@ test("update_group_external_id", "replace externalId of a group", "200 or 204, a
      needs=["gallery.update_group"])  # fmt: skip
 
 
-def add_member(member: str) -> Document:
-    return operation("add", "members", [{"value": member}])
-
-
 def change_members(run: TestRun, path: str, changes: list[Document], *members: str) -> None:
     """Patch a group, and expect its members."""
     patch(run, path, *changes)
@@ -243,7 +239,8 @@ def change_members(run: TestRun, path: str, changes: list[Document], *members: s
 
 
 test("add_member", "add a member", "200 or 204, a member", "Members do not arrive.", "RFC 7644 section 3.5.2.1.",
-     lambda run: change_members(run, run.group_path("joined"), [add_member(run.user("member"))], run.user("member")),
+     lambda run: change_members(run, run.group_path("joined"), [bodies.add_members([{"value": run.user("member")}])],
+                                run.user("member")),
      needs=["gallery.group_update_add_member"])  # fmt: skip
 
 
@@ -292,7 +289,7 @@ preview("delete_user_twice", "delete a person twice", *GONE, lambda run: delete_
          needs=["validator.remove_member"])  # fmt: skip
 def add_and_remove_member(run: TestRun) -> None:
     member = run.user("member")
-    change_members(run, run.group_path("both"), [add_member(member), remove_member(member)])
+    change_members(run, run.group_path("both"), [bodies.add_members([{"value": member}]), remove_member(member)])
 
 
 preview("delete_unknown_group", "delete an unknown group", *GONE, lambda run: delete_unknown(run, "/Groups"))
