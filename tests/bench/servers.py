@@ -3,7 +3,6 @@
 import os
 import re
 import runpy
-import socket
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.bench.load import HttpConnection
+from tests.support.ports import unused_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,7 @@ class BenchServer:
         workers: int | None = None, python: str = sys.executable, root: Path = ROOT,
     ) -> None:  # fmt: skip
         """Start it in `root`; Perch has its own configuration, others the same settings without Perch's hooks."""
-        self.port = _free_port()
+        self.port = unused_port()
         command = [python, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{self.port}"]
         if application != "app:app":
             same = log.with_suffix(".conf.py")
@@ -124,12 +124,6 @@ def start_figures(folder: Path, root: Path = ROOT) -> tuple[float, float]:
         with empty_server(folder, root) as server:
             sizes.append(server.settled_memory())
     return statistics.median(seconds), statistics.median(sizes)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:

@@ -5,7 +5,6 @@ import re
 import pytest
 from flask import Flask
 
-from tests.conftest import MakeClient
 from tests.support.client import ScimClient
 from tests.support.commands import run_command, run_json
 from tests.support.console import Console, text_of
@@ -13,11 +12,6 @@ from tests.support.resources import user, user_id
 
 URN = "urn:acme:badges:2.0:User"
 TEAM = "urn:acme:teams:2.0:Group"
-
-
-@pytest.fixture
-def okta(console_app: Flask, make_client: MakeClient) -> ScimClient:
-    return make_client("okta", app=console_app)
 
 
 def form_of(admin: Console, name: str) -> dict[str, str]:

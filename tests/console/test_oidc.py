@@ -22,8 +22,7 @@ from joserfc.jwk import ECKey, RSAKey
 from scim.service import issuers
 from scim.settings import WrongSetting, read_settings
 from tests.conftest import MakeApp, MakeClient
-from tests.support.client import ScimClient, wsgi_transport
-from tests.support.commands import create_key, run_json, scim_path
+from tests.support.commands import run_json
 from tests.support.console import PASSWORD, Console, text_of
 from tests.support.openid import CLIENT, SECRET, OpenIdProvider
 from tests.support.openid_console import begin, come_back, is_in, refused, sign_in
@@ -45,9 +44,11 @@ def test_the_sign_in_page_leads_to_the_provider_and_back(console: Console, provi
     assert "ada@example.com" in text_of(console.get("/sessions"))
 
 
-def test_the_journal_and_given_by_name_the_person(oidc_app: Flask, console: Console, provider: OpenIdProvider) -> None:
+def test_the_journal_and_given_by_name_the_person(
+    oidc_app: Flask, console: Console, provider: OpenIdProvider, make_client: MakeClient
+) -> None:
     sign_in(console, provider)
-    ann = user_id(okta_of(oidc_app), "ann")
+    ann = user_id(make_client("okta", app=oidc_app), "ann")
     console.post(f"/users/{ann}/roles", {"slug": "managed:admin"})
     assert "Assigned manually by ada@example.com" in text_of(console.get(f"/users/{ann}"))
     (reason,) = run_json(oidc_app, "roles", "explain", "ann")
@@ -55,10 +56,6 @@ def test_the_journal_and_given_by_name_the_person(oidc_app: Flask, console: Cons
     entries = {entry["action"]: entry for entry in run_json(oidc_app, "journal")}
     assert entries["assign"]["actor"] == "person:ada@example.com"
     assert entries["sign-in"]["changes"]["person"]["after"] == "ada@example.com"
-
-
-def okta_of(app: Flask) -> ScimClient:
-    return ScimClient(wsgi_transport(app), scim_path(app), create_key(app, "k", "--idp", "okta"), "okta")
 
 
 def test_a_provider_from_pypi_signs_people_in(make_app: MakeApp) -> None:

@@ -8,21 +8,14 @@ from flask import Flask
 
 from schemas.datetimes import now
 from storage import statistics, traffic
-from tests.conftest import MakeApp, MakeClient
+from tests.conftest import MakeClient
 from tests.support.commands import run_json
-from tests.support.console import PASSWORD, Console, text_of
+from tests.support.console import Console, text_of
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
-def admin(app: Flask) -> Console:
-    console = Console(app)
-    console.sign_in()
-    return console
+def app(console_app: Flask) -> Flask:
+    return console_app
 
 
 def day(ago: int) -> str:

@@ -13,7 +13,7 @@ from storage import fuse, webhooks
 from storage.database import CHECK_HOLDS
 from tests.conftest import MakeApp
 from tests.support.commands import run_command, run_json
-from tests.support.console import PASSWORD, Console, text_of
+from tests.support.console import Console, text_of
 from tests.support.deliverer import delivering
 
 PAGES = [
@@ -34,15 +34,8 @@ NOBODY = "Nobody delivers events to the webhooks; they wait. Webhooks"
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> Flask:
-    return make_app(PERCH_ADMIN_PASSWORD=PASSWORD)
-
-
-@pytest.fixture
-def admin(app: Flask) -> Console:
-    found = Console(app)
-    found.sign_in()
-    return found
+def app(console_app: Flask) -> Flask:
+    return console_app
 
 
 def add_webhook(app: Flask) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.guide import run_block
 from tests.support.pages import blocks
 from tests.support.server import ROOT, clean_environment
 
@@ -40,31 +41,21 @@ def folder(tmp_path: Path) -> Path:
     for name in (*kept, "schemas", "scim", "storage", "examples"):
         (made / name).symlink_to(ROOT / name)
     (made / ".venv").symlink_to(sys.prefix)
-    stand_in(made, "make", f'exec {shutil.which("make")} --old-file .venv/run.stamp PORT=0 "$@"')
-    stand_in(made, "docker", DOCKER)
+    make = tmp_path / "stand-ins" / "make"
+    make.parent.mkdir()
+    make.write_text(f'#!/bin/sh\nexec {shutil.which("make")} --old-file .venv/run.stamp PORT=0 "$@"\n')
+    make.chmod(0o755)
     return made
-
-
-def stand_in(folder: Path, name: str, text: str) -> None:
-    """Put a shell script before the machine's own programs."""
-    place = folder.parent / "stand-ins"
-    place.mkdir(exist_ok=True)
-    (place / name).write_text(f"#!/bin/sh\n{text}\n")
-    (place / name).chmod(0o755)
-
-
-def environment(folder: Path) -> dict[str, str]:
-    found = clean_environment({})
-    return {**found, "PATH": f"{folder.parent / 'stand-ins'}{os.pathsep}{found['PATH']}"}
 
 
 @contextmanager
 def first_terminal(folder: Path) -> Iterator[str]:
     """Run the block with `make run` until the end of the block; yield the address that it serves."""
     log = folder.parent / "first-terminal"
+    environment = clean_environment({"PATH": f"{folder.parent / 'stand-ins'}{os.pathsep}{os.environ['PATH']}"})
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["bash", "-euc", SERVE], cwd=folder, env=environment(folder), stdin=subprocess.DEVNULL,
+            ["bash", "-euc", SERVE], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
             stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
     try:
@@ -73,16 +64,6 @@ def first_terminal(folder: Path) -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(WAIT_SECONDS)
-
-
-def second_terminal(script: str, folder: Path, origin: str) -> str:
-    """Run blocks of the README, and return what they print."""
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script.replace("http://127.0.0.1:8000", origin)], cwd=folder,
-        env=environment(folder), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
 
 
 def wait_for_origin(process: "subprocess.Popen[bytes]", log: Path) -> str:
@@ -102,7 +83,7 @@ def test_every_block_runs_as_pasted(folder: Path) -> None:
     assert BLOCKS[0] == SERVE, "the README begins with the server"
     script = "".join(f"printf '\\n--- {n}\\n'\n{block}" for n, block in enumerate(BLOCKS[1:]))
     with first_terminal(folder) as origin:
-        printed = second_terminal(script, folder, origin)
+        printed = run_block(script.replace("http://127.0.0.1:8000", origin), folder, {"docker": DOCKER})
     tested, created, asked, served = re.split(r"^--- \d+\n", printed, flags=re.MULTILINE)[1:]
     assert re.search(r"\b1\d\d passed, 0 failed, 0 warnings, 0 skipped", tested)
     (shown,) = blocks(README, "json")

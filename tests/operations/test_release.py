@@ -125,7 +125,7 @@ def test_it_names_migrations_that_were_changed_or_not_recorded(checkout: Path, m
 
 
 def test_a_tag_of_this_commit_is_right(checkout: Path) -> None:
-    git(checkout, *ME, "tag", "--annotate", "--message", "x", f"v{VERSION}")
+    git(checkout, "tag", "--annotate", "--message", "x", f"v{VERSION}")
     assert list(problems(checkout)) == []
 
 

@@ -7,11 +7,10 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import requests
 
-from tests.support.server import ROOT
+from tests.support.server import ROOT, clean_environment
 
 GUIDE = ROOT / "docs" / "operate.md"
 
@@ -30,7 +29,7 @@ def run_block(script: str, folder: Path, programs: dict[str, str], **environment
     for name, text in programs.items():
         (stand_ins / name).write_text(f"#!/bin/sh\n{text}\n")
         (stand_ins / name).chmod(0o755)
-    settings: dict[str, Any] = {**os.environ, **environment, "PATH": f"{stand_ins}:{os.environ['PATH']}"}
+    settings = clean_environment({**environment, "PATH": f"{stand_ins}:{os.environ['PATH']}"})
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=settings, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False, timeout=300,

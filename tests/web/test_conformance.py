@@ -10,9 +10,6 @@ from scim_sanity.probe.runner import run_probe_api
 
 from tests.conftest import MakeApp, MakeClient, MakeServer
 
-# Both suites delete most of the few people that they create, which the safety fuse would refuse.
-UNFUSED = {"PERCH_FUSE": "off"}
-
 # scim-sanity adds a member whose id does not exist and wants 200; Perch answers 400 with the unknown id, so that no
 # provider relies on a membership that does not exist.
 REFUSED_ON_PURPOSE = {
@@ -36,7 +33,7 @@ PATCH_CHECKS = {"check_add_attribute", "check_remove_attribute", "check_replace_
 @pytest.mark.parametrize("provider", ["generic", "okta", "entra"])
 def test_scim2_tester_finds_no_errors(provider: str, make_app: MakeApp, make_client: MakeClient) -> None:
     """Run scim2-tester with the schemas that each kind of key sees."""
-    app = make_app(**UNFUSED)
+    app = make_app()
     key = make_client(provider, app=app)
     client = WSGISCIMClient(
         app, base_url="http://localhost" + key.base_path, headers={"Authorization": f"Bearer {key.key}"}
