@@ -13,7 +13,7 @@ from scim.observability import logs
 from scim.observability.printable import printable
 from scim.settings import Settings, WrongSetting, read_settings, unknown_settings
 from scim.web import follower, proxy
-from scim.web.location import with_locations
+from scim.web.headers import with_added
 from storage.database import Database
 from storage.follower import Follower
 
@@ -32,7 +32,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     else:
         console.register(app)
     cli.register(app)
-    served = with_locations(app.wsgi_app)
+    served = with_added(app.wsgi_app)
     app.wsgi_app = proxy.behind(read["PERCH_TRUSTED_PROXIES"], served)  # type: ignore[assignment,method-assign]
     return app
 

@@ -265,7 +265,8 @@ class Database:
                 return
             if not once:
                 connection.execute("BEGIN")
-            self._thread.deadline = time.thread_time() + seconds
+            if seconds < math.inf:
+                self._thread.deadline = time.thread_time() + seconds
             try:
                 yield connection
             finally:

@@ -10,6 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from storage.errors import NotReady, UnusableFile, busy, gone, log_removed, os_errors
@@ -24,8 +25,8 @@ log = logging.getLogger("perch")
 
 
 def _beside(suffix: str) -> Callable[[Path], Path]:
-    """Return a function that gives the path of a file beside a database."""
-    return lambda database: database.with_name(database.name + suffix)
+    """Return a function that gives the path of a file beside a database; each write and many reads ask for some."""
+    return lru_cache(lambda database: database.with_name(database.name + suffix))
 
 
 # The files that writers lock, the process that delivers events, and each process that uses the database.

@@ -186,12 +186,11 @@ class BatchWriter:
             log.exception("A recorded request could not be prepared for writing")
             return None, ()
 
-    def _take_counts(self) -> Counter[tuple[str, str, str]]:
-        found: Counter[tuple[str, str, str]] = Counter()
+    def _take_counts(self) -> dict[tuple[str, str, str], int]:
+        found: Counter[tuple[str, int, str]] = Counter()
         while self._counted:
-            key, hour, kind = self._counted.popleft()
-            found[key, from_seconds(hour * HOUR)[:13], kind] += 1
-        return found
+            found[self._counted.popleft()] += 1
+        return {(key, from_seconds(hour * HOUR)[:13], kind): number for (key, hour, kind), number in found.items()}
 
     def _take_pulls(self) -> list[tuple[str, int, str]]:
         """Return the pulls that acknowledge a withdrawal, for which alone there is something to write."""

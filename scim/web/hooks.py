@@ -15,10 +15,11 @@ from scim.service.context import Context
 from scim.traffic import faults
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import Recording
-from scim.web import bodies, follower, location
-from scim.web.auth import Authenticator, DeadKey, authorise
+from scim.web import bodies, follower, headers
+from scim.web.auth import READING, Authenticator, DeadKey, authorise
 from scim.web.key_rates import KeyRates
 from scim.web.requests import origin_of, route_of, sent_path
+from scim.web.responses import ScimResponse
 from storage.follower import Follower
 from storage.journal import Author
 from storage.keys import Caller
@@ -29,8 +30,6 @@ PUBLIC = frozenset(("workspace.scim.discovery.service_provider_config", "workspa
 NOTES = frozenset(("began", "request_id", "recording", "base_url", "context", "body", "quota", "profile", "form"))
 OUTER = "perch.outer"
 NO_ROUTE = "(none)"
-# For a browser that opens an answer to a client; pages have their own.
-POLICY = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 log = logging.getLogger("perch")
 
 
@@ -97,7 +96,7 @@ class RequestHooks:
         authorise(key, sent.method, route_of(sent))
         if recording is not None:
             recording.admitted = True
-        author = Author(actor, noted.request_id, now())
+        author = Author(actor, noted.request_id, "" if sent.method in READING else now())
         return Context(perch.repository, perch.settings, noted.base_url, key, author, types, perch.derived_cache)
 
     def _caller(self, sent: Request, recording: Recording | None) -> Caller:
@@ -121,12 +120,8 @@ class RequestHooks:
         if recording is not None:
             recording.stop()
         bodies.finish(sent.environ, response, self.perch.settings["PERCH_MAX_BODY"])
-        status, headers = response.status_code, response.headers
-        headers["X-Request-Id"] = noted.request_id
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers.setdefault("Content-Security-Policy", POLICY)
-        # Pages, static files and the public signing keys have a lifetime of their own.
-        headers.setdefault("Cache-Control", "no-store")
+        status = response.status_code
+        headers.complete(sent.environ, response, noted.request_id, isinstance(response, ScimResponse))
         if isinstance(self.perch.database, Follower):
             follower.tell_age(self.perch.database, response)
         if "quota" in noted:
@@ -139,7 +134,7 @@ class RequestHooks:
         )  # fmt: skip
         requests.end(noted.began, line)
         if recording is not None:
-            recording.location = location.noted(sent.environ) if status == 201 else ""
+            recording.location = headers.location_of(sent.environ) if status == 201 else ""
             self.recorder.record(recording, sent, path, response, noted.get("body"))
 
     def close(self, error: BaseException | None = None) -> None:

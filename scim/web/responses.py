@@ -9,9 +9,19 @@ from schemas.errors import ScimError
 from schemas.json import to_text
 from schemas.messages import error_document
 from scim.service.context import Answer
-from scim.web.location import located
+from scim.web.headers import located
 
 MEDIA_TYPE = "application/scim+json"
+
+
+class ScimResponse(Response):
+    """Pieces of JSON text as a response."""
+
+    def __init__(self, pieces: Sequence[bytes], status: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(pieces, status, headers, content_type=MEDIA_TYPE)
+        if not pieces:
+            # Without a type of our own, Flask would give an answer without content the type text/html.
+            del self.headers["Content-Type"]
 
 
 def answer_response(answer: Answer) -> Response:
@@ -19,7 +29,7 @@ def answer_response(answer: Answer) -> Response:
     headers = {"ETag": answer.etag} if answer.etag else {}
     if answer.location and answer.status != 204:
         located(answer.status, answer.location)
-    return _response(answer.pieces, answer.status, headers)
+    return ScimResponse(answer.pieces, answer.status, headers)
 
 
 def resource_response(document: Mapping[str, Any]) -> Response:
@@ -30,17 +40,9 @@ def resource_response(document: Mapping[str, Any]) -> Response:
 
 def document_response(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON document as a response."""
-    return _response([to_text(document).encode()], status, headers)
+    return ScimResponse([to_text(document).encode()], status, headers)
 
 
 def error_response(error: ScimError) -> Response:
     """Return an error as a SCIM Error message (RFC 7644 section 3.12)."""
     return document_response(error_document(error), error.status, error.headers)
-
-
-def _response(pieces: Sequence[bytes], status: int, headers: Mapping[str, str] | None = None) -> Response:
-    response = Response(pieces, status, headers, content_type=MEDIA_TYPE)
-    if not pieces:
-        # Without a type of our own, Flask would give an answer without content the type text/html.
-        del response.headers["Content-Type"]
-    return response
