@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any, NamedTuple
 
-from schemas.datetimes import from_seconds
+from schemas.datetimes import from_seconds, to_seconds
 from storage import workspace
 from storage.sql.tables import fetch_all
 
@@ -66,6 +66,21 @@ def losses(connection: Connection, start: int) -> list[Loss]:
         ) WHERE was_active AND active IS NOT 1 ORDER BY seq DESC
         """
     return fetch_all(connection, Loss, rest, from_seconds(start + 1))
+
+
+def lost_since(connection: Connection, instant: str) -> int:
+    """Return how many users were lost since the second of an instant."""
+    row = connection.execute("SELECT ifnull(sum(lost), 0) FROM activity WHERE second >= unixepoch(?)", (instant,))
+    return int(row.fetchone()[0])
+
+
+def forgive(connection: Connection, actor: str, since: str, before: int) -> None:
+    """Take the users whom an actor lost since an instant out of the count; `before` is `lost_since` at that instant."""
+    found = losses(connection, int(to_seconds(since)) - 1)
+    others = sum(loss.actor != actor and loss.at >= since for loss in found)
+    connection.execute("UPDATE activity SET lost = 0 WHERE second >= unixepoch(?)", (since,))
+    newest = "SELECT max(second) FROM activity"
+    connection.execute(f"UPDATE activity SET lost = lost + ? WHERE second = ({newest})", (before + others,))
 
 
 def count_refusal(connection: Connection, key: str) -> None:

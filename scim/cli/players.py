@@ -12,7 +12,7 @@ from typing import Any
 import click
 from flask import current_app
 
-from scim.cli.common import author, command_without_database, echo, has_database, json_option, print_json
+from scim.cli.common import author, command_without_database, echo, json_option, print_json
 from scim.emulator import report
 from scim.emulator.client import ScimClient, better_base
 from scim.emulator.dialects import CUSTOM, PROVIDERS, RFC
@@ -23,16 +23,12 @@ from scim.emulator.wsgi_adapter import wsgi_session
 from scim.service import keys as key_service
 from scim.settings import Settings
 from scim.web.requests import base_url, origin, perch
+from storage import fuse
 from storage.keys import INTEROP, NO_PROFILE
 
 KEY_DAYS = 1.0
 SHOWN_LEFT = 5
-FUSE_NOTICE = (
-    "The safety fuse has counted the test users that this run deactivated, so for some minutes it may stop a provider "
-    "early; 'flask fuse status' shows it. To test beside this deployment, run 'PERCH_DATABASE=scratch.db flask init' "
-    "once, and put PERCH_DATABASE=scratch.db before this command."
-)
-Connect = Callable[[str], AbstractContextManager[ScimClient]]
+Connect = Callable[..., AbstractContextManager[ScimClient]]
 
 
 def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,8 +50,8 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
         if url is None:
             perch().database.open(may_create=False)
 
-        def connect(dialect: str) -> AbstractContextManager[ScimClient]:
-            return client_of(url, key or (_token(oauth) if oauth else None), dialect)
+        def connect(dialect: str, tests: bool = False) -> AbstractContextManager[ScimClient]:
+            return client_of(url, key or (_token(oauth) if oauth else None), dialect, tests)
 
         return run(*args, connect=connect, base=(url or base_url()).rstrip("/"), **kwargs)
 
@@ -112,8 +108,11 @@ def output_options(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def client_of(url: str | None, key: str | None, dialect: str = CUSTOM) -> Iterator[ScimClient]:
-    """Yield a client of a server, or of this deployment with a temporary key."""
+def client_of(url: str | None, key: str | None, dialect: str = CUSTOM, tests: bool = False) -> Iterator[ScimClient]:
+    """Yield a client of a server, or of this deployment with a temporary key.
+
+    `tests` tells that its users are made to be deleted: the safety fuse of this deployment does not count them.
+    """
     if url is not None and key is not None:
         yield ScimClient(url, key, dialect=dialect)
         return
@@ -122,23 +121,18 @@ def client_of(url: str | None, key: str | None, dialect: str = CUSTOM) -> Iterat
     made, text = key_service.make_key(f"flask {idp}", idp, "provision", None, KEY_DAYS, profile=profile)
     with perch().repository.writing(author()) as write:
         key_service.add(write, made)
+        lost = fuse.lost_since(write.connection, made.created)
+    kept = perch().settings
     try:
+        if tests:
+            perch().settings = Settings({**kept, "PERCH_FUSE": False}, kept.given, kept.files)
         yield ScimClient(base_url(), text, wsgi_session(current_app.wsgi_app, origin() + "/"), dialect)
     finally:
+        perch().settings = kept
         with perch().repository.writing(author()) as write:
             key_service.revoke(write, made.id)
-
-
-@contextmanager
-def fuse_off() -> Iterator[None]:
-    """Switch the safety fuse off in this process, so that the test users can be deleted."""
-    deployment = perch()
-    kept = deployment.settings
-    deployment.settings = Settings({**kept, "PERCH_FUSE": False}, kept.given, kept.files)
-    try:
-        yield
-    finally:
-        deployment.settings = kept
+            if tests:
+                fuse.forgive(write.connection, f"key:{made.id}", made.created, lost)
 
 
 @dataclass(slots=True)
@@ -180,7 +174,7 @@ def play(
         if not as_json and is_shown(result):
             table.show(result)
 
-    with fuse_off(), connect(dialect) as client:
+    with connect(dialect, tests=True) as client:
         played = _run(TestRun(client, dialect, roles, oauth), steps, only, show)
     results, error = played.results, played.error
     if junit_file:
@@ -192,8 +186,6 @@ def play(
         echo("", f"{title or f'{dialect} app'}, {base}: {report.in_words(results)}")
         table.list_failures(results)
         _show_problems(error or report.connection_hint(results, played.better), played.left)
-    if perch().settings["PERCH_FUSE"] and has_database() and base == base_url():
-        echo(FUSE_NOTICE, err=True)
     raise SystemExit(0 if played.passed else 1)
 
 

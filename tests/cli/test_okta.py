@@ -13,7 +13,7 @@ from flask import Flask
 
 from scim.emulator.dialects import OKTA_APPS
 from scim.emulator.runner import PASSED
-from tests.conftest import MakeApp, MakeServer
+from tests.conftest import MakeApp, MakeClient, MakeServer
 from tests.support.commands import run_command, run_json
 from tests.support.okta_fixture import OktaWorld, okta_world
 from tests.support.server import ROOT, clean_environment
@@ -55,14 +55,39 @@ def test_the_results_are_one_json_document(app: Flask, dialect: str) -> None:
     assert all(result["request"] for result in found["results"])
 
 
-def test_a_run_cleans_up_in_spite_of_the_fuse(make_app: MakeApp) -> None:
+def test_a_run_cleans_up_in_spite_of_the_fuse_which_counts_the_losses_of_others_only(
+    make_app: MakeApp, make_client: MakeClient
+) -> None:
     app = make_app(PERCH_FUSE="on")
-    for _ in range(3):
+    client = make_client(app=app)
+    for name in ("ada", "eve", "kim"):
+        identifier = client.post("/Users", {"userName": name, "active": True}).body["id"]
+        lost = run_json(app, "fuse", "status")["lost"]
         result = run_okta(app, "test")
-        assert result.exit_code == 0, result.output
-        assert "could not be deleted" not in result.output
-        assert "The safety fuse has counted the test users" in result.stderr
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+        assert run_json(app, "fuse", "status")["lost"] == lost
+        assert client.delete(f"/Users/{identifier}").status == 204
+        assert run_json(app, "fuse", "status")["lost"] == lost + 1
     assert imported_counts(app) == {"users": 0, "groups": 0}
+
+
+@pytest.mark.parametrize("arguments", [("entra", "test"), ("profile", "test", "interop")])
+def test_the_fuse_counts_no_users_of_other_tests(make_app: MakeApp, arguments: tuple[str, ...]) -> None:
+    app = make_app(PERCH_FUSE="on")
+    result = app.test_cli_runner().invoke(args=[*arguments])
+    assert "could not be deleted" not in result.output
+    assert run_json(app, "fuse", "status")["lost"] == 0
+
+
+def test_the_fuse_counts_the_losses_of_a_sync(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(PERCH_FUSE="on")
+    file, organisation = tmp_path / "org.json", json.loads(run_okta(app, "sample", "2", "--groups", "1").stdout)
+    for state in ("active", "deactivated"):
+        organisation["people"][0]["status"] = state
+        file.write_text(json.dumps(organisation))
+        result = run_okta(app, "sync", str(file))
+        assert result.exit_code == 0, result.output
+    assert run_json(app, "fuse", "status")["lost"] == 1
 
 
 def test_without_roles_the_checks_of_roles_are_skipped_with_the_reason(app: Flask) -> None:
