@@ -11,12 +11,7 @@ from tests.support.server import PerchServer
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 PHONE = {"width": 390, "height": 844}
-LOOKS: list[dict[str, Any]] = [
-    {},
-    {"color_scheme": "dark"},
-    {"viewport": PHONE},
-    {"viewport": PHONE, "color_scheme": "dark"},
-]
+LOOKS: list[dict[str, Any]] = [{}, {"color_scheme": "dark"}, {"viewport": PHONE}]
 PAGES = (
     "/", "/keys", "/users", "/users?q=nobody", "/users/{user}", "/groups", "/groups/{group}", "/roles",
     "/role?slug=managed%3Ainbox_agent", "/role/remove?slug=managed%3Ainbox_agent", "/setup", "/okta", "/entra",
