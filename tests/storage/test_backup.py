@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from app import create_app
 from tests.conftest import MakeServer
-from tests.support.client import Answer, ScimClient
+from tests.support.client import Answer, ScimClient, wsgi_transport
 from tests.support.server import ROOT, PerchServer, clean_environment, run_flask
 from tests.support.writers import check_file, in_threads, make_writers
 
@@ -61,15 +62,23 @@ def answers(client: ScimClient) -> Any:
     return json.loads(re.sub(r'(W/\\"\d+)\.\d+', r"\1", text))
 
 
-def populate(server: PerchServer) -> None:
-    client = server.client(key=server.key)
+def populate(server: PerchServer, client: ScimClient) -> None:
     people = []
     for number in range(10):
         user = {"userName": f"p{number}@example.com", "title": "a" * number, "roles": [{"value": "managed:viewer"}]}
         people.append(client.post("/Users", user).body["id"])
     client.post("/Groups", {"displayName": "G", "members": [{"value": person} for person in people]})
     client.delete(f"/Users/{people[0]}")
-    server.flask("roles", "assign", "--group", "G", "managed:editor")
+    server.prepare("roles", "assign", "--group", "G", "managed:editor")
+
+
+def populate_in_process(server: PerchServer) -> None:
+    """Populate the file of a server that does not run."""
+    app = create_app(server.settings)
+    app.extensions["perch.traffic"].writer.start = lambda: None
+    app.extensions["perch"].open()
+    populate(server, ScimClient(wsgi_transport(app), server.scim_path, server.key, "generic"))
+    app.extensions["perch"].database.leave()
 
 
 def restore(server: PerchServer, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -83,9 +92,9 @@ def leftovers(folder: Path) -> list[Path]:
 def test_a_restore_brings_back_the_backup(make_server: MakeServer) -> None:
     server = make_server()
     server.start()
-    populate(server)
-    backup = server.folder / "backup.db"
     client = server.client(key=server.key)
+    populate(server, client)
+    backup = server.folder / "backup.db"
     before = answers(client)
     server.flask("backup", str(backup))
     assert sorted(path.name for path in server.folder.glob("backup*")) == ["backup.db"], "no log is needed beside it"
@@ -132,10 +141,10 @@ def test_a_backup_during_writes_is_a_consistent_snapshot(make_server: MakeServer
 
 def test_restore_refuses_while_perch_is_running(make_server: MakeServer) -> None:
     server = make_server(workers=2)
+    populate_in_process(server)
     server.start()
-    populate(server)
     backup = server.folder / "backup.db"
-    server.flask("backup", str(backup))
+    server.prepare("backup", str(backup))
     before = server.database.stat().st_ino
     result = restore(server, str(backup), "--force")
     assert result.returncode != 0
@@ -149,9 +158,9 @@ def test_restore_refuses_while_perch_is_running(make_server: MakeServer) -> None
 
 def test_restore_refuses_while_another_program_has_the_file_open(make_server: MakeServer) -> None:
     server = make_server()
-    server.flask("init")
+    server.prepare("init")
     backup = server.folder / "backup.db"
-    server.flask("backup", str(backup))
+    server.prepare("backup", str(backup))
     with closing(sqlite3.connect(server.database)) as connection:
         connection.execute("SELECT * FROM workspace").fetchall()
         result = restore(server, str(backup), "--force")
@@ -208,9 +217,9 @@ def absent(backup: Path) -> None:
 )
 def test_restore_refuses_a_broken_or_foreign_backup(spoil: Any, words: str, make_server: MakeServer) -> None:
     server = make_server()
-    server.flask("init")
+    server.prepare("init")
     backup = server.folder / "backup.db"
-    server.flask("backup", str(backup))
+    server.prepare("backup", str(backup))
     before = server.database.read_bytes()
     spoil(backup)
     result = restore(server, str(backup), "--force")
@@ -224,7 +233,7 @@ def test_restore_includes_the_log_beside_a_copied_file(make_server: MakeServer) 
     """A copy of the file and its write-ahead log, as left by a killed server, is a backup as well."""
     server, other = make_server(), make_server()
     server.start()
-    populate(server)
+    populate(server, server.client(key=server.key))
     server.kill()
     assert (server.folder / "perch.db-wal").stat().st_size > 0
     before = {name: (server.folder / name).read_bytes() for name in ("perch.db", "perch.db-wal")}
@@ -237,11 +246,9 @@ def test_restore_includes_the_log_beside_a_copied_file(make_server: MakeServer) 
 
 def test_restore_replaces_a_damaged_or_missing_file(make_server: MakeServer) -> None:
     server = make_server()
-    server.start()
-    populate(server)
+    populate_in_process(server)
     backup = server.folder / "backup.db"
-    server.flask("backup", str(backup))
-    server.kill()
+    server.prepare("backup", str(backup))
     damage(server.database)
     broken = server.database.read_bytes()
     assert restore(server, str(backup), "--force").returncode == 0
@@ -256,11 +263,11 @@ def test_restore_replaces_a_damaged_or_missing_file(make_server: MakeServer) -> 
 def test_restore_ignores_the_log_of_a_file_that_was_moved_away(make_server: MakeServer) -> None:
     server, other = make_server(), make_server()
     server.start()
-    populate(server)
+    populate(server, server.client(key=server.key))
     backup = server.folder / "backup.db"
-    server.flask("backup", str(backup))
+    server.prepare("backup", str(backup))
     server.kill()
-    other.flask("init")
+    other.prepare("init")
     server.database.rename(server.folder / "moved.db")
     os.replace(other.database, server.database)
     moved_in = server.database.read_bytes()
@@ -272,7 +279,7 @@ def test_restore_ignores_the_log_of_a_file_that_was_moved_away(make_server: Make
 
 def test_backup_overwrites_only_with_force_and_never_the_deployment(make_server: MakeServer) -> None:
     server = make_server()
-    server.flask("init")
+    server.prepare("init")
     backup = server.folder / "backup.db"
     backup.write_text("precious")
     result = run_flask(server.database, "backup", str(backup))
@@ -325,9 +332,7 @@ def with_twins(file: Path) -> None:
 )
 def test_the_backup_of_a_damaged_file_says_damaged(spoil: Any, make_server: MakeServer) -> None:
     server = make_server()
-    server.start()
-    populate(server)
-    assert server.stop() == 0
+    populate_in_process(server)
     spoil(server.database)
     result = run_flask(server.database, "backup", str(server.folder / "copy.db"))
     assert result.returncode == 1 and len(result.stderr.splitlines()) == 1, result.stderr
@@ -353,7 +358,7 @@ def test_a_deleted_person_is_not_in_the_backup(make_server: MakeServer) -> None:
 
 def test_a_backup_is_made_even_if_the_journal_cannot_be_written(make_server: MakeServer) -> None:
     server = make_server()
-    server.flask("init")
+    server.prepare("init")
     with closing(sqlite3.connect(server.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         result = run_flask(server.database, "backup", str(server.folder / "backup.db"), PERCH_WRITE_WAIT="1")
@@ -398,13 +403,11 @@ def stalled(server: PerchServer) -> subprocess.Popen[bytes]:
 @pytest.fixture
 def populated(make_server: MakeServer) -> PerchServer:
     server = make_server(settings={"PERCH_LOG_FORMAT": "json"})
-    server.start()
-    populate(server)
+    populate_in_process(server)
     return server
 
 
 def test_a_streamed_backup_is_a_backup(populated: PerchServer) -> None:
-    populated.stop()
     streamed, written = populated.folder / "streamed.db", populated.folder / "written.db"
     populated.flask("backup", str(written))
     with streamed.open("wb") as output:
@@ -469,7 +472,6 @@ def test_no_stream_goes_to_a_terminal(populated: PerchServer) -> None:
 
 
 def test_a_damaged_file_streams_nothing(populated: PerchServer) -> None:
-    populated.stop()
     cut(populated.database)
     result = run_flask(populated.database, "backup", "-")
     assert (result.returncode, result.stdout) == (1, "") and "damaged" in result.stderr
