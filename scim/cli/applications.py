@@ -8,7 +8,7 @@ from scim.service import applications as application_service
 from scim.web.requests import perch
 from storage import applications
 
-group = Group("applications", help="The applications that must hear when somebody loses access.")
+group = Group("applications", help="Applications that must hear when somebody loses access.")
 
 
 @group.command("add")
@@ -17,7 +17,7 @@ group = Group("applications", help="The applications that must hear when somebod
 @click.option("--key", metavar="ID", help="The access key with which it asks for events, and sends receipts.")
 @click.option("--asks", is_flag=True, help="It asks Perch at each sign-in, so it need not be told.")
 def add(name: str, webhook: str | None, key: str | None, asks: bool) -> None:
-    """Name an application; withdrawals from now on need its acknowledgement."""
+    """Name an application. Withdrawals from now on need its acknowledgement."""
     if not (webhook or key) or (asks and not key) or (asks and webhook):
         raise click.UsageError("Give --webhook ID, --key ID (or both), or --asks --key ID.")
     made = application_service.add(perch().repository, author(), name, webhook, key, asks)
@@ -41,6 +41,6 @@ def show(as_json: bool) -> None:
 @group.command("remove")
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove an application with its receipts; its webhook and its key stay."""
+    """Remove an application with its receipts. Its webhook and its key stay."""
     found = application_service.remove(perch().repository, author(), name)
     echo(f"{found.name}: removed.")

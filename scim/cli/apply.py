@@ -18,7 +18,7 @@ from scim.web.requests import perch
 @click.option("--prune", is_flag=True, help="Remove roles, rules and attributes that the file does not have.")
 @json_option
 def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
-    """Make the workspace's roles, rules and attributes those of a file, all or nothing; - reads standard input."""
+    """Make the workspace that of a file, all or nothing. It has roles, rules and attributes; - is standard input."""
     try:
         wanted = workspace_file.read(file.read())
         with perch().repository.reading() as snapshot:
@@ -39,6 +39,6 @@ def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
 
 @click.command("export", cls=Command)
 def export() -> None:
-    """Print the workspace's roles, rules and attributes as a file for `flask apply`."""
+    """Print the workspace as a file for `flask apply`. It has roles, rules and attributes."""
     with perch().database.read() as connection:
         echo(*workspace_file.export(connection).splitlines())

@@ -16,7 +16,7 @@ from scim.web.requests import perch
 from storage import attributes
 from storage.database import Connection
 
-group = Group("attributes", help="Custom attributes of users and groups, which SCIM clients use as built-in ones.")
+group = Group("attributes", help="Custom attributes of users and groups. SCIM clients use them as built-in ones.")
 
 
 def _subs(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> list[dict[str, str]]:
@@ -40,7 +40,7 @@ def _subs(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> l
 @click.option("--description", metavar="TEXT")
 @click.option("--sub", multiple=True, metavar="NAME:TYPE", callback=_subs, help="A sub-attribute of the type complex.")
 def add(unique: bool, **given: Any) -> None:
-    """Declare an attribute NAME under the URN SCHEMA, or change its declaration."""
+    """Declare an attribute, or change its declaration. SCHEMA is the URN, NAME the name under it."""
     table = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items() if value}
     wanted = read_declaration({**table, **({"uniqueness": "server"} if unique else {})})
     with perch().database.read() as connection:
@@ -81,7 +81,7 @@ def remove(name: str, prune: bool) -> None:
 @group.command("seen")
 @json_option
 def seen(as_json: bool) -> None:
-    """List what providers sent and Perch dropped, since no attribute is declared for it; values are not kept."""
+    """List what providers sent and Perch dropped. No attribute is declared for it; values are not kept."""
     with perch().database.read() as connection:
         found = service.seen(connection)
     documents = [

@@ -18,7 +18,7 @@ from storage import backup, journal, sessions
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
 def create(file: str, force: bool) -> None:
-    """Write a copy of the database to FILE, or to standard output for "-"; the server may run."""
+    """Write a copy of the database to FILE. The server may run; "-" is standard output."""
     perch().database.primary_only()
     with Progress() as progress:
         if file == "-":
@@ -49,7 +49,7 @@ def _streamed(progress: Progress) -> backup.Contents:
 @click.option("--discard", is_flag=True, help="Delete the replaced database instead of keeping it.")
 @command_without_database
 def restore(file: Path, force: bool, discard: bool) -> None:
-    """Replace the database with FILE; the server must be stopped."""
+    """Replace the database with FILE. The server must be stopped."""
     perch().database.primary_only()
     with Progress() as progress:
         contents, kept = backup.restore(perch().database, file, force=force, keep=not discard, on_progress=progress)

@@ -30,7 +30,7 @@ log = logging.getLogger("perch")
 @click.option("--with-parent", is_flag=True, help="Exit when the parent process exits.")
 @command_without_database
 def deliver(once: bool, interval: float, with_parent: bool) -> None:
-    """Push events to webhooks until stopped; a second `flask deliver` waits until the first has exited.
+    """Push events to webhooks until stopped. A second `flask deliver` waits until the first has exited.
 
     A child process delivers, and is started again when it dies. It waits for the server to create and migrate the
     database; with --once there is no child, and the command fails instead of waiting.

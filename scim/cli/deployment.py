@@ -15,7 +15,7 @@ from storage import keys
 @click.command("init", cls=Command)
 @command_without_database
 def init() -> None:
-    """Create the database if it does not exist; print the URLs, and the first password and key once."""
+    """Create the database if it does not exist. Print the URLs, and the first password and key once."""
     deployment = perch()
     deployment.open()
     lines = [("Base URL", base_url()), ("Console", f"{origin()}/console/")]
@@ -41,7 +41,7 @@ def init() -> None:
 @click.command("workspace", cls=Command)
 @json_option
 def show_workspace(as_json: bool) -> None:
-    """Show the workspace's id, the path of its base URL and its database file."""
+    """Show the workspace's id, base path and database file."""
     found = {"id": perch().workspace, "scimPath": perch().base_path, "database": os.path.abspath(perch().database.path)}
     if as_json:
         print_json(found)

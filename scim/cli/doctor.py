@@ -19,7 +19,7 @@ MARKS = {OK: "ok", LOOK: "look", WRONG: "WRONG"}
 @json_option
 @command_without_database
 def examine(as_json: bool) -> None:
-    """Check the deployment and say what to do about each problem; exit 1 if something is wrong."""
+    """Check the deployment. Say what to do about each problem, and exit 1 if something is wrong."""
     deployment = perch()
     database = deployment.database
     with Progress() as progress, database.stepping(progress.go_on):

@@ -240,7 +240,7 @@ def until(what: str, true: Callable[[], bool]) -> None:
 @json_option
 @command_without_database
 def drill(rounds: int, seconds: float, replica: str, as_json: bool) -> None:
-    """Kill a primary under writers and go on from its replica; show lost writes, and the time without answers.
+    """Kill a primary and go on from its replica. Show lost writes, and the time without answers.
 
     It uses a folder of its own, and neither PERCH_DATABASE nor PERCH_REPLICA. It fails if anything but the last writes
     is lost.

@@ -8,7 +8,7 @@ from scim.cli.sync import run_sync, sync_options
 from scim.emulator.checks import ENTRA_STEPS
 from scim.emulator.dialects import ENTRA
 
-group = Group("entra", help="Microsoft Entra ID on a laptop: test and sync, against Perch or any SCIM server.")
+group = Group("entra", help="Microsoft Entra ID on a laptop: test and sync. For Perch or any SCIM server.")
 
 
 @group.command("test")
@@ -16,7 +16,7 @@ group = Group("entra", help="Microsoft Entra ID on a laptop: test and sync, agai
 @server_options
 @output_options
 def test(**options: Any) -> None:
-    """Run the 25 tests of Entra's gallery and those of Microsoft's SCIM Validator; exit 1 if one fails.
+    """Run the tests of Entra's gallery and SCIM Validator. Exit 1 if one fails.
 
     The run creates test users and groups with unique names and deletes them at the end. Without --url it does so
     in this deployment.
@@ -27,7 +27,7 @@ def test(**options: Any) -> None:
 @group.command("sync")
 @sync_options
 def sync(**options: Any) -> None:
-    """Provision an organisation to the server as Entra would; a later run sends only the changes.
+    """Provision an organisation as Entra would. A later run sends only the changes.
 
     The server's ids are stored in ORG.entra-state.jsonl beside ORG.json, unless --state names another file.
     """

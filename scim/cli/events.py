@@ -33,7 +33,7 @@ def group(context: click.Context, limit: int, after: str | None, as_json: bool) 
 @click.option("--overlap", type=click.FloatRange(0, 720), default=tokens.OVERLAP_HOURS, show_default=True,
               metavar="HOURS", help="How long the old key stays in jwks.json; 0 if it was stolen.")  # fmt: skip
 def rotate_signing_key(overlap: float) -> None:
-    """Make a new key for security event tokens; receivers find it in jwks.json beside the old one."""
+    """Make a new key for security event tokens. Receivers find it in jwks.json beside the old one."""
     kid = tokens.rotate(perch().repository, author(), overlap)
     if overlap:
         signs = f"published now, signs in {tokens.MINUTES_BEFORE} minutes"

@@ -17,7 +17,7 @@ from storage.repository import Transaction
 OFF = "PERCH_FAULTS is off here, so no request fails on purpose; set PERCH_FAULTS=on for the server and for this."
 HEADS = ("ID", "REQUESTS", "KEY", "FAULT", "HIT", "LEFT")
 
-group = Group("faults", help="Planned faults, to test clients; only with PERCH_FAULTS=on.")
+group = Group("faults", help="Planned faults, to test clients. They need PERCH_FAULTS=on.")
 
 
 @group.command("add")
@@ -30,7 +30,7 @@ group = Group("faults", help="Planned faults, to test clients; only with PERCH_F
 @click.option("--key", metavar="ID", help="Hit only requests with this key.")
 @json_option
 def add(target: str, key: str | None, as_json: bool, **effect: Any) -> None:
-    """Make requests fail: TARGET is METHOD /PATH, such as "POST /Users", "/Users/*" (any below) or "*" (all)."""
+    """Make requests fail. TARGET is METHOD /PATH, such as "POST /Users", "/Users/*" (any below) or "*" (all)."""
     if not perch().settings["PERCH_FAULTS"]:
         raise click.ClickException(OFF)
     if effect["status"] is None and not effect["drop"] and not effect["delay"]:

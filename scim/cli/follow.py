@@ -42,7 +42,7 @@ def litestream() -> str:
 @click.command("follow", cls=Command)
 @command_without_database
 def follow() -> None:
-    """Keep a copy of the primary's file from PERCH_REPLICA and serve reads from it, until stopped.
+    """Keep a copy of the primary's file and serve reads from it. It comes from PERCH_REPLICA, until stopped.
 
     Litestream keeps the copy at PERCH_DATABASE, and gunicorn runs with PERCH_FOLLOW=on. When one of them ends, the
     other is stopped, too.

@@ -10,7 +10,7 @@ from storage import retention
 @click.command("forget", cls=Command)
 @click.argument("username")
 def forget(username: str) -> None:
-    """Erase a deleted person from the journal and the recorded requests, by any userName that they had."""
+    """Erase a deleted person from journal and requests. USERNAME is any that they had."""
     with perch().repository.writing(author()) as write:
         erased = write.forget(username)
     if not erased:

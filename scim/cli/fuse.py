@@ -12,7 +12,7 @@ from scim.settings import Settings
 from scim.web.requests import perch
 from storage.fuse import FuseState
 
-group = Group("fuse", help="The safety fuse: it stops a provider that deactivates too many users at once.")
+group = Group("fuse", help="The safety fuse, which stops mass deactivation. A person releases it.")
 
 STATES = {
     "off": "The fuse is off (PERCH_FUSE).",
@@ -47,7 +47,7 @@ def status(as_json: bool) -> None:
 @group.command("release")
 @click.option("--minutes", type=click.IntRange(1, 1440), default=10, show_default=True, help="Duration.")
 def release(minutes: int) -> None:
-    """Accept all deactivations and deletions for some minutes; afterwards the fuse counts from 0."""
+    """Accept all deactivations and deletions for minutes. Afterwards the fuse counts from 0."""
     until = fuse.release(perch().repository, author(), minutes)
     echo(f"Perch accepts all deactivations and deletions until {until}.")
 

@@ -15,7 +15,7 @@ from storage import keys, oauth
 from storage.keys import Key
 from storage.oauth import Credential, count_secrets
 
-group = Group("keys", help="Access keys, with which identity providers and applications authenticate.")
+group = Group("keys", help="Access keys of identity providers and applications.")
 secrets = Group("secrets", help="Secrets of OAuth 2.0 clients; several may work at the same time.")
 group.add_command(secrets)
 
@@ -45,7 +45,7 @@ def create(
     name: str, idp: str, access: str, roles_as: str | None, unknown_roles: str | None, profile: str | None,
     expires_in: float | None, oauth: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Create an access key, or an OAuth 2.0 client and its first secret, and print it once."""
+    """Create an access key and print it once. With --oauth it is an OAuth 2.0 client and its first secret."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
     if profile == keys.IPSIE and not oauth:
@@ -93,7 +93,7 @@ def change(
     identifier: str, name: str | None, expires_in: float | None, roles_as: str | None, unknown_roles: str | None,
     profile: str | None, strict: bool | None,
 ) -> None:  # fmt: skip
-    """Change a key's name, expiry, roles, or whether its requests must follow the RFCs strictly."""
+    """Change a key's name, expiry, roles or strictness. A strict key's requests must follow the RFCs to the letter."""
     values = {"name": name, "expires": keys.expiry(expires_in), "rolesAs": roles_as, "profile": profile,
               "strict": strict}  # fmt: skip
     given: dict[str, Any] = {column: value for column, value in values.items() if value is not None}
@@ -183,7 +183,7 @@ def trust(
     identifier: str, jwks: Path | None, issuer: str | None, subject: str | None, audiences: tuple[str, ...],
     revoked: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Trust signed assertions for a client: its own (--jwks), or an issuer's; without options, list the trusts."""
+    """Trust signed assertions for a client. Its own (--jwks) or an issuer's; without options, list the trusts."""
     given = jwks or issuer or subject or audiences
     if revoked is not None and given:
         raise click.UsageError("--revoke takes no other option; revoke a trust first, then add another.")

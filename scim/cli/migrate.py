@@ -18,7 +18,7 @@ PENDING = 3
 @json_option
 @command_without_database
 def migrate(check: bool, as_json: bool) -> None:
-    """Bring the database to the schema of this version, as the first start would; wait for a process that does so."""
+    """Bring the database to the schema of this version. The first start would do so; wait for a process that does."""
     database = perch().database
     database.primary_only()
     if check:

@@ -19,7 +19,7 @@ from scim.emulator.sample import sample_organisation
 from scim.web.requests import perch
 from storage import roles
 
-group = Group("okta", help="Okta on a laptop: test, sync, import and sample, against Perch or any SCIM server.")
+group = Group("okta", help="Okta on a laptop: test, sync, import and sample. For Perch or any SCIM server.")
 app_option = click.option(
     "--app", "dialect", type=click.Choice(OKTA_APPS), default=CUSTOM, show_default=True,
     help="Kind of app: custom apps update by PUT, OIN apps by PATCH.",
@@ -32,7 +32,7 @@ app_option = click.option(
 @click.option("--role", "roles", multiple=True, metavar="SLUG", help="Role to assign; default: the first of /Roles.")
 @output_options
 def test(**options: Any) -> None:
-    """Run all checks: Okta's connector test, its public test suite and its flows; exit 1 if one fails.
+    """Run Okta's connector test, test suite and flows. Exit 1 if one fails.
 
     The run creates test users and groups with unique names and deletes them at the end. Without --url it does so
     in this deployment.
@@ -44,7 +44,7 @@ def test(**options: Any) -> None:
 @sync_options
 @app_option
 def sync(**options: Any) -> None:
-    """Provision an organisation to the server as Okta would; a later run sends only the changes.
+    """Provision an organisation as Okta would. A later run sends only the changes.
 
     The server's ids are stored in ORG.okta-state.jsonl beside ORG.json, unless --state names another file.
     """
@@ -56,7 +56,7 @@ def sync(**options: Any) -> None:
 @json_option
 @click.option("--save", metavar="FILE", type=click.Path(dir_okay=False), help="Write the JSON document to FILE.")
 def import_(connect: Connect, base: str, as_json: bool, save: str | None) -> None:
-    """Read users and groups in pages of 100, and show the users and groups that Okta would import."""
+    """Show the users and groups that Okta would import. It reads pages of 100."""
     with connect(CUSTOM) as client:
         retrying = RetryingClient(client, notify=lambda message: echo(message, err=True))
         try:
@@ -92,7 +92,7 @@ def _role_name(role: Any) -> str:
 @click.option("--role", "roles_", multiple=True, metavar="SLUG", help="Role to assign; default: all of the catalogue.")
 @command_without_database
 def sample(people: int, groups: int | None, seed: int, roles_: tuple[str, ...]) -> None:
-    """Print a realistic organisation of PEOPLE people for `flask okta sync`: flask okta sample 200 > org.json"""
+    """Print a realistic organisation of PEOPLE people. It is for sync: flask okta sample 200 > org.json"""
     if not roles_ and has_database():
         with perch().database.read() as connection:
             roles_ = tuple(role.slug for role in roles.catalogue(connection))

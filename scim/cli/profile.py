@@ -9,7 +9,7 @@ from scim.cli.players import oauth_options, output_options, play, server_options
 from scim.emulator.checks import PROFILES
 from scim.emulator.dialects import RFC
 
-group = Group("profile", help="Profiles of SCIM on a laptop: the interop profile and IPSIE, against any SCIM server.")
+group = Group("profile", help="Profiles of SCIM on a laptop: interop and IPSIE. For Perch or any SCIM server.")
 
 
 @group.command("test")
@@ -18,7 +18,7 @@ group = Group("profile", help="Profiles of SCIM on a laptop: the interop profile
 @server_options
 @output_options
 def test(profile: str, **options: Any) -> None:
-    """Check every clause of a profile that can be seen from outside; exit 1 if a MUST fails.
+    """Check each clause of a profile as seen from outside. Exit 1 if a MUST fails.
 
     A SHOULD that is not kept is a warning; a clause that nobody can see from outside is not judged. The run creates
     test users and groups with unique names and deletes them at the end.

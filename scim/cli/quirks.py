@@ -18,7 +18,7 @@ from storage.quirks import Quirk
 @click.option("--key", metavar="ID", help="Only this key.")
 @json_option
 def show(key: str | None, as_json: bool) -> None:
-    """Show the tolerances that each key needed and the attributes that Perch ignored, with counts and examples."""
+    """Show how each key deviated from the RFCs. That is tolerances and ignored attributes, counted."""
     with perch().database.read() as connection:
         known = keys.list_all(connection) if key is None else [keys.get(connection, key)]
         found = quirks.report(connection, key)

@@ -34,7 +34,7 @@ def group(
     context: click.Context, user: str | None, application: str | None, since: str, only_open: bool, as_csv: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Show when each application acknowledged that somebody lost access, the oldest first."""
+    """Show who heard when somebody lost access, and when. The oldest loss is the first."""
     if context.invoked_subcommand is not None:
         return
     if as_csv and as_json:
@@ -57,7 +57,7 @@ def group(
 @json_option
 @click.pass_context
 def check(context: click.Context, older_than: float, as_json: bool) -> None:
-    """Exit with 1 if a withdrawal has been open for longer, and name who is still in where; for cron."""
+    """Exit with 1 if a withdrawal is open for too long. Name who is still in where; for cron."""
     instant = now()
     with perch().database.read() as connection:
         found = [each for each in receipts.list_all(connection) if each.open]

@@ -61,7 +61,7 @@ def show(as_json: bool) -> None:
 @click.option("--description", metavar="TEXT", help='New description; "" removes it.')
 @granted_by_option
 def edit(slug: str, name: str | None, description: str | None, granted_by: str | None) -> None:
-    """Change a role's name, description or who may give it; its slug and its assignments stay."""
+    """Change a role's name, description or who gives it. Its slug and its assignments stay."""
     if name is None and description is None and granted_by is None:
         raise click.UsageError("Nothing to change; give --name, --description or --granted-by.")
     role = role_service.edit(perch().repository, author(), slug, name, description, granted_by)
@@ -91,7 +91,7 @@ def remove(slug: str, force: bool, dry_run: bool, as_json: bool) -> None:
 @click.argument("slug")
 @dry_run_options
 def assign(**options: Any) -> None:
-    """Assign a role manually to a person, or to a group for all its members."""
+    """Assign a role by hand to a person or a group. All members of the group have it."""
     _change(True, **options)
 
 
@@ -135,7 +135,7 @@ def _plan(row: ResourceRow, slug: str, assigned: bool, as_json: bool) -> NoRetur
 @click.argument("username")
 @json_option
 def explain(username: str, as_json: bool) -> None:
-    """Show why a person may log in or not, and the effective roles with every reason for each."""
+    """Show why a person may log in or not. Each effective role has all its reasons."""
     user = role_service.find(perch().repository, "User", username)
     reasons = role_service.explain(perch().repository, user)
     if not as_json:

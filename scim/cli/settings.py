@@ -12,7 +12,7 @@ from scim.web.requests import perch
 @click.option("--markdown", is_flag=True, help="Print names, defaults and help as a Markdown table.")
 @command_without_database
 def settings(as_json: bool, markdown: bool) -> None:
-    """Show every setting with its value, source, default and help; secrets are hidden."""
+    """Show every setting with its value, source and default. Secrets are hidden."""
     found = described(perch().settings)
     if as_json:
         print_json({"version": VERSION, "settings": found})

@@ -29,7 +29,7 @@ HEADS = ("NO", "WHEN", "KEY", "STATUS", "MS", "WHAT", "REQUEST", "NOTE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; with --follow one per line.")
 @click.pass_context
 def group(context: click.Context, follow: bool, errors: bool, key: str | None, limit: int, as_json: bool) -> None:
-    """Show the recorded requests (PERCH_TRAFFIC), the newest first; with --follow the newest last."""
+    """Show the recorded requests, the newest first. With --follow the newest is the last; see PERCH_TRAFFIC."""
     if context.invoked_subcommand is not None:
         return
     query = TrafficQuery(errors, key or "")

@@ -13,7 +13,7 @@ from storage import integrity
 @json_option
 @command_without_database
 def version(as_json: bool) -> None:
-    """Show the versions of Perch, Python, SQLite and the schema; this needs no database."""
+    """Show the versions of Perch and what it runs on. This needs no database."""
     found = {"version": VERSION, "python": platform.python_version(), **integrity.versions()}
     if as_json:
         print_json(found)

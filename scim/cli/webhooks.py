@@ -9,7 +9,7 @@ from scim.web.events import webhook_service
 from scim.web.requests import perch
 from storage.webhooks import Webhook
 
-group = Group("webhooks", help="Webhooks: the addresses to which `flask deliver` pushes events.")
+group = Group("webhooks", help="Webhooks: addresses that `flask deliver` pushes events to.")
 identifier_argument = click.argument("identifier", metavar="ID")
 
 
@@ -67,7 +67,7 @@ def test(identifier: str) -> None:
 @identifier_argument
 @click.option("--from", "begin", required=True, metavar="WHERE", help="Cursor, ISO 8601 instant, oldest or latest.")
 def replay(identifier: str, begin: str) -> None:
-    """Send all events again from an event on; `--from latest` skips the waiting events."""
+    """Send all events again from an event on. `--from latest` skips the waiting events."""
     echo(f"{identifier}: {service().replay(identifier, begin)} events to send.")
 
 
@@ -77,7 +77,7 @@ def replay(identifier: str, begin: str) -> None:
               help="How long the old secret also signs.")  # fmt: skip
 @json_option
 def rotate(identifier: str, overlap: float, as_json: bool) -> None:
-    """Make a new secret and print it once; the old one also signs for some hours."""
+    """Make a new secret and print it once. The old one also signs for some hours."""
     _show_secret(service().rotate(identifier, overlap), as_json)
 
 

@@ -305,3 +305,16 @@ def test_commands_print_through_one_door() -> None:
             assert name not in ("click.echo", "click.secho", "print", "sys.stdout.write"), f"{file}: {name}"
             if name in ("click.command", "click.group"):
                 assert "cls=Command" in ast.unparse(node) or "cls=Group" in ast.unparse(node), f"{file}: {name}"
+
+
+def test_no_description_in_a_list_of_commands_is_cut(app: Flask) -> None:
+    waiting: list[list[str]] = [[]]
+    listed: dict[str, str] = {}
+    while waiting:
+        path = waiting.pop()
+        shown = app.test_cli_runner().invoke(args=[*path, "--help"]).stdout.partition("\nCommands:\n")[2]
+        for name, text in re.findall(r"^  ([\w-]+)  +(\S.*)$", shown, re.MULTILINE):
+            listed[" ".join([*path, name])] = text
+            waiting.append([*path, name])
+    assert {"doctor", "keys secrets add"} <= listed.keys()
+    assert [path for path, text in listed.items() if text.endswith("...")] == []
