@@ -59,6 +59,7 @@ def test_people_groups_and_allowed_logins_are_counted(app: Flask, okta: ScimClie
 
 
 def test_figures_that_need_a_scan_are_cached(app: Flask, okta: ScimClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "CACHE_SECONDS", 600.0)
     assert figure(scraped(app), "perch_users_login_allowed") == 0
     okta.post("/Users", {"userName": "ada@example.com", "roles": ["managed:editor"]})
     found = scraped(app)
