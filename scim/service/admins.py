@@ -45,7 +45,7 @@ def refusal(connection: Connection, settings: Settings, person: str) -> str:
     names = {comparable(each) for each in admins if not each.startswith(ROLE)}
     if comparable(person) in names:
         return ""
-    slugs = {each.removeprefix(ROLE) for each in admins if each.startswith(ROLE)}
+    slugs = {each.removeprefix(ROLE).strip() for each in admins if each.startswith(ROLE)}
     if not slugs:
         return f"The claim '{claim}' says {person}, whom PERCH_OIDC_ADMINS does not list."
     if row is None:

@@ -40,6 +40,8 @@ def test_the_sign_in_page_leads_to_the_provider_and_back(console: Console, provi
     assert provider.asked["redirect_uri"] == "http://localhost/console/oidc/callback"
     answer = come_back(console, code, state)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console/roles")
+    # No token of the provider goes to the browser.
+    assert "eyJ" not in f"{answer.headers}{answer.text}"
     assert is_in(console)
     assert "ada@example.com" in text_of(console.get("/sessions"))
 
@@ -387,9 +389,12 @@ def test_three_providers_sign_in_as_the_guide_says(
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"PERCH_OIDC_ISSUER": "https://x.example"}, "PERCH_OIDC_CLIENT_ID"),
-        ({"PERCH_OIDC_CLIENT_ID": "x"}, "PERCH_OIDC_ISSUER"),
-        ({"PERCH_OIDC_ADMINS": "x"}, "PERCH_OIDC_ISSUER"),
+        (
+            {"PERCH_OIDC_ISSUER": "https://x.example"},
+            "Set PERCH_OIDC_CLIENT_ID, PERCH_OIDC_CLIENT_SECRET, PERCH_OIDC_ADMINS, too: a sign-in",
+        ),
+        ({"PERCH_OIDC_CLIENT_ID": "x"}, "Set PERCH_OIDC_ISSUER, PERCH_OIDC_CLIENT_SECRET, PERCH_OIDC_ADMINS, too"),
+        ({"PERCH_OIDC_ADMINS": "x"}, "Set PERCH_OIDC_ISSUER, PERCH_OIDC_CLIENT_ID, PERCH_OIDC_CLIENT_SECRET, too"),
         ({"PERCH_OIDC_ISSUER": "http://x.example"}, "https://"),
         ({"PERCH_OIDC_ISSUER": "x.example"}, "https://"),
         ({"PERCH_CONSOLE_PASSWORD": "off"}, "PERCH_CONSOLE_PASSWORD=off"),

@@ -32,7 +32,7 @@ class Workspace:
 
 @pytest.fixture
 def pushed(make_app: MakeApp, make_client: MakeClient, provider: OpenIdProvider, request: Any) -> Workspace:
-    settings = {**provider.settings, "PERCH_OIDC_ADMINS": "role:managed:admin, role:managed:editor"}
+    settings = {**provider.settings, "PERCH_OIDC_ADMINS": "role:managed:admin, role: managed:editor"}
     app = make_app(**settings, **getattr(request, "param", {}))
     return Workspace(app, make_client("generic", app=app), provider)
 
