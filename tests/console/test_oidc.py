@@ -27,6 +27,7 @@ from tests.support.console import PASSWORD, Console, text_of
 from tests.support.openid import CLIENT, SECRET, OpenIdProvider
 from tests.support.openid_console import begin, come_back, is_in, refused, sign_in
 from tests.support.resources import user, user_id
+from tests.support.tls import Authority
 
 
 def test_the_sign_in_page_leads_to_the_provider_and_back(console: Console, provider: OpenIdProvider) -> None:
@@ -286,6 +287,18 @@ def test_a_wrong_provider_is_told_on_the_sign_in_page(
     assert doctor.exit_code == 1 and told in " ".join(doctor.stdout.split())
     provider.metadata = {}
     assert sign_in(console, provider).status_code == 303
+
+
+def test_a_provider_with_a_certificate_of_the_machines_authorities_is_used(
+    make_app: MakeApp, provider: OpenIdProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    provider.server.socket = authority.context("localhost").wrap_socket(provider.server.socket, server_side=True)
+    provider.issuer = f"https://localhost:{provider.server.server_port}"
+    console = with_settings(make_app, provider)
+    refused(console.get("/oidc"), "certificate verify failed", status=503)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    assert sign_in(console, provider).status_code == 303 and is_in(console)
 
 
 def test_a_missing_provider_is_told_and_the_start_is_not_stopped(console: Console, provider: OpenIdProvider) -> None:
