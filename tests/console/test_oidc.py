@@ -213,7 +213,7 @@ def test_a_state_is_for_one_browser_and_used_once(oidc_app: Flask, provider: Ope
     victim, thief = Console(oidc_app), Console(oidc_app)
     code, state = begin(victim, provider)
     begin(thief, provider)
-    refused(come_back(thief, code, state), "not begun in this browser")
+    refused(come_back(thief, code, state), "not begun at http://localhost in this browser")
     # The thief's attempt has used it up.
     refused(come_back(victim, code, state), "used already")
     code, state = begin(victim, provider)
@@ -239,7 +239,7 @@ def test_a_state_lives_ten_minutes(
         file.execute("UPDATE console_logins SET at = at - ?", (seconds,))
         assert state not in str(file.execute("SELECT * FROM console_logins").fetchall())
     if is_old:
-        refused(come_back(console, code, state), "older than ten minutes")
+        refused(come_back(console, code, state), "over ten minutes old")
     assert (come_back(console, code, state).status_code == 303) is not is_old
 
 
