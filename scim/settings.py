@@ -221,7 +221,7 @@ def _check_sign_in(values: Mapping[str, Any]) -> None:
     needed = [f"PERCH_OIDC_{name}" for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "ADMINS")]
     missing = [name for name in needed if not values[name]]
     if missing and len(missing) < len(needed):
-        raise WrongSetting(f"{', '.join(missing)}: must be set, too, to sign in with the OpenID provider.")
+        raise WrongSetting(f"Set {', '.join(missing)}, too: a sign-in with an OpenID provider needs them.")
     if missing and not values["PERCH_CONSOLE_PASSWORD"]:
         raise WrongSetting(f"PERCH_CONSOLE_PASSWORD=off closes the console unless {', '.join(needed)} are set.")
 

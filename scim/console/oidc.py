@@ -109,8 +109,8 @@ def _login() -> Login:
     browser = read_cookie(BROWSER)
     if login is None or not browser or not secrets.compare_digest(login.browser, digest(browser)):
         raise Forbidden(
-            "This sign-in was not begun in this browser, is older than ten minutes, or was used already; begin again "
-            "at the sign-in page."
+            f"This sign-in was not begun at {origin()} in this browser, is over ten minutes old, or was used already. "
+            "Begin again at the sign-in page."
         )
     return login
 

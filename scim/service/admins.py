@@ -23,15 +23,14 @@ def person_of(settings: Settings, claims: Mapping[str, Any]) -> str:
     value = claims.get(claim)
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST or not value.isprintable():
         raise Forbidden(
-            f"The provider sent no claim '{claim}', by which Perch knows administrators (PERCH_OIDC_CLAIM). Release it "
-            "to this client in the provider, or choose another one."
+            f"The provider sent no claim '{claim}' with one name in it. Perch knows administrators by it "
+            "(PERCH_OIDC_CLAIM): release it to this client in the provider, or choose another claim."
         )
-    trusted = settings["PERCH_OIDC_VERIFIED"] == "issuer" and "email_verified" not in claims
+    said = "email_verified" in claims
+    trusted = settings["PERCH_OIDC_VERIFIED"] == "issuer" and not said
     if claim == EMAIL and not trusted and claims.get("email_verified") is not True:
-        raise Forbidden(
-            f"The provider does not say that {value} is a verified address (email_verified: true). Verify it there; "
-            "for a provider that never says so, such as Okta and Entra, set PERCH_OIDC_VERIFIED=issuer."
-        )
+        advice = "Verify it there." if said else "If it never does, as Okta and Entra, set PERCH_OIDC_VERIFIED=issuer."
+        raise Forbidden(f"The provider does not say that {value} is verified (email_verified: true). {advice}")
     return value
 
 
@@ -45,7 +44,7 @@ def refusal(connection: Connection, settings: Settings, person: str) -> str:
     names = {comparable(each) for each in admins if not each.startswith(ROLE)}
     if comparable(person) in names:
         return ""
-    slugs = {each.removeprefix(ROLE) for each in admins if each.startswith(ROLE)}
+    slugs = {each.removeprefix(ROLE).strip() for each in admins if each.startswith(ROLE)}
     if not slugs:
         return f"The claim '{claim}' says {person}, whom PERCH_OIDC_ADMINS does not list."
     if row is None:

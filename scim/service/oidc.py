@@ -6,6 +6,7 @@ Authlib, requests, joserfc and with them `cryptography` are imported at the firs
 import json
 import math
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -88,10 +89,13 @@ class OpenIdProvider:
         from authlib.common.errors import AuthlibBaseError
 
         endpoint = self.metadata()["token_endpoint"]
+        # The authorities that `issuers` trusts, not those of requests.
+        trusted = ssl.get_default_verify_paths()
         try:
             token = self._client(redirect).fetch_token(
-                endpoint, code=code, code_verifier=verifier, timeout=TIMEOUT, allow_redirects=False
-            )
+                endpoint, code=code, code_verifier=verifier, timeout=TIMEOUT, allow_redirects=False,
+                verify=trusted.cafile or trusted.capath or True,
+            )  # fmt: skip
         except AuthlibBaseError as error:
             raise Forbidden(f"The provider did not accept the sign-in: {error.description or error.error}.") from None
         except (requests.RequestException, ValueError) as error:

@@ -27,6 +27,7 @@ from tests.support.console import PASSWORD, Console, text_of
 from tests.support.openid import CLIENT, SECRET, OpenIdProvider
 from tests.support.openid_console import begin, come_back, is_in, refused, sign_in
 from tests.support.resources import user, user_id
+from tests.support.tls import Authority
 
 
 def test_the_sign_in_page_leads_to_the_provider_and_back(console: Console, provider: OpenIdProvider) -> None:
@@ -40,6 +41,8 @@ def test_the_sign_in_page_leads_to_the_provider_and_back(console: Console, provi
     assert provider.asked["redirect_uri"] == "http://localhost/console/oidc/callback"
     answer = come_back(console, code, state)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console/roles")
+    # No token of the provider goes to the browser.
+    assert "eyJ" not in f"{answer.headers}{answer.text}"
     assert is_in(console)
     assert "ada@example.com" in text_of(console.get("/sessions"))
 
@@ -162,13 +165,13 @@ WRONG_CLAIMS: list[tuple[dict[str, Any], str]] = [
         "The claim 'email' says eve@example.com, whom PERCH_OIDC_ADMINS does not list",
     ),
     ({"email": None}, "no claim 'email'"),
-    ({"email": ["ada@example.com"]}, "no claim 'email'"),
+    ({"email": ["ada@example.com"]}, "no claim 'email' with one name in it"),
     ({"email": "ada@example.com\0"}, "no claim 'email'"),
     ({"email": " ada@example.com"}, "whom PERCH_OIDC_ADMINS does not list"),
-    ({"email_verified": False}, "verified address"),
-    ({"email_verified": None}, "verified address"),
-    ({"email_verified": "true"}, "verified address"),
-    ({"email_verified": 1}, "verified address"),
+    ({"email_verified": False}, "(email_verified: true). Verify it there. To the"),
+    ({"email_verified": None}, "is verified (email_verified: true)."),
+    ({"email_verified": "true"}, "is verified (email_verified: true)."),
+    ({"email_verified": 1}, "is verified (email_verified: true)."),
 ]
 
 
@@ -210,7 +213,7 @@ def test_a_state_is_for_one_browser_and_used_once(oidc_app: Flask, provider: Ope
     victim, thief = Console(oidc_app), Console(oidc_app)
     code, state = begin(victim, provider)
     begin(thief, provider)
-    refused(come_back(thief, code, state), "not begun in this browser")
+    refused(come_back(thief, code, state), "not begun at http://localhost in this browser")
     # The thief's attempt has used it up.
     refused(come_back(victim, code, state), "used already")
     code, state = begin(victim, provider)
@@ -236,7 +239,7 @@ def test_a_state_lives_ten_minutes(
         file.execute("UPDATE console_logins SET at = at - ?", (seconds,))
         assert state not in str(file.execute("SELECT * FROM console_logins").fetchall())
     if is_old:
-        refused(come_back(console, code, state), "older than ten minutes")
+        refused(come_back(console, code, state), "over ten minutes old")
     assert (come_back(console, code, state).status_code == 303) is not is_old
 
 
@@ -284,6 +287,18 @@ def test_a_wrong_provider_is_told_on_the_sign_in_page(
     assert doctor.exit_code == 1 and told in " ".join(doctor.stdout.split())
     provider.metadata = {}
     assert sign_in(console, provider).status_code == 303
+
+
+def test_a_provider_with_a_certificate_of_the_machines_authorities_is_used(
+    make_app: MakeApp, provider: OpenIdProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    provider.server.socket = authority.context("localhost").wrap_socket(provider.server.socket, server_side=True)
+    provider.issuer = f"https://localhost:{provider.server.server_port}"
+    console = with_settings(make_app, provider)
+    refused(console.get("/oidc"), "certificate verify failed", status=503)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    assert sign_in(console, provider).status_code == 303 and is_in(console)
 
 
 def test_a_missing_provider_is_told_and_the_start_is_not_stopped(console: Console, provider: OpenIdProvider) -> None:
@@ -366,11 +381,11 @@ KEYCLOAK = {
     [
         (OKTA, {"PERCH_OIDC_CLAIM": "preferred_username"}, ""),
         (OKTA, {"PERCH_OIDC_VERIFIED": "issuer"}, ""),
-        (OKTA, {}, "such as Okta and Entra, set PERCH_OIDC_VERIFIED=issuer"),
+        (OKTA, {}, "as Okta and Entra, set PERCH_OIDC_VERIFIED=issuer"),
         (ENTRA, {"PERCH_OIDC_CLAIM": "upn"}, ""),
         (ENTRA, {"PERCH_OIDC_VERIFIED": "issuer"}, ""),
         (KEYCLOAK, {}, ""),
-        ({**KEYCLOAK, "email_verified": False}, {}, "does not say that ada@example.com is a verified address"),
+        ({**KEYCLOAK, "email_verified": False}, {}, "does not say that ada@example.com is verified"),
     ],
 )
 def test_three_providers_sign_in_as_the_guide_says(
@@ -387,9 +402,12 @@ def test_three_providers_sign_in_as_the_guide_says(
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"PERCH_OIDC_ISSUER": "https://x.example"}, "PERCH_OIDC_CLIENT_ID"),
-        ({"PERCH_OIDC_CLIENT_ID": "x"}, "PERCH_OIDC_ISSUER"),
-        ({"PERCH_OIDC_ADMINS": "x"}, "PERCH_OIDC_ISSUER"),
+        (
+            {"PERCH_OIDC_ISSUER": "https://x.example"},
+            "Set PERCH_OIDC_CLIENT_ID, PERCH_OIDC_CLIENT_SECRET, PERCH_OIDC_ADMINS, too: a sign-in",
+        ),
+        ({"PERCH_OIDC_CLIENT_ID": "x"}, "Set PERCH_OIDC_ISSUER, PERCH_OIDC_CLIENT_SECRET, PERCH_OIDC_ADMINS, too"),
+        ({"PERCH_OIDC_ADMINS": "x"}, "Set PERCH_OIDC_ISSUER, PERCH_OIDC_CLIENT_ID, PERCH_OIDC_CLIENT_SECRET, too"),
         ({"PERCH_OIDC_ISSUER": "http://x.example"}, "https://"),
         ({"PERCH_OIDC_ISSUER": "x.example"}, "https://"),
         ({"PERCH_CONSOLE_PASSWORD": "off"}, "PERCH_CONSOLE_PASSWORD=off"),

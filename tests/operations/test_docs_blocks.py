@@ -13,7 +13,7 @@ from tests.support.server import ROOT, PerchServer, clean_environment
 
 PAGES = (
     "connect-okta", "connect-entra", "connect-other", "attributes", "workspace-file", "your-application", "emulator",
-    "operate",
+    "operate", "console", "sign-in",
 )  # fmt: skip
 # It serves until it is stopped; tests/operations/test_example_app.py runs it.
 EXAMPLE = "flask --app examples/app.py run --port 5000\n"

@@ -12,7 +12,7 @@ from oauthlib.oauth2 import BackendApplicationClient
 from requests_oauthlib import OAuth2Session as OauthlibSession
 
 from tests.conftest import MakeServer
-from tests.operations.test_lightweight import TOKENS, heavy
+from tests.operations.test_lightweight import MOST_WITH_TOKENS_MIB, TOKENS, heavy, memory
 from tests.support.jwt import Issuer, claims, form, key_set, new_key, signed
 from tests.support.server import PerchServer
 
@@ -106,4 +106,5 @@ def test_cryptography_is_loaded_at_the_first_assertion(make_server: MakeServer) 
     sent = form(made["id"], signed(key, claims(issuer.url, "s", "a")))
     assert requests.post(made["tokenUrl"], data=sent, timeout=30).ok
     assert heavy(server) >= TOKENS
+    assert memory(server) <= MOST_WITH_TOKENS_MIB
     issuer.stop()
