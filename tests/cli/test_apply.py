@@ -86,6 +86,71 @@ def test_all_faults_are_told_by_line_or_by_path_and_nothing_is_changed(
     assert run_command(app, "export") == before
 
 
+def test_faults_of_form_and_of_meaning_are_told_at_once(app: Flask) -> None:
+    applied(app, '[[group_rules]]\ngroup = "kept"\nroles = ["managed:editor"]')
+    text = """
+        extra = 1
+        [roles."a b"]
+        name = 3
+        [roles."by:hand"]
+        granted_by = "hand"
+        description = 1
+        [roles."managed:editor"]
+        granted_by = "hand"
+        [[group_rules]]
+        group = "A"
+        roles = ["no:such", "a b"]
+        [[group_rules]]
+        roles = [1]
+        [[group_rules]]
+        group = "B"
+        roles = ["by:hand"]
+        [[attributes]]
+        schema = "urn:acme:2.0:User"
+        name = "tag"
+        type = "text"
+        [[attributes]]
+        schema = "urn:acme:2.0:User"
+        name = "tag"
+        type = "string"
+        [[attributes]]
+        schema = "urn:acme:2.0:User"
+        name = "TAG"
+        type = "string"
+        """
+    told = [line.removeprefix("Error: ").partition(": ")[0] for line in apply(app, text).stderr.splitlines()]
+    assert sorted(told) == [
+        "attributes[0].type", "attributes[2].name", "extra", "group_rules[0].roles[0]", "group_rules[1].group",
+        "group_rules[1].roles[0]", "group_rules[2].roles[0]", 'roles."a b"', 'roles."a b".name',
+        'roles."by:hand".description',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        (1, "1 person: p0."),
+        (2, "2 people: p0, p1."),
+        (12, "12 people: p0, p1, p2, p3, p4, p5, p6, p7, p8, p9 and 2 more."),
+    ],
+)
+def test_the_plan_reads_as_sentences(app: Flask, generic: ScimClient, people: int, told: str) -> None:
+    group_id(generic, "Team", *(user_id(generic, f"p{number}") for number in range(people)))
+    assert apply(app, '[[group_rules]]\ngroup = "Team"\nroles = ["managed:viewer"]').stdout.splitlines() == [
+        '+ group rule Team, group "Team", roles ["managed:viewer"]',
+        f"May log in from then on: {told}",
+        f"Gain a role: {told}",
+    ]
+    run_command(app, "roles", "assign", "--group", "Team", "managed:editor")
+    counted = told.partition(":")[0]
+    assert apply(app, '[roles."managed:editor"]\nname = "Ed"\ngranted_by = "hand"').stdout.splitlines() == [
+        '~ role managed:editor, name "Editor" -> "Ed", description "May change content, not settings or people." -> '
+        'nothing, granted_by nothing -> "hand"',
+        f"Keep the role managed:editor, though they could no longer get it this way: {counted}.",
+        "Nobody gains or loses a role or the login.",
+    ]
+
+
 ACME = "urn:ietf:params:scim:schemas:extension:acme:2.0:User"
 TAG = f'[[attributes]]\nschema = "{ACME}"\nname = "tag"\ntype = "string"\n'
 
