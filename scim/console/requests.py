@@ -10,7 +10,7 @@ from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
 from scim.service.fuse import BLEW
 from scim.traffic.replay import as_curl, pretty_lines, replay, sender
-from scim.traffic.summaries import below_base, meaning, of_entry
+from scim.traffic.summaries import below_base, meaning, of_entry, what_lacks
 from scim.web.requests import base_url, origin, perch
 from storage import keys, quirks, resources, traffic
 from storage.database import Connection
@@ -83,7 +83,7 @@ def one_request(seq: int) -> Response:
     return page(
         "request.html", entry=entry, doing=of_entry(entry), curl=as_curl(entry, base_url()), replays=replays,
         below_base=below_base, pretty_lines=pretty_lines, meaning=meaning, refusal=refusal,
-        about=about,
+        about=about, what_lacks=what_lacks(entry.path),
     )  # fmt: skip
 
 

@@ -40,6 +40,11 @@ def below_base(path: str) -> str:
     return BASE.sub("", path, count=1) or "/"
 
 
+def what_lacks(path: str) -> str:
+    """Return what a request without a known key lacks: a valid key, or a base URL; without one no key is checked."""
+    return "without a valid key" if BASE.match(path) else "with a wrong base URL"
+
+
 def meaning(name: str) -> str:
     """Return the description of a tolerance with the section of its RFC; its name when this version has none."""
     return Tolerance[name].value if name in Tolerance.__members__ else name
@@ -70,9 +75,8 @@ def in_words(
 
     `idp` is the kind of its key, None without a valid key; `key` the name of the key, `name` of the user or group.
     """
-    caller = f"The key '{key}'" if key else "The client"
-    stranger = f"The key '{key}'" if key else "Somebody without a valid key"
-    who = NAMES.get(idp, caller) if idp is not None else stranger
+    nameless = "The client" if idp is not None else f"Somebody {what_lacks(path)}"
+    who = NAMES.get(idp or "", f"The key '{key}'" if key else nameless)
     summary = _summary(method, path, body, idp, tolerances)
     if name:
         summary = re.sub(r"\bthe (user|group)\b", lambda found: name, summary)
