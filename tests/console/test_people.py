@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 
+from storage.journal import Author
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_json, scim_path
@@ -306,6 +307,23 @@ def test_removing_a_held_role_must_be_confirmed(admin: Console, staff: dict[str,
     assert "is in use: group Outer" in refused
     assert "is removed" in text_of(admin.post("/role/remove?slug=managed:viewer", {"force": "on"}))
     assert listed(admin, "?state=login") == ["ada"]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_removing_a_role_that_rules_give_says_so(
+    admin: Console, console_app: Flask, okta: ScimClient, held: bool
+) -> None:
+    if held:
+        group_id(okta, "Team Red", person(okta, "ann@x.example"))
+    with console_app.extensions["perch"].repository.writing(Author("command:x", "r")) as write:
+        write.set_rule("team*", ["managed:viewer"])
+        write.set_rule("other", ["managed:editor"])
+    page = admin.get("/role/remove?slug=managed:viewer")
+    assert "These rules by group name give it, and no longer will: team* ." in text_of(page)
+    whom = "everybody who has it, and from these rules" if held else "these rules"
+    assert f"Withdraw it from {whom} Remove role" in text_of(page)
+    assert "is removed" in text_of(admin.post("/role/remove?slug=managed:viewer", {"force": "on"}))
+    assert "team*" not in text_of(admin.get("/roles"))
 
 
 @pytest.mark.parametrize(
