@@ -154,6 +154,41 @@ def test_a_probe_is_known_for_a_minute(make_admin: MakeAdmin, monkeypatch: pytes
     assert "Somebody without a valid key" in text_of(admin.get("/requests"))
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/Users", "lists the users"), ("/{w}/Users?count=1", "asks for something"), ("/scim/v2/Groups", "asks for"),
+    ],
+)  # fmt: skip
+def test_a_wrong_base_url_is_told_as_such_whatever_the_key(make_admin: MakeAdmin, path: str, told: str) -> None:
+    app, admin = make_admin(PERCH_PUBLIC_URL="https://perch.example")
+    okta, place = client(app), path.format(w=app.extensions["perch"].workspace)
+    okta.base_path = ""
+    assert okta.get(place).status in (401, 404)
+    flush(app)
+    text = text_of(admin.get("/requests/1"))
+    assert f"Somebody with a wrong base URL {told}" in text and "Key with a wrong base URL" in text
+    assert "valid key" not in text and "This request came with a wrong base URL, so it cannot be sent again." in text
+    assert re.search(rf"curl -X GET '?https://perch\.example{re.escape(place)}'? ", text)
+
+
+def test_every_time_has_its_date_and_zone(make_admin: MakeAdmin) -> None:
+    app, admin = make_admin(PERCH_TRAFFIC="all")
+    okta = client(app, "--expires-in", "3")
+    ann = okta.post("/Users", {"userName": "ann", "badge": 7, "roles": ["managed:viewer"]}).body["id"]
+    team = okta.post("/Groups", {"displayName": "Team", "members": [{"value": ann}]}).body["id"]
+    flush(app)
+    pages = (
+        "/", "/keys", "/users", "/groups", "/roles", "/requests", "/requests/quirks", "/requests/1", "/attributes",
+        "/journal", "/sessions", f"/users/{ann}", f"/groups/{team}", "/role?slug=managed:viewer",
+    )  # fmt: skip
+    for path in pages:
+        times = re.findall(r"<time[^>]*>(.*?)</time>", admin.get(path).text, re.DOTALL)
+        assert times, path
+        for time_ in times:
+            assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d\S* UTC", re.sub("<[^>]+>", "", time_)), (path, time_)
+
+
 def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
     app, admin = make_admin()
     key = create_key(app, "Okta")
