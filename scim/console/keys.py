@@ -7,7 +7,7 @@ from schemas.datetimes import now
 from schemas.errors import InvalidValue
 from scim.console import words
 from scim.console.blueprint import console
-from scim.console.requests import recording
+from scim.console.requests import is_recorded, recording
 from scim.console.web import author, days_of, field, form_of, is_first, once, page, redirect_to
 from scim.service import keys as key_service
 from scim.service import oauth as oauth_service
@@ -118,7 +118,8 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
         found = sorted(keys.list_all(connection), key=lambda key: (not key.live, key.created))
         today = traffic.count_per_key(connection, now()[:10])
     return page(
-        "keys.html", status, keys=found, today=today, once=once(), problem=problem, recording=recording()
+        "keys.html", status, keys=found, today=today, once=once(), problem=problem, recording=recording(),
+        is_recorded=is_recorded(),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from schemas.datetimes import now
 from scim.console import warnings
 from scim.console.blueprint import console
-from scim.console.requests import described_entries, short_reason
+from scim.console.requests import described_entries, is_recorded, recording, short_reason
 from scim.console.web import page
 from scim.web.requests import perch
 from storage import journal, keys, resources, statistics, traffic
@@ -34,18 +34,25 @@ def overview() -> Response:
             actors=keys.names(connection), faults=warnings.planned(connection), short_reason=short_reason,
             recent=described_entries(connection, TrafficQuery(), SHOWN),
             failed=described_entries(connection, TrafficQuery(errors=True), SHOWN),
+            unrecorded="" if is_recorded() else recording(),
         )  # fmt: skip
 
 
 def _charts(connection: Connection, figures: Figures) -> list[tuple[str, list[tuple[str, int | None]]]]:
-    """Return the title of each chart with a number for each of the last two weeks' days, None where none is known."""
+    """Return the title of each chart with a number for each of the last two weeks' days, None where none is known.
+
+    Where requests are not recorded, they are not counted either, and have no charts.
+    """
     days = [now(timedelta(days=-ago))[:10] for ago in reversed(range(DAYS))]
     requests = traffic.count_per_day(connection, days[0])
     people = statistics.may_log_in_per_day(connection, days[0]) | {days[-1]: figures.may_log_in}
+    may_log_in = ("People who may log in", [(day, people.get(day)) for day in days])
+    if not is_recorded():
+        return [may_log_in]
     return [
         ("Pushed changes", [(day, requests.get(day, (0, 0))[0]) for day in days]),
         ("Refused requests", [(day, requests.get(day, (0, 0))[1]) for day in days]),
-        ("People who may log in", [(day, people.get(day)) for day in days]),
+        may_log_in,
     ]
 
 

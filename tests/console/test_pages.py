@@ -119,7 +119,7 @@ def test_probes_are_neither_errors_nor_strangers(
     flush(app)
     assert "No recorded request matches." in text_of(admin.get("/requests"))
     overview = text_of(admin.get("/"))
-    assert "No request has failed." in overview and "No request is recorded yet." in overview
+    assert ("No request has failed." in overview and "No request is recorded yet." in overview) is (mode != "off")
     app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users")
     flush(app)
     assert ("Somebody without a valid key" in text_of(admin.get("/requests"))) is (mode != "off")
@@ -152,6 +152,21 @@ def test_a_probe_is_known_for_a_minute(make_admin: MakeAdmin, monkeypatch: pytes
     app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users", headers={probes.HEADER: old})
     flush(app)
     assert "Somebody without a valid key" in text_of(admin.get("/requests"))
+
+
+@pytest.mark.parametrize("mode", ["all", "errors", "off"])
+def test_what_is_not_counted_is_not_told_as_none(make_admin: MakeAdmin, mode: str) -> None:
+    app, admin = make_admin(PERCH_TRAFFIC=mode)
+    okta = client(app)
+    for name in ("ann", "ann", "bob"):
+        okta.post("/Users", {"userName": name})
+    flush(app)
+    overview, keys = text_of(admin.get("/")), text_of(admin.get("/keys"))
+    told = ("Pushed changes 2 today" in overview, "Refused requests 1 today" in overview, "UTC 3 Revoke" in keys)
+    assert told == (mode != "off",) * 3
+    assert overview.count("Perch records no requests (PERCH_TRAFFIC=off).") == 2 * (mode == "off")
+    assert ("UTC unknown Revoke" in keys) is (mode == "off")
+    assert "No request" not in overview and "People who may log in 0 today" in overview
 
 
 @pytest.mark.parametrize(
