@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from schemas.declarations import TYPES
 from storage.journal import Author
 from tests.conftest import MakeApp, MakeClient
 from tests.storage.test_planned_roles import directory, state
@@ -265,14 +266,31 @@ def test_an_export_applied_to_an_empty_workspace_gives_the_same(
     for number, name in enumerate(texts):
         lines.append(f"[roles.{json.dumps(f'r:{number}ß')}]\nname = {toml(name)}\ndescription = {toml(name * 2)}")
         lines.append(f'granted_by = "{chance.choice(("any", "scim"))}"')
+    lines.append('[roles."by:hand"]\ngranted_by = "hand"')
     for name in texts:
         lines.append(f"[[group_rules]]\ngroup = {toml(name)}\nroles = [{toml(f'r:{chance.randrange(6)}ß')}]")
+    for number, name in enumerate(texts):
+        lines += random_attribute(chance, number, name)
     applied(app, "\n".join(lines))
     exported = run_command(app, "export")
     other = make_app(PERCH_DATABASE=str(tmp_path / "other.db"))
     assert apply(other, exported, "--prune").exit_code == 0
     assert run_command(other, "export") == exported
     assert applied(other, exported, "--prune")["changes"] == []
+
+
+def random_attribute(chance: random.Random, number: int, description: str) -> list[str]:
+    """Return the lines of an attribute; a sub-attribute comes last, as its table ends the attribute's keys."""
+    kind, resource = chance.choice(TYPES), chance.choice(("User", "Group"))
+    urn = chance.choice((f"urn:acme:{number}:{resource}", f"urn:acme:{number}"))
+    keys = {"schema": urn, "resource": resource, "name": f"a{number}", "type": kind, "description": description}
+    lines = [f"{key} = {toml(text)}" for key, text in keys.items()]
+    flags = ["multiValued", "indexed"] + ["caseExact"] * (kind in ("string", "reference"))
+    lines += [f"{flag} = {chance.choice(('true', 'false'))}" for flag in flags]
+    lines += ['uniqueness = "server"'] * (kind != "boolean" and chance.random() < 0.5)
+    lines += [f"canonicalValues = [{toml(description)}]"] * (kind == "string")
+    sub = ["[[attributes.sub]]", 'name = "value"', f"type = {toml(chance.choice(TYPES[:-1]))}"]
+    return ["[[attributes]]", *lines, *(sub if kind == "complex" else [])]
 
 
 @pytest.mark.parametrize(
@@ -334,7 +352,7 @@ def test_a_dry_run_tells_what_then_happens(app: Flask, generic: ScimClient, seed
 
 
 def random_file(chance: random.Random) -> str:
-    lines = [f'[roles."{slug}"]\ngranted_by = "{chance.choice(("any", "scim", "any"))}"' for slug in SLUGS
+    lines = [f'[roles."{slug}"]\ngranted_by = "{chance.choice(("any", "scim", "any", "hand"))}"' for slug in SLUGS
              if chance.random() < 0.8]  # fmt: skip
     for _ in range(chance.randrange(4)):
         pattern = chance.choice(("G*", "g1", "*", "G2*", "no*"))
