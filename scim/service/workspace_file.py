@@ -66,12 +66,14 @@ def read(data: bytes) -> Table:
     :raises Faults: naming the line of a fault of syntax.
     """
     try:
-        document = tomllib.loads(data.decode())
+        # Windows may begin a file with a byte order mark.
+        document = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Faults([f"line {line}: This is no UTF-8 text; save the file as UTF-8."]) from None
     except tomllib.TOMLDecodeError as error:
-        raise Faults([f"This is no TOML: {error}."]) from None
+        end = f"at the end, line {len(data.splitlines()) or 1}"
+        raise Faults([f"This is no TOML: {error}.".replace("at end of document", end)]) from None
     except (RecursionError, ValueError):
         raise Faults(
             ["This nests too deeply, or has a number that is too long; no key of this file needs that."]

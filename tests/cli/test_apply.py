@@ -36,6 +36,11 @@ def applied(app: Flask, text: str, *options: str) -> dict[str, Any]:
 BAD = [
     ('[roles."a:b"]\nname = "x\n', ["line 2"]),
     ("a = 1\na = 2\n", ["line 2"]),
+    ('[roles."a:b"]\nname = "x', ["at the end, line 2"]),
+    ('[roles."a:b"]\n\nname = """x\n', ["at the end, line 3"]),
+    ("a = [1,\n2\n\n", ["at the end, line 3"]),
+    ("a =", ["at the end, line 1"]),
+    ("\ufeff[[group_rules]]", ["group_rules[0].group: This key is missing."]),
     (b'[roles.a]\nname = "\xff"\n', ["line 2", "UTF-8"]),
     (f"a = {'[' * 5000}{']' * 5000}", ["nests too deeply"]),
     (f"[[group_rules]]\ngroup = {'{a=' * 3000}1{'}' * 3000}", ["nests too deeply"]),
