@@ -7,7 +7,7 @@ from schemas.datetimes import now
 from schemas.errors import InvalidValue
 from scim.console import words
 from scim.console.blueprint import console
-from scim.console.requests import is_recorded, recording
+from scim.console.requests import recording
 from scim.console.web import author, days_of, field, form_of, is_first, once, page, redirect_to
 from scim.service import keys as key_service
 from scim.service import oauth as oauth_service
@@ -119,7 +119,7 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
         today = traffic.count_per_key(connection, now()[:10])
     return page(
         "keys.html", status, keys=found, today=today, once=once(), problem=problem, recording=recording(),
-        is_recorded=is_recorded(),
+        is_recorded=perch().settings["PERCH_TRAFFIC"] != "off",
     )  # fmt: skip
 
 

@@ -33,11 +33,6 @@ def short_reason(reason: str) -> str:
     return f"{before}Refused by the safety fuse." if blown else reason
 
 
-def is_recorded() -> bool:
-    """Tell whether requests are recorded and counted."""
-    return bool(perch().settings["PERCH_TRAFFIC"] != "off")
-
-
 def recording() -> str:
     """Return a sentence that says which requests are recorded."""
     return RECORDING[perch().settings["PERCH_TRAFFIC"]]

@@ -48,7 +48,7 @@ def staff(okta: ScimClient, admin: Console) -> dict[str, str]:
         ("?state=active", ["ada", "ben", "Dan", "eve"]),
         ("?state=deactivated", ["cyd"]),
         ("?state=login", ["ada", "ben", "Dan"]),
-        ("?state=without", ["eve"]),
+        ("?role=no role", ["eve"]),
         ("?state=nonsense", ["ada", "ben", "cyd", "Dan", "eve"]),
         ("?role=managed:viewer", ["ben", "Dan"]),
         ("?role=managed:admin", ["ada"]),
@@ -61,7 +61,7 @@ def staff(okta: ScimClient, admin: Console) -> dict[str, str]:
         ("?q=lovelace", []),
         ("?q=%22", []),
         ("?q=%5C", []),
-        ("?q=e&state=without", ["eve"]),
+        ("?q=e&role=no role", ["eve"]),
         ("?sort=name&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
         ("?sort=userName", ["ada", "ben", "cyd", "Dan", "eve"]),
         ("?sort=userName&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
@@ -247,6 +247,17 @@ def test_a_group_shows_who_may_log_in_and_who_no_longer(
     text = text_of(admin.get(f"/groups/{team}/roles?slug=managed:analyst&do=withdraw"))
     assert "Withdraw 'Analyst' from Team?" in text
     assert "5 people lose the role" in text and "1 person may no longer log in : eve@x.example." in text
+
+
+def test_a_role_by_hand_only_is_withdrawn_from_a_group_but_not_assigned(
+    admin: Console, console_app: Flask, staff: dict[str, str]
+) -> None:
+    with console_app.extensions["perch"].repository.writing(Author("command:x", "r")) as write:
+        write.edit_role("managed:viewer", None, None, "hand")
+    refused = admin.get(f"/groups/{staff['inner']}/roles?slug=managed:viewer")
+    assert refused.status_code == 409 and "no group may carry it" in text_of(refused)
+    asked = admin.get(f"/groups/{staff['outer']}/roles?slug=managed:viewer&do=withdraw")
+    assert "Withdraw 'Viewer' from Outer?" in text_of(asked)
 
 
 def test_a_group_without_a_chosen_role_is_told_so(admin: Console, staff: dict[str, str]) -> None:
