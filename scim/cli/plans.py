@@ -37,12 +37,6 @@ def dry_run_options(run: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def print_dry_run(changes: Sequence[PlannedChange], effect: RolePlan, as_json: bool) -> NoReturn:
-    """Print a plan and end the command."""
-    print_plan(changes, effect, as_json)
-    end_dry_run(changes)
-
-
 def end_dry_run(changes: Sequence[PlannedChange]) -> NoReturn:
     """Say that nothing was changed, and end the command: with 3 if there are changes."""
     if changes:

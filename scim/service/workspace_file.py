@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas import declarations, workspace_file
 from schemas.declarations import Declaration
-from schemas.errors import InvalidValue, did_you_mean
+from schemas.errors import did_you_mean
 from schemas.text import compose, fold
 from scim.service import attributes, plan
 from scim.service.plan import PlannedChange, RolePlan
@@ -25,12 +25,8 @@ Table = dict[str, Any]
 Catalogue = dict[str, Role]
 
 
-class Faults(InvalidValue):
-    """The faults of a file; each of `lines` begins with the path of its key."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__(" ".join(lines))
-        self.lines = lines
+class Faults(Exception):
+    """The faults of a file as arguments, each with the path of its key."""
 
 
 class Difference(NamedTuple):
@@ -70,13 +66,13 @@ def read(data: bytes) -> Table:
         document = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise Faults([f"line {line}: This is no UTF-8 text; save the file as UTF-8."]) from None
+        raise Faults(f"line {line}: This is no UTF-8 text; save the file as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         end = f"at the end, line {len(data.splitlines()) or 1}"
-        raise Faults([f"This is no TOML: {error}.".replace("at end of document", end)]) from None
+        raise Faults(f"This is no TOML: {error}.".replace("at end of document", end)) from None
     except (RecursionError, ValueError):
         raise Faults(
-            ["This nests too deeply, or has a number that is too long; no key of this file needs that."]
+            "This nests too deeply, or has a number that is too long; no key of this file needs that."
         ) from None
     found, faults = workspace_file.load(document)
     return {**found, "faults": faults}
@@ -110,7 +106,7 @@ def plan_of(connection: Connection, wanted: Table, *, prune: bool = False) -> Wo
         *_attribute_faults([] if prune else declared, listed),
     ]
     if faults := faults or attributes.refusals(connection, of_attributes):
-        raise Faults(faults)
+        raise Faults(*faults)
     differences = [*_differences(ROLE, before, after, role_table), *_differences(RULE, held, rules, _rule_table)]
     effect = plan.of_changes(connection, _role_changes(connection, differences), sorted(before.keys() - after.keys()))
     differences += [Difference(change, None, None) for change in of_attributes]
