@@ -11,7 +11,7 @@ import click
 from schemas.datetimes import to_json
 from scim.cli.common import Group, echo, json_option, print_json, print_table
 from scim.traffic.replay import as_curl, pretty_lines
-from scim.traffic.summaries import below_base, meaning, of_entry, what_lacks
+from scim.traffic.summaries import below_base, meaning, of_entry, short_reason, what_lacks
 from scim.web.requests import base_url, perch
 from storage import traffic
 from storage.traffic import TrafficEntry, TrafficQuery
@@ -103,7 +103,7 @@ def _print_line(entry: TrafficEntry, as_json: bool) -> None:
 def _cells(entry: TrafficEntry) -> tuple[str, ...]:
     notes = (
         entry.fault,
-        entry.reason,
+        short_reason(entry.reason or ""),
         f"replay of {entry.replayOf}" if entry.replayOf else "",
         f"ignored: {', '.join(entry.ignored)}" if entry.ignored else "",
         f"tolerated: {', '.join(entry.tolerances)}" if entry.tolerances else "",

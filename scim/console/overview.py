@@ -9,8 +9,9 @@ from schemas.datetimes import now
 from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.lists import NO_ROLE
-from scim.console.requests import described_entries, recording, short_reason
+from scim.console.requests import described_entries, recording
 from scim.console.web import page
+from scim.traffic.summaries import short_reason
 from scim.web.requests import perch
 from storage import journal, keys, resources, statistics, traffic
 from storage.database import Connection

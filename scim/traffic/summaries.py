@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 from schemas.fields import TEXT_BOOLEANS
 from schemas.tolerances import Tolerance
+from scim.service.fuse import BLEW
 from storage.traffic import TrafficEntry
 
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
@@ -48,6 +49,12 @@ def what_lacks(path: str) -> str:
 def meaning(name: str) -> str:
     """Return the description of a tolerance with the section of its RFC; its name when this version has none."""
     return Tolerance[name].value if name in Tolerance.__members__ else name
+
+
+def short_reason(reason: str) -> str:
+    """Return why a request failed as lists show it: a refusal of the safety fuse in one short sentence."""
+    before, blown, _ = reason.partition(BLEW)
+    return f"{before}Refused by the safety fuse." if blown else reason
 
 
 def of_entry(entry: TrafficEntry) -> str:

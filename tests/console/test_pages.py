@@ -15,12 +15,12 @@ from werkzeug.wrappers import Response
 from schemas import user
 from scim.console import connector, public_url, words
 from scim.console.public_url import FAILED, PASSED, PROBE, UNKNOWN, Outcome
-from scim.console.requests import short_reason
 from scim.emulator.client import ScimClient as EmulatorClient
 from scim.emulator.runner import CheckFailed, TestRun
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.settings import WrongSetting
 from scim.traffic import probes
+from scim.traffic.summaries import short_reason
 from storage import faults, statistics
 from storage.database import Connection
 from tests.conftest import MakeApp
@@ -368,6 +368,10 @@ def test_the_users_who_went_before_the_fuse_blew_have_pages(make_admin: MakeAdmi
     assert "1 to 50 of 59 users" in text_of(first) and "p58@x.example deleted key Okta" in text_of(first)
     assert "51 to 59 of 59 users" in text_of(second) and f"/console/journal?resource={ids[0]}" in second.text
     assert "p08@x.example" in text_of(second) and "p09@x.example" not in text_of(second)
+    flush(app)
+    listed, failed = run_command(app, "traffic", "--errors"), run_json(app, "traffic", "--errors")[0]["seq"]
+    assert listed.count("Refused by the safety fuse.") == 11 and "flask fuse release" not in listed
+    assert "flask fuse release" in run_command(app, "traffic", "show", str(failed))
 
 
 @pytest.mark.parametrize(
