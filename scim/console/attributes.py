@@ -33,9 +33,10 @@ def declare_attribute() -> Response:
         current = service.declared(connection)
     if not found:
         raise NotFound("Nobody sent that attribute, or it is declared by now; open the page again.")
-    resource = default_resource(found[0].schema)
-    table = {**found[0].shape, "schema": schema, "name": found[0].name, **({"resource": resource} if resource else {})}
-    wanted = read_declaration(table)
+    known = {one.schema.lower(): one.resource for one in current}.get(schema.lower())
+    resource = default_resource(found[0].schema) or known or found[0].shape.get("resource")
+    table = {**found[0].shape, "schema": schema, "name": found[0].name, "resource": resource}
+    wanted = read_declaration({key: item for key, item in table.items() if item})
     with perch().repository.writing(author()) as write:
         service.carry_out(write, service.changes(current, [wanted], prune=False))
     return redirect_to("attributes", f"The attribute '{wanted.name}' is declared. {service.PUSH_AGAIN}")
