@@ -14,7 +14,6 @@ from storage import keys
 
 # Where an attribute can be declared that was sent by its bare name.
 SUGGESTED = "urn:ietf:params:scim:schemas:extension:custom:2.0:{}"
-NOT_DECLARABLE = ("decimal",)
 
 
 @console.get("/attributes", endpoint="attributes")
@@ -56,7 +55,7 @@ def _page(status: int = 200, problem: str = "") -> Response:
 
 def suggested(one: SeenAttribute) -> str:
     """Return the URN under which an attribute that was sent can be declared; "" if no declaration would find it."""
-    if one.type in NOT_DECLARABLE:
+    if one.type == "decimal":
         return ""
     if is_core(one.schema):
         return SUGGESTED.format(default_resource(one.schema))
