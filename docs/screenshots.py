@@ -41,6 +41,7 @@ PAGES = {
     "group": "/console/groups/{group}",
     "roles": "/console/roles",
     "role": "/console/role?slug=managed%3Ainbox_agent",
+    "attributes": "/console/attributes",
     "setup": "/console/setup",
     "okta": "/console/okta",
     "webhooks": "/console/webhooks",

@@ -284,7 +284,7 @@ def _index_faults(data: Table) -> dict[str, str]:
     names = [one.name for one in data.get("sub", ()) if isinstance(one, SubAttribute)]
     if data.get("type") == "complex" and names and "value" not in names:
         wanted = {"indexed": data.get("indexed"), "uniqueness": unique == "server"}
-        missing = "of a complex attribute is that of its sub-attribute `value`; declare one, or leave this out."
+        missing = "needs a sub-attribute `value` in a complex attribute; declare one, or leave this out."
         faults.update({key: missing for key, asked in wanted.items() if asked})
     return faults
 

@@ -25,7 +25,9 @@ def note_dropped(core: str, path: str, value: Any) -> None:
     for schema, name, item in _attributes(core, path, value):
         valid = NAME.fullmatch(name) and URN.fullmatch(schema) and len(schema) <= LONGEST_URN
         if valid and not is_unassigned(item) and len(used.dropped) < MOST_IGNORED:
-            used.dropped.setdefault((schema, name), shape(item))
+            # A URN that does not end with its resource type is declared with it.
+            needed = {} if default_resource(schema) else {"resource": default_resource(core)}
+            used.dropped.setdefault((schema, name), {**shape(item), **needed})
 
 
 def _attributes(core: str, path: str, value: Any) -> Iterator[tuple[str, str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from schemas.declarations import DeclarationSchema, together
+from schemas.declarations import DeclarationSchema
 from schemas.fields import LONG_TEXT
 from schemas.text import compose
 from schemas.user import SLUG
@@ -71,27 +71,32 @@ BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def load(document: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the sections of a file, empty ones too, and all faults, each with the path of its key."""
+    """Return the sections of a file, empty ones too, and all faults, each with the path of its key.
+
+    Roles are by slug, with the faultless keys of their tables; the other tables are by position, without faulty ones.
+    """
     messages: dict[str, Any] = {name: UNKNOWN_KEY for name in document if name != "roles" and name not in ARRAYS}
-    found: dict[str, Any] = {"roles": {}}
+    found: dict[str, Any] = {name: {} for name in ("roles", *ARRAYS)}
     roles = document.get("roles", {})
     if not isinstance(roles, dict):
         roles, messages["roles"] = {}, NO_TABLES_OF_ROLES
     for slug, table in roles.items():
-        if not SLUG.fullmatch(slug):
-            messages.setdefault("roles", {})[slug] = WRONG_SLUG
+        wrong: dict[str, Any] = {} if SLUG.fullmatch(slug) else {"_schema": [WRONG_SLUG]}
         try:
             found["roles"][compose(slug)] = RoleTable().load(table)
         except ValidationError as error:
-            messages.setdefault("roles", {}).setdefault(slug, error.messages)
+            found["roles"][compose(slug)], wrong = error.valid_data or {}, {**error.messages_dict, **wrong}
+        if wrong:
+            messages.setdefault("roles", {})[slug] = wrong
     for name, schema in ARRAYS.items():
         tables = document.get(name, [])
-        try:
-            found[name] = schema.load(tables, many=True) if isinstance(tables, list) else _refuse_section(name)
-        except ValidationError as error:
-            messages[name] = error.messages
-    if "attributes" in found and (apart := together(found["attributes"])):
-        messages["attributes"] = apart
+        if not isinstance(tables, list):
+            tables, messages[name] = [], f"This must be an array of tables; write [[{name}]] before each."
+        for position, table in enumerate(tables):
+            try:
+                found[name][position] = schema.load(table)
+            except ValidationError as error:
+                messages.setdefault(name, {})[position] = error.messages
     return found, list(faults(messages))
 
 
@@ -140,7 +145,3 @@ def _pairs(path: str, table: dict[str, Any]) -> Iterator[str]:
     for key, tables in inner.items():
         for each in tables:
             yield from (f"[[{path}.{key}]]", *_pairs(f"{path}.{key}", each))
-
-
-def _refuse_section(name: str) -> Any:
-    raise ValidationError(f"This must be an array of tables; write [[{name}]] before each.")

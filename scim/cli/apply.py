@@ -31,7 +31,7 @@ def apply(file: BinaryIO, dry_run: bool, prune: bool, as_json: bool) -> None:
                 planned = workspace_file.plan_of(write.connection, wanted, prune=prune)
                 workspace_file.carry_out(write, planned)
     except Faults as error:
-        raise Mistakes(*error.lines) from None
+        raise Mistakes(*error.args) from None
     print_plan(planned.changes, planned.effect, as_json, planned.against)
     if dry_run:
         end_dry_run(planned.changes)

@@ -1,5 +1,6 @@
 """Plans as text and as JSON: what a command would change, and who would gain or lose by it."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import wraps
@@ -14,10 +15,10 @@ WOULD_CHANGE = 3
 KINDS = {"groupRule": "group rule"}
 SIGNS = {"add": "+", "change": "~", "remove": "-"}
 WORDS = {
-    "gainLogin": "may log in from then on",
-    "loseLogin": "may no longer log in",
-    "gainRole": "gain a role",
-    "loseRole": "lose a role",
+    "gainLogin": "May log in from then on",
+    "loseLogin": "May no longer log in",
+    "gainRole": "Gain a role",
+    "loseRole": "Lose a role",
 }
 
 
@@ -34,12 +35,6 @@ def dry_run_options(run: Callable[..., None]) -> Callable[..., None]:
     return click.option("--dry-run", is_flag=True, help="Show who would gain or lose by it and change nothing.")(
         checked
     )
-
-
-def print_dry_run(changes: Sequence[PlannedChange], effect: RolePlan, as_json: bool) -> NoReturn:
-    """Print a plan and end the command."""
-    print_plan(changes, effect, as_json)
-    end_dry_run(changes)
 
 
 def end_dry_run(changes: Sequence[PlannedChange]) -> NoReturn:
@@ -59,12 +54,12 @@ def print_plan(
     for change in changes:
         echo(f"{SIGNS[change.action]} {KINDS.get(change.kind, change.kind)} {change.name}{_details(change)}")
     for slug, count in (against or {}).items():
-        echo(f"  {slug}: {_people(count)} keep it, though it could no longer be given to them this way.")
+        echo(f"Keep the role {slug}, though they could no longer get it this way: {_people(count)}.")
     for word, text in WORDS.items():
         if count := effect["people"][word]:
             names = ", ".join(effect["names"][word])
             more = f" and {count - len(effect['names'][word])} more" if count > len(effect["names"][word]) else ""
-            echo(f"{_people(count)}: {text}: {names}{more}")
+            echo(f"{text}: {_people(count)}: {names}{more}.")
     if not any(effect["people"].values()):
         echo("Nobody gains or loses a role or the login." if changes else "Nothing to change.")
 
@@ -78,7 +73,7 @@ def _details(change: PlannedChange) -> str:
 
 
 def _shown(value: object) -> str:
-    return "(none)" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _people(count: int) -> str:

@@ -8,7 +8,7 @@ import click
 
 from schemas.datetimes import to_json
 from scim.cli.common import Group, author, echo, json_option, print_list
-from scim.cli.plans import dry_run_options, print_dry_run
+from scim.cli.plans import dry_run_options, end_dry_run, print_plan
 from scim.service import plan, workspace_file
 from scim.service import roles as role_service
 from scim.service.login_reasons import timeline
@@ -80,7 +80,8 @@ def remove(slug: str, force: bool, dry_run: bool, as_json: bool) -> None:
             effect = plan.of_changes(connection, [], [role.slug])
             of_rules = workspace_file.rules_without(connection, role.slug)
         change = PlannedChange("role", "remove", role.slug, workspace_file.role_table(role), None)
-        print_dry_run([change, *of_rules], effect, as_json)
+        print_plan([change, *of_rules], effect, as_json)
+        end_dry_run([change])
     with perch().repository.writing(author()) as write:
         write.remove_role(slug, force=force)
     echo(f"{slug}: removed.")
@@ -128,7 +129,9 @@ def _plan(row: ResourceRow, slug: str, assigned: bool, as_json: bool) -> NoRetur
     table = {row.type.lower(): row.name, "role": role.slug}
     tables = (None, table) if assigned else (table, None)
     action = "add" if assigned else "remove"
-    print_dry_run([PlannedChange("assignment", action, row.name, *tables) for _ in changed], effect, as_json)
+    changes = [PlannedChange("assignment", action, row.name, *tables) for _ in changed]
+    print_plan(changes, effect, as_json)
+    end_dry_run(changes)
 
 
 @group.command("explain")

@@ -11,7 +11,7 @@ import click
 from schemas.datetimes import to_json
 from scim.cli.common import Group, echo, json_option, print_json, print_table
 from scim.traffic.replay import as_curl, pretty_lines
-from scim.traffic.summaries import below_base, meaning, of_entry
+from scim.traffic.summaries import below_base, meaning, of_entry, short_reason, what_lacks
 from scim.web.requests import base_url, perch
 from storage import traffic
 from storage.traffic import TrafficEntry, TrafficQuery
@@ -103,7 +103,7 @@ def _print_line(entry: TrafficEntry, as_json: bool) -> None:
 def _cells(entry: TrafficEntry) -> tuple[str, ...]:
     notes = (
         entry.fault,
-        entry.reason,
+        short_reason(entry.reason or ""),
         f"replay of {entry.replayOf}" if entry.replayOf else "",
         f"ignored: {', '.join(entry.ignored)}" if entry.ignored else "",
         f"tolerated: {', '.join(entry.tolerances)}" if entry.tolerances else "",
@@ -119,7 +119,7 @@ def _facts(entry: TrafficEntry) -> list[tuple[str, str]]:
     facts = [
         ("Request", f"{entry.seq}, {to_json(entry.at)}, id {entry.requestId or '-'}"),
         ("What", of_entry(entry)),
-        ("Key", f"{entry.keyName} ({entry.key}, {entry.idp})" if entry.key else "no valid key"),
+        ("Key", f"{entry.keyName} ({entry.key}, {entry.idp})" if entry.key else what_lacks(entry.path)),
         ("Sent", f"{entry.method} {entry.path}"),
         *entry.headers.items(),
         ("Status", f"{entry.status or 'no answer'} after {entry.duration:.1f} ms"),

@@ -14,7 +14,6 @@ from storage import keys
 
 # Where an attribute can be declared that was sent by its bare name.
 SUGGESTED = "urn:ietf:params:scim:schemas:extension:custom:2.0:{}"
-NOT_DECLARABLE = ("decimal",)
 
 
 @console.get("/attributes", endpoint="attributes")
@@ -33,9 +32,10 @@ def declare_attribute() -> Response:
         current = service.declared(connection)
     if not found:
         raise NotFound("Nobody sent that attribute, or it is declared by now; open the page again.")
-    resource = default_resource(found[0].schema)
-    table = {**found[0].shape, "schema": schema, "name": found[0].name, **({"resource": resource} if resource else {})}
-    wanted = read_declaration(table)
+    known = {one.schema.lower(): one.resource for one in current}.get(schema.lower())
+    resource = default_resource(found[0].schema) or known or found[0].shape.get("resource")
+    table = {**found[0].shape, "schema": schema, "name": found[0].name, "resource": resource}
+    wanted = read_declaration({key: item for key, item in table.items() if item})
     with perch().repository.writing(author()) as write:
         service.carry_out(write, service.changes(current, [wanted], prune=False))
     return redirect_to("attributes", f"The attribute '{wanted.name}' is declared. {service.PUSH_AGAIN}")
@@ -55,7 +55,7 @@ def _page(status: int = 200, problem: str = "") -> Response:
 
 def suggested(one: SeenAttribute) -> str:
     """Return the URN under which an attribute that was sent can be declared; "" if no declaration would find it."""
-    if one.type in NOT_DECLARABLE:
+    if one.type == "decimal":
         return ""
     if is_core(one.schema):
         return SUGGESTED.format(default_resource(one.schema))

@@ -67,7 +67,8 @@ def confirm_group_role(identifier: str) -> Response:
         return redirect_to("group", CHOOSE, "bad", identifier=identifier)
     with perch().database.read() as connection:
         row = resources.get(connection, "Group", identifier)
-        role = roles.get(connection, parameter("slug"))
+        slug = parameter("slug")
+        role = roles.get(connection, slug) if withdraw else roles.assignable(connection, slug, roles.GROUP)
         planned = plan.of_changes(connection, [RoleChange(row.seq, roles.GROUP, role.slug, not withdraw)])
     return page("group_role.html", row=row, role=role, plan=planned, withdraw=withdraw)
 

@@ -118,7 +118,8 @@ def _list_page(status: int = 200, problem: str = "") -> Response:
         found = sorted(keys.list_all(connection), key=lambda key: (not key.live, key.created))
         today = traffic.count_per_key(connection, now()[:10])
     return page(
-        "keys.html", status, keys=found, today=today, once=once(), problem=problem, recording=recording()
+        "keys.html", status, keys=found, today=today, once=once(), problem=problem, recording=recording(),
+        is_recorded=perch().settings["PERCH_TRAFFIC"] != "off",
     )  # fmt: skip
 
 

@@ -48,11 +48,6 @@ class ListQuery:
     page: int = 1
 
     @property
-    def filtered(self) -> bool:
-        """Whether the query excludes anything."""
-        return bool(self.text or self.state or self.role or self.group or self.since)
-
-    @property
     def limits(self) -> Iterator[str]:
         """The filters in words."""
         if self.state:
@@ -68,8 +63,6 @@ class ListQuery:
 def read_query() -> ListQuery:
     """Read the query from the URL; unknown states and orders and what is no date are ignored."""
     state, role, order = parameter("state"), parameter("role"), parameter("sort")
-    if state == "without":
-        state, role = "", role or NO_ROLE
     return ListQuery(
         parameter("q"),
         state if state in STATES else "",

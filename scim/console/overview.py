@@ -8,8 +8,10 @@ from werkzeug.wrappers import Response
 from schemas.datetimes import now
 from scim.console import warnings
 from scim.console.blueprint import console
-from scim.console.requests import described_entries, short_reason
+from scim.console.lists import NO_ROLE
+from scim.console.requests import described_entries, recording
 from scim.console.web import page
+from scim.traffic.summaries import short_reason
 from scim.web.requests import perch
 from storage import journal, keys, resources, statistics, traffic
 from storage.database import Connection
@@ -24,16 +26,19 @@ DAYS = 14
 @console.get("/")
 def overview() -> Response:
     """Show the deployment at a glance."""
+    unrecorded = recording() if perch().settings["PERCH_TRAFFIC"] == "off" else ""
     with perch().database.read() as connection:
         figures, progress = _figures(connection), statistics.progress(connection, now())
         changes = journal.entries(connection, JournalQuery(), SHOWN)
         alive = resources.existing(connection, [entry.resource for entry in changes])
         return page(
-            "overview.html", figures=figures, progress=progress, charts=_charts(connection, figures), changes=changes,
+            "overview.html", figures=figures, progress=progress, changes=changes, unrecorded=unrecorded,
             is_set_up=progress.key_made and progress.provider_connected and progress.person_pushed, alive=alive,
             actors=keys.names(connection), faults=warnings.planned(connection), short_reason=short_reason,
             recent=described_entries(connection, TrafficQuery(), SHOWN),
             failed=described_entries(connection, TrafficQuery(errors=True), SHOWN),
+            # What is not recorded is not counted either.
+            no_role=NO_ROLE, charts=_charts(connection, figures)[2 if unrecorded else 0 :],
         )  # fmt: skip
 
 

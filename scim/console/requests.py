@@ -8,9 +8,8 @@ from schemas.numbers import LARGEST_INTEGER
 from scim.console import warnings
 from scim.console.blueprint import console
 from scim.console.web import number, page, parameter, redirect_to
-from scim.service.fuse import BLEW
 from scim.traffic.replay import as_curl, pretty_lines, replay, sender
-from scim.traffic.summaries import below_base, meaning, of_entry
+from scim.traffic.summaries import below_base, meaning, of_entry, short_reason, what_lacks
 from scim.web.requests import base_url, origin, perch
 from storage import keys, quirks, resources, traffic
 from storage.database import Connection
@@ -25,12 +24,6 @@ RECORDING = {
     "errors": "Perch records failed requests, and the first lines of the last 200 others (PERCH_TRAFFIC=errors).",
     "all": "Perch records every request (PERCH_TRAFFIC=all).",
 }
-
-
-def short_reason(reason: str) -> str:
-    """Return why a request failed as lists show it: a refusal of the safety fuse in one short sentence."""
-    before, blown, _ = reason.partition(BLEW)
-    return f"{before}Refused by the safety fuse." if blown else reason
 
 
 def recording() -> str:
@@ -83,7 +76,7 @@ def one_request(seq: int) -> Response:
     return page(
         "request.html", entry=entry, doing=of_entry(entry), curl=as_curl(entry, base_url()), replays=replays,
         below_base=below_base, pretty_lines=pretty_lines, meaning=meaning, refusal=refusal,
-        about=about,
+        about=about, what_lacks=what_lacks(entry.path),
     )  # fmt: skip
 
 

@@ -58,13 +58,14 @@ def confirm_remove_role() -> Response:
         slug = found.slug
         counts = roles.assignment_counts(connection).get(slug, {})
         planned = plan.of_changes(connection, [], [slug])
+        rules = [rule.pattern for rule in group_rules.of_role(connection, slug)]
     unknown_roles = perch().settings["PERCH_UNKNOWN_ROLES"]
-    return page("role_remove.html", role=found, counts=counts, plan=planned, unknown_roles=unknown_roles)
+    return page("role_remove.html", role=found, counts=counts, rules=rules, plan=planned, unknown_roles=unknown_roles)
 
 
 @console.post("/role/remove")
 def remove_role() -> Response:
-    """Remove a role; if the form says so, withdraw it from everybody who has it."""
+    """Remove a role; if the form says so, withdraw it from everybody who has it, and from rules."""
     slug = parameter("slug")
     try:
         with perch().repository.writing(author()) as write:

@@ -17,9 +17,11 @@ def choose_guide() -> Response:
 
 
 @console.get("/okta")
-def okta() -> Response:
-    """Show the guide for Okta."""
-    return _guide()
+def okta(tested: object = None) -> Response:
+    """Show the guide for Okta, with the results of a connection test."""
+    with perch().database.read() as connection:
+        roles = by_name(connection)
+    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=origin_is_public(origin()))
 
 
 @console.get("/entra")
@@ -33,11 +35,4 @@ def test_connector() -> Response:
     """Send the requests of Okta's connection test and show the result of each check."""
     from scim.console.connector import run_connector_test
 
-    return _guide(run_connector_test(field("key")))
-
-
-def _guide(tested: object = None) -> Response:
-    """Return the guide for Okta, with the results of a connection test."""
-    with perch().database.read() as connection:
-        roles = by_name(connection)
-    return page("okta.html", roles=roles, namespace=user.URN, tested=tested, public=origin_is_public(origin()))
+    return okta(run_connector_test(field("key")))

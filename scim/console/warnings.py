@@ -6,6 +6,7 @@ from typing import NamedTuple
 from flask import current_app
 from werkzeug.wrappers import Response
 
+from schemas.datetimes import in_words
 from schemas.errors import ScimError
 from scim.console.blueprint import console
 from scim.console.lists import PER_PAGE, Pager, offset
@@ -94,5 +95,5 @@ def release_fuse() -> Response:
     """Accept all deactivations and deletions for some minutes."""
     minutes = field("minutes")
     until = fuse.release(perch().repository, author(), int(minutes if minutes in MINUTES else MINUTES[0]))
-    text = f"The fuse is released. Perch accepts all deactivations and deletions until {until}."
+    text = f"The fuse is released. Perch accepts all deactivations and deletions until {in_words(until)}."
     return redirect_to("overview", text)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.datetimes import from_seconds, to_json
+from schemas.datetimes import from_seconds, in_words, to_json
 from storage import keys
 from storage.receipts import ASKS, FAILED, NOT_TOLD, Receipt, seconds_between
 
@@ -90,18 +90,13 @@ UNKNOWN_ROLES = {"reject": "Refuse the request", "create": "Create the role", "i
 WEBHOOK_FORMATS = {"standard": "Standard Webhooks", "set": "Security event tokens"}
 
 
-# For templates: an actor of the journal, seconds since 1970 as a stored instant, and a stored instant in ISO 8601.
-who, instant, exact = keys.spoken, from_seconds, to_json
+# For templates: an actor of the journal, seconds since 1970 as a stored instant, one in ISO 8601 and in a sentence.
+who, instant, exact, moment = keys.spoken, from_seconds, to_json, in_words
 
 
 def action(code: str) -> str:
     """Return an action of the journal in words."""
     return ACTIONS.get(code, code.replace("-", " "))
-
-
-def moment(stored: str | None) -> str:
-    """Return an instant to the minute, in UTC."""
-    return f"{stored[:10]} {stored[11:16]}" if stored else ""
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

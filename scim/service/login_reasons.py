@@ -63,7 +63,10 @@ class Words:
             return Phrase(f"gave {changed} to the group ", entry.name, by_rule)
         if self._left_catalogue(entry):
             return Phrase(f"removed {changed} from the catalogue, which the group ", entry.name, " had")
-        return Phrase(f"withdrew {changed} from the group ", entry.name, by_rule)
+        if rule and not entry.actor.startswith("command:"):
+            # Rules change by commands only, so that here it was the group's name.
+            return Phrase("renamed a group to ", entry.name, f", which no longer gives {changed}{by_rule}")
+        return Phrase(f"withdrew {changed} from the group ", entry.name, by_rule and f", which had it{by_rule}")
 
     def _move(self, moment: Moment) -> Phrase:
         joined = moment.moved.get(self.subject)

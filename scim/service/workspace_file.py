@@ -1,13 +1,13 @@
 """The workspace in one file: what it would change, who would gain or lose by it, and the change itself."""
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from schemas import declarations, workspace_file
 from schemas.declarations import Declaration
-from schemas.errors import InvalidValue, did_you_mean
+from schemas.errors import did_you_mean
 from schemas.text import compose, fold
 from scim.service import attributes, plan
 from scim.service.plan import PlannedChange, RolePlan
@@ -25,12 +25,8 @@ Table = dict[str, Any]
 Catalogue = dict[str, Role]
 
 
-class Faults(InvalidValue):
-    """The faults of a file; each of `lines` begins with the path of its key."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__(" ".join(lines))
-        self.lines = lines
+class Faults(Exception):
+    """The faults of a file as arguments, each with the path of its key."""
 
 
 class Difference(NamedTuple):
@@ -61,25 +57,25 @@ class WorkspacePlan:
 
 
 def read(data: bytes) -> Table:
-    """Return the sections of a file.
+    """Return the sections of a file, and under `faults` those of its tables, which `plan_of` raises with its own.
 
-    :raises Faults: naming the line of a fault of syntax, or all other faults by the path of their keys.
+    :raises Faults: naming the line of a fault of syntax.
     """
     try:
-        document = tomllib.loads(data.decode())
+        # Windows may begin a file with a byte order mark.
+        document = tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise Faults([f"line {line}: This is no UTF-8 text; save the file as UTF-8."]) from None
+        raise Faults(f"line {line}: This is no UTF-8 text; save the file as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise Faults([f"This is no TOML: {error}."]) from None
+        end = f"at the end, line {len(data.splitlines()) or 1}"
+        raise Faults(f"This is no TOML: {error}.".replace("at end of document", end)) from None
     except (RecursionError, ValueError):
         raise Faults(
-            ["This nests too deeply, or has a number that is too long; no key of this file needs that."]
+            "This nests too deeply, or has a number that is too long; no key of this file needs that."
         ) from None
     found, faults = workspace_file.load(document)
-    if faults:
-        raise Faults(faults)
-    return found
+    return {**found, "faults": faults}
 
 
 def export(connection: Connection) -> str:
@@ -93,21 +89,24 @@ def export(connection: Connection) -> str:
 def plan_of(connection: Connection, wanted: Table, *, prune: bool = False) -> WorkspacePlan:
     """Return what the sections of a file would change; with `prune` what the file does not have is removed.
 
-    :raises Faults: naming each rule that has a role which it may not give, each attribute whose values do not fit.
+    :raises Faults: with all faults by the path of their keys; without any, those of values that do not fit.
     """
     before = {role.slug: role for role in roles.catalogue(connection)}
     after = _catalogue_after(before, wanted["roles"], prune)
     held = {fold(rule.pattern): rule for rule in group_rules.list_all(connection)}
-    rules = _rules_after(held, wanted["group_rules"], prune)
-    declared, listed = attributes.declared(connection), wanted["attributes"]
-    of_attributes = attributes.changes(declared, listed, prune)
+    tables, listed = wanted["group_rules"], wanted["attributes"]
+    rules = _rules_after(held, tables.values(), prune)
+    declared = attributes.declared(connection)
+    of_attributes = attributes.changes(declared, list(listed.values()), prune)
     faults = [
-        *_rule_faults(wanted["group_rules"], after),
-        *_kept_rule_faults(wanted["group_rules"], rules, after),
+        *wanted["faults"],
+        *_rule_faults(tables, after),
+        # A faulty table may be that of the rule.
+        *(() if wanted["faults"] else _kept_rule_faults(tables.values(), rules, after)),
         *_attribute_faults([] if prune else declared, listed),
     ]
     if faults := faults or attributes.refusals(connection, of_attributes):
-        raise Faults(faults)
+        raise Faults(*faults)
     differences = [*_differences(ROLE, before, after, role_table), *_differences(RULE, held, rules, _rule_table)]
     effect = plan.of_changes(connection, _role_changes(connection, differences), sorted(before.keys() - after.keys()))
     differences += [Difference(change, None, None) for change in of_attributes]
@@ -150,7 +149,7 @@ def _role_after(slug: str, before: Role | None, table: Table) -> Role:
     return Role(slug, name, table.get("description") or None, created, table.get("granted_by", roles.ANY))
 
 
-def _rules_after(before: Mapping[str, GroupRule], tables: Sequence[Table], prune: bool) -> dict[str, GroupRule]:
+def _rules_after(before: Mapping[str, GroupRule], tables: Iterable[Table], prune: bool) -> dict[str, GroupRule]:
     """Return the rules by folded pattern; tables with the same pattern add up."""
     found: dict[str, GroupRule] = {}
     for table in tables:
@@ -160,8 +159,8 @@ def _rules_after(before: Mapping[str, GroupRule], tables: Sequence[Table], prune
     return found if prune else {**before, **found}
 
 
-def _rule_faults(tables: Sequence[Table], after: Catalogue) -> Iterator[str]:
-    for number, table in enumerate(tables):
+def _rule_faults(tables: Mapping[int, Table], after: Catalogue) -> Iterator[str]:
+    for number, table in tables.items():
         for place, slug in enumerate(map(compose, table["roles"])):
             path = f"group_rules[{number}].roles[{place}]"
             if slug not in after:
@@ -171,7 +170,7 @@ def _rule_faults(tables: Sequence[Table], after: Catalogue) -> Iterator[str]:
                 yield f"{path}: The role '{slug}' may be given by hand only, so no rule may give it."
 
 
-def _kept_rule_faults(tables: Sequence[Table], rules: Mapping[str, GroupRule], after: Catalogue) -> Iterator[str]:
+def _kept_rule_faults(tables: Iterable[Table], rules: Mapping[str, GroupRule], after: Catalogue) -> Iterator[str]:
     """Yield the roles that may be given by hand only, but that a rule which the file does not have gives."""
     named = {fold(table["group"]) for table in tables}
     for name, rule in rules.items():
@@ -181,12 +180,12 @@ def _kept_rule_faults(tables: Sequence[Table], rules: Mapping[str, GroupRule], a
                 yield f"{path}: The rule '{rule.pattern}', which the file does not have, gives this role to groups."
 
 
-def _attribute_faults(kept: Sequence[Declaration], wanted: Sequence[Declaration]) -> Iterator[str]:
+def _attribute_faults(kept: Sequence[Declaration], wanted: Mapping[int, Declaration]) -> Iterator[str]:
     """Yield what keeps declarations from standing beside those that stay."""
-    mine = {one.key for one in wanted}
+    mine, places = {one.key for one in wanted.values()}, list(wanted)
     staying = [one for one in kept if one.key not in mine]
-    for position, faults in declarations.together([*staying, *wanted]).items():
-        yield from workspace_file.faults(faults, f"attributes[{position - len(staying)}]")
+    for position, faults in declarations.together([*staying, *wanted.values()]).items():
+        yield from workspace_file.faults(faults, f"attributes[{places[position - len(staying)]}]")
 
 
 def _differences(

@@ -13,7 +13,7 @@ from scim.observability.printable import UNPRINTABLE
 from scim.observability.redaction import KEPT_BYTES, WITHHELD
 from scim.traffic.recorder import Recorder
 from scim.traffic.recording import REPLAY, Replay
-from scim.traffic.summaries import below_base
+from scim.traffic.summaries import below_base, what_lacks
 from storage import keys, traffic
 from storage.database import Connection
 from storage.keys import Key
@@ -31,8 +31,10 @@ def pretty_lines(text: str | None) -> list[str]:
 
 
 def as_curl(entry: TrafficEntry, base: str) -> str:
-    """Return an entry as a curl command against a base URL, with $KEY in place of the access key."""
-    url = _quoted(base + below_base(entry.path))
+    """Return an entry as a curl command against a base URL, or the same wrong one, with $KEY for the access key."""
+    below = below_base(entry.path)
+    # Not joined as URLs are: a path such as //example.com/Users would lead the key to another host.
+    url = _quoted((base if below != entry.path else "/".join(base.split("/")[:3])) + below)
     parts = [f"curl -X {_quoted(entry.method)} {url}", '-H "Authorization: Bearer $KEY"']
     parts += [f"-H {_quoted(f'{name}: {text}')}" for name, text in entry.headers.items() if name != "User-Agent"]
     if entry.request is not None:
@@ -86,7 +88,7 @@ def sender(connection: Connection, entry: TrafficEntry) -> Key:
     :raises Conflict: when it cannot: it was never admitted, its key is not live any more, or its body is incomplete.
     """
     if entry.key is None:
-        raise Conflict("This request came without a valid access key, so it cannot be sent again.")
+        raise Conflict(f"This request came {what_lacks(entry.path)}, so it cannot be sent again.")
     if not entry.admitted:
         raise Conflict("Perch did not admit this request with its access key, so it cannot be sent again.")
     try:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, unquote
 
 from schemas.fields import TEXT_BOOLEANS
 from schemas.tolerances import Tolerance
+from scim.service.fuse import BLEW
 from storage.traffic import TrafficEntry
 
 BASE = re.compile(r"^/[^/?]+/scim/v2(?=[/?]|$)")
@@ -40,9 +41,20 @@ def below_base(path: str) -> str:
     return BASE.sub("", path, count=1) or "/"
 
 
+def what_lacks(path: str) -> str:
+    """Return what a request without a known key lacks: a valid key, or a base URL; without one no key is checked."""
+    return "without a valid key" if BASE.match(path) else "with a wrong base URL"
+
+
 def meaning(name: str) -> str:
     """Return the description of a tolerance with the section of its RFC; its name when this version has none."""
     return Tolerance[name].value if name in Tolerance.__members__ else name
+
+
+def short_reason(reason: str) -> str:
+    """Return why a request failed as lists show it: a refusal of the safety fuse in one short sentence."""
+    before, blown, _ = reason.partition(BLEW)
+    return f"{before}Refused by the safety fuse." if blown else reason
 
 
 def of_entry(entry: TrafficEntry) -> str:
@@ -70,9 +82,8 @@ def in_words(
 
     `idp` is the kind of its key, None without a valid key; `key` the name of the key, `name` of the user or group.
     """
-    caller = f"The key '{key}'" if key else "The client"
-    stranger = f"The key '{key}'" if key else "Somebody without a valid key"
-    who = NAMES.get(idp, caller) if idp is not None else stranger
+    nameless = "The client" if idp is not None else f"Somebody {what_lacks(path)}"
+    who = NAMES.get(idp or "", f"The key '{key}'" if key else nameless)
     summary = _summary(method, path, body, idp, tolerances)
     if name:
         summary = re.sub(r"\bthe (user|group)\b", lambda found: name, summary)

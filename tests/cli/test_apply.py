@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from schemas.declarations import TYPES
 from storage.journal import Author
 from tests.conftest import MakeApp, MakeClient
 from tests.storage.test_planned_roles import directory, state
@@ -35,6 +36,11 @@ def applied(app: Flask, text: str, *options: str) -> dict[str, Any]:
 BAD = [
     ('[roles."a:b"]\nname = "x\n', ["line 2"]),
     ("a = 1\na = 2\n", ["line 2"]),
+    ('[roles."a:b"]\nname = "x', ["at the end, line 2"]),
+    ('[roles."a:b"]\n\nname = """x\n', ["at the end, line 3"]),
+    ("a = [1,\n2\n\n", ["at the end, line 3"]),
+    ("a =", ["at the end, line 1"]),
+    ("\ufeff[[group_rules]]", ["group_rules[0].group: This key is missing."]),
     (b'[roles.a]\nname = "\xff"\n', ["line 2", "UTF-8"]),
     (f"a = {'[' * 5000}{']' * 5000}", ["nests too deeply"]),
     (f"[[group_rules]]\ngroup = {'{a=' * 3000}1{'}' * 3000}", ["nests too deeply"]),
@@ -84,6 +90,71 @@ def test_all_faults_are_told_by_line_or_by_path_and_nothing_is_changed(
     if not told:
         assert apply(app, text).exit_code == 0
     assert run_command(app, "export") == before
+
+
+def test_faults_of_form_and_of_meaning_are_told_at_once(app: Flask) -> None:
+    applied(app, '[[group_rules]]\ngroup = "kept"\nroles = ["managed:editor"]')
+    text = """
+        extra = 1
+        [roles."a b"]
+        name = 3
+        [roles."by:hand"]
+        granted_by = "hand"
+        description = 1
+        [roles."managed:editor"]
+        granted_by = "hand"
+        [[group_rules]]
+        group = "A"
+        roles = ["no:such", "a b"]
+        [[group_rules]]
+        roles = [1]
+        [[group_rules]]
+        group = "B"
+        roles = ["by:hand"]
+        [[attributes]]
+        schema = "urn:acme:2.0:User"
+        name = "tag"
+        type = "text"
+        [[attributes]]
+        schema = "urn:acme:2.0:User"
+        name = "tag"
+        type = "string"
+        [[attributes]]
+        schema = "urn:acme:2.0:User"
+        name = "TAG"
+        type = "string"
+        """
+    told = [line.removeprefix("Error: ").partition(": ")[0] for line in apply(app, text).stderr.splitlines()]
+    assert sorted(told) == [
+        "attributes[0].type", "attributes[2].name", "extra", "group_rules[0].roles[0]", "group_rules[1].group",
+        "group_rules[1].roles[0]", "group_rules[2].roles[0]", 'roles."a b"', 'roles."a b".name',
+        'roles."by:hand".description',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        (1, "1 person: p0."),
+        (2, "2 people: p0, p1."),
+        (12, "12 people: p0, p1, p2, p3, p4, p5, p6, p7, p8, p9 and 2 more."),
+    ],
+)
+def test_the_plan_reads_as_sentences(app: Flask, generic: ScimClient, people: int, told: str) -> None:
+    group_id(generic, "Team", *(user_id(generic, f"p{number}") for number in range(people)))
+    assert apply(app, '[[group_rules]]\ngroup = "Team"\nroles = ["managed:viewer"]').stdout.splitlines() == [
+        '+ group rule Team, group "Team", roles ["managed:viewer"]',
+        f"May log in from then on: {told}",
+        f"Gain a role: {told}",
+    ]
+    run_command(app, "roles", "assign", "--group", "Team", "managed:editor")
+    counted = told.partition(":")[0]
+    assert apply(app, '[roles."managed:editor"]\nname = "Ed"\ngranted_by = "hand"').stdout.splitlines() == [
+        '~ role managed:editor, name "Editor" -> "Ed", description "May change content, not settings or people." -> '
+        'nothing, granted_by nothing -> "hand"',
+        f"Keep the role managed:editor, though they could no longer get it this way: {counted}.",
+        "Nobody gains or loses a role or the login.",
+    ]
 
 
 ACME = "urn:ietf:params:scim:schemas:extension:acme:2.0:User"
@@ -200,14 +271,31 @@ def test_an_export_applied_to_an_empty_workspace_gives_the_same(
     for number, name in enumerate(texts):
         lines.append(f"[roles.{json.dumps(f'r:{number}ß')}]\nname = {toml(name)}\ndescription = {toml(name * 2)}")
         lines.append(f'granted_by = "{chance.choice(("any", "scim"))}"')
+    lines.append('[roles."by:hand"]\ngranted_by = "hand"')
     for name in texts:
         lines.append(f"[[group_rules]]\ngroup = {toml(name)}\nroles = [{toml(f'r:{chance.randrange(6)}ß')}]")
+    for number, name in enumerate(texts):
+        lines += random_attribute(chance, number, name)
     applied(app, "\n".join(lines))
     exported = run_command(app, "export")
     other = make_app(PERCH_DATABASE=str(tmp_path / "other.db"))
     assert apply(other, exported, "--prune").exit_code == 0
     assert run_command(other, "export") == exported
     assert applied(other, exported, "--prune")["changes"] == []
+
+
+def random_attribute(chance: random.Random, number: int, description: str) -> list[str]:
+    """Return the lines of an attribute; a sub-attribute comes last, as its table ends the attribute's keys."""
+    kind, resource = chance.choice(TYPES), chance.choice(("User", "Group"))
+    urn = chance.choice((f"urn:acme:{number}:{resource}", f"urn:acme:{number}"))
+    keys = {"schema": urn, "resource": resource, "name": f"a{number}", "type": kind, "description": description}
+    lines = [f"{key} = {toml(text)}" for key, text in keys.items()]
+    flags = ["multiValued", "indexed"] + ["caseExact"] * (kind in ("string", "reference"))
+    lines += [f"{flag} = {chance.choice(('true', 'false'))}" for flag in flags]
+    lines += ['uniqueness = "server"'] * (kind != "boolean" and chance.random() < 0.5)
+    lines += [f"canonicalValues = [{toml(description)}]"] * (kind == "string")
+    sub = ["[[attributes.sub]]", 'name = "value"', f"type = {toml(chance.choice(TYPES[:-1]))}"]
+    return ["[[attributes]]", *lines, *(sub if kind == "complex" else [])]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +357,7 @@ def test_a_dry_run_tells_what_then_happens(app: Flask, generic: ScimClient, seed
 
 
 def random_file(chance: random.Random) -> str:
-    lines = [f'[roles."{slug}"]\ngranted_by = "{chance.choice(("any", "scim", "any"))}"' for slug in SLUGS
+    lines = [f'[roles."{slug}"]\ngranted_by = "{chance.choice(("any", "scim", "any", "hand"))}"' for slug in SLUGS
              if chance.random() < 0.8]  # fmt: skip
     for _ in range(chance.randrange(4)):
         pattern = chance.choice(("G*", "g1", "*", "G2*", "no*"))

@@ -287,6 +287,18 @@ def test_a_curl_command_is_printable_and_sends_the_same(tmp_path: Path) -> None:
     assert "-X 'A|B`C' " in as_curl(TrafficEntry(now(), "k", "k", None, "A|B`C", "/", 200, 1.0), "")
 
 
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        ("/Users?x=1", "'https://h/Users?x=1'"), ("//evil.example/Users", "https://h//evil.example/Users"),
+        ("/scim/v2", "https://h/scim/v2"), ("/w/scim/v2/Users", "https://h/w/scim/v2/Users"),
+    ],
+)  # fmt: skip
+def test_a_curl_command_leads_the_key_to_this_server_only(path: str, url: str) -> None:
+    entry = TrafficEntry(now(), None, None, None, "GET", path, 404, 1.0)
+    assert as_curl(entry, "https://h/w/scim/v2").startswith(f"curl -X GET {url} ")
+
+
 def test_the_emulators_table_prints_no_line_breaks_of_a_server() -> None:
     lines: list[str] = []
     result = CheckResult("users", "Import", HOSTILE, HOSTILE, HOSTILE, HOSTILE, FAILED, HOSTILE, HOSTILE)

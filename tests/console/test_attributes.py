@@ -36,6 +36,23 @@ def test_one_step_declares_what_was_dropped(admin: Console, console_app: Flask, 
     assert "No provider has sent" in page and "complex (value, lost), several" in page
 
 
+@pytest.mark.parametrize("urn", ["urn:custom:x", "urn:acme:badges:1.0", "urn:acme:2.0:Users"])
+@pytest.mark.parametrize("place", ["/Users", "/Groups"])
+def test_a_urn_without_its_resource_type_is_declared_in_one_step(
+    admin: Console, console_app: Flask, okta: ScimClient, urn: str, place: str
+) -> None:
+    sent = {"userName": "ada", "displayName": "Ada", urn: {"one": 1, "two": ["x"]}}
+    made = okta.post(place, sent).body
+    console_app.extensions["perch.traffic"].writer.flush()
+    assert "'one' is declared" in text_of(admin.post("/attributes", form_of(admin, "one")))
+    okta.put(f"{place}/{made['id']}", {**sent, urn: {"one": 1, "two": ["x"], "three": True}})
+    console_app.extensions["perch.traffic"].writer.flush()
+    for name in ("two", "three"):
+        assert f"'{name}' is declared" in text_of(admin.post("/attributes", form_of(admin, name)))
+    assert {one["resource"] for one in run_json(console_app, "attributes", "list")} == {place[1:-1]}
+    assert okta.put(f"{place}/{made['id']}", sent).body[urn] == sent[urn]
+
+
 def test_an_attribute_that_nobody_sent_is_not_declared(admin: Console, console_app: Flask) -> None:
     form = {"key": "x", "sent": f"{URN}:badge", "schema": URN}
     assert admin.post("/attributes", form).status_code == 404

@@ -53,6 +53,11 @@ def test_charts_show_pushes_refusals_and_people_of_the_last_two_weeks(
     people = found["People who may log in"]
     assert (people[day(2)], people[day(0)], people[day(1)]) == ("17", "2", "unknown")
     assert html.count("<svg") == 3 and "<script>" not in html
+    assert re.findall(r"most ([\d,]+)", html) == ["42", "2", "17"]
+
+
+def test_a_chart_of_nothing_has_no_most(admin: Console) -> None:
+    assert re.findall(r"most ([\d,]+)", admin.get("/").text) == ["0", "0", "0"]
 
 
 def test_the_base_url_is_folded_once_a_provider_pushed(app: Flask, admin: Console, make_client: MakeClient) -> None:
@@ -74,6 +79,8 @@ def test_the_last_changes_name_author_and_object_with_links(
     name = run_json(app, "keys", "list")[-1]["name"]
     page = admin.get("/")
     assert f"created by key {name}" in text_of(page) and f"deleted by key {name}" in text_of(page)
+    assert len(re.findall(rf'by <a href="/console/keys#key-[0-9a-f]+">key {name}</a>', page.text)) == 3
+    assert "signed in from the address" in text_of(page)
     assert f'href="/console/users/{ann}"' in page.text
     assert f'href="/console/users/{bob}"' not in page.text
     assert f'href="/console/journal?resource={bob}"' in page.text

@@ -15,12 +15,12 @@ from werkzeug.wrappers import Response
 from schemas import user
 from scim.console import connector, public_url, words
 from scim.console.public_url import FAILED, PASSED, PROBE, UNKNOWN, Outcome
-from scim.console.requests import short_reason
 from scim.emulator.client import ScimClient as EmulatorClient
 from scim.emulator.runner import CheckFailed, TestRun
 from scim.emulator.wsgi_adapter import wsgi_session
 from scim.settings import WrongSetting
 from scim.traffic import probes
+from scim.traffic.summaries import short_reason
 from storage import faults, statistics
 from storage.database import Connection
 from tests.conftest import MakeApp
@@ -119,7 +119,7 @@ def test_probes_are_neither_errors_nor_strangers(
     flush(app)
     assert "No recorded request matches." in text_of(admin.get("/requests"))
     overview = text_of(admin.get("/"))
-    assert "No request has failed." in overview and "No request is recorded yet." in overview
+    assert ("No request has failed." in overview and "No request is recorded yet." in overview) is (mode != "off")
     app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users")
     flush(app)
     assert ("Somebody without a valid key" in text_of(admin.get("/requests"))) is (mode != "off")
@@ -152,6 +152,56 @@ def test_a_probe_is_known_for_a_minute(make_admin: MakeAdmin, monkeypatch: pytes
     app.test_client(use_cookies=False).get(f"{scim_path(app)}/Users", headers={probes.HEADER: old})
     flush(app)
     assert "Somebody without a valid key" in text_of(admin.get("/requests"))
+
+
+@pytest.mark.parametrize("mode", ["all", "errors", "off"])
+def test_what_is_not_counted_is_not_told_as_none(make_admin: MakeAdmin, mode: str) -> None:
+    app, admin = make_admin(PERCH_TRAFFIC=mode)
+    okta = client(app)
+    for name in ("ann", "ann", "bob"):
+        okta.post("/Users", {"userName": name})
+    flush(app)
+    overview, keys = text_of(admin.get("/")), text_of(admin.get("/keys"))
+    told = ("Pushed changes 2 today" in overview, "Refused requests 1 today" in overview, "UTC 3 Revoke" in keys)
+    assert told == (mode != "off",) * 3
+    assert overview.count("Perch records no requests (PERCH_TRAFFIC=off).") == 2 * (mode == "off")
+    assert ("UTC unknown Revoke" in keys) is (mode == "off")
+    assert "No request" not in overview and "People who may log in 0 today" in overview
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/Users", "lists the users"), ("/{w}/Users?count=1", "asks for something"), ("/scim/v2/Groups", "asks for"),
+    ],
+)  # fmt: skip
+def test_a_wrong_base_url_is_told_as_such_whatever_the_key(make_admin: MakeAdmin, path: str, told: str) -> None:
+    app, admin = make_admin(PERCH_PUBLIC_URL="https://perch.example")
+    okta, place = client(app), path.format(w=app.extensions["perch"].workspace)
+    okta.base_path = ""
+    assert okta.get(place).status in (401, 404)
+    flush(app)
+    text = text_of(admin.get("/requests/1"))
+    assert f"Somebody with a wrong base URL {told}" in text and "Key with a wrong base URL" in text
+    assert "valid key" not in text and "This request came with a wrong base URL, so it cannot be sent again." in text
+    assert re.search(rf"curl -X GET '?https://perch\.example{re.escape(place)}'? ", text)
+
+
+def test_every_time_has_its_date_and_zone(make_admin: MakeAdmin) -> None:
+    app, admin = make_admin(PERCH_TRAFFIC="all")
+    okta = client(app, "--expires-in", "3")
+    ann = okta.post("/Users", {"userName": "ann", "badge": 7, "roles": ["managed:viewer"]}).body["id"]
+    team = okta.post("/Groups", {"displayName": "Team", "members": [{"value": ann}]}).body["id"]
+    flush(app)
+    pages = (
+        "/", "/keys", "/users", "/groups", "/roles", "/requests", "/requests/quirks", "/requests/1", "/attributes",
+        "/journal", "/sessions", f"/users/{ann}", f"/groups/{team}", "/role?slug=managed:viewer",
+    )  # fmt: skip
+    for path in pages:
+        times = re.findall(r"<time[^>]*>(.*?)</time>", admin.get(path).text, re.DOTALL)
+        assert times, path
+        for time_ in times:
+            assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d\S* UTC", re.sub("<[^>]+>", "", time_)), (path, time_)
 
 
 def test_test_connector_with_a_pasted_key(make_admin: MakeAdmin) -> None:
@@ -318,6 +368,10 @@ def test_the_users_who_went_before_the_fuse_blew_have_pages(make_admin: MakeAdmi
     assert "1 to 50 of 59 users" in text_of(first) and "p58@x.example deleted key Okta" in text_of(first)
     assert "51 to 59 of 59 users" in text_of(second) and f"/console/journal?resource={ids[0]}" in second.text
     assert "p08@x.example" in text_of(second) and "p09@x.example" not in text_of(second)
+    flush(app)
+    listed, failed = run_command(app, "traffic", "--errors"), run_json(app, "traffic", "--errors")[0]["seq"]
+    assert listed.count("Refused by the safety fuse.") == 11 and "flask fuse release" not in listed
+    assert "flask fuse release" in run_command(app, "traffic", "show", str(failed))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 
+from storage.journal import Author
 from tests.conftest import MakeApp
 from tests.support.client import ScimClient, wsgi_transport
 from tests.support.commands import create_key, run_json, scim_path
@@ -47,7 +48,7 @@ def staff(okta: ScimClient, admin: Console) -> dict[str, str]:
         ("?state=active", ["ada", "ben", "Dan", "eve"]),
         ("?state=deactivated", ["cyd"]),
         ("?state=login", ["ada", "ben", "Dan"]),
-        ("?state=without", ["eve"]),
+        ("?role=no role", ["eve"]),
         ("?state=nonsense", ["ada", "ben", "cyd", "Dan", "eve"]),
         ("?role=managed:viewer", ["ben", "Dan"]),
         ("?role=managed:admin", ["ada"]),
@@ -60,7 +61,7 @@ def staff(okta: ScimClient, admin: Console) -> dict[str, str]:
         ("?q=lovelace", []),
         ("?q=%22", []),
         ("?q=%5C", []),
-        ("?q=e&state=without", ["eve"]),
+        ("?q=e&role=no role", ["eve"]),
         ("?sort=name&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
         ("?sort=userName", ["ada", "ben", "cyd", "Dan", "eve"]),
         ("?sort=userName&dir=down", ["eve", "Dan", "cyd", "ben", "ada"]),
@@ -248,6 +249,17 @@ def test_a_group_shows_who_may_log_in_and_who_no_longer(
     assert "5 people lose the role" in text and "1 person may no longer log in : eve@x.example." in text
 
 
+def test_a_role_by_hand_only_is_withdrawn_from_a_group_but_not_assigned(
+    admin: Console, console_app: Flask, staff: dict[str, str]
+) -> None:
+    with console_app.extensions["perch"].repository.writing(Author("command:x", "r")) as write:
+        write.edit_role("managed:viewer", None, None, "hand")
+    refused = admin.get(f"/groups/{staff['inner']}/roles?slug=managed:viewer")
+    assert refused.status_code == 409 and "no group may carry it" in text_of(refused)
+    asked = admin.get(f"/groups/{staff['outer']}/roles?slug=managed:viewer&do=withdraw")
+    assert "Withdraw 'Viewer' from Outer?" in text_of(asked)
+
+
 def test_a_group_without_a_chosen_role_is_told_so(admin: Console, staff: dict[str, str]) -> None:
     answer = admin.get(f"/groups/{staff['inner']}/roles?slug=", follow_redirects=True)
     assert "Choose a role first." in text_of(answer)
@@ -306,6 +318,23 @@ def test_removing_a_held_role_must_be_confirmed(admin: Console, staff: dict[str,
     assert "is in use: group Outer" in refused
     assert "is removed" in text_of(admin.post("/role/remove?slug=managed:viewer", {"force": "on"}))
     assert listed(admin, "?state=login") == ["ada"]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_removing_a_role_that_rules_give_says_so(
+    admin: Console, console_app: Flask, okta: ScimClient, held: bool
+) -> None:
+    if held:
+        group_id(okta, "Team Red", person(okta, "ann@x.example"))
+    with console_app.extensions["perch"].repository.writing(Author("command:x", "r")) as write:
+        write.set_rule("team*", ["managed:viewer"])
+        write.set_rule("other", ["managed:editor"])
+    page = admin.get("/role/remove?slug=managed:viewer")
+    assert "These rules by group name give it, and no longer will: team* ." in text_of(page)
+    whom = "everybody who has it, and from these rules" if held else "these rules"
+    assert f"Withdraw it from {whom} Remove role" in text_of(page)
+    assert "is removed" in text_of(admin.post("/role/remove?slug=managed:viewer", {"force": "on"}))
+    assert "team*" not in text_of(admin.get("/roles"))
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_the_reason_for_an_automatic_pause_is_shown(local: Site, receiver: Recei
     local.users("ada")
     local.deliver(identifier)
     for path in ("/webhooks", f"/webhooks/{identifier}"):
-        assert re.search(r"paused since \S+ \S+ : evt_\S+: 410", text_of(local.admin.get(path)))
+        assert re.search(r"paused since \S+ \S+ UTC : evt_\S+: 410", text_of(local.admin.get(path)))
 
 
 def test_pause_and_resume(site: Site) -> None:

@@ -8,6 +8,7 @@ import click
 import pytest
 from flask import Flask
 
+from scim.console.blueprint import NAVIGATION
 from scim.settings import OF_OTHERS, SETTINGS
 from tests.support.pages import anchors, commands, links, pages, prose
 from tests.support.server import ROOT
@@ -35,6 +36,12 @@ def test_the_index_has_every_page() -> None:
     listed = {target for target, _ in links(DOCS / "index.md")}
     assert set(DOCS.glob("*.md")) - listed == {DOCS / "index.md"}
     assert DOCS / "index.md" in {target for target, _ in links(ROOT / "README.md")}
+
+
+def test_every_page_of_the_console_is_pictured() -> None:
+    script = (DOCS / "screenshots.py").read_text(encoding="utf-8")
+    missing = [name for name, endpoint in NAVIGATION[1:] if f'"/console/{endpoint}"' not in script]
+    assert missing == []
 
 
 def test_every_picture_is_on_a_page() -> None:

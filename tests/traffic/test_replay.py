@@ -113,7 +113,7 @@ def test_a_request_without_a_valid_key_is_not_sent_again(
 ) -> None:
     header = sent and sent.format(id=client.key.split("_")[1], cut=client.key[:-1])
     client.request("POST", path, person("Eve"), {"Authorization": header})
-    refused(watched, console, newest(watched), "came without a valid access key")
+    refused(watched, console, newest(watched), "came without a valid key")
 
 
 def test_a_request_over_the_limit_of_failed_keys_is_not_sent_again(
@@ -121,7 +121,7 @@ def test_a_request_over_the_limit_of_failed_keys_is_not_sent_again(
 ) -> None:
     answers = [client.request("POST", "/Users", person("Eve"), {"Authorization": "wrong"}).status for _ in range(5)]
     assert answers[-1] == 429
-    refused(watched, console, newest(watched), "came without a valid access key")
+    refused(watched, console, newest(watched), "came without a valid key")
 
 
 @pytest.mark.parametrize("change", ["revoked", "expired"])
@@ -130,7 +130,7 @@ def test_a_request_sent_with_a_dead_key_is_not_sent_again(
 ) -> None:
     kill(watched, client, change)
     assert client.post("/Users", person("Eve")).status == 401
-    refused(watched, console, newest(watched), "came without a valid access key")
+    refused(watched, console, newest(watched), "came without a valid key")
 
 
 @pytest.mark.parametrize(
