@@ -33,18 +33,20 @@ _ROWS = (
     f"LEFT JOIN receipts r ON r.application = x.id AND r.event = e.seq WHERE {_IS} AND e.seq > x.begin"
 )
 # The oldest open withdrawal of each application, without a look at those that are done. A webhook has handled every
-# event up to its position that is not in its queue; who pulls, all events up to the last acknowledgement. Tokens are
-# acknowledged in any order, or refused.
-_OPEN = f"{_IS} AND {_TOLD} AND e.seq > x.begin AND {_ACKNOWLEDGED} IS NULL"
-_LAST = (
-    "iif(EXISTS (SELECT 1 FROM event_streams WHERE key = x.key), 0, "
-    "ifnull((SELECT max(last) FROM acknowledgements WHERE application = x.id), 0))"
+# event up to its position that is not in its queue, unless it was moved by a replay, which may have skipped some; who
+# pulls, all events up to the last acknowledgement. Tokens are acknowledged in any order, or refused.
+_OPEN = f"{_IS} AND {_TOLD} AND {_ACKNOWLEDGED} IS NULL"
+_HANDLED = (
+    "iif(EXISTS (SELECT 1 FROM event_streams WHERE key = x.key) OR EXISTS (SELECT 1 FROM journal WHERE resource = w.id "
+    "AND action = 'replay' AND at > (SELECT at FROM events ORDER BY seq LIMIT 1)), 0, "
+    "coalesce(w.position, (SELECT max(last) FROM acknowledgements WHERE application = x.id), 0))"
 )
+# One bound of `seq`: of two, SQLite would search by the lower one.
 _FIRST_OPEN = (
-    f"SELECT x.name, (SELECT min(e.seq) FROM events e WHERE {_OPEN} AND e.seq > ifnull(w.position, {_LAST})) AS seq "
+    f"SELECT x.name, (SELECT min(e.seq) FROM events e WHERE {_OPEN} AND e.seq > max(x.begin, {_HANDLED})) AS seq "
     "FROM applications x LEFT JOIN webhooks w ON w.id = x.webhook WHERE NOT x.asks UNION ALL "
-    "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook "
-    f"JOIN webhook_queue q ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} GROUP BY x.id"
+    "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook JOIN webhook_queue q "
+    f"ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} AND e.seq > x.begin GROUP BY x.id"
 )
 # The last report of a withdrawal counts, about whichever of its events it is.
 _FAILED = (

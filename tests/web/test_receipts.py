@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from storage import receipts
-from tests.conftest import MakeClient
+from tests.conftest import MakeApp, MakeClient
 from tests.support.client import Answer, ScimClient
 from tests.support.commands import run_command, run_json, scim_path
 from tests.support.resources import create_users, group_id, refused, user_id
@@ -178,6 +178,27 @@ def test_wrong_applications_are_refused(app: Flask, crm: Reader, arguments: list
     result = app.test_cli_runner().invoke(args=["applications", "add", *words])
     assert result.exit_code == code and told in result.stderr
     assert [each["name"] for each in run_json(app, "applications", "list")] == ["CRM"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "failed"),
+    [("latest", False), ("middle", False), ("end", False), ("2099-01-01", False), ("oldest", False), ("latest", True)],
+)
+def test_what_a_replay_skips_stays_open(make_app: MakeApp, make_client: MakeClient, begin: str, failed: bool) -> None:
+    app = make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on")
+    okta = make_client(app=app)
+    hook = run_json(app, "webhooks", "add", "http://127.0.0.1:9/none")["id"]
+    run_command(app, "applications", "add", "Billing", "--webhook", hook)
+    for name in ("ann", "bob"):
+        okta.delete(f"/Users/{user_id(okta, name)}")
+    ids = [each["id"] for each in run_json(app, "events")]
+    if failed:
+        run_command(app, "deliver", "--once")
+    run_command(app, "webhooks", "replay", hook, "--from", {"middle": ids[1], "end": ids[-1]}.get(begin, begin))
+    with app.extensions["perch"].database.read() as connection:
+        oldest = receipts.longest_open(connection)
+        listed = receipts.list_all(connection)
+    assert oldest == [("Billing", listed[0].requested)] and [each.open for each in listed] == [True, True]
 
 
 @pytest.mark.parametrize("reason", ["ann is gone", "no account ANN", "é ann", "no such person"])
