@@ -14,7 +14,7 @@ from schemas.events import ROLES_OF_MANY, WITHDRAWALS
 
 # Upper bounds of the buckets of `perch_withdrawal_seconds`.
 BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-ASKS, NOT_TOLD, FAILED = "asks at sign-in", "not told", "failed"
+ASKS, NOT_TOLD, FAILED, IGNORED = "asks at sign-in", "not told", "failed", "ignored"
 
 # As in the partial indexes. An event for many people is a withdrawal if it has their number.
 _KIND = f"e.kind IN ({', '.join(repr(kind) for kind in WITHDRAWALS)})"

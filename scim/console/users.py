@@ -20,6 +20,7 @@ from scim.service.login_reasons import full_name
 from scim.web.requests import perch
 from storage import members, receipts, resources, roles, search
 from storage.database import Connection
+from storage.receipts import Receipt
 from storage.resources import ResourceRow
 
 CHOOSE = "Choose a role first."
@@ -59,13 +60,19 @@ def user(identifier: str) -> Response:
         history = timeline_page(connection, row)
         withdrawn = receipts.list_all(connection, row.id)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
+    answers: dict[str, list[Receipt]] = {}
+    for each in withdrawn:
+        answers.setdefault(each.request, []).append(each)
+    *_, last = [], *answers.values()
+    # Of those who may log in, only an open one is of interest at the top.
+    is_told = not (row.active and reasons) or any(each.open for each in last)
     return page(
         "user.html", row=row, document=document, name=name, attributes=list(shown("User", document)),
         groups=groups, group_ids={above.display: above.id for above in groups}, actors=history.told.words.actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual and role.grantedBy != roles.SCIM],
-        history=history,
-        withdrawal=words.withdrawal([each for each in withdrawn if each.request == withdrawn[-1].request], now()),
+        history=history, withdrawal=words.withdrawal(last if is_told else (), now()),
+        withdrawals={request: words.withdrawal(found, now()) for request, found in answers.items()},
     )  # fmt: skip
 
 

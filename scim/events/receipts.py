@@ -10,7 +10,7 @@ from storage.database import Database
 from storage.events import CURSOR
 from storage.keys import Key
 
-OUTCOMES = ("ended", "failed", "ignored")
+OUTCOMES = ("ended", receipts.FAILED, receipts.IGNORED)
 # Bytes of UTF-8.
 LONGEST_REASON = 1024
 

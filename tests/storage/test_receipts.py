@@ -262,12 +262,14 @@ def test_a_report_of_who_is_not_told_is_open_only_where_it_failed(
     told = ("w1", "k1", False) if way == "not told" else (None, "k1", True)
     application = applications.add(connection, "Wiki", *told)
     (seq,) = emit(connection, "r", "ann", "roles.lost")
+    silent = "asks at each sign-in" if way == "asks" else "is not told of this"
+    assert words.withdrawal([only(connection)], "") == f"Wiki {silent}."
     receipts.report(connection, application.id, seq, outcome, 1, None)
     found = only(connection)
     assert (found.outcome, found.open) == (outcome, outcome == "failed")
     assert bool(receipts.longest_open(connection)) == found.open
-    told_of = "Wiki failed to end it." if outcome == "failed" else f"Wiki reported {outcome}."
-    assert words.withdrawal([found], found.requested) == told_of
+    told_of = {"failed": "failed to end it", "ignored": "ignored it", "ended": "reported ended"}[outcome]
+    assert words.withdrawal([found], found.requested) == f"Wiki {told_of}."
 
 
 @pytest.mark.parametrize("first", ["pull", "token", "webhook"])
