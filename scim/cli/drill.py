@@ -120,6 +120,10 @@ class Drill:
         """Start all machines, writers and the reader; stop them after the block."""
         with ThreadPoolExecutor() as pool:
             try:
+                if self._is_copied():
+                    raise click.ClickException(
+                        f"{self.replica} has a copy of a file, which the drill would replace; name an empty place."
+                    )
                 self.primary.serve()
                 until("the primary answers", lambda: self.has(self.primary))
                 # A follower ends at once while there is nothing to restore.

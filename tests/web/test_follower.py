@@ -194,6 +194,8 @@ def test_there_is_no_console_but_a_page(world: World, path: str, status: int) ->
     assert answer.status_code == status and "Perch-Age" in answer.headers
     if path == "/":
         assert PRIMARY in answer.text and "0." in answer.text
+        unnamed = world.follower(PERCH_PRIMARY_URL="").test_client().get(path).text
+        assert "<p>Console and writes are at the primary; set PERCH_PRIMARY_URL" in unnamed
 
 
 def test_a_caller_without_a_key_learns_nothing_and_leaves_nothing(world: World) -> None:

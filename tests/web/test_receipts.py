@@ -159,6 +159,13 @@ def test_check_is_for_cron_and_csv_ends_with_percentiles(app: Flask, okta: ScimC
     assert [row[0] for row in rows[4:]] == ["p50", "p95", "p99", "worst"] and float(rows[-1][1]) >= float(rows[4][1])
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+a", "@sum(A1)", "－1", "a=1"])
+def test_a_cell_that_would_be_a_formula_is_text(app: Flask, okta: ScimClient, crm: Reader, name: str) -> None:
+    okta.delete(f"/Users/{user_id(okta, name)}")
+    rows = list(csv.reader(io.StringIO(run_command(app, "receipts", "--csv"))))
+    assert rows[1][0] == (name if name == "a=1" else f"'{name}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
