@@ -53,7 +53,7 @@ _FAILED = (
     "SELECT x.name, min(r.event) FROM receipts r JOIN applications x ON x.id = r.application "
     f"JOIN events e ON e.seq = r.event WHERE r.outcome = '{FAILED}' AND NOT EXISTS (SELECT 1 FROM receipts l "
     "JOIN events o ON o.seq = l.event WHERE l.application = r.application AND o.request = e.request "
-    "AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
+    "AND o.received = e.received AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
 )
 
 
@@ -105,9 +105,10 @@ def list_all(connection: Connection, subject: str = "", since: str = "", last: i
             sql, values = f"{sql} AND {condition}", [*values, value]
     cursor = connection.execute(f"{sql} ORDER BY e.seq, x.folded", values)
     cursor.row_factory = Row
-    groups: dict[tuple[str, str, int], list[Row]] = {}
+    groups: dict[tuple[str, str, str, int], list[Row]] = {}
     for row in cursor:
-        groups.setdefault((row["request"], row["subject"], row["number"]), []).append(row)
+        # A client may send one id with several requests.
+        groups.setdefault((row["request"], row["received"], row["subject"], row["number"]), []).append(row)
     return [_receipt(rows) for rows in groups.values()]
 
 
@@ -240,11 +241,13 @@ def prune(connection: Connection, last: int) -> None:
 
     A withdrawal with later events is counted when the last of them goes.
     """
-    later = f"SELECT 1 FROM events e WHERE {_IS} AND e.subject = ? AND e.request = ? AND e.seq > ?"
+    same = "e.subject = ? AND e.request = ? AND e.received IN (?, '')"
+    later = f"SELECT 1 FROM events e WHERE {_IS} AND {same} AND e.seq > ?"
     done = [
         each
         for each in list_all(connection, last=last)
-        if each.acknowledged and not connection.execute(later, (each.subject, each.request, last)).fetchone()
+        if each.acknowledged
+        and not connection.execute(later, (each.subject, each.request, each.requested, last)).fetchone()
     ]
     for number, each in counted(totals(connection), done).items():
         values = (number, json.dumps(each.buckets), each.seconds)

@@ -359,3 +359,17 @@ def test_a_withdrawal_that_is_pruned_in_parts_counts_once(connection: Connection
         connection.execute("DELETE FROM events WHERE seq <= ?", (last,))
         found = receipts.counted(receipts.totals(connection), receipts.list_all(connection))[application.id]
         assert sum(found.buckets) == 2
+
+
+@pytest.mark.parametrize("received", ["", "2026-01-01T00:00:00"])
+def test_requests_with_one_id_are_pruned_and_reported_apart(connection: Connection, received: str) -> None:
+    application = applications.add(connection, "CRM", None, "k1", False)
+    (first,) = emit(connection, "r", "ann", "roles.lost", received=received)
+    (second,) = emit(connection, "r", "ann", "user.deleted", received="2026-02-01T00:00:00")
+    receipts.note_pull(connection, "k1", second, "2099-01-01T00:00:00")
+    receipts.report(connection, application.id, first, "failed", None, None)
+    receipts.report(connection, application.id, second, "ended", None, None)
+    assert [each.outcome for each in receipts.list_all(connection)] == ["failed", "ended"]
+    assert len(receipts.longest_open(connection)) == 1
+    receipts.prune(connection, first)
+    assert sum(receipts.totals(connection)[application.id].buckets) == 1

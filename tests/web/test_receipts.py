@@ -64,6 +64,20 @@ def test_a_deactivation_is_open_until_it_is_pulled(app: Flask, okta: ScimClient,
     assert run_json(app, "receipts", "--since", "2099-01-01") == run_json(app, "receipts", "--user", "bob") == []
 
 
+def test_requests_with_one_id_have_a_receipt_each(app: Flask, okta: ScimClient, crm: Reader) -> None:
+    ann = user_id(okta, "ann", roles=["managed:admin"], active=True)
+    headers = {"Authorization": okta.key, "Content-Type": "application/scim+json", "X-Request-Id": "always-the-same"}
+    for active in (False, True, False):
+        body = json.dumps({"Operations": [{"op": "replace", "path": "active", "value": active}]})
+        answer = app.test_client().patch(f"{scim_path(app)}/Users/{ann}", data=body, headers=headers)
+        assert answer.status_code == 200
+        if not active and len(run_json(app, "receipts")) == 1:
+            crm.pull(run_json(app, "events")[-1]["id"])
+    first, second = run_json(app, "receipts")
+    assert first["acknowledgedAt"] and second["acknowledgedAt"] is None
+    assert second["requestedAt"] > first["requestedAt"]
+
+
 def test_a_poll_acknowledges_tokens(app: Flask, okta: ScimClient, crm: Reader) -> None:
     def poll(**body: Any) -> Any:
         headers = {"Authorization": crm.client.key}
