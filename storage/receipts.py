@@ -48,6 +48,18 @@ _FIRST_OPEN = (
     "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook JOIN webhook_queue q "
     f"ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} AND e.seq > x.begin GROUP BY x.id"
 )
+# What a pull acknowledges: the events behind the last acknowledgement, in one row, and those before it that wait in the
+# queue of the application's webhook.
+_PULLED_RANGE = (
+    "SELECT x.id, :last, first, :at FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
+    "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = :key) x "
+    f"WHERE EXISTS (SELECT 1 FROM events e WHERE {_IS} AND e.seq BETWEEN first AND :last)"
+)
+_PULLED_SINGLY = (
+    "SELECT x.id, e.seq, e.seq, :at FROM applications x JOIN webhook_queue q ON q.webhook = x.webhook "
+    f"JOIN events e ON e.seq = q.event WHERE x.key = :key AND e.seq <= :last AND {_IS} AND {_ACKNOWLEDGED} IS NULL "
+    "AND e.seq > x.begin"
+)
 # The last report of a withdrawal counts, about whichever of its events it is.
 _FAILED = (
     "SELECT x.name, min(r.event) FROM receipts r JOIN applications x ON x.id = r.application "
@@ -154,22 +166,17 @@ def acknowledged(connection: Connection, key: str, seqs: Iterable[int]) -> None:
     )
 
 
-def pulled(connection: Connection, key: str, last: int) -> tuple[int, int] | None:
-    """Return application and first event that a pull behind an event acknowledges; None if it acknowledges nothing."""
-    row: tuple[int, int] | None = connection.execute(
-        "SELECT x.id, first FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
-        "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = ?) x "
-        f"WHERE EXISTS (SELECT 1 FROM events e WHERE {_IS} AND e.seq BETWEEN first AND ?)",
-        (key, last),
-    ).fetchone()
-    return row
+def pulled(connection: Connection, key: str, last: int) -> bool:
+    """Tell whether a pull behind an event acknowledges any withdrawal."""
+    sql = f"SELECT EXISTS ({_PULLED_RANGE}) OR EXISTS ({_PULLED_SINGLY})"
+    return bool(connection.execute(sql, {"key": key, "last": last, "at": ""}).fetchone()[0])
 
 
 def note_pull(connection: Connection, key: str, last: int, at: str) -> None:
     """Note that the application of an access key asked, at an instant, for the events behind one."""
-    found = pulled(connection, key, last)
-    if found:
-        connection.execute("INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?)", (found[0], last, found[1], at))
+    values = {"key": key, "last": last, "at": at}
+    connection.execute(f"INSERT INTO acknowledgements {_PULLED_RANGE}", values)
+    connection.execute(f"INSERT INTO acknowledgements {_PULLED_SINGLY}", values)
 
 
 def is_withdrawal(connection: Connection, seq: int) -> bool:

@@ -90,9 +90,9 @@ def test_seconds_are_never_negative_when_a_clock_is_set_back(connection: Connect
 def test_a_pull_acknowledges_all_before_it_once_and_only_where_something_was_withdrawn(connection: Connection) -> None:
     applications.add(connection, "CRM", None, "k1", False)
     (harmless,) = emit(connection, "r", "ann", "user.changed")
-    assert receipts.pulled(connection, "k1", harmless) is None
+    assert not receipts.pulled(connection, "k1", harmless)
     first, second = emit(connection, "r1", "ann", "roles.lost")[0], emit(connection, "r2", "bob", "roles.lost")[0]
-    assert receipts.pulled(connection, "other", second) is None
+    assert not receipts.pulled(connection, "other", second)
     receipts.note_pull(connection, "k1", first, "2026-01-01T00:00:00")
     assert [each.open for each in receipts.list_all(connection)] == [False, True]
     receipts.note_pull(connection, "k1", first, "2026-01-02T00:00:00")
@@ -373,3 +373,27 @@ def test_requests_with_one_id_are_pruned_and_reported_apart(connection: Connecti
     assert len(receipts.longest_open(connection)) == 1
     receipts.prune(connection, first)
     assert sum(receipts.totals(connection)[application.id].buckets) == 1
+
+
+@pytest.mark.parametrize(("delivered", "after", "open_"), [([2], 2, [3]), ([2], 1, [3]), ([1, 2], 3, []), ([], 2, [3])])
+def test_a_pull_acknowledges_what_the_webhook_could_not_deliver(
+    connection: Connection, delivered: list[int], after: int, open_: list[int]
+) -> None:
+    webhook(connection, "w1")
+    applications.add(connection, "CRM", "w1", "k1", False)
+    seqs = [emit(connection, f"r{number}", str(number), "roles.lost")[0] for number in range(4)]
+    for number in range(3):
+        if number in delivered:
+            receipts.delivered(connection, "w1", seqs[number], "roles.lost")
+        else:
+            queued = webhooks.QueuedEvent(seqs[number], f"User {number}", 1, 0.0, 0.0)
+            webhooks.enqueue(connection, "w1", queued)
+    webhooks.change(connection, "w1", position=seqs[2])
+    assert receipts.pulled(connection, "k1", seqs[after])
+    for at in ("2099-01-01T00:00:00", "2099-01-02T00:00:00"):
+        receipts.note_pull(connection, "k1", seqs[after], at)
+    assert [each.user for each in receipts.list_all(connection) if each.open] == [str(number) for number in open_]
+    assert [name for name, _ in receipts.longest_open(connection)] == ["CRM"] * len(open_)
+    assert not receipts.pulled(connection, "k1", seqs[after])
+    instants = {each.acknowledged for each in receipts.list_all(connection) if each.user not in map(str, delivered)}
+    assert instants <= {None, "2099-01-01T00:00:00"}
