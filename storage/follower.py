@@ -262,8 +262,3 @@ def unreadable(file: Path, reason: str) -> UnusableFile:
         f"This follower cannot read its copy {file} ({reason}). If that goes on, start flask follow again, which makes "
         "a new copy."
     )
-
-
-def not_here_yet() -> Unavailable:
-    """Return the error of a cursor that the primary gave and that this follower's file has not reached."""
-    return Unavailable("after: this follower does not have that event yet; repeat the request.", SOON)

@@ -179,18 +179,13 @@ def note_pull(connection: Connection, key: str, last: int, at: str) -> None:
     connection.execute(f"INSERT INTO acknowledgements {_PULLED_SINGLY}", values)
 
 
-def is_withdrawal(connection: Connection, seq: int) -> bool:
-    """Tell whether an event ends or reduces somebody's access."""
-    return connection.execute(f"SELECT 1 FROM events e WHERE {_IS} AND e.seq = ?", (seq,)).fetchone() is not None
-
-
 def report(
     connection: Connection, application: int, seq: int, outcome: str, sessions: int | None, reason: str | None
 ) -> None:
-    """Keep what an application reports about an event, in place of an earlier report."""
+    """Keep what an application reports about a withdrawal, in place of an earlier one; about other events, nothing."""
     connection.execute(
-        "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?)",
-        (application, seq, outcome, sessions, reason, now()),
+        f"INSERT OR REPLACE INTO receipts SELECT ?, e.seq, ?, ?, ?, ? FROM events e WHERE e.seq = ? AND {_IS}",
+        (application, outcome, sessions, reason, now(), seq),
     )
 
 

@@ -20,7 +20,6 @@ from scim.service.login_reasons import full_name
 from scim.web.requests import perch
 from storage import members, receipts, resources, roles, search
 from storage.database import Connection
-from storage.receipts import Receipt
 from storage.resources import ResourceRow
 
 CHOOSE = "Choose a role first."
@@ -58,11 +57,9 @@ def user(identifier: str) -> Response:
         document = json.loads(row.document)
         name = full_name(document)
         history = timeline_page(connection, row)
-        withdrawn = receipts.list_all(connection, row.id)
+        withdrawn = groupby(receipts.list_all(connection, row.id), key=lambda receipt: receipt.request)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
-    answers: dict[str, list[Receipt]] = {}
-    for each in withdrawn:
-        answers.setdefault(each.request, []).append(each)
+    answers = {request: list(found) for request, found in withdrawn}
     *_, last = [], *answers.values()
     # Of those who may log in, only an open one is of interest at the top.
     is_told = not (row.active and reasons) or any(each.open for each in last)

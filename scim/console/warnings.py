@@ -53,18 +53,17 @@ def problems() -> list[Problem]:
     except (ScimError, OSError) as error:
         return [Problem("bad", error.detail if isinstance(error, ScimError) else str(error))]
     lines = [
-        Problem("bad" if each.level == status.WRONG else "calm", *_told(each))
+        Problem(
+            "bad" if each.level == status.WRONG else "calm",
+            each.text if each.check in PAGES else f"{each.text} {each.remedy}",
+            *PAGES.get(each.check, ()),
+        )
         for each in found
         if each.level != status.OK
     ]
     if not_ready and not deployment.database.write_error:
         lines.append(Problem("bad", f"Perch is not ready ({', '.join(not_ready)}); see the log.", *PAGES["file"]))
     return lines
-
-
-def _told(found: status.Finding) -> tuple[str, ...]:
-    """Return the text of a finding with its page, or else with what to do."""
-    return (found.text, *PAGES[found.check]) if found.check in PAGES else (f"{found.text} {found.remedy}",)
 
 
 def planned(connection: Connection) -> list[str]:

@@ -59,7 +59,5 @@ def report(database: Database, key: Key, identifier: str, found: Report) -> None
                 f"The event was not for an application with the key '{key.name}'; `flask applications list` shows the "
                 "keys of applications."
             )
-        known = receipts.is_withdrawal(connection, event.seq)
-    if known:
-        with database.write() as connection:
-            receipts.report(connection, application.id, event.seq, found.outcome, found.sessions, found.reason)
+    with database.write() as connection:
+        receipts.report(connection, application.id, event.seq, *found)
