@@ -217,9 +217,6 @@ class Follower(Database):
         """
         yield self.reading_connection()
 
-    def check_writable(self, wait: float, unproven: float = math.inf) -> None:
-        """Check nothing: a follower writes nothing."""
-
     def age(self) -> float | None:
         """Return the seconds since the newest write or heartbeat in the file, None while none was ever read.
 

@@ -4,6 +4,7 @@ A change writes no row for them: they are computed from the events, the acknowle
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection, Row
@@ -147,22 +148,12 @@ def _receipt(rows: Sequence[Row]) -> Receipt:
     )  # fmt: skip
 
 
-def delivered(connection: Connection, webhook: str, seq: int, kind: str) -> None:
-    """Note that a webhook's application acknowledged an event."""
-    if kind in WITHDRAWALS:
-        connection.execute(
-            "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x "
-            f"JOIN events e ON e.seq = ? WHERE x.webhook = ? AND {_ACKNOWLEDGED} IS NULL",
-            (now(), seq, webhook),
-        )
-
-
-def acknowledged(connection: Connection, key: str, seqs: Iterable[int]) -> None:
-    """Note that the application of an access key acknowledged single events."""
+def acknowledged(connection: Connection, way: str, identifier: str, seqs: Iterable[int]) -> None:
+    """Note that the application with a "webhook" or access "key" acknowledged single events."""
     connection.execute(
         "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x JOIN events e ON "
-        f"{_IS} AND e.seq IN (SELECT value FROM json_each(?)) WHERE x.key = ? AND {_ACKNOWLEDGED} IS NULL",
-        (now(), json.dumps(list(seqs)), key),
+        f"{_IS} AND e.seq IN (SELECT value FROM json_each(?)) WHERE x.{way} = ? AND {_ACKNOWLEDGED} IS NULL",
+        (now(), json.dumps(list(seqs)), identifier),
     )
 
 
@@ -203,16 +194,15 @@ class Totals(NamedTuple):
     buckets: list[int]
     seconds: float
 
-    @classmethod
-    def none(cls) -> "Totals":
-        """Return the totals of nothing."""
-        return cls([0] * (len(BUCKETS) + 1), 0.0)
-
     def add(self, seconds: float) -> "Totals":
         """Return the totals with one more withdrawal."""
-        place = next((number for number, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
-        self.buckets[place] += 1
+        self.buckets[bisect_left(BUCKETS, seconds)] += 1
         return self._replace(seconds=self.seconds + seconds)
+
+
+def no_totals() -> Totals:
+    """Return the totals of nothing."""
+    return Totals([0] * (len(BUCKETS) + 1), 0.0)
 
 
 def totals(connection: Connection) -> dict[int, Totals]:
@@ -225,8 +215,7 @@ def counted(found: dict[int, Totals], receipts: Iterable[Receipt]) -> dict[int, 
     """Return totals with those receipts that are acknowledged."""
     for receipt in receipts:
         if receipt.seconds is not None:
-            before = found.get(receipt.number) or Totals.none()
-            found[receipt.number] = before.add(receipt.seconds)
+            found[receipt.number] = (found.get(receipt.number) or no_totals()).add(receipt.seconds)
     return found
 
 

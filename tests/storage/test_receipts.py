@@ -67,15 +67,15 @@ def test_it_is_acknowledged_when_all_of_its_events_are(connection: Connection) -
     webhook(connection, "w1")
     applications.add(connection, "Billing", "w1", None, False)
     first, second = emit(connection, "r", "ann", "user.deactivated", "login.withdrawn", received="2026-01-01T00:00:00")
-    receipts.delivered(connection, "w1", second, "login.withdrawn")
+    receipts.acknowledged(connection, "webhook", "w1", [second])
     assert only(connection).open
-    receipts.delivered(connection, "w1", first, "user.deactivated")
-    receipts.delivered(connection, "w1", first, "user.deactivated")
+    receipts.acknowledged(connection, "webhook", "w1", [first])
+    receipts.acknowledged(connection, "webhook", "w1", [first])
     found = only(connection)
     assert not found.open and found.requested == "2026-01-01T00:00:00"
     assert found.requested <= found.committed <= (found.acknowledged or "")
     rows = connection.execute("SELECT count(*) FROM acknowledgements").fetchone()
-    receipts.delivered(connection, "w1", emit(connection, "r", "ann", "user.changed")[0], "user.changed")
+    receipts.acknowledged(connection, "webhook", "w1", [emit(connection, "r", "ann", "user.changed")[0]])
     assert rows == connection.execute("SELECT count(*) FROM acknowledgements").fetchone() == (2,)
 
 
@@ -106,8 +106,8 @@ def test_a_pull_acknowledges_all_before_it_once_and_only_where_something_was_wit
 def test_tokens_are_acknowledged_one_by_one_in_any_order(connection: Connection) -> None:
     applications.add(connection, "CRM", None, "k1", False)
     seqs = [emit(connection, f"r{number}", "ann", "roles.lost")[0] for number in range(3)]
-    receipts.acknowledged(connection, "k1", [seqs[2], seqs[0], 999])
-    receipts.acknowledged(connection, "k2", seqs)
+    receipts.acknowledged(connection, "key", "k1", [seqs[2], seqs[0], 999])
+    receipts.acknowledged(connection, "key", "k2", seqs)
     assert [each.open for each in receipts.list_all(connection)] == [False, True, False]
 
 
@@ -122,7 +122,7 @@ def test_an_application_is_not_told_asks_or_concerned_by_later_events_only(conne
     assert not any(each.open or each.acknowledged for each in found.values())
     (seq,) = emit(connection, "r2", "bob", "user.deleted")
     assert [each.open for each in receipts.list_all(connection) if each.user == "bob"] == [True, False]
-    receipts.delivered(connection, "w1", seq, "user.deleted")
+    receipts.acknowledged(connection, "webhook", "w1", [seq])
     assert [each.open for each in receipts.list_all(connection) if each.user == "bob"] == [False, False]
 
 
@@ -163,7 +163,7 @@ def test_the_oldest_open_one_is_that_of_the_list(connection: Connection, seed: i
         hook = webhooks.get(connection, "w1")
         if hook.wants(event.kind):
             if chance.random() < 0.85:
-                receipts.delivered(connection, "w1", event.seq, event.kind)
+                receipts.acknowledged(connection, "webhook", "w1", [event.seq])
             else:
                 waiting = webhooks.QueuedEvent(event.seq, webhooks.subject_of(event), 1, 0.0, 0.0)
                 webhooks.enqueue(connection, "w1", waiting)
@@ -285,9 +285,9 @@ def test_what_is_acknowledged_stays_so_whichever_way_the_next_one_is(
         if way == "pull":
             receipts.note_pull(connection, "k1", seq, at)
         elif way == "token":
-            receipts.acknowledged(connection, "k1", [seq])
+            receipts.acknowledged(connection, "key", "k1", [seq])
         else:
-            receipts.delivered(connection, "w1", seq, "roles.lost")
+            receipts.acknowledged(connection, "webhook", "w1", [seq])
 
     acknowledge(first, seqs[2], "2099-01-01T00:00:00")
     before = [each for each in receipts.list_all(connection) if not each.open]
@@ -305,7 +305,7 @@ def test_tokens_out_of_order_hide_no_older_withdrawal(connection: Connection, or
     ]
     stream = EventStream("k1", seqs[0] - 1, set())
     for number in order:
-        receipts.acknowledged(connection, "k1", [seqs[number]])
+        receipts.acknowledged(connection, "key", "k1", [seqs[number]])
         stream.acknowledge([seqs[number]])
     event_streams.put(connection, stream)
     waiting = [each.requested for each in receipts.list_all(connection) if each.open]
@@ -384,7 +384,7 @@ def test_a_pull_acknowledges_what_the_webhook_could_not_deliver(
     seqs = [emit(connection, f"r{number}", str(number), "roles.lost")[0] for number in range(4)]
     for number in range(3):
         if number in delivered:
-            receipts.delivered(connection, "w1", seqs[number], "roles.lost")
+            receipts.acknowledged(connection, "webhook", "w1", [seqs[number]])
         else:
             queued = webhooks.QueuedEvent(seqs[number], f"User {number}", 1, 0.0, 0.0)
             webhooks.enqueue(connection, "w1", queued)
