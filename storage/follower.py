@@ -104,7 +104,10 @@ class _Copy:
         """Begin a transaction, so that Litestream waits, and return identity, size and time of the file."""
         connection.execute("BEGIN")
         connection.execute("PRAGMA schema_version").fetchone()
-        found = os.stat(self.file)
+        try:
+            found = os.stat(self.file)
+        except FileNotFoundError as error:
+            raise unreadable(self.file, "it is gone") from error
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _close(self) -> None:
@@ -131,7 +134,7 @@ class Follower(Database):
     def refusal(self) -> Unavailable:
         """Return the error of a request that only the primary can serve."""
         where = f" at {self.primary}" if self.primary else ", whose URL PERCH_PRIMARY_URL should name here"
-        return Unavailable(f"This is a follower, which only reads; send the request to the primary{where}.")
+        return Unavailable(f"This is a follower, which only reads; use the primary{where}.")
 
     def primary_only(self) -> None:
         """Refuse what only the primary can do.
@@ -200,6 +203,8 @@ class Follower(Database):
             ) from error
         if code == sqlite3.SQLITE_BUSY:
             raise Unavailable("Litestream writes a large change to this follower; repeat the request.", SOON) from error
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise unreadable(self.file, str(error)) from error
         translate(error, self.file)
 
     @contextmanager
@@ -211,9 +216,6 @@ class Follower(Database):
         :raises Unavailable: always.
         """
         yield self.reading_connection()
-
-    def check_writable(self, wait: float, unproven: float = math.inf) -> None:
-        """Check nothing: a follower writes nothing."""
 
     def age(self) -> float | None:
         """Return the seconds since the newest write or heartbeat in the file, None while none was ever read.
@@ -251,6 +253,9 @@ def new_copy(file: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def not_here_yet() -> Unavailable:
-    """Return the error of a cursor that the primary gave and that this follower's file has not reached."""
-    return Unavailable("after: this follower does not have that event yet; repeat the request.", SOON)
+def unreadable(file: Path, reason: str) -> UnusableFile:
+    """Return the error of a copy that is gone or damaged."""
+    return UnusableFile(
+        f"This follower cannot read its copy {file} ({reason}). If that goes on, start flask follow again, which makes "
+        "a new copy."
+    )

@@ -4,6 +4,7 @@ A change writes no row for them: they are computed from the events, the acknowle
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection, Row
@@ -14,7 +15,7 @@ from schemas.events import ROLES_OF_MANY, WITHDRAWALS
 
 # Upper bounds of the buckets of `perch_withdrawal_seconds`.
 BUCKETS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-ASKS, NOT_TOLD, FAILED = "asks at sign-in", "not told", "failed"
+ASKS, NOT_TOLD, FAILED, IGNORED = "asks at sign-in", "not told", "failed", "ignored"
 
 # As in the partial indexes. An event for many people is a withdrawal if it has their number.
 _KIND = f"e.kind IN ({', '.join(repr(kind) for kind in WITHDRAWALS)})"
@@ -33,25 +34,39 @@ _ROWS = (
     f"LEFT JOIN receipts r ON r.application = x.id AND r.event = e.seq WHERE {_IS} AND e.seq > x.begin"
 )
 # The oldest open withdrawal of each application, without a look at those that are done. A webhook has handled every
-# event up to its position that is not in its queue; who pulls, all events up to the last acknowledgement. Tokens are
-# acknowledged in any order, or refused.
-_OPEN = f"{_IS} AND {_TOLD} AND e.seq > x.begin AND {_ACKNOWLEDGED} IS NULL"
-_LAST = (
-    "iif(EXISTS (SELECT 1 FROM event_streams WHERE key = x.key), 0, "
-    "ifnull((SELECT max(last) FROM acknowledgements WHERE application = x.id), 0))"
+# event up to its position that is not in its queue, unless it was moved by a replay, which may have skipped some; who
+# pulls, all events up to the last acknowledgement. Tokens are acknowledged in any order, or refused.
+_OPEN = f"{_IS} AND {_TOLD} AND {_ACKNOWLEDGED} IS NULL"
+_HANDLED = (
+    "iif(EXISTS (SELECT 1 FROM event_streams WHERE key = x.key) OR EXISTS (SELECT 1 FROM journal WHERE resource = w.id "
+    "AND action = 'replay' AND at > (SELECT at FROM events ORDER BY seq LIMIT 1)), 0, "
+    "coalesce(w.position, (SELECT max(last) FROM acknowledgements WHERE application = x.id), 0))"
 )
+# One bound of `seq`: of two, SQLite would search by the lower one.
 _FIRST_OPEN = (
-    f"SELECT x.name, (SELECT min(e.seq) FROM events e WHERE {_OPEN} AND e.seq > ifnull(w.position, {_LAST})) AS seq "
+    f"SELECT x.name, (SELECT min(e.seq) FROM events e WHERE {_OPEN} AND e.seq > max(x.begin, {_HANDLED})) AS seq "
     "FROM applications x LEFT JOIN webhooks w ON w.id = x.webhook WHERE NOT x.asks UNION ALL "
-    "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook "
-    f"JOIN webhook_queue q ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} GROUP BY x.id"
+    "SELECT x.name, min(e.seq) FROM applications x JOIN webhooks w ON w.id = x.webhook JOIN webhook_queue q "
+    f"ON q.webhook = w.id JOIN events e ON e.seq = q.event WHERE {_OPEN} AND e.seq > x.begin GROUP BY x.id"
+)
+# What a pull acknowledges: the events behind the last acknowledgement, in one row, and those before it that wait in the
+# queue of the application's webhook.
+_PULLED_RANGE = (
+    "SELECT x.id, :last, first, :at FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
+    "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = :key) x "
+    f"WHERE EXISTS (SELECT 1 FROM events e WHERE {_IS} AND e.seq BETWEEN first AND :last)"
+)
+_PULLED_SINGLY = (
+    "SELECT x.id, e.seq, e.seq, :at FROM applications x JOIN webhook_queue q ON q.webhook = x.webhook "
+    f"JOIN events e ON e.seq = q.event WHERE x.key = :key AND e.seq <= :last AND {_IS} AND {_ACKNOWLEDGED} IS NULL "
+    "AND e.seq > x.begin"
 )
 # The last report of a withdrawal counts, about whichever of its events it is.
 _FAILED = (
     "SELECT x.name, min(r.event) FROM receipts r JOIN applications x ON x.id = r.application "
     f"JOIN events e ON e.seq = r.event WHERE r.outcome = '{FAILED}' AND NOT EXISTS (SELECT 1 FROM receipts l "
     "JOIN events o ON o.seq = l.event WHERE l.application = r.application AND o.request = e.request "
-    "AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
+    "AND o.received = e.received AND o.subject = e.subject AND (l.at, l.event) > (r.at, r.event)) GROUP BY x.id"
 )
 
 
@@ -103,9 +118,10 @@ def list_all(connection: Connection, subject: str = "", since: str = "", last: i
             sql, values = f"{sql} AND {condition}", [*values, value]
     cursor = connection.execute(f"{sql} ORDER BY e.seq, x.folded", values)
     cursor.row_factory = Row
-    groups: dict[tuple[str, str, int], list[Row]] = {}
+    groups: dict[tuple[str, str, str, int], list[Row]] = {}
     for row in cursor:
-        groups.setdefault((row["request"], row["subject"], row["number"]), []).append(row)
+        # A client may send one id with several requests.
+        groups.setdefault((row["request"], row["received"], row["subject"], row["number"]), []).append(row)
     return [_receipt(rows) for rows in groups.values()]
 
 
@@ -132,55 +148,35 @@ def _receipt(rows: Sequence[Row]) -> Receipt:
     )  # fmt: skip
 
 
-def delivered(connection: Connection, webhook: str, seq: int, kind: str) -> None:
-    """Note that a webhook's application acknowledged an event."""
-    if kind in WITHDRAWALS:
-        connection.execute(
-            "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x "
-            f"JOIN events e ON e.seq = ? WHERE x.webhook = ? AND {_ACKNOWLEDGED} IS NULL",
-            (now(), seq, webhook),
-        )
-
-
-def acknowledged(connection: Connection, key: str, seqs: Iterable[int]) -> None:
-    """Note that the application of an access key acknowledged single events."""
+def acknowledged(connection: Connection, way: str, identifier: str, seqs: Iterable[int]) -> None:
+    """Note that the application with a "webhook" or access "key" acknowledged single events."""
     connection.execute(
         "INSERT INTO acknowledgements SELECT x.id, e.seq, e.seq, ? FROM applications x JOIN events e ON "
-        f"{_IS} AND e.seq IN (SELECT value FROM json_each(?)) WHERE x.key = ? AND {_ACKNOWLEDGED} IS NULL",
-        (now(), json.dumps(list(seqs)), key),
+        f"{_IS} AND e.seq IN (SELECT value FROM json_each(?)) WHERE x.{way} = ? AND {_ACKNOWLEDGED} IS NULL",
+        (now(), json.dumps(list(seqs)), identifier),
     )
 
 
-def pulled(connection: Connection, key: str, last: int) -> tuple[int, int] | None:
-    """Return application and first event that a pull behind an event acknowledges; None if it acknowledges nothing."""
-    row: tuple[int, int] | None = connection.execute(
-        "SELECT x.id, first FROM (SELECT *, max(begin, ifnull((SELECT max(last) FROM acknowledgements "
-        "WHERE application = applications.id), 0)) + 1 AS first FROM applications WHERE key = ?) x "
-        f"WHERE EXISTS (SELECT 1 FROM events e WHERE {_IS} AND e.seq BETWEEN first AND ?)",
-        (key, last),
-    ).fetchone()
-    return row
+def pulled(connection: Connection, key: str, last: int) -> bool:
+    """Tell whether a pull behind an event acknowledges any withdrawal."""
+    sql = f"SELECT EXISTS ({_PULLED_RANGE}) OR EXISTS ({_PULLED_SINGLY})"
+    return bool(connection.execute(sql, {"key": key, "last": last, "at": ""}).fetchone()[0])
 
 
 def note_pull(connection: Connection, key: str, last: int, at: str) -> None:
     """Note that the application of an access key asked, at an instant, for the events behind one."""
-    found = pulled(connection, key, last)
-    if found:
-        connection.execute("INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?)", (found[0], last, found[1], at))
-
-
-def is_withdrawal(connection: Connection, seq: int) -> bool:
-    """Tell whether an event ends or reduces somebody's access."""
-    return connection.execute(f"SELECT 1 FROM events e WHERE {_IS} AND e.seq = ?", (seq,)).fetchone() is not None
+    values = {"key": key, "last": last, "at": at}
+    connection.execute(f"INSERT INTO acknowledgements {_PULLED_RANGE}", values)
+    connection.execute(f"INSERT INTO acknowledgements {_PULLED_SINGLY}", values)
 
 
 def report(
     connection: Connection, application: int, seq: int, outcome: str, sessions: int | None, reason: str | None
 ) -> None:
-    """Keep what an application reports about an event, in place of an earlier report."""
+    """Keep what an application reports about a withdrawal, in place of an earlier one; about other events, nothing."""
     connection.execute(
-        "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?, ?, ?)",
-        (application, seq, outcome, sessions, reason, now()),
+        f"INSERT OR REPLACE INTO receipts SELECT ?, e.seq, ?, ?, ?, ? FROM events e WHERE e.seq = ? AND {_IS}",
+        (application, outcome, sessions, reason, now(), seq),
     )
 
 
@@ -198,16 +194,15 @@ class Totals(NamedTuple):
     buckets: list[int]
     seconds: float
 
-    @classmethod
-    def none(cls) -> "Totals":
-        """Return the totals of nothing."""
-        return cls([0] * (len(BUCKETS) + 1), 0.0)
-
     def add(self, seconds: float) -> "Totals":
         """Return the totals with one more withdrawal."""
-        place = next((number for number, bound in enumerate(BUCKETS) if seconds <= bound), len(BUCKETS))
-        self.buckets[place] += 1
+        self.buckets[bisect_left(BUCKETS, seconds)] += 1
         return self._replace(seconds=self.seconds + seconds)
+
+
+def no_totals() -> Totals:
+    """Return the totals of nothing."""
+    return Totals([0] * (len(BUCKETS) + 1), 0.0)
 
 
 def totals(connection: Connection) -> dict[int, Totals]:
@@ -220,8 +215,7 @@ def counted(found: dict[int, Totals], receipts: Iterable[Receipt]) -> dict[int, 
     """Return totals with those receipts that are acknowledged."""
     for receipt in receipts:
         if receipt.seconds is not None:
-            before = found.get(receipt.number) or Totals.none()
-            found[receipt.number] = before.add(receipt.seconds)
+            found[receipt.number] = (found.get(receipt.number) or no_totals()).add(receipt.seconds)
     return found
 
 
@@ -238,11 +232,13 @@ def prune(connection: Connection, last: int) -> None:
 
     A withdrawal with later events is counted when the last of them goes.
     """
-    later = f"SELECT 1 FROM events e WHERE {_IS} AND e.subject = ? AND e.request = ? AND e.seq > ?"
+    same = "e.subject = ? AND e.request = ? AND e.received IN (?, '')"
+    later = f"SELECT 1 FROM events e WHERE {_IS} AND {same} AND e.seq > ?"
     done = [
         each
         for each in list_all(connection, last=last)
-        if each.acknowledged and not connection.execute(later, (each.subject, each.request, last)).fetchone()
+        if each.acknowledged
+        and not connection.execute(later, (each.subject, each.request, each.requested, last)).fetchone()
     ]
     for number, each in counted(totals(connection), done).items():
         values = (number, json.dumps(each.buckets), each.seconds)

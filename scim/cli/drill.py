@@ -120,6 +120,10 @@ class Drill:
         """Start all machines, writers and the reader; stop them after the block."""
         with ThreadPoolExecutor() as pool:
             try:
+                if self._is_copied():
+                    raise click.ClickException(
+                        f"{self.replica} has a copy of a file, which the drill would replace; name an empty place."
+                    )
                 self.primary.serve()
                 until("the primary answers", lambda: self.has(self.primary))
                 # A follower ends at once while there is nothing to restore.
@@ -128,6 +132,7 @@ class Drill:
                 until("the follower answers", lambda: self.has(self.follower))
                 runs = [pool.submit(self._write, number) for number in range(WRITERS)]
                 runs.append(pool.submit(self._read))
+                until("each writer has written", lambda: all(self.written))
                 yield
             finally:
                 self.done.set()
@@ -183,7 +188,7 @@ class Drill:
         name, first = min(later, key=lambda found: found[1])
         until("the follower follows", lambda: self.has(self.follower, name))
         follows = time.monotonic() - first
-        last = max(names[-1][1] for names in before)
+        last = max(moment for names in before for _, moment in names)
         reads = [last, *(read for read in self.reads if read > last), time.monotonic()]
         no_reads = max(end - begin for begin, end in zip(reads, reads[1:], strict=False))
         seconds = (round(each, 1) for each in (first - last, no_reads, follows))

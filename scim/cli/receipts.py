@@ -11,6 +11,7 @@ import click
 from schemas.datetimes import now, to_json, typed
 from schemas.text import fold
 from scim.cli.common import Group, echo, json_option, print_json, print_list
+from scim.observability.printable import no_formula
 from scim.web.requests import perch
 from storage import applications, receipts, resources
 from storage.receipts import Receipt, seconds_between
@@ -106,7 +107,8 @@ def _csv(found: Sequence[Receipt]) -> list[str]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(FIELDS)
-    writer.writerows(described(each).values() for each in found)
+    rows = [described(each).values() for each in found]
+    writer.writerows([no_formula(value) if isinstance(value, str) else value for value in row] for row in rows)
     writer.writerow(())
     seconds = sorted(each.seconds for each in found if each.seconds is not None)
     for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("worst", 1.0)):

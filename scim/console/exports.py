@@ -14,6 +14,7 @@ from schemas.errors import TooMany
 from scim.console.blueprint import console
 from scim.console.lists import listing, named_group, read_query
 from scim.console.users import summaries
+from scim.observability.printable import no_formula
 from scim.web.requests import perch
 from storage import members, roles, search
 from storage.database import Connection
@@ -24,8 +25,6 @@ Record = tuple[Any, ...]
 Read = Callable[[Connection, list[ResourceRow]], list[Record]]
 
 AT_ONCE = 200
-# A spreadsheet takes a cell that begins so for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BYTE_ORDER_MARK = "\ufeff"
 PERSON = (
     "id", "userName", "name", "email", "externalId", "active", "loginAllowed", "roles", "groups", "created", "changed"
@@ -115,8 +114,7 @@ def _csv(fields: Sequence[str], parts: Iterable[list[Record]]) -> Iterator[str]:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = "; ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return no_formula("; ".join(value) if isinstance(value, list) else str(value))
 
 
 def _json(fields: Sequence[str], parts: Iterable[list[Record]]) -> Iterator[str]:

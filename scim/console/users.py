@@ -57,15 +57,19 @@ def user(identifier: str) -> Response:
         document = json.loads(row.document)
         name = full_name(document)
         history = timeline_page(connection, row)
-        withdrawn = receipts.list_all(connection, row.id)
+        withdrawn = groupby(receipts.list_all(connection, row.id), key=lambda receipt: receipt.request)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
+    answers = {request: list(found) for request, found in withdrawn}
+    *_, last = [], *answers.values()
+    # Of those who may log in, only an open one is of interest at the top.
+    is_told = not (row.active and reasons) or any(each.open for each in last)
     return page(
         "user.html", row=row, document=document, name=name, attributes=list(shown("User", document)),
         groups=groups, group_ids={above.display: above.id for above in groups}, actors=history.told.words.actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual and role.grantedBy != roles.SCIM],
-        history=history,
-        withdrawal=words.withdrawal([each for each in withdrawn if each.request == withdrawn[-1].request], now()),
+        history=history, withdrawal=words.withdrawal(last if is_told else (), now()),
+        withdrawals={request: words.withdrawal(found, now()) for request, found in answers.items()},
     )  # fmt: skip
 
 

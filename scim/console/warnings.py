@@ -54,7 +54,11 @@ def problems() -> list[Problem]:
     except (ScimError, OSError) as error:
         return [Problem("bad", error.detail if isinstance(error, ScimError) else str(error))]
     lines = [
-        Problem("bad" if each.level == status.WRONG else "calm", each.text, *PAGES.get(each.check, ()))
+        Problem(
+            "bad" if each.level == status.WRONG else "calm",
+            each.text if each.check in PAGES else f"{each.text} {each.remedy}",
+            *PAGES.get(each.check, ()),
+        )
         for each in found
         if each.level != status.OK
     ]

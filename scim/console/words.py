@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.datetimes import from_seconds, in_words, to_json
+from schemas.events import ROLES_LOST
 from storage import keys
-from storage.receipts import ASKS, FAILED, NOT_TOLD, Receipt, seconds_between
+from storage.receipts import ASKS, FAILED, IGNORED, NOT_TOLD, Receipt, seconds_between
 
 HEADINGS = {
     400: "The form was not accepted",
@@ -120,22 +121,26 @@ def value(found: Any) -> str:
 
 def withdrawal(found: Sequence[Receipt], instant: str) -> str:
     """Return in which applications a person's access has ended, and which have not answered; "" without receipts."""
-    parts = []
-    for receipt in found:
-        if receipt.outcome == FAILED:
-            parts.append(f"{receipt.application} failed to end it{f': {receipt.reason}' if receipt.reason else ''}")
-        elif receipt.seconds is not None:
-            sessions = f" ({count(receipt.sessions, 'session')} ended)" if receipt.sessions else ""
-            parts.append(f"out of {receipt.application} after {receipt.seconds:,.1f} s{sessions}")
-        elif receipt.open:
-            age = seconds_between(receipt.requested, instant)
-            parts.append(f"{receipt.application} has not answered for {duration(age)}")
-        else:
-            silent = {ASKS: "is asked at each sign-in", NOT_TOLD: "is not told of this"}
-            how = silent.get(receipt.outcome or "", f"reported {receipt.outcome}")
-            parts.append(f"{receipt.application} {how}")
-    text = "; ".join(parts)
+    text = "; ".join(_answer(receipt, instant) for receipt in found)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _answer(receipt: Receipt, instant: str) -> str:
+    name, outcome = receipt.application, receipt.outcome
+    reason = f": {receipt.reason}" if receipt.reason else ""
+    if outcome == FAILED:
+        return f"{name} failed to end it{reason}"
+    if receipt.open:
+        state = f"reported {outcome}, but has not acknowledged it" if outcome else "has not answered"
+        return f"{name} {state} for {duration(seconds_between(receipt.requested, instant))}"
+    if receipt.seconds is None or outcome == IGNORED:
+        known = {ASKS: "asks at each sign-in", NOT_TOLD: "is not told of this", IGNORED: f"ignored it{reason}"}
+        return f"{name} {known.get(outcome or '', f'reported {outcome}')}"
+    sessions = f" ({count(receipt.sessions, 'session')} ended)" if receipt.sessions else ""
+    # Who lost only roles may still be in.
+    return (
+        f"{f'{name} knew' if receipt.kind == ROLES_LOST else f'out of {name}'} after {receipt.seconds:,.1f} s{sessions}"
+    )
 
 
 def duration(seconds: float) -> str:

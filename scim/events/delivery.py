@@ -134,7 +134,7 @@ class WebhookDelivery:
                 return False
             if result.delivered:
                 webhooks.succeeded(connection, webhook.id)
-                receipts.delivered(connection, webhook.id, event.seq, event.kind)
+                receipts.acknowledged(connection, "webhook", webhook.id, [event.seq])
                 if queued is not None:
                     webhooks.dequeue(connection, webhook.id, event.seq)
                 return True

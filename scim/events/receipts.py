@@ -10,7 +10,7 @@ from storage.database import Database
 from storage.events import CURSOR
 from storage.keys import Key
 
-OUTCOMES = ("ended", "failed", "ignored")
+OUTCOMES = ("ended", receipts.FAILED, receipts.IGNORED)
 # Bytes of UTF-8.
 LONGEST_REASON = 1024
 
@@ -59,7 +59,5 @@ def report(database: Database, key: Key, identifier: str, found: Report) -> None
                 f"The event was not for an application with the key '{key.name}'; `flask applications list` shows the "
                 "keys of applications."
             )
-        known = receipts.is_withdrawal(connection, event.seq)
-    if known:
-        with database.write() as connection:
-            receipts.report(connection, application.id, event.seq, found.outcome, found.sessions, found.reason)
+    with database.write() as connection:
+        receipts.report(connection, application.id, event.seq, *found)

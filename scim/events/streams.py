@@ -78,7 +78,7 @@ def poll(database: Database, key: str, asked: PollRequest) -> PollResult:
         if stream is None or lost:
             stream = EventStream(key, events.last(connection), set())
         done = _known(connection, asked.acknowledged)
-        receipts.acknowledged(connection, key, done)
+        receipts.acknowledged(connection, "key", key, done)
         stream.acknowledge([*done, *_known(connection, [jti for jti, _ in asked.refused])])
         event_streams.put(connection, stream)
         found = _next_events(connection, stream, asked.max_events)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -27,6 +27,8 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 CACHE_SECONDS, SHARE = 5.0, 25
 MAX_LABELS = 10_000
 T = TypeVar("T")
+# Of an application: its name, its acknowledged withdrawals, how many are open, the seconds of the oldest of these.
+Withdrawals = tuple[str, receipts.Totals, int, float]
 
 _registry = CollectorRegistry()
 _requests = Counter("perch_requests", "Requests answered.", ("route", "method", "status", "key"), registry=_registry)
@@ -155,15 +157,6 @@ class Cached(Generic[T]):
             return self._found
 
 
-class Withdrawals(NamedTuple):
-    """The withdrawals of an application: those that are acknowledged, how many are open, seconds of the oldest one."""
-
-    application: str
-    done: receipts.Totals
-    open: int
-    oldest: float
-
-
 def _withdrawals(connection: Connection) -> list[Withdrawals]:
     found, instant = receipts.list_all(connection), now()
     done = receipts.counted(receipts.totals(connection), found)
@@ -171,27 +164,20 @@ def _withdrawals(connection: Connection) -> list[Withdrawals]:
     for each in found:
         if each.open:
             waiting.setdefault(each.number, []).append(receipts.seconds_between(each.requested, instant))
-    return [
-        Withdrawals(
-            each.name, done.get(each.id, receipts.Totals.none()), len(waiting.get(each.id, ())),
-            max(waiting.get(each.id, [0.0])),
-        )
-        for each in applications.list_all(connection)
-    ]  # fmt: skip
+    named = [(each.name, done.get(each.id), waiting.get(each.id, [])) for each in applications.list_all(connection)]
+    return [(name, of or receipts.no_totals(), len(ages), max(ages, default=0.0)) for name, of, ages in named]
 
 
 def _by_application(found: Sequence[Withdrawals]) -> Iterator[Metric]:
     text = "Seconds from a request that withdraws access to the application's acknowledgement."
     seconds = HistogramMetricFamily("perch_withdrawal_seconds", text, labels=["application"])
     bounds = [*map(str, receipts.BUCKETS), "+Inf"]
-    for each in found:
-        counts = accumulate(each.done.buckets)
-        seconds.add_metric([each.application], list(zip(bounds, counts, strict=True)), each.done.seconds)
+    for name, done, _, _ in found:
+        seconds.add_metric([name], list(zip(bounds, accumulate(done.buckets), strict=True)), done.seconds)
     yield seconds
-    waiting = {each.application: each.open for each in found}
-    oldest = {each.application: each.oldest for each in found}
     text = "Withdrawals that an application has not acknowledged."
-    yield _gauge("perch_withdrawals_open", text, waiting, "application")
+    yield _gauge("perch_withdrawals_open", text, {name: number for name, _, number, _ in found}, "application")
+    oldest = {name: age for name, _, _, age in found}
     yield _gauge("perch_withdrawal_oldest_seconds", "Age of the oldest open withdrawal, else 0.", oldest, "application")
 
 

@@ -1,4 +1,4 @@
-"""Text for terminals: control characters, bidi marks and line separators of stored values are shown, not obeyed."""
+"""Text for terminals and spreadsheets: control characters and formulas in stored values are shown, not obeyed."""
 
 import json
 import re
@@ -9,6 +9,8 @@ _ABOVE = r"\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\uff
 UNPRINTABLE = re.compile(rf"[\x00-\x1f{_ABOVE}]")
 # JSON text has escaped C0 itself; the line breaks that are left are its layout.
 UNPRINTABLE_IN_JSON = re.compile(rf"[{_ABOVE}]")
+# A spreadsheet takes a cell that begins so for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def printable(text: str) -> str:
@@ -25,3 +27,8 @@ def json_text(document: Any, indent: int | None = None) -> str:
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def no_formula(text: str) -> str:
+    """Return the text of a CSV cell, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -64,8 +64,8 @@ def _webhooks(connection: Connection) -> Iterator[Finding]:
 
 def _withdrawals(connection: Connection) -> Finding:
     instant = now()
-    ages = [(name, seconds_between(since, instant)) for name, since in receipts.longest_open(connection)]
-    late = [f"{name} for {seconds / 60:,.0f} minutes" for name, seconds in ages if seconds > LATE]
+    found = receipts.longest_open(connection)
+    late = [f"{name} since {in_words(since)}" for name, since in found if seconds_between(since, instant) > LATE]
     if not late:
         return Finding("withdrawals", OK, "No application is late to hear that somebody lost access.")
     text = f"Somebody who lost access may still be in: not acknowledged by {', '.join(late[:MOST_NAMED])}."

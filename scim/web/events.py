@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, current_app, g
 
-from schemas.errors import InvalidValue
+from schemas.errors import InvalidValue, Unavailable
 from schemas.json import to_text
 from scim.events import documents, receipts, streams, tokens
 from scim.events.waiting import LONGEST, EventWaiter
@@ -16,8 +16,8 @@ from scim.traffic.recorder import Recorder
 from scim.web.requests import MESSAGE, issuer, parameters, perch, read_json
 from storage import events
 from storage.database import Connection, Database
+from storage.errors import SOON
 from storage.events import BEGINNING, Event
-from storage.follower import not_here_yet
 from storage.journal import Author
 
 blueprint = Blueprint("events", __name__)
@@ -126,7 +126,7 @@ def _position(database: Database, connection: Connection, cursor: str) -> int:
         return start
     # The primary may have given a cursor that this follower has not reached.
     if events.is_ahead(connection, cursor):
-        raise not_here_yet()
+        raise Unavailable("after: this follower does not have that event yet; repeat the request.", SOON)
     return events.position(connection, cursor)
 
 

@@ -10,10 +10,10 @@ from scim.web.requests import perch
 from storage.follower import Follower
 
 PAGE = """<!doctype html>
-<html lang="en"><title>Perch, a follower</title>
+<html lang="en"><meta name="viewport" content="width=device-width"><title>Perch, a follower</title>
 <h1>A follower of Perch</h1>
 <p>It answers reads from a copy of the primary's file. Age of the copy: {age}.</p>
-<p>Console and writes are at the primary: {primary}.</p>
+<p>{primary}</p>
 </html>
 """
 AGE = "Perch-Age"
@@ -50,6 +50,9 @@ def tell_age(database: Follower, response: Response) -> None:
 def show() -> Response:
     """Answer the page with the age and the primary."""
     age, primary = follower().age(), follower().primary
-    link = f'<a href="{escape(primary)}/console/">{escape(primary)}</a>' if primary else "PERCH_PRIMARY_URL is not set"
-    text = PAGE.format(age="unknown" if age is None else f"{age:.1f} s", primary=link)
+    link = f'Console and writes are at <a href="{escape(primary)}/console/">{escape(primary)}</a>, the primary.'
+    told = (
+        link if primary else "Console and writes are at the primary; set PERCH_PRIMARY_URL to its URL to see it here."
+    )
+    text = PAGE.format(age="unknown" if age is None else f"{age:.1f} s", primary=told)
     return Response(text, content_type="text/html; charset=utf-8")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from storage.database import Database
 from storage.locks import followed_path
 from tests.bench.follower import measure
 from tests.conftest import MakeServer
@@ -126,7 +127,18 @@ def check(rounds: list[dict[str, float]]) -> None:
 
 
 def test_a_drill_loses_the_last_writes_only_and_reads_go_on(path: str) -> None:
-    check(drilled("--seconds", "2"))
+    check(drilled("--seconds", "0", "--rounds", "2"))
+
+
+def test_a_drill_never_replaces_a_copy(path: str, tmp_path: Path) -> None:
+    Database(tmp_path / "perch.db").open()
+    replica = tmp_path / "replica"
+    command = ["litestream", "replicate", "-once", str(tmp_path / "perch.db"), f"file://{replica}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    before = {each: each.read_bytes() for each in replica.rglob("*") if each.is_file()}
+    done = run_flask(tmp_path / "none.db", "drill", "--replica", f"file://{replica}")
+    assert done.returncode == 1 and "has a copy of a file, which the drill would replace" in done.stderr
+    assert before == {each: each.read_bytes() for each in replica.rglob("*") if each.is_file()} != {}
 
 
 @pytest.mark.long

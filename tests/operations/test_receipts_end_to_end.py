@@ -114,7 +114,7 @@ def test_the_open_list_is_exactly_that_of_those_who_did_not_answer(server: Perch
     assert kept["Prompt"] == set() and kept["Slow"] == slow_for and kept["Dead"] == set(names)
     for _ in range(6):
         puller.step()
-    until_equal(lambda: open_in(server)["Pull"], set(), 10)
+    until_equal(lambda: open_in(server)["Pull"], set())
     hold.set()
     server.flask("webhooks", "resume", slow_hook)
     with deliverer(server):

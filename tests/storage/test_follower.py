@@ -257,7 +257,7 @@ def test_a_statement_that_takes_longer_than_a_follower_may_read_is_given_up(file
 )
 def test_nothing_is_written(file: Path, act: Callable[[Follower], object]) -> None:
     before = file.read_bytes()
-    with pytest.raises(Unavailable, match="follower, which only reads; send the request to the primary at https://p"):
+    with pytest.raises(Unavailable, match="follower, which only reads; use the primary at https://p"):
         act(Follower(file, "https://p"))
     assert file.read_bytes() == before
 
@@ -278,6 +278,30 @@ def test_a_file_of_another_version_is_refused_until_it_fits(file: Path) -> None:
         connection.execute("DROP TABLE last")
     with pytest.raises(Unavailable, match="newer Perch"), follower.read() as found:
         workspace.get(found, "id")
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (Path.unlink, "gone|unable to open"),
+        (lambda path: path.write_bytes(b"x" * 4096), "not a database"),
+        (lambda path: path.write_bytes(path.read_bytes()[:4096]), "malformed"),
+    ],
+    ids=["gone", "no database", "cut short"],
+)
+def test_a_copy_that_cannot_be_read_is_unavailable_until_there_is_another(
+    mode: str, act: Callable[[Path], object], reason: str, file: Path
+) -> None:
+    in_mode(file, mode)
+    os.utime(file, (1_000_000, 1_000_000))
+    whole, follower = file.read_bytes(), Follower(file)
+    assert number(follower) == 1
+    act(file)
+    with pytest.raises(UnusableFile, match=rf"cannot read its copy .*({reason}).* start flask follow again"):
+        number(follower)
+    file.write_bytes(whole)
+    assert number(follower) == 1
 
 
 def test_each_kind_of_file_is_opened_by_its_own_kind_of_server_only(file: Path, tmp_path: Path) -> None:

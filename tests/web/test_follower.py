@@ -193,7 +193,9 @@ def test_there_is_no_console_but_a_page(world: World, path: str, status: int) ->
     answer = world.follower().test_client().get(path)
     assert answer.status_code == status and "Perch-Age" in answer.headers
     if path == "/":
-        assert PRIMARY in answer.text and "0." in answer.text
+        assert PRIMARY in answer.text and re.search(r"Age of the copy: \d+\.\d s\.", answer.text)
+        unnamed = world.follower(PERCH_PRIMARY_URL="").test_client().get(path).text
+        assert "<p>Console and writes are at the primary; set PERCH_PRIMARY_URL" in unnamed
 
 
 def test_a_caller_without_a_key_learns_nothing_and_leaves_nothing(world: World) -> None:

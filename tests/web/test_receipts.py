@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from storage import receipts
-from tests.conftest import MakeClient
+from tests.conftest import MakeApp, MakeClient
 from tests.support.client import Answer, ScimClient
 from tests.support.commands import run_command, run_json, scim_path
 from tests.support.resources import create_users, group_id, refused, user_id
@@ -62,6 +62,20 @@ def test_a_deactivation_is_open_until_it_is_pulled(app: Flask, okta: ScimClient,
     (found,) = run_json(app, "receipts", "--user", "ANN", "--application", "crm")
     assert found["seconds"] >= 0 and found["committedAt"] <= found["acknowledgedAt"]
     assert run_json(app, "receipts", "--since", "2099-01-01") == run_json(app, "receipts", "--user", "bob") == []
+
+
+def test_requests_with_one_id_have_a_receipt_each(app: Flask, okta: ScimClient, crm: Reader) -> None:
+    ann = user_id(okta, "ann", roles=["managed:admin"], active=True)
+    headers = {"Authorization": okta.key, "Content-Type": "application/scim+json", "X-Request-Id": "always-the-same"}
+    for active in (False, True, False):
+        body = json.dumps({"Operations": [{"op": "replace", "path": "active", "value": active}]})
+        answer = app.test_client().patch(f"{scim_path(app)}/Users/{ann}", data=body, headers=headers)
+        assert answer.status_code == 200
+        if not active and len(run_json(app, "receipts")) == 1:
+            crm.pull(run_json(app, "events")[-1]["id"])
+    first, second = run_json(app, "receipts")
+    assert first["acknowledgedAt"] and second["acknowledgedAt"] is None
+    assert second["requestedAt"] > first["requestedAt"]
 
 
 def test_a_poll_acknowledges_tokens(app: Flask, okta: ScimClient, crm: Reader) -> None:
@@ -159,6 +173,13 @@ def test_check_is_for_cron_and_csv_ends_with_percentiles(app: Flask, okta: ScimC
     assert [row[0] for row in rows[4:]] == ["p50", "p95", "p99", "worst"] and float(rows[-1][1]) >= float(rows[4][1])
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+a", "@sum(A1)", "－1", "a=1"])
+def test_a_cell_that_would_be_a_formula_is_text(app: Flask, okta: ScimClient, crm: Reader, name: str) -> None:
+    okta.delete(f"/Users/{user_id(okta, name)}")
+    rows = list(csv.reader(io.StringIO(run_command(app, "receipts", "--csv"))))
+    assert rows[1][0] == (name if name == "a=1" else f"'{name}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
@@ -178,6 +199,27 @@ def test_wrong_applications_are_refused(app: Flask, crm: Reader, arguments: list
     result = app.test_cli_runner().invoke(args=["applications", "add", *words])
     assert result.exit_code == code and told in result.stderr
     assert [each["name"] for each in run_json(app, "applications", "list")] == ["CRM"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "failed"),
+    [("latest", False), ("middle", False), ("end", False), ("2099-01-01", False), ("oldest", False), ("latest", True)],
+)
+def test_what_a_replay_skips_stays_open(make_app: MakeApp, make_client: MakeClient, begin: str, failed: bool) -> None:
+    app = make_app(PERCH_WEBHOOKS_ALLOW_PRIVATE="on")
+    okta = make_client(app=app)
+    hook = run_json(app, "webhooks", "add", "http://127.0.0.1:9/none")["id"]
+    run_command(app, "applications", "add", "Billing", "--webhook", hook)
+    for name in ("ann", "bob"):
+        okta.delete(f"/Users/{user_id(okta, name)}")
+    ids = [each["id"] for each in run_json(app, "events")]
+    if failed:
+        run_command(app, "deliver", "--once")
+    run_command(app, "webhooks", "replay", hook, "--from", {"middle": ids[1], "end": ids[-1]}.get(begin, begin))
+    with app.extensions["perch"].database.read() as connection:
+        oldest = receipts.longest_open(connection)
+        listed = receipts.list_all(connection)
+    assert oldest == [("Billing", listed[0].requested)] and [each.open for each in listed] == [True, True]
 
 
 @pytest.mark.parametrize("reason", ["ann is gone", "no account ANN", "é ann", "no such person"])
