@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 
 from schemas.errors import InvalidSyntax, InvalidValue, ScimError
 from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type
-from schemas.tolerances import Tolerance, note
+from schemas.tolerances import LONGEST_NAME, Tolerance, note, refuse_in_profile
 from schemas.urns import names_schema
 from schemas.values import read_value, sentences
 
@@ -32,12 +32,15 @@ class Message(Complex):
     def raw(self, body: Any) -> dict[str, Any]:
         """Return a body's known keys under their declared names, with the values as sent, after checking `schemas`.
 
-        :raises InvalidSyntax: when the body is no object or names other schemas only.
+        :raises InvalidSyntax: when the body is no object or names other schemas only; in a profile for unknown keys.
         """
         if not isinstance(body, dict):
             raise InvalidSyntax(f"The body must be a {self.title} object, not {json_type(body)}.")
         if not names_schema(body, self.urn, self.title):
             raise InvalidSyntax(f"schemas: must contain {self.urn}.")
+        for key in body:
+            if self.sub(key) is None and key.lower() != "schemas":
+                refuse_in_profile(f"{key[:LONGEST_NAME]}: a {self.title} has no such attribute")
         return self.named(body)
 
     def operations(self, raw: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:

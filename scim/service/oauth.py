@@ -165,8 +165,8 @@ def issue(
     :raises InvalidClient: when the assertion came before, or key or credential was revoked meanwhile.
     """
     identifier, text, stored = make_secret("t")
-    # Unknown scopes are ignored; without any it is all that the key may.
-    known = {SCIM, READ}.intersection(asked.split())
+    # Unknown scopes are ignored; without any it is all that the key may. IPSIE has the scope scim only.
+    known = set() if key.profile == keys.IPSIE else {SCIM, READ}.intersection(asked.split())
     scope = SCIM if key.access == "provision" and known != {READ} else READ
     ends = min([now(timedelta(minutes=minutes)), *filter(None, (key.expires, credential.expires))])
     with repository.writing(author) as write:
