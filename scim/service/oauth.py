@@ -89,10 +89,10 @@ def add_trust(
     """
     _check_client(key)
     if issuer is None and (subject or audiences or not jwks):
-        raise InvalidValue("Give a key set (--jwks), or an issuer with its subject and audience (--issuer and so on).")
+        raise InvalidValue("Give a key set (--jwks), or an issuer (--issuer) with its --subject and --audience.")
     if issuer is not None:
         issuers.parse(issuer)
-        if not subject or not audiences or len(audiences) > MOST_AUDIENCES:
+        if not subject or not audiences or not all(audiences) or len(audiences) > MOST_AUDIENCES:
             raise InvalidValue("An issuer needs one subject and 1 to 20 audiences; copy them from the provider.")
     if any(len(text) > LONGEST for text in (issuer or "", subject or "", *audiences)):
         raise InvalidValue(f"Issuer, subject and audience have at most {LONGEST} characters each.")

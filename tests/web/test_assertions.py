@@ -285,6 +285,8 @@ def test_an_issuer_with_a_file_of_keys_is_never_asked(client: OAuthClient, issue
         ("--issuer ftp://localhost --subject s --audience a", "https"),
         ("--issuer https://idp.example --audience a", "subject"),
         ("--issuer https://idp.example --subject s", "audience"),
+        ("--issuer https://idp.example --subject s --audience=", "audience"),
+        ("--issuer https://idp.example --subject s --audience a --audience=", "audience"),
         ("--subject s --audience a", "--jwks"),
         ("--jwks {private}", "private"),
         ("--jwks {empty}", "RSA"),
