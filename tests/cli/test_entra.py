@@ -13,7 +13,7 @@ from tests.conftest import MakeApp, MakeServer
 from tests.support.commands import run_json
 from tests.support.jwt import claims, key_set, new_key, signed
 
-WARNED = {"gallery.schema_discoverability", "validator.create_user"}
+WARNED = {"validator.create_user"}
 
 
 def run_entra(app: Flask, *arguments: str) -> Result:
