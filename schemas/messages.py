@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from schemas.errors import InvalidSyntax, InvalidValue, ScimError
 from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type
 from schemas.tolerances import LONGEST_NAME, Tolerance, note, refuse_in_profile
-from schemas.urns import names_schema
+from schemas.urns import names_schema, unknown_schemas
 from schemas.values import read_value, sentences
 
 API = "urn:ietf:params:scim:api:messages:2.0:"
@@ -41,6 +41,8 @@ class Message(Complex):
         for key in body:
             if self.sub(key) is None and key.lower() != "schemas":
                 refuse_in_profile(f"{key[:LONGEST_NAME]}: a {self.title} has no such attribute")
+        for urn in unknown_schemas(body, {self.urn.lower()}):
+            refuse_in_profile(f"schemas: {urn[:LONGEST_NAME]} is no schema of a {self.title}")
         return self.named(body)
 
     def operations(self, raw: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
