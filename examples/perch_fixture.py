@@ -51,6 +51,8 @@ class Machine:
         self.port, self.container, self.engine = port, "", ""
         image, home = os.environ.get("PERCH_IMAGE"), os.environ.get("PERCH_HOME")
         self.home = Path(home).resolve() if home else None
+        if self.home and not (self.home / "scim").is_dir():
+            pytest.fail(f"PERCH_HOME={home} is not the folder of a Perch; it is where Perch's app.py and scim/ are.")
         self.folder = tempfile.mkdtemp(prefix="perch-") if home else "/data"
         if self.home is None:
             self.engine = next(filter(None, map(shutil.which, ("docker", "podman"))), "")

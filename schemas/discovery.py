@@ -105,8 +105,11 @@ def schema_documents(
 
 def _schema_documents(types: ResourceTypes, base: str, slugs: Sequence[str], roles_as: str) -> list[Document]:
     shown: list[tuple[str, str, str, list[Document]]] = []
-    for schema in (kind.schema for kind in types.values()):
-        attributes = [_for_key(field, slugs, roles_as) for field in schema.core.values()]
+    for kind in types.values():
+        schema = kind.schema
+        # Common to all resources (RFC 7643 section 3.1), but Microsoft's gallery wants its mapping's targets here.
+        common = [schema.attributes["externalId"]] if kind.writable else []
+        attributes = [_for_key(field, slugs, roles_as) for field in (*common, *schema.core.values())]
         shown.append((schema.urn, schema.Meta.name, schema.Meta.description, attributes))
         for urn, extension in schema.extensions.items():
             attributes = [_definition(field) for field in extension.subAttributes.values()]

@@ -8,8 +8,8 @@ from marshmallow import ValidationError
 
 from schemas.errors import InvalidSyntax, InvalidValue, ScimError
 from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type
-from schemas.tolerances import Tolerance, note
-from schemas.urns import names_schema
+from schemas.tolerances import LONGEST_NAME, Tolerance, note, refuse_in_profile
+from schemas.urns import names_schema, unknown_schemas
 from schemas.values import read_value, sentences
 
 API = "urn:ietf:params:scim:api:messages:2.0:"
@@ -32,12 +32,17 @@ class Message(Complex):
     def raw(self, body: Any) -> dict[str, Any]:
         """Return a body's known keys under their declared names, with the values as sent, after checking `schemas`.
 
-        :raises InvalidSyntax: when the body is no object or names other schemas only.
+        :raises InvalidSyntax: when the body is no object or names other schemas only; in a profile for unknown keys.
         """
         if not isinstance(body, dict):
             raise InvalidSyntax(f"The body must be a {self.title} object, not {json_type(body)}.")
         if not names_schema(body, self.urn, self.title):
             raise InvalidSyntax(f"schemas: must contain {self.urn}.")
+        for key in body:
+            if self.sub(key) is None and key.lower() != "schemas":
+                refuse_in_profile(f"{key[:LONGEST_NAME]}: a {self.title} has no such attribute")
+        for urn in unknown_schemas(body, {self.urn.lower()}):
+            refuse_in_profile(f"schemas: {urn[:LONGEST_NAME]} is no schema of a {self.title}")
         return self.named(body)
 
     def operations(self, raw: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:

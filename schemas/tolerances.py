@@ -122,7 +122,8 @@ def refuse_in_profile(text: str) -> None:
     """
     if follows_profile():
         raise errors.InvalidSyntax(
-            f"{text}, and this access key follows a profile that forbids it (flask keys set --profile)."
+            f"{text}; the profile of this access key forbids that. Correct the request, or allow it with: "
+            "flask keys set ID --profile none."
         )
 
 

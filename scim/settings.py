@@ -9,8 +9,11 @@ from typing import Any
 
 # The one place of the version: server, commands, metrics, bill of materials, image and release read it here.
 VERSION = "1.0.0"
-# Read by the example applications, not by the server.
-OF_OTHERS = ("PERCH_BASE_URL", "PERCH_FOLLOWER_URL", "PERCH_KEY", "PERCH_SECRET")
+# Read by `flask entra test` and by the examples, not by the server.
+OF_OTHERS = (
+    "PERCH_BASE_URL", "PERCH_CLIENT_SECRET", "PERCH_FOLLOWER_URL", "PERCH_HOME", "PERCH_IMAGE", "PERCH_KEY",
+    "PERCH_SECRET",
+)  # fmt: skip
 
 
 class WrongSetting(ValueError):

@@ -48,8 +48,10 @@ def create(
     """Create an access key and print it once. With --oauth it is an OAuth 2.0 client and its first secret."""
     if not name.strip():
         raise click.UsageError("The name is empty; give the key a name by which you recognise it later.")
-    if profile == keys.IPSIE and not oauth:
-        raise click.UsageError("IPSIE's profile takes signed assertions only; give --oauth, too.")
+    if profile == keys.IPSIE and (not oauth or access == "read"):
+        raise click.UsageError(
+            "IPSIE's profile needs an OAuth client that may write: give --oauth, and not --access read."
+        )
     policy = None if unknown_roles == "default" else unknown_roles
     key, bearer = key_service.make_key(
         name, idp, access, roles_as, expires_in, policy, profile or keys.NO_PROFILE, oauth=oauth
@@ -65,7 +67,7 @@ def create(
     else:
         echo(bearer)
     if text is None:
-        echo(f"It has no secret: flask keys trust {key.id} names the signer of its assertions.", err=True)
+        echo(f"It has no secret; name the signer of its assertions: flask keys trust {key.id} --jwks FILE", err=True)
     else:
         echo(f"Copy the {'secret' if oauth else 'key'} now; it is not shown again.", err=True)
 

@@ -42,9 +42,10 @@ def server_options(run: Callable[..., Any]) -> Callable[..., Any]:
     def with_server(*args: Any, url: str | None, key: str | None, **kwargs: Any) -> Any:
         oauth: OAuthClient | None = kwargs.get("oauth")
         if (url is None) != (key is None and oauth is None):
-            raise click.UsageError("Give --url with --key or the options of OAuth, or none for this deployment.")
+            ways = "--key, or with --token-url, --client-id and --client-secret" if "oauth" in kwargs else "--key"
+            raise click.UsageError(f"Give --url with {ways}; or give none of them for this deployment.")
         if key and oauth:
-            raise click.UsageError("Give --key or the options of OAuth, not both.")
+            raise click.UsageError("Give --key, or --token-url, --client-id and --client-secret, not both.")
         if url is not None and not url.lower().startswith(("https://", "http://")):
             raise click.UsageError(f"--url needs a base URL with https:// or http://, such as {report.EXAMPLE}.")
         if url is None:

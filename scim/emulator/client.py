@@ -92,20 +92,26 @@ class ScimClient:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            return Reply(request, UNREACHABLE, f"no answer: {error}"[:300])
+            return no_reply(request, error)
         seconds = time.perf_counter() - start
         text = response.content.decode("utf-8", "replace")
         sent = (data or b"").decode("utf-8", "replace")
         return Reply(request, response.status_code, text, response.headers, seconds, sent)
 
 
+def no_reply(request: str, error: requests.RequestException) -> Reply:
+    """Return what stands for the reply that did not come, with the cause but without the names of the library."""
+    cause = getattr(error.args[0], "reason", error) if error.args else error
+    return Reply(request, UNREACHABLE, f"no answer: {str(cause).rpartition('): ')[2]}"[:300])
+
+
 def better_base(client: ScimClient) -> str | None:
-    """Return a base URL below or above the client's at which users are listed or a key is wanted; None if none is."""
+    """Return a base URL below or above the client's at which users are listed with its key; None if none is."""
     folder = client.base.removesuffix("/Users").rstrip("/")
     for base in (folder, *(folder + part for part in USUAL_PATHS)):
         probe = ScimClient(base, client.key, client.session)
         reply = probe.send("GET", "/Users", {"count": 1})
-        if base != client.base and (reply.status == 401 or isinstance(reply.document, dict) and reply.ok):
+        if base != client.base and reply.ok and isinstance(reply.document, dict):
             return base
     return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import requests
 
-from scim.emulator.client import TIMEOUT_SECONDS, UNREACHABLE, Reply
+from scim.emulator.client import TIMEOUT_SECONDS, Reply, no_reply
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ENTRAS_ADDRESS = "https://provisioning.example"
@@ -46,7 +46,7 @@ class OAuthClient:
         try:
             response = self.session.post(self.token_url, data=form, timeout=TIMEOUT_SECONDS, allow_redirects=False)
         except requests.RequestException as error:
-            return Reply(request, UNREACHABLE, f"no answer: {error}"[:300])
+            return no_reply(request, error)
         return Reply(request, response.status_code, response.text, response.headers, sent=" ".join(sorted(form)))
 
 

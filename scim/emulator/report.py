@@ -78,7 +78,7 @@ def connection_hint(results: Sequence[Result], better: str | None = None) -> str
 
 def unreachable_hint(base: str, cause: str) -> str:
     """Return what to do when no reply comes."""
-    return f"{base}: {cause}. Nobody answers there: start the server, or correct host and port of --url."
+    return f"{base}: {cause}. Nobody answers there: start the server, or correct http or https, host and port of --url."
 
 
 def counts(results: Sequence[Result]) -> dict[str, int]:

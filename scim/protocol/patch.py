@@ -78,12 +78,13 @@ def _copied(value: Any) -> Any:
 def _apply(draft: _PatchDraft, operation: PatchOperation) -> None:
     op, value = operation.op, operation.value
     path = (operation.path or "").strip()
-    if not path and op == "remove":
-        raise NoTarget("path: is required for remove (RFC 7644 section 3.5.2.2).")
+    if not path:
+        refuse_in_profile("path: is missing")
+        if op == "remove":
+            raise NoTarget("path: is required for remove (RFC 7644 section 3.5.2.2).")
     if op != "remove" and not operation.has_value:
         raise InvalidValue(f"value: is required for {op}.")
     if not path:
-        refuse_in_profile("path: is missing")
         _change_keys(draft, op, None, value)
     elif urn := draft.schema.declared_urn(path):
         if _is_computed(draft.schema, urn):

@@ -53,15 +53,15 @@ def add(write: Transaction, key: Key) -> None:
 def change(write: Transaction, identifier: str, **values: Any) -> Key:
     """Set columns of a key and return it.
 
-    :raises NotFound: when there is none; :raises InvalidValue: for IPSIE's profile while the key or a secret works.
+    :raises NotFound: when there is none; :raises InvalidValue: when IPSIE's profile does not fit.
     """
     before = keys.get(write.connection, identifier)
     if values.get("profile") == keys.IPSIE and (
-        not before.oauth or oauth.list_all(write.connection, identifier, "secret")
+        not before.oauth or before.access == "read" or oauth.list_all(write.connection, identifier, "secret")
     ):
         raise InvalidValue(
-            f"IPSIE's profile takes signed assertions only, and {identifier} has a key or a secret: make a client with "
-            "flask keys create NAME --oauth --profile ipsie, or revoke its secrets."
+            f"IPSIE's profile needs an OAuth client that may write and has no secret, which {identifier} is not. "
+            "Revoke its secrets, or make a client: flask keys create NAME --oauth --profile ipsie."
         )
     key = keys.change(write.connection, identifier, **values)
     _note(write, "change", key, _values(before), _values(key))

@@ -89,10 +89,10 @@ def add_trust(
     """
     _check_client(key)
     if issuer is None and (subject or audiences or not jwks):
-        raise InvalidValue("Give a key set (--jwks), or an issuer with its subject and audience (--issuer and so on).")
+        raise InvalidValue("Give a key set (--jwks), or an issuer (--issuer) with its --subject and --audience.")
     if issuer is not None:
         issuers.parse(issuer)
-        if not subject or not audiences or len(audiences) > MOST_AUDIENCES:
+        if not subject or not audiences or not all(audiences) or len(audiences) > MOST_AUDIENCES:
             raise InvalidValue("An issuer needs one subject and 1 to 20 audiences; copy them from the provider.")
     if any(len(text) > LONGEST for text in (issuer or "", subject or "", *audiences)):
         raise InvalidValue(f"Issuer, subject and audience have at most {LONGEST} characters each.")
@@ -165,8 +165,8 @@ def issue(
     :raises InvalidClient: when the assertion came before, or key or credential was revoked meanwhile.
     """
     identifier, text, stored = make_secret("t")
-    # Unknown scopes are ignored; without any it is all that the key may.
-    known = {SCIM, READ}.intersection(asked.split())
+    # Unknown scopes are ignored; without any it is all that the key may. IPSIE has the scope scim only.
+    known = set() if key.profile == keys.IPSIE else {SCIM, READ}.intersection(asked.split())
     scope = SCIM if key.access == "provision" and known != {READ} else READ
     ends = min([now(timedelta(minutes=minutes)), *filter(None, (key.expires, credential.expires))])
     with repository.writing(author) as write:

@@ -15,6 +15,7 @@ blueprint = Blueprint("bulk", __name__)
 
 @blueprint.post("/Bulk", strict_slashes=False)
 def bulk() -> Response:
+    """Run the operations of a BulkRequest and answer the result of each (RFC 7644 section 3.7)."""
     request = read_bulk(read_json(LARGE), MAX_OPERATIONS)
     return document_response(bulk_response(BulkRun(g.context, request, explain).results()))
 

@@ -83,7 +83,7 @@ def metadata(workspace: str) -> Response:
 
 @blueprint.get("/<workspace>/openapi.json", strict_slashes=False)
 def openapi(workspace: str) -> Response:
-    """Answer the description of SCIM, events and OAuth in OpenAPI 3.1; public, and only `servers` depends on where."""
+    """Answer the OpenAPI 3.1 description of SCIM, events and OAuth; public."""
     _check_workspace(workspace)
     found = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
     # Strangers are told the version of SCIM, not that of Perch.
@@ -107,7 +107,7 @@ def _json(document: dict[str, Any], status: int = 200, headers: dict[str, str] |
 def _read_form() -> dict[str, str]:
     """Return the parameters of a token request (RFC 6749 section 4.4.2); those without a value are left out."""
     if any(name in request.args for name in CREDENTIALS):
-        raise OAuthError("Credentials do not belong into the URL, where logs keep them; send them in the form.")
+        raise OAuthError("Credentials do not belong in the URL, since logs keep it; send them in the form.")
     if request.mimetype != FORM:
         raise OAuthError(f"Content-Type: send a form, {FORM}.")
     try:

@@ -13,7 +13,7 @@ from tests.conftest import MakeApp, MakeServer
 from tests.support.commands import run_json
 from tests.support.jwt import claims, key_set, new_key, signed
 
-WARNED = {"gallery.schema_discoverability", "validator.create_user"}
+WARNED = {"validator.create_user"}
 
 
 def run_entra(app: Flask, *arguments: str) -> Result:
@@ -66,12 +66,14 @@ def test_options_that_do_not_go_together(app: Flask) -> None:
     assert "--client-secret together" in run_entra(app, "test", *url, *oauth).output
     assert "not both" in run_entra(app, "test", *url, "--key", "k", *oauth, "--client-secret", "s").output
     assert "gave no token" in run_entra(app, "test", *url, *oauth, "--client-secret", "s").output
-    assert "Give --url with --key" in run_entra(app, "test", *oauth, "--client-secret", "s").output
+    assert "Give --url with --key, or with --token" in run_entra(app, "test", *oauth, "--client-secret", "s").output
+    assert "Give --url with --key;" in run_entra(app, "sync", __file__, *url).output
 
 
 def test_nobody_listens(app: Flask) -> None:
     result = run_entra(app, "test", "--url", "http://127.0.0.1:9/scim/v2", "--key", "k")
     assert result.exit_code == 1
+    assert "no answer: Failed to establish a new connection" in result.stderr
     assert "Nobody answers there: start the server" in result.stderr
 
 
@@ -117,6 +119,9 @@ def test_a_base_url_that_lacks_a_part_gets_one_that_answers(make_server: MakeSer
         result = run_entra(app, "test", "--only", "connection", "--url", url, "--key", key)
         assert result.exit_code == 1
         assert f"try --url {server.base_url}." in result.stderr
+    for url in (server.origin, f"{server.origin}/api"):
+        arguments = ("test", "--only", "connection", "--url", url, "--key", "perch_a_b")
+        assert "try --url" not in run_entra(app, *arguments).stderr, "Perch asks for a key at any path"
 
 
 def test_tokens_by_secret_and_by_workload_identity(make_server: MakeServer, app: Flask, tmp_path: Path) -> None:

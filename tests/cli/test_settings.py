@@ -1,6 +1,7 @@
 """`flask settings`, the table of settings in docs/settings.md, and wrong settings."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -180,6 +181,13 @@ def test_a_secret_and_its_file_together_stop_the_start(tmp_path: Path) -> None:
     assert "PERCH_ADMIN_PASSWORD and PERCH_ADMIN_PASSWORD_FILE are both set" in result.stderr
     assert "right horse" not in result.stderr
     assert read_settings({"PERCH_ADMIN_PASSWORD": "right horse 1", "PERCH_ADMIN_PASSWORD_FILE": ""})
+
+
+def test_what_commands_and_examples_read_is_not_unknown() -> None:
+    files = [*(ROOT / "scim" / "cli").glob("*.py"), *(ROOT / "examples").glob("*.py")]
+    read = {name for file in files for name in re.findall(r'(?:environ\S*|envvar=)"(PERCH_\w+)"', file.read_text())}
+    assert {"PERCH_CLIENT_SECRET", "PERCH_HOME", "PERCH_KEY"} <= read
+    assert unknown_settings(dict.fromkeys(read, "x")) == []
 
 
 def test_an_unknown_variable_is_a_warning_with_a_suggestion(tmp_path: Path) -> None:

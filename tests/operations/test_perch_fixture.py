@@ -103,12 +103,20 @@ def test_the_fixture_in_an_empty_project(where: str, tmp_path: Path) -> None:
     assert "4 passed" in done.stdout
 
 
-def test_without_a_perch_the_message_says_what_to_set(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "Set PERCH_HOME to the folder of a Perch"),
+        ({"PERCH_HOME": "."}, "PERCH_HOME=. is not the folder of a Perch"),
+    ],
+    ids=["nothing set", "another folder"],
+)
+def test_without_a_perch_the_message_says_what_to_set(tmp_path: Path, settings: dict[str, str], said: str) -> None:
     shutil.copy(ROOT / "examples" / "perch_fixture.py", tmp_path)
     (tmp_path / "conftest.py").write_text("from perch_fixture import perch, perch_server  # noqa: F401\n")
     (tmp_path / "test_mine.py").write_text("def test_x(perch):\n    pass\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(
-        command, cwd=tmp_path, env=clean_environment({}), capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=clean_environment(settings), capture_output=True, text=True, timeout=60, check=False
     )
-    assert "Set PERCH_HOME to the folder of a Perch" in done.stdout
+    assert said in done.stdout

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -42,11 +43,14 @@ def form(client: str | None, assertion: str, **more: str) -> dict[str, str]:
 
 
 class Issuer:
-    """An issuer on this machine; `metadata` and `keys` may be changed, `asked` has the paths that were fetched."""
+    """An issuer on this machine; `metadata` and `keys` may be changed, `asked` has the paths that were fetched.
+
+    With `pause` it waits so many seconds before each byte of a document.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.status = 200
+        self.status, self.pause = 200, 0.0
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -58,7 +62,10 @@ class Issuer:
                 self.send_header("Location", f"{issuer.url}/moved")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):
+                    for part in [body[at : at + 1] for at in range(len(body))] if issuer.pause else [body]:
+                        time.sleep(issuer.pause)
+                        self.wfile.write(part)
 
             def log_message(self, *_: Any) -> None:
                 pass

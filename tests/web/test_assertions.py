@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from joserfc import jws
+from joserfc.jwk import ECKey, RSAKey
 
 from scim.service import issuers
 from tests.support.commands import run_command, run_json
@@ -89,6 +90,13 @@ def test_wrong_claims_of_a_client(client: OAuthClient, tmp_path: Path, change: d
     trust_keys(client, tmp_path, key)
     found = {name: value for name, value in {**own(client), **change}.items() if value is not None}
     assert status(client, signed(key, found)) == 401
+
+
+@pytest.mark.filterwarnings("ignore:Key size")
+def test_short_rsa_keys_sign_nothing(client: OAuthClient, tmp_path: Path) -> None:
+    key = RSAKey.generate_key(1024, {"kid": "k1"})
+    trust_keys(client, tmp_path, key)
+    assert status(client, signed(key, own(client), "RS256")) == 401
 
 
 def test_a_replayed_jti_is_refused(client: OAuthClient, tmp_path: Path) -> None:
@@ -256,6 +264,28 @@ def test_documents_that_are_refused(client: OAuthClient, issuer: Issuer, case: s
     assert status(client, signed(key, entra(issuer))) == 401
 
 
+def test_a_document_that_comes_byte_by_byte_is_given_up(
+    client: OAuthClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key()
+    federate(client, issuer, key)
+    monkeypatch.setattr(issuers, "SECONDS", 0.5)
+    issuer.pause = 0.02  # 86 bytes of metadata and 200 of keys: longer than the limit on any machine
+    assert status(client, signed(key, entra(issuer))) == 401 and len(issuer.asked) < 3
+    issuer.pause = 0.0
+    monkeypatch.setattr(issuers, "SECONDS", 60.0)
+    monkeypatch.setattr(issuers, "BETWEEN", 0.0)
+    assert status(client, signed(key, entra(issuer))) == 200
+
+
+def test_critical_headers_are_not_understood(client: OAuthClient, tmp_path: Path) -> None:
+    key = new_key()
+    trust_keys(client, tmp_path, key)
+    header = {"alg": "ES256", "kid": "k1", "crit": ["b64"], "b64": True}
+    text = jws.serialize_compact(header, json.dumps(own(client)).encode(), key, algorithms=["ES256"])
+    assert status(client, text) == 401
+
+
 def test_new_keys_are_fetched_at_most_once_a_minute(
     client: OAuthClient, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,14 +315,18 @@ def test_an_issuer_with_a_file_of_keys_is_never_asked(client: OAuthClient, issue
         ("--issuer ftp://localhost --subject s --audience a", "https"),
         ("--issuer https://idp.example --audience a", "subject"),
         ("--issuer https://idp.example --subject s", "audience"),
+        ("--issuer https://idp.example --subject s --audience=", "audience"),
+        ("--issuer https://idp.example --subject s --audience a --audience=", "audience"),
         ("--subject s --audience a", "--jwks"),
         ("--jwks {private}", "private"),
         ("--jwks {empty}", "RSA"),
+        ("--jwks {p384}", "P-256"),
         ("--jwks {text}", "JSON"),
     ],
 )
 def test_wrong_trusts_are_refused(client: OAuthClient, tmp_path: Path, options: str, said: str) -> None:
     documents = {"private": json.dumps({"keys": [new_key().as_dict(private=True)]}), "empty": "{}", "text": "x"}
+    documents["p384"] = json.dumps(key_set(ECKey.generate_key("P-384")))
     for name, text in documents.items():
         (tmp_path / name).write_text(text)
     words = options.format_map({name: tmp_path / name for name in documents}).split()

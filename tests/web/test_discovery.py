@@ -28,3 +28,14 @@ def test_schemas_are_named_as_in_rfc_7643(okta: ScimClient, urn: str, name: str,
     assert document in okta.get("/Schemas").body["Resources"]
     types = [kind for kind in okta.get("/ResourceTypes").body["Resources"] if kind["schema"] == urn]
     assert [(kind["name"], kind["description"]) for kind in types] == [(name, description)] * (urn != ENTERPRISE_URN)
+
+
+def test_external_id_is_listed_where_clients_may_write_it(okta: ScimClient) -> None:
+    listed = {
+        document["name"]: [each for each in document["attributes"] if each["name"] in ("id", "externalId", "meta")]
+        for document in okta.get("/Schemas").body["Resources"]
+    }
+    assert [each["name"] for each in listed.pop("User")] == ["externalId"]
+    (of_groups,) = listed.pop("Group")
+    assert (of_groups["type"], of_groups["mutability"], of_groups["caseExact"]) == ("string", "readWrite", True)
+    assert not any(listed.values()), "neither extensions nor roles have one"

@@ -12,6 +12,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from schemas.datetimes import now
+from scim.service.oauth import InvalidClient, by_secret, issue
+from storage.journal import Author
 from tests.conftest import MakeApp
 from tests.support.commands import run_command, run_json, scim_path
 
@@ -233,6 +235,24 @@ def test_several_secrets_work_until_they_are_revoked(client: OAuthClient) -> Non
     assert client.ask({**client.named, "client_secret": made["clientSecret"]}).status_code == 401
     assert client.scim(first) == 200, "the token of another secret stays"
     assert [secret["state"] for secret in run_json(app, "keys", "secrets", "list", client.id)] == ["live"]
+
+
+@pytest.mark.parametrize("what", ["secret", "client"])
+def test_what_is_revoked_while_a_token_is_asked_for_gets_none(client: OAuthClient, what: str) -> None:
+    perch, secret = client.app.extensions["perch"], client.secret.split("_")[1]
+    found = by_secret(perch.database, client.id, client.secret)
+    run_command(
+        client.app, "keys", *(["secrets", "revoke", client.id, secret] if what == "secret" else ["revoke", client.id])
+    )
+    with pytest.raises(InvalidClient):
+        issue(perch.repository, *found, "", 60, Author("key:x", "r"))
+
+
+def test_expired_secrets_do_not_count(client: OAuthClient) -> None:
+    run_command(client.app, "keys", "secrets", "add", client.id, "--expires-in", "0")
+    assert run_json(client.app, "keys", "list")[0]["secrets"] == 1
+    states = [secret["state"] for secret in run_json(client.app, "keys", "secrets", "list", client.id)]
+    assert states == ["live", "expired"]
 
 
 @pytest.mark.parametrize("arguments", ["--expires-in 1096", "--expires-in -1", "--expires-in x"])

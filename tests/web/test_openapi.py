@@ -51,6 +51,12 @@ def test_every_route_below_the_workspace_is_described(app: Flask) -> None:
     )
 
 
+def test_every_operation_has_a_sentence() -> None:
+    paths = json.loads(openapi.FILE.read_text(encoding="utf-8"))["paths"].values()
+    summaries = [found["summary"] for path in paths for method, found in path.items() if method != "parameters"]
+    assert [text for text in summaries if " " not in text or not text.endswith(".")] == []
+
+
 @pytest.mark.long
 def test_a_real_server_does_what_it_says(make_server: MakeServer) -> None:
     server = make_server(2, {"PERCH_FAILED_KEYS": "1000000"})

@@ -59,6 +59,11 @@ def test_what_the_schemas_do_not_list_is_refused(
     [
         {"op": "replace", "value": {"title": "x"}},
         {"op": "add", "value": {"title": "x"}},
+        {"op": "add", "path": "", "value": {"title": "x"}},
+        {"op": "remove"},
+        {"op": "remove", "path": " "},
+        {"op": "remove", "path": "nope"},
+        {"op": "replace", "path": "title", "value": "x", "nope": 1},
         {"op": "replace", "path": "nope", "value": 1},
         {"op": "replace", "path": "urn:x:y:2.0:User:nope", "value": 1},
         {"op": "replace", "path": "password", "value": "correct horse"},
@@ -69,6 +74,23 @@ def test_operations_name_their_attribute(profiled: ScimClient, operation: dict[s
     made = profiled.post("/Users", person("ann"))
     refused(profiled.patch(f"/Users/{made.body['id']}", op(operation)), 400, "invalidSyntax", "profile")
     assert profiled.get(f"/Users/{made.body['id']}").body["meta"]["version"] == made.body["meta"]["version"]
+
+
+def test_messages_have_no_unknown_attributes(profiled: ScimClient, generic: ScimClient) -> None:
+    made = profiled.post("/Users", person("ann")).body["id"]
+    change = {**op({"op": "replace", "path": "title", "value": "x"}), "nope": 1}
+    api = "urn:ietf:params:scim:api:messages:2.0:"
+    search = {"schemas": [f"{api}SearchRequest"], "filters": 'userName eq "ann"'}
+    operation = {"method": "PATCH", "path": f"/Users/{made}", "data": change}
+    bulk = {"schemas": [f"{api}BulkRequest"], "Operations": [operation]}
+    for client, status in ((generic, 200), (profiled, 400)):
+        answers = [client.patch(f"/Users/{made}", change), client.post("/Users/.search", search)]
+        answers += [client.post("/Bulk", {**bulk, "nope": 1}), client.post("/.search", search)]
+        foreign = {**op({"op": "replace", "path": "title", "value": "x"}), "schemas": [PATCH_OP, USER]}
+        answers.append(client.patch(f"/Users/{made}", foreign))
+        assert [answer.status for answer in answers] == [status] * 5
+        assert status == 200 or {answer.body["scimType"] for answer in answers} == {"invalidSyntax"}
+    assert client.post("/Bulk", bulk).body["Operations"][0]["status"] == "400"
 
 
 def test_read_only_attributes_are_ignored_and_members_may_be_filtered(profiled: ScimClient) -> None:
@@ -140,6 +162,7 @@ def test_a_profile_is_set_and_taken_away(app: Flask, profiled: ScimClient) -> No
 def test_a_client_of_ipsie_has_assertions_and_no_secret(app: Flask, tmp_path: Path) -> None:
     run = app.test_cli_runner()
     assert run.invoke(args=["keys", "create", "x", "--profile", "ipsie"]).exit_code == 2
+    assert run.invoke(args=["keys", "create", "x", "--profile", "ipsie", "--oauth", "--access", "read"]).exit_code == 2
     made = run_json(app, "keys", "create", "x", "--idp", "generic", "--oauth", "--profile", "ipsie")
     assert made["clientSecret"] is None
     added = run.invoke(args=["keys", "secrets", "add", made["id"]])
@@ -158,8 +181,8 @@ def test_a_client_of_ipsie_has_assertions_and_no_secret(app: Flask, tmp_path: Pa
         "client_assertion": jwt.encode({"alg": "RS256", "kid": "k"}, claims, signer),
     }  # fmt: skip
     http = app.test_client()
-    answer = http.post(path, data=form)
-    assert answer.status_code == 200 and answer.get_json()["scope"] == "scim", answer.data
+    answer = http.post(path, data={**form, "scope": "scim.read"})
+    assert answer.status_code == 200 and answer.get_json()["scope"] == "scim", "IPSIE has this scope only"
     client = ScimClient(wsgi_transport(app), scim_path(app), answer.get_json()["access_token"], "generic")
     assert client.post("/Users", person("ann")).status == 201
     assert client.post("/Users", person("bob", nope=1)).status == 400
@@ -170,9 +193,11 @@ def test_a_client_of_ipsie_has_assertions_and_no_secret(app: Flask, tmp_path: Pa
 def test_a_key_or_a_secret_keeps_a_client_from_ipsie(app: Flask, profiled: ScimClient) -> None:
     run = app.test_cli_runner()
     client = run_json(app, "keys", "create", "x", "--oauth")
-    for identifier in (run_json(app, "keys", "list")[0]["id"], client["id"]):
+    reader = run_json(app, "keys", "create", "reader", "--oauth", "--access", "read")["id"]
+    run_command(app, "keys", "secrets", "revoke", reader, run_json(app, "keys", "secrets", "list", reader)[0]["id"])
+    for identifier in (run_json(app, "keys", "list")[0]["id"], client["id"], reader):
         result = run.invoke(args=["keys", "set", identifier, "--profile", "ipsie"])
-        assert result.exit_code == 1 and "signed assertions only" in result.stderr
+        assert result.exit_code == 1 and "may write and has no secret" in result.stderr
     (secret,) = run_json(app, "keys", "secrets", "list", client["id"])
     run_command(app, "keys", "secrets", "revoke", client["id"], secret["id"])
     run_command(app, "keys", "set", client["id"], "--profile", "ipsie")
