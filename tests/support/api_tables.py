@@ -120,7 +120,7 @@ ERRORS = {
     "NotSupported": ("`/Me` is not supported", "use `/Users`"),
     "Unavailable": (
         "Perch cannot write or read the file at the moment, or is a follower",
-        "wait as `Retry-After` says",
+        "wait as `Retry-After` says; send writes to the primary",
     ),
     "InsufficientStorage": ("the disk is full; nothing was changed", "make room"),
 }
