@@ -7,8 +7,8 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-# One more than two cores: many tests wait for the disk or for a process.
-JOBS ?= 3
+# Two for each of two cores: many tests wait for the disk or for a process.
+JOBS ?= 4
 IMAGE ?= perch
 VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"$$/\1/p' scim/settings.py)
 # What builds images here: docker with its daemon running, podman or buildah; BUILDER= is none.
