@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 
 from schemas.errors import InvalidSyntax, InvalidValue, ScimError
 from schemas.fields import Anything, Attribute, Complex, Integer, String, is_unassigned, json_type
-from schemas.tolerances import LONGEST_NAME, Tolerance, note, refuse_in_profile
+from schemas.tolerances import LONGEST_NAME, Tolerance, follows_profile, note, refuse_in_profile
 from schemas.urns import names_schema, unknown_schemas
 from schemas.values import read_value, sentences
 
@@ -38,12 +38,16 @@ class Message(Complex):
             raise InvalidSyntax(f"The body must be a {self.title} object, not {json_type(body)}.")
         if not names_schema(body, self.urn, self.title):
             raise InvalidSyntax(f"schemas: must contain {self.urn}.")
+        if follows_profile():
+            self._refuse_unknown(body)
+        return self.named(body)
+
+    def _refuse_unknown(self, body: dict[str, Any]) -> None:
         for key in body:
             if self.sub(key) is None and key.lower() != "schemas":
                 refuse_in_profile(f"{key[:LONGEST_NAME]}: a {self.title} has no such attribute")
         for urn in unknown_schemas(body, {self.urn.lower()}):
             refuse_in_profile(f"schemas: {urn[:LONGEST_NAME]} is no schema of a {self.title}")
-        return self.named(body)
 
     def operations(self, raw: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield the 0-based position and the checked keys of each operation, with `value` and `data` as sent.

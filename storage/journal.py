@@ -38,7 +38,7 @@ class Author:
 
     Actors are `key:ID`, `person:NAME` (in the console), `console:SESSION`, `command:OSUSER`, `address:ADDRESS` (of an
     unknown caller), `delivery`.
-    `received` is "" where there is no request.
+    `received` is "" where there is no request, and for one that only reads.
     """
 
     actor: str

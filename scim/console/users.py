@@ -57,10 +57,10 @@ def user(identifier: str) -> Response:
         document = json.loads(row.document)
         name = full_name(document)
         history = timeline_page(connection, row)
-        withdrawn = groupby(receipts.list_all(connection, row.id), key=lambda receipt: receipt.request)
+        withdrawn = receipts.list_all(connection, row.id)
     manual = {reason.role for reason in reasons if reason.source == roles.MANUAL}
-    answers = {request: list(found) for request, found in withdrawn}
-    *_, last = [], *answers.values()
+    answers = {request: list(found) for request, found in groupby(withdrawn, key=lambda receipt: receipt.request)}
+    last = answers[withdrawn[-1].request] if withdrawn else []
     # Of those who may log in, only an open one is of interest at the top.
     is_told = not (row.active and reasons) or any(each.open for each in last)
     return page(
@@ -68,8 +68,7 @@ def user(identifier: str) -> Response:
         groups=groups, group_ids={above.display: above.id for above in groups}, actors=history.told.words.actors,
         held=[(slug, list(why)) for slug, why in groupby(reasons, key=lambda reason: reason.role)],
         free=[role for role in known if role.slug not in manual and role.grantedBy != roles.SCIM],
-        history=history, withdrawal=words.withdrawal(last if is_told else (), now()),
-        withdrawals={request: words.withdrawal(found, now()) for request, found in answers.items()},
+        history=history, withdrawal=words.withdrawal(last if is_told else (), now()), answers=answers, instant=now(),
     )  # fmt: skip
 
 

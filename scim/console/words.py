@@ -138,9 +138,8 @@ def _answer(receipt: Receipt, instant: str) -> str:
         return f"{name} {known.get(outcome or '', f'reported {outcome}')}"
     sessions = f" ({count(receipt.sessions, 'session')} ended)" if receipt.sessions else ""
     # Who lost only roles may still be in.
-    return (
-        f"{f'{name} knew' if receipt.kind == ROLES_LOST else f'out of {name}'} after {receipt.seconds:,.1f} s{sessions}"
-    )
+    heard = f"{name} knew" if receipt.kind == ROLES_LOST else f"out of {name}"
+    return f"{heard} after {receipt.seconds:,.1f} s{sessions}"
 
 
 def duration(seconds: float) -> str:

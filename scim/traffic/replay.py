@@ -32,9 +32,9 @@ def pretty_lines(text: str | None) -> list[str]:
 
 def as_curl(entry: TrafficEntry, base: str) -> str:
     """Return an entry as a curl command against a base URL, or the same wrong one, with $KEY for the access key."""
-    below = below_base(entry.path)
+    below, origin = below_base(entry.path), "/".join(base.split("/")[:3])
     # Not joined as URLs are: a path such as //example.com/Users would lead the key to another host.
-    url = _quoted((base if below != entry.path else "/".join(base.split("/")[:3])) + below)
+    url = _quoted((base if below != entry.path else origin) + below)
     parts = [f"curl -X {_quoted(entry.method)} {url}", '-H "Authorization: Bearer $KEY"']
     parts += [f"-H {_quoted(f'{name}: {text}')}" for name, text in entry.headers.items() if name != "User-Agent"]
     if entry.request is not None:

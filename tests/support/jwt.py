@@ -45,7 +45,7 @@ def form(client: str | None, assertion: str, **more: str) -> dict[str, str]:
 class Issuer:
     """An issuer on this machine; `metadata` and `keys` may be changed, `asked` has the paths that were fetched.
 
-    With `pause` it waits so many seconds before each byte of a document.
+    `pause` is how many seconds it waits before it sends each byte of a document.
     """
 
     def __init__(self) -> None:
